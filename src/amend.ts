@@ -1,0 +1,66 @@
+/** What may still be changed about an accepted email: cancel and reschedule, both only until its gate. */
+
+import type { Clock } from './core/clock.ts';
+import { AppError } from './core/error.ts';
+import { expiresAt } from './core/retry.ts';
+import type { Database, Transaction } from './store/database.ts';
+import { type EmailSummary, findEmailSummary, rescheduleEmail } from './store/emails.ts';
+import { cancelEmail, rescheduleDeliveries } from './store/holds.ts';
+import { findKey, moveExpiry } from './store/idempotency.ts';
+
+export type Amend = {
+  /** A repeated cancel succeeds again. @throws AppError `not_found`, or `invalid_field` when it is too late. */
+  cancel(account: string, emailId: string): Promise<void>;
+  /** @throws AppError `not_found`, or `invalid_field` when it was canceled or is too late. */
+  reschedule(account: string, emailId: string, to: { at: number; text: string; lifetimeMs: number }): Promise<void>;
+};
+
+export function createAmend(database: Database, clock: Clock, onQueued: () => void): Amend {
+  return {
+    async cancel(account, emailId) {
+      await database.write(async (tx) => {
+        const email = await existing(tx, account, emailId);
+        if (email.lastEvent === 'canceled') return;
+        const canceled = await cancelEmail(tx, account, emailId, clock.now());
+        if (canceled === 0) throw tooLate('canceled', email);
+      });
+    },
+
+    async reschedule(account, emailId, to) {
+      await database.write(async (tx) => {
+        const email = await existing(tx, account, emailId);
+        const now = clock.now();
+        const terms = { runAt: to.at, giveUpAt: expiresAt(email.createdAt, to.at), now };
+        if (!(await rescheduleDeliveries(tx, account, emailId, terms))) throw tooLate('rescheduled', email);
+        await rescheduleEmail(tx, email, to.at, to.text);
+        if (email.keyHash) await moveKey(tx, account, email.keyHash, to.lifetimeMs);
+      });
+      onQueued();
+    },
+  };
+}
+
+async function existing(tx: Transaction, account: string, emailId: string): Promise<EmailSummary> {
+  const email = await findEmailSummary(tx, account, emailId);
+  if (!email) throw new AppError('not_found', 'Email not found');
+  return email;
+}
+
+function tooLate(what: 'canceled' | 'rescheduled', email: EmailSummary): AppError {
+  const why = email.lastEvent === 'canceled' ? 'It has been canceled.' : 'It has already been handed over.';
+  return new AppError('invalid_field', `The email cannot be ${what}. ${why}`, {
+    extra: { last_event: email.lastEvent },
+  });
+}
+
+/** The key lives on from the last mail it names: moving one mail may move it either way, never before its first day. */
+async function moveKey(tx: Transaction, account: string, keyHash: Uint8Array, lifetimeMs: number): Promise<void> {
+  const key = await findKey(tx, account, keyHash);
+  if (!key) return;
+  let last = key.createdAt;
+  for (const id of key.emailIds) {
+    const email = await findEmailSummary(tx, account, id);
+    last = Math.max(last, email?.scheduledAt ?? 0);
+  }
+  await moveExpiry(tx, account, keyHash, last + lifetimeMs);
+}

@@ -1,0 +1,93 @@
+/** What has to be done about once a second, each in small bounded steps: counts, expired claims, the policy's resends, garbage. */
+
+import type { SystemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { KeyUses } from './key-uses.ts';
+import { log } from './log.ts';
+import type { Database } from './store/database.ts';
+import { purgeContents } from './store/emails.ts';
+import { requeueExpiredClaims, sendAgainDue } from './store/holds.ts';
+import { deleteExpiredKeys } from './store/idempotency.ts';
+
+export type ChoreOptions = {
+  database: Database;
+  clock: SystemClock;
+  keyUses: KeyUses;
+  retentionDays: Config['retentionDays'];
+  garbagePerSecondMax: number;
+  /** Told when something was queued again. */
+  onQueued: () => void;
+};
+
+const everyMs = 1_000;
+
+/** Deliveries one step moves. */
+const stepSize = 500;
+
+const dayMs = 24 * 60 * 60_000;
+
+export class Chores {
+  readonly #options: ChoreOptions;
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #busy = false;
+
+  constructor(options: ChoreOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      if (!this.#busy) this.#running = this.run();
+    }, everyMs);
+  }
+
+  /** Does them all once; a chore that fails does not keep the others from being done. */
+  async run(): Promise<void> {
+    this.#busy = true;
+    const { clock, keyUses } = this.#options;
+    clock.check();
+    await attempt('counts', () => keyUses.flush());
+    await attempt('claims', () => this.#requeue());
+    await attempt('keys', () => this.#deleteKeys());
+    await attempt('retention', () => this.#purge());
+    this.#busy = false;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    await this.#running;
+    await attempt('counts', () => this.#options.keyUses.flush());
+  }
+
+  async #requeue(): Promise<void> {
+    const { database, clock, onQueued } = this.#options;
+    const moved = await database.write(async (tx) => ({
+      expired: await requeueExpiredClaims(tx, clock.now(), stepSize),
+      again: await sendAgainDue(tx, clock.now(), stepSize),
+    }));
+    for (const ref of moved.expired) log.leaseExpired(ref);
+    for (const ref of moved.again) log.sentAgain(ref);
+    if (moved.expired.length + moved.again.length > 0) onQueued();
+  }
+
+  async #deleteKeys(): Promise<void> {
+    const { database, clock, garbagePerSecondMax } = this.#options;
+    await database.write((tx) => deleteExpiredKeys(tx, clock.expiryNow(), garbagePerSecondMax));
+  }
+
+  async #purge(): Promise<void> {
+    const { database, clock, retentionDays, garbagePerSecondMax } = this.#options;
+    if (retentionDays === null) return;
+    const now = clock.now();
+    await database.write((tx) => purgeContents(tx, now - retentionDays * dayMs, now, garbagePerSecondMax));
+  }
+}
+
+async function attempt(chore: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    log.choreFailed(chore, error);
+  }
+}

@@ -1,0 +1,73 @@
+/** `sendonce doctor`: checks what the server stands on, and says what to do about what is wrong. */
+
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import type { Config } from '../config.ts';
+import { parseRelayUrl } from '../deliver/smtp-url.ts';
+import { countOpen } from '../store/holds.ts';
+import { withDatabase } from './terminal.ts';
+
+type Finding = { ok: boolean; text: string };
+
+/** Under this the next burst of attachments may fill the disk. */
+const freeBytesMin = 500 * 1024 * 1024;
+const connectTimeoutMs = 5_000;
+
+/** Prints a line a check; the exit status is 1 when one of them failed. */
+export async function doctor(config: Config): Promise<void> {
+  const findings = [...(await checkDatabase(config)), await checkDisk(config), await checkRelay(config)];
+  for (const { ok, text } of findings) console.log(`${ok ? 'ok   ' : 'FAIL '} ${text}`);
+  if (findings.some((finding) => !finding.ok)) process.exitCode = 1;
+}
+
+async function checkDatabase(config: Config): Promise<Finding[]> {
+  if (!existsSync(config.databasePath)) {
+    return [{ ok: true, text: `${config.databasePath} does not exist yet: the first start makes it` }];
+  }
+  try {
+    return await withDatabase(config, { create: false }, async (database) => {
+      const [check] = await database.report<{ quick_check: string }>('pragma quick_check(1)');
+      const counts = await countOpen(database);
+      const inDoubt = counts.in_doubt ?? 0;
+      return [
+        { ok: check?.quick_check === 'ok', text: `${config.databasePath}: quick_check says ${check?.quick_check}` },
+        { ok: inDoubt === 0, text: `${inDoubt} in doubt${inDoubt > 0 ? ': see sendonce queue' : ''}` },
+        { ok: true, text: `${counts.queued ?? 0} queued` },
+      ];
+    });
+  } catch (error) {
+    return [{ ok: false, text: `${config.databasePath}: ${(error as Error).message}` }];
+  }
+}
+
+async function checkDisk(config: Config): Promise<Finding> {
+  const folder = existsSync(dirname(config.databasePath)) ? dirname(config.databasePath) : '.';
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  return { ok: free >= freeBytesMin, text: `${Math.round(free / 1024 / 1024)} MB free for the database` };
+}
+
+async function checkRelay(config: Config): Promise<Finding> {
+  if (config.relayUrl === 'capture:') return { ok: true, text: 'capture: mail is kept, nothing leaves' };
+  const { host, port } = parseRelayUrl(config.relayUrl);
+  const problem = await new Promise<string | null>((resolve) => {
+    const socket = connect({ host, port, timeout: connectTimeoutMs });
+    const end = (result: string | null) => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('data', (greeting) => end(greeting.toString().startsWith('220') ? null : `it says ${greeting}`.trim()));
+    socket.once('connect', () => port === 465 && end(null));
+    socket.once('timeout', () => end(`no greeting within ${connectTimeoutMs / 1_000} s`));
+    socket.once('error', (error) => end(error.message));
+  });
+  const where = `relay ${host}:${port}`;
+  return problem === null
+    ? { ok: true, text: `${where} answers` }
+    : {
+        ok: false,
+        text: `${where}: ${problem}. Mail waits in the queue until it answers; check RELAY_URL and the firewall`,
+      };
+}

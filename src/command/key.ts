@@ -1,0 +1,64 @@
+/** `sendonce key`: create, list and revoke API keys. */
+
+import { randomBytes } from 'node:crypto';
+import { firstAccount } from '../bootstrap.ts';
+import type { Config } from '../config.ts';
+import { createApiKeyToken, hashToken } from '../core/token.ts';
+import type { Flags } from '../main.ts';
+import { ensureAccount, insertApiKey, listApiKeys, type Permission, revokeApiKey } from '../store/accounts.ts';
+import { CommandError, table, withDatabase } from './terminal.ts';
+
+/** Contract §1.6: a key's name has at most 50 characters. */
+const nameCharsMax = 50;
+
+export async function key(config: Config, [action = 'list', id]: string[], flags: Flags): Promise<void> {
+  if (action === 'create') return create(config, flags);
+  if (action === 'list') return list(config);
+  if (action === 'revoke' && id) return revoke(config, id);
+  throw new CommandError('Usage: sendonce key create [--name N] [--account A] [--permission P] | list | revoke ID');
+}
+
+async function create(config: Config, flags: Flags): Promise<void> {
+  const name = flags.name ?? '';
+  const account = flags.account ?? firstAccount;
+  if (name.length > nameCharsMax) throw new CommandError(`--name must have at most ${nameCharsMax} characters.`);
+  if (!/^[a-z0-9][a-z0-9_-]{0,62}$/.test(account)) {
+    throw new CommandError('--account must be 1 to 63 lower-case letters, digits, "-" or "_".');
+  }
+  const token = createApiKeyToken(randomBytes);
+  const id = `key_${randomBytes(6).toString('hex')}`;
+  const created = { account, id, name, permission: permissionOf(flags), createdAt: Date.now() };
+  await withDatabase(config, { create: true }, (database) =>
+    database.write(async (tx) => {
+      await ensureAccount(tx, account, created.createdAt);
+      await insertApiKey(tx, hashToken(token), created);
+    }),
+  );
+  console.log(`${token}\n\n${id}, ${created.permission}, account ${account}. It is not shown again.`);
+}
+
+function permissionOf({ permission = 'full_access' }: Flags): Permission {
+  if (permission === 'full_access' || permission === 'sending_access') return permission;
+  throw new CommandError('--permission must be full_access or sending_access.');
+}
+
+async function list(config: Config): Promise<void> {
+  const keys = await withDatabase(config, { create: false }, listApiKeys);
+  const rows = keys.map((one) => [
+    one.id,
+    one.account,
+    one.permission,
+    new Date(one.createdAt).toISOString(),
+    one.revokedAt === null ? 'active' : 'revoked',
+    one.name,
+  ]);
+  console.log(table(['ID', 'ACCOUNT', 'PERMISSION', 'CREATED', 'STATE', 'NAME'], rows));
+}
+
+async function revoke(config: Config, id: string): Promise<void> {
+  const revoked = await withDatabase(config, { create: false }, (database) =>
+    database.write((tx) => revokeApiKey(tx, id, Date.now())),
+  );
+  if (!revoked) throw new CommandError(`There is no active key ${id}; see sendonce key list.`);
+  console.log(`${id} is revoked. A running server stops taking it within a second.`);
+}

@@ -1,0 +1,77 @@
+/** `sendonce queue`: what is queued, deferred and in doubt, and the answer to a doubt. */
+
+import type { Config } from '../config.ts';
+import { isUuid } from '../core/token.ts';
+import type { Database } from '../store/database.ts';
+import type { DeliveryRef } from '../store/deliveries.ts';
+import { answerDoubt, countOpen, type DoubtAnswer, listOpen, type OpenDelivery } from '../store/holds.ts';
+import { CommandError, relativeTime, table, withDatabase } from './terminal.ts';
+
+const shownMax = 100;
+
+const answers: readonly DoubtAnswer[] = ['sent', 'send-again', 'abandon'];
+
+export async function queue(config: Config, [action = 'list', target, answer]: string[]): Promise<void> {
+  if (action === 'list') return withDatabase(config, { create: false }, show);
+  if (action === 'settle' && target && answers.includes(answer as DoubtAnswer)) {
+    return withDatabase(config, { create: false }, (database) => settle(database, target, answer as DoubtAnswer));
+  }
+  throw new CommandError(`Usage: sendonce queue | sendonce queue settle EMAIL[.PART] ${answers.join('|')}`);
+}
+
+async function show(database: Database): Promise<void> {
+  const counts = await countOpen(database);
+  const open = await listOpen(database, ['in_doubt', 'handoff', 'sending', 'queued'], shownMax);
+  const states = ['in_doubt', 'handoff', 'sending', 'queued'] as const;
+  console.log(`${states.map((state) => `${counts[state] ?? 0} ${state}`).join(' · ')}\n`);
+  if (open.length === 0) return console.log('Nothing is waiting.');
+  const now = Date.now();
+  const rows = open.map((one) => row(one, now));
+  console.log(table(['STATE', 'EMAIL', 'DUE', 'TRIES', 'TO', 'SUBJECT', 'LAST REPLY'], rows));
+  const total = states.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+  if (total > open.length) console.log(`… and ${total - open.length} more.`);
+  if (counts.in_doubt) console.log(doubtHelp);
+}
+
+const doubtHelp = `
+In doubt: the mail may have been handed over, and the relay's answer never arrived. Look for its Message-ID in the
+relay's log, then answer with one of
+  sendonce queue settle EMAIL sent         the relay has it: nothing is sent
+  sendonce queue settle EMAIL send-again   the same bytes go out again: a duplicate if the relay had it after all
+  sendonce queue settle EMAIL abandon      given up: lost if the relay did not have it`;
+
+function row(one: OpenDelivery, now: number): string[] {
+  const [first = '', ...others] = one.recipients;
+  const state = one.state === 'queued' && one.reply !== null ? 'deferred' : one.state;
+  return [
+    one.possibleDuplicate ? `${state} (again)` : state,
+    one.part === 0 ? one.emailId : `${one.emailId}.${one.part}`,
+    one.state === 'queued' ? relativeTime(one.runAt, now) : relativeTime(one.gatedAt ?? now, now),
+    String(one.tries + one.failures),
+    printable(others.length === 0 ? first : `${first} +${others.length}`),
+    printable(one.subject.slice(0, 40)),
+    printable(one.reply ?? ''),
+  ];
+}
+
+/** What strangers wrote must not move the cursor. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}+/gu, ' ');
+}
+
+async function settle(database: Database, target: string, answer: DoubtAnswer): Promise<void> {
+  const [emailId = '', part = '0'] = target.toLowerCase().split('.');
+  if (!isUuid(emailId) || !/^\d+$/.test(part)) throw new CommandError(`"${target}" is not an email id.`);
+  const inDoubt = await listOpen(database, ['in_doubt'], Number.MAX_SAFE_INTEGER);
+  const one = inDoubt.find((delivery) => delivery.emailId === emailId && delivery.part === Number(part));
+  const ref: DeliveryRef | undefined = one;
+  const settled = ref && (await database.write((tx) => answerDoubt(tx, ref, answer, Date.now())));
+  if (!settled) throw new CommandError(`${target} is not in doubt; see sendonce queue.`);
+  console.log(outcomes[answer]);
+}
+
+const outcomes: Record<DoubtAnswer, string> = {
+  sent: 'Recorded as sent.',
+  'send-again': 'Queued again: the same bytes under the same Message-ID.',
+  abandon: 'Given up; it shows as failed.',
+};

@@ -1,0 +1,50 @@
+/** `sendonce serve`: starts the server, says how to use it, and ends it when asked to. */
+
+import { createSystemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { log, startLog } from '../log.ts';
+import { type Started, startServer } from '../server.ts';
+
+export async function runServer(config: Config): Promise<void> {
+  startLog(config.logLevel);
+  const clock = createSystemClock({ onJump: (deltaMs) => log.clockJumped(deltaMs) });
+  const server = await startServer(config, { clock, die });
+  console.log(welcome(config, server));
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // A second signal means now: what had no verdict by then is in doubt at the next start.
+      if (stopping) die();
+      stopping = true;
+      log.stopping(signal);
+      void server.stop().then(() => process.exit(0));
+    });
+  }
+}
+
+/** SIGKILL rather than exit: no handler may run, no answer may leave. */
+function die(): never {
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('unreachable');
+}
+
+function welcome(config: Config, { url, newApiKey }: Started): string {
+  const key = newApiKey ?? (config.apiKey === null ? 're_…' : '$SENDONCE_API_KEY');
+  const lines = [`Sendonce listens on ${url}`];
+  if (newApiKey)
+    lines.push('', `  API key: ${newApiKey}`, '  Keep it: it is stored as a hash only and not shown again.');
+  lines.push(
+    '',
+    'Try it; a second call with the same Idempotency-Key gives the same id and sends nothing:',
+    '',
+    `  curl -X POST ${url}/emails \\`,
+    `    -H "Authorization: Bearer ${key}" \\`,
+    "    -H 'Content-Type: application/json' \\",
+    "    -H 'Idempotency-Key: welcome-user/123456789' \\",
+    `    -d '{"from":"Acme <onboarding@resend.dev>","to":["you@example.com"],"subject":"hello world","html":"<p>it works!</p>"}'`,
+    '',
+  );
+  if (config.relayUrl === 'capture:')
+    lines.push('Mail is captured, nothing leaves. Set RELAY_URL to send for real.', '');
+  return lines.join('\n');
+}

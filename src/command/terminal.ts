@@ -1,0 +1,62 @@
+/** What the commands share: opening the database beside a running server, and printing tables. */
+
+import { existsSync } from 'node:fs';
+import type { Config } from '../config.ts';
+import type { Database } from '../store/database.ts';
+import { migrate } from '../store/migrate.ts';
+import { openSqlite } from '../store/sqlite.ts';
+
+/** A mistake of whoever typed: shown without a stack. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}
+
+/** Runs with the database open; a server may be running beside, all writes are short. */
+export async function withDatabase<T>(
+  config: Config,
+  terms: { create: boolean },
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  if (!terms.create && !existsSync(config.databasePath)) {
+    throw new CommandError(
+      `There is no database at ${config.databasePath}. Start the server once, or set DATABASE_URL.`,
+    );
+  }
+  const database = openSqlite({
+    path: config.databasePath,
+    onUnknownCommit: (error) => {
+      console.error(`It is not known whether the change was stored: ${String(error)}`);
+      process.exit(1);
+    },
+  });
+  try {
+    await migrate(database);
+    return await work(database);
+  } finally {
+    await database.close();
+  }
+}
+
+/** Columns padded to their widest cell; the last one as it is. */
+export function table(head: string[], rows: string[][]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: string[]) =>
+    cells
+      .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  return [line(head), ...rows.map(line)].join('\n');
+}
+
+/** `in 5 min`, `3 h ago`: near enough for a person, with the direction. */
+export function relativeTime(at: number, now: number): string {
+  const seconds = Math.round(Math.abs(at - now) / 1_000);
+  const units: [number, string][] = [
+    [86_400, 'd'],
+    [3_600, 'h'],
+    [60, 'min'],
+  ];
+  const [size, unit] = units.find(([size]) => seconds >= 2 * size) ?? [1, 's'];
+  const text = `${Math.round(seconds / size)} ${unit}`;
+  return at > now ? `in ${text}` : `${text} ago`;
+}

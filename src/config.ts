@@ -1,0 +1,193 @@
+/** Environment to Config: every default and every limit of the server; all problems are reported at once. */
+
+import { dirname } from 'node:path';
+
+export type DkimSource = { domain: string; selector: string; keyFile: string };
+
+export type Config = {
+  host: string;
+  port: number;
+  /** Path of the SQLite file. */
+  databasePath: string;
+  stateDir: string;
+  relayUrl: string;
+  relayConnections: number;
+  /** Null: made at the first start. */
+  apiKey: string | null;
+  inDoubt: 'hold' | 'send-again';
+  sentCountsAsDelivered: boolean;
+  role: 'all' | 'api' | 'worker';
+  /** Null: from host and port, once listening. */
+  publicUrl: string | null;
+  /** Requests per second and account; null: no limit. */
+  rateLimit: number | null;
+  /** Null: contents are kept for ever. */
+  retentionDays: number | null;
+  dkim: DkimSource[];
+  /** CIDRs that remote attachments may be fetched from although they are not public. */
+  egressAllow: string[];
+  logLevel: string;
+  limits: Limits;
+};
+
+export type Limits = {
+  bodyBytesMax: number;
+  bodyTimeoutMs: number;
+  remoteBytesMax: number;
+  remoteTimeoutMs: number;
+  attachmentLinkMs: number;
+  garbagePerSecondMax: number;
+  apiKeyCacheMs: number;
+};
+
+/** What belongs to a facade's contract (recipients, batch sizes, …) stands beside the facade: http/resend/limits.ts. */
+const limits: Limits = {
+  // A batch of 100 may carry attachments here; one email of 40 MB must fit with its JSON around it.
+  bodyBytesMax: 64 * 1024 * 1024,
+  // Node's own default for a whole request; a slower client keeps no memory longer.
+  bodyTimeoutMs: 300_000,
+  // Decoded, so that Base64 stays within the 40 MB an email may have.
+  remoteBytesMax: 30 * 1024 * 1024,
+  // Under the 30 s after which the Python SDK gives up and retries.
+  remoteTimeoutMs: 20_000,
+  // What the real API's links live for.
+  attachmentLinkMs: 60 * 60_000,
+  // Keys and purged contents a second: 86 million a day, in steps no accept notices.
+  garbagePerSecondMax: 1_000,
+  // How long a revoked key may still work.
+  apiKeyCacheMs: 1_000,
+};
+
+/** The names of all settings, for `--flags` of the same name and for the README's table. */
+export const settingNames = [
+  'HOST',
+  'PORT',
+  'DATABASE_URL',
+  'STATE_DIR',
+  'RELAY_URL',
+  'RELAY_CONNECTIONS',
+  'SENDONCE_API_KEY',
+  'IN_DOUBT',
+  'SENT_COUNTS_AS_DELIVERED',
+  'ROLE',
+  'PUBLIC_URL',
+  'RATE_LIMIT',
+  'RETENTION_DAYS',
+  'DKIM_KEYS',
+  'EGRESS_ALLOW',
+  'LOG_LEVEL',
+] as const;
+
+export type SettingName = (typeof settingNames)[number];
+export type Environment = Partial<Record<SettingName, string>>;
+
+/** @throws ConfigError naming every setting that is wrong, and what is accepted. */
+export function readConfig(environment: Environment): Config {
+  const read = new Settings(environment);
+  const databasePath = read.sqlitePath();
+  const config: Config = {
+    host: read.text('HOST', '127.0.0.1'),
+    port: read.integer('PORT', 3000, { min: 0, max: 65_535 }),
+    databasePath,
+    stateDir: read.text('STATE_DIR', dirname(databasePath)),
+    relayUrl: read.text('RELAY_URL', 'capture:'),
+    relayConnections: read.integer('RELAY_CONNECTIONS', 10, { min: 1, max: 200 }),
+    apiKey: read.optional('SENDONCE_API_KEY'),
+    inDoubt: read.choice('IN_DOUBT', ['hold', 'send-again']),
+    sentCountsAsDelivered: read.choice('SENT_COUNTS_AS_DELIVERED', ['false', 'true']) === 'true',
+    role: read.choice('ROLE', ['all', 'api', 'worker']),
+    publicUrl: read.url('PUBLIC_URL'),
+    rateLimit: read.optionalInteger('RATE_LIMIT', { min: 1, max: 1_000_000 }),
+    retentionDays: read.optionalInteger('RETENTION_DAYS', { min: 1, max: 36_500 }),
+    dkim: read.dkim(),
+    egressAllow: read.list('EGRESS_ALLOW'),
+    logLevel: read.choice('LOG_LEVEL', ['info', 'debug', 'warn', 'error', 'silent']),
+    limits,
+  };
+  if (read.problems.length > 0) throw new ConfigError(read.problems);
+  return config;
+}
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(problems: string[]) {
+    super(`The settings do not work:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  }
+}
+
+/** Reads one environment, keeping every problem instead of stopping at the first. */
+class Settings {
+  readonly problems: string[] = [];
+  readonly #environment: Environment;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** An empty variable counts as absent: that is how compose files and shells leave one out. */
+  optional(name: SettingName): string | null {
+    const value = this.#environment[name]?.trim();
+    return value === undefined || value === '' ? null : value;
+  }
+
+  text(name: SettingName, fallback: string): string {
+    return this.optional(name) ?? fallback;
+  }
+
+  integer(name: SettingName, fallback: number, range: { min: number; max: number }): number {
+    return this.optionalInteger(name, range) ?? fallback;
+  }
+
+  optionalInteger(name: SettingName, { min, max }: { min: number; max: number }): number | null {
+    const text = this.optional(name);
+    if (text === null) return null;
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= min && value <= max) return value;
+    this.problems.push(`${name} must be a whole number from ${min} to ${max}, not "${text}".`);
+    return null;
+  }
+
+  /** The first choice is the default. */
+  choice<const T extends string>(name: SettingName, choices: readonly [T, ...T[]]): T {
+    const text = this.optional(name);
+    if (text === null) return choices[0];
+    const chosen = choices.find((choice) => choice === text.toLowerCase());
+    if (chosen !== undefined) return chosen;
+    this.problems.push(`${name} must be ${choices.map((one) => `"${one}"`).join(' or ')}, not "${text}".`);
+    return choices[0];
+  }
+
+  list(name: SettingName): string[] {
+    const parts = (this.optional(name) ?? '').split(',').map((part) => part.trim());
+    return parts.filter((part) => part !== '');
+  }
+
+  url(name: SettingName): string | null {
+    const text = this.optional(name);
+    if (text === null) return null;
+    if (/^https?:\/\/[^/]/.test(text) && URL.canParse(text)) return text.replace(/\/+$/, '');
+    this.problems.push(`${name} must be an http or https URL, not "${text}".`);
+    return null;
+  }
+
+  sqlitePath(): string {
+    const text = this.text('DATABASE_URL', 'sqlite:./data/sendonce.db');
+    if (/^postgres(ql)?:/.test(text)) {
+      this.problems.push('DATABASE_URL: this version stores in SQLite only; use sqlite:./data/sendonce.db.');
+    } else if (!/^sqlite:./.test(text)) {
+      this.problems.push('DATABASE_URL must be sqlite: and a path, as sqlite:./data/sendonce.db.');
+    }
+    return text.replace(/^sqlite:(\/\/(?=\/))?/, '');
+  }
+
+  dkim(): DkimSource[] {
+    return this.list('DKIM_KEYS').flatMap((part) => {
+      const [domain, selector, ...file] = part.split(':');
+      const keyFile = file.join(':');
+      if (domain && selector && keyFile) return [{ domain: domain.toLowerCase(), selector, keyFile }];
+      this.problems.push(`DKIM_KEYS must be domain:selector:/path/to/key.pem, comma-separated, not "${part}".`);
+      return [];
+    });
+  }
+}

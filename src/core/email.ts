@@ -1,0 +1,47 @@
+/** What is sent: the message its author wrote, and the email it becomes once accepted. */
+
+export type Tag = { name: string; value: string };
+
+/** A file as it leaves: decoded bytes, ready to be encoded into MIME. */
+export type Attachment = {
+  filename: string;
+  contentType: string;
+  /** Without angle brackets; present means inline (`cid:` in the html). */
+  contentId: string | null;
+  content: Uint8Array;
+  /** The URL the content was fetched from, null when it came in the request. */
+  path: string | null;
+};
+
+/** Addresses are kept as the author wrote them (`Name <a@b.c>` or `a@b.c`), already validated. */
+export type Message = {
+  from: string;
+  to: string[];
+  cc: string[];
+  bcc: string[];
+  replyTo: string[];
+  subject: string;
+  html: string | null;
+  /** Null: made from html when composed. Empty: the author wants no text part. */
+  text: string | null;
+  /** The author's own header fields, in order; validated names, values without CR, LF, NUL. */
+  headers: [name: string, value: string][];
+  tags: Tag[];
+  topicId: string | null;
+  attachments: Attachment[];
+  /** As written by the author (ISO 8601 or English), null for now. */
+  scheduledText: string | null;
+  /** Epoch milliseconds, null for now. */
+  scheduledAt: number | null;
+};
+
+/** An accepted message. Composing is a pure function of this value. */
+export type Email = Message & {
+  account: string;
+  /** UUIDv7. */
+  id: string;
+  /** The Message-ID header, angle brackets included. */
+  messageId: string;
+  /** Epoch milliseconds; with `scheduledAt` it decides the Date header. */
+  createdAt: number;
+};

@@ -1,0 +1,35 @@
+/** From a message to who SMTP is told about. */
+
+import { envelopeAddress, testAddressOutcome } from './address.ts';
+import type { Message } from './email.ts';
+
+/** The tag or header by which one email chooses what happens when it is in doubt. */
+const policyName = 'sendonce-in-doubt';
+
+export function senderAddress(message: Pick<Message, 'from'>): string {
+  return envelopeAddress(message.from);
+}
+
+/**
+ * The recipients, each once, grouped into what may share one SMTP transaction:
+ * real ones first, then one group for each kind of simulated test address.
+ */
+export function groupRecipients(message: Pick<Message, 'to' | 'cc' | 'bcc'>): string[][] {
+  const groups = new Map<string, Set<string>>();
+  for (const text of [...message.to, ...message.cc, ...message.bcc]) {
+    const address = envelopeAddress(text);
+    const kind = testAddressOutcome(address) ?? '';
+    const group = groups.get(kind);
+    if (group) group.add(address);
+    else groups.set(kind, new Set([address]));
+  }
+  return [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => [...group]);
+}
+
+/** Null where the author did not choose: the server's policy counts. */
+export function inDoubtPolicy(message: Pick<Message, 'tags' | 'headers'>): 'hold' | 'send-again' | null {
+  const tag = message.tags.find((one) => one.name.toLowerCase() === policyName)?.value;
+  const header = message.headers.find(([name]) => name.toLowerCase() === policyName)?.[1];
+  const value = (tag ?? header)?.trim();
+  return value === 'send-again' || value === 'hold' ? value : null;
+}

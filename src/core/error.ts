@@ -1,0 +1,45 @@
+/** Expected refusals: one error class with a closed list of codes; each facade maps a code to its own status and name. */
+
+export type ErrorCode =
+  | 'invalid_json'
+  | 'too_large'
+  | 'missing_field'
+  | 'invalid_field'
+  | 'invalid_parameter'
+  | 'invalid_attachment'
+  | 'missing_api_key'
+  | 'invalid_api_key'
+  | 'restricted_api_key'
+  | 'invalid_idempotency_key'
+  | 'idempotency_mismatch'
+  | 'idempotency_busy'
+  | 'not_found'
+  | 'route_not_found'
+  | 'method_not_allowed'
+  | 'rate_limited'
+  | 'unavailable'
+  | 'internal';
+
+export type ErrorDetails = {
+  /** Members added to the error body; SDKs ignore what they do not know. */
+  extra?: Record<string, unknown>;
+  /** Seconds after which a retry makes sense; becomes `Retry-After`. */
+  retryAfterSeconds?: number;
+  /** What really happened; logged, never sent. */
+  cause?: unknown;
+};
+
+/** A refusal a client may see: `message` is public and says what to do next. */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly code: ErrorCode;
+  readonly extra: Record<string, unknown>;
+  readonly retryAfterSeconds: number | null;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, { cause: details.cause });
+    this.code = code;
+    this.extra = details.extra ?? {};
+    this.retryAfterSeconds = details.retryAfterSeconds ?? null;
+  }
+}

@@ -1,0 +1,134 @@
+/** What a request body looked like, so that a retry is told from a different request under the same key. */
+
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+
+/** Two SHA-256; `canonical` is null where the body has no safe canonical form and only `raw` counts. */
+export type Fingerprint = { raw: Uint8Array; canonical: Uint8Array | null };
+
+/** Stored fingerprints outlive an upgrade: whoever changes what goes into them counts this up and reads the old one too. */
+const VERSION = 1;
+
+/** Longer than any number a client's JSON library writes; bounds the regular expressions below on a hostile body. */
+const NUMBER_LENGTH_MAX = 64;
+/** Any decimal of up to 15 significant digits comes back unchanged from a double (IEEE 754 binary64). */
+const EXACT_LENGTH_MAX = 15;
+
+const QUOTE = 0x22;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+
+/**
+ * `parsed` must be what JSON.parse made of `raw`, with nothing added, removed or defaulted.
+ * `mode` is whatever else decides what the request means (the batch validation mode).
+ */
+export function fingerprint(raw: Uint8Array, parsed: unknown, mode: string): Fingerprint {
+  const canonical = canonicalForm(raw, parsed);
+  return {
+    raw: digest('raw', mode, raw),
+    canonical: canonical === null ? null : digest('canonical', mode, canonical),
+  };
+}
+
+/** Either match is a match: the raw one survives a server upgrade, the canonical one a client that reorders its JSON. */
+export function sameRequest(a: Fingerprint, b: Fingerprint): boolean {
+  if (Buffer.compare(a.raw, b.raw) === 0) return true;
+  return a.canonical !== null && b.canonical !== null && Buffer.compare(a.canonical, b.canonical) === 0;
+}
+
+/** The prefix is one line of JSON, which escapes line feeds: no mode and body can be cut in another place. */
+function digest(form: 'raw' | 'canonical', mode: string, content: Uint8Array | string): Uint8Array {
+  const prefix = `${JSON.stringify(['sendonce-fingerprint', VERSION, form, mode])}\n`;
+  return createHash('sha256').update(prefix).update(content).digest();
+}
+
+/** RFC 8785, or null where two different bodies could share one form. */
+function canonicalForm(raw: Uint8Array, parsed: unknown): string | null {
+  // Invalid UTF-8 is decoded to U+FFFD, whatever the bytes were.
+  if (!isUtf8(raw)) return null;
+  // As Latin-1 every byte is one unit and no copy is transcoded; all that JSON's syntax is made of is ASCII.
+  const written = countMembersWritten(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('latin1'));
+  if (written === null) return null;
+  try {
+    // JSON.parse keeps one of several members of the same name, however they were spelled: fewer kept than written is a duplicate.
+    if (countMembersKept(parsed) !== written) return null;
+    return canonicalize(parsed) ?? null;
+  } catch {
+    // A lone surrogate, or nesting deeper than the stack: the raw fingerprint remains.
+    return null;
+  }
+}
+
+/** Counts the members of all objects in a valid JSON text; null where a number does not survive parsing. */
+function countMembersWritten(text: string): number | null {
+  let members = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = closingQuote(text, at);
+    } else if (code === COLON) {
+      members++;
+    } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
+      const end = numberEnd(text, at);
+      if (!survivesParsing(text, at, end)) return null;
+      at = end - 1;
+    }
+  }
+  return members;
+}
+
+/** Jumps from quote to quote (memchr): a megabyte of Base64 is one step. */
+function closingQuote(text: string, opening: number): number {
+  let from = opening + 1;
+  for (;;) {
+    const quote = text.indexOf('"', from);
+    if (quote < 0) return text.length;
+    let backslash = quote - 1;
+    while (text.charCodeAt(backslash) === BACKSLASH) backslash--;
+    const escapes = quote - 1 - backslash;
+    if (escapes % 2 === 0) return quote;
+    from = quote + 1;
+  }
+}
+
+/** Of a number in valid JSON, so that `+` and letters can only be those of an exponent. */
+function numberEnd(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && '0123456789+-.eE'.includes(text.charAt(at))) at++;
+  return at;
+}
+
+/** Whether the number written and the number parsed are the same number, and not an integer beyond 2^53 (I-JSON, RFC 7493 §2.2). */
+function survivesParsing(text: string, start: number, end: number): boolean {
+  if (end - start > NUMBER_LENGTH_MAX) return false;
+  const written = text.slice(start, end);
+  if (written.length <= EXACT_LENGTH_MAX && !/[eE]/.test(written)) return true;
+  const value = Number(written);
+  if (!Number.isFinite(value)) return false;
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return false;
+  return decimalForm(written) === decimalForm(String(value));
+}
+
+/** One spelling for each decimal value: `1.50`, `15e-1` and `0.15E1` are all `15e-1`. The sign never changes in parsing. */
+function decimalForm(number: string): string {
+  const [, integer = '', fraction = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];
+  const digits = (integer + fraction).replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  if (significant === '') return '0';
+  return `${significant}e${Number(exponent) - fraction.length + digits.length - significant.length}`;
+}
+
+function countMembersKept(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let members = 0;
+  if (Array.isArray(value)) {
+    for (const element of value) members += countMembersKept(element);
+    return members;
+  }
+  for (const member of Object.values(value)) members += 1 + countMembersKept(member);
+  return members;
+}

@@ -1,0 +1,115 @@
+/** Names and secrets made of randomness: ids that grow with time, API keys, and the hashes that are stored instead of secrets. */
+
+import assert from 'node:assert';
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+/** Exactly `size` random bytes, fit for secrets (`crypto.randomBytes`). */
+export type RandomBytes = (size: number) => Uint8Array;
+
+/** A fresh UUIDv7 in lower case, for the time in epoch milliseconds. */
+export type IdSource = (nowMs: number) => string;
+
+/** One request to the system's generator serves some 580 ids: asking for each id costs more than all the rest. */
+const POOL_BYTES = 4096;
+/** RFC 9562 §6.2 method 1: a counter of 18 bits (rand_a and the next 6), seeded anew each millisecond… */
+const COUNTER_MAX = 2 ** 18 - 1;
+/** …with its top bit clear: at least 131,072 ids fit, a hundred times what one process makes in a millisecond. */
+const COUNTER_SEED_MASK = 2 ** 17 - 1;
+const TIMESTAMP_MAX = 2 ** 48 - 1;
+
+const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+/** 62^32 is 190 bits: hashing once is enough, no salt or stretching needed. */
+const API_KEY_LENGTH = 32;
+/** The largest multiple of 62 a byte can stay below: beyond it some characters would be more likely. */
+const UNBIASED_BYTES = 248;
+
+/** Ids of one source grow strictly, also within a millisecond and after `nowMs` went back (RFC 9562 §6.2). */
+export function createIdSource(random: RandomBytes): IdSource {
+  const takeHex = createHexPool(random);
+  let lastMs = -1;
+  let counter = 0;
+  let prefix = '';
+
+  function startMillisecond(ms: number): void {
+    lastMs = ms;
+    counter = Number.parseInt(takeHex(8), 16) & COUNTER_SEED_MASK;
+    const time = hex(ms, 12);
+    prefix = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+  }
+
+  return (nowMs) => {
+    const ms = Math.floor(nowMs);
+    assert(ms >= 0 && ms <= TIMESTAMP_MAX, 'a UUIDv7 holds 48 bits of epoch milliseconds');
+    if (ms > lastMs) startMillisecond(ms);
+    else if (counter < COUNTER_MAX) counter++;
+    // The RFC lets the timestamp run ahead of the clock rather than wait for it.
+    else startMillisecond(lastMs + 1);
+    return `${prefix}${hex(counter >>> 6, 3)}-${hex(0x80 | (counter & 0x3f), 2)}${takeHex(2)}-${takeHex(12)}`;
+  };
+}
+
+/** Epoch milliseconds at which a UUIDv7 was made. */
+export function uuidv7Time(id: string): number {
+  assert(isUuid(id) && id[14] === '7', 'only a UUIDv7 knows its time');
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
+/** A UUID of any version, in either case: what a client may put where an id belongs. */
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text);
+}
+
+/** SHA-256 of the UTF-8 text: what is stored of an API key. */
+export function hashToken(text: string): Uint8Array {
+  return createHash('sha256').update(text).digest();
+}
+
+/** `re_` and 32 characters of base 62: shaped like a real Resend key, since SDKs and scanners look at the prefix. */
+export function createApiKeyToken(random: RandomBytes): string {
+  let token = '';
+  // One draw is as good as always enough; a generator stuck on bytes that are thrown away must not hang us.
+  for (let draw = 0; draw < 16; draw++) {
+    for (const byte of random(2 * API_KEY_LENGTH)) {
+      if (byte < UNBIASED_BYTES) token += BASE62.charAt(byte % 62);
+      if (token.length === API_KEY_LENGTH) return `re_${token}`;
+    }
+  }
+  throw new Error('the random source yields no usable bytes');
+}
+
+/** Takes the same time wherever the texts differ, and also where their lengths do. */
+export function tokensEqual(a: string, b: string): boolean {
+  return timingSafeEqual(hashToken(a), hashToken(b));
+}
+
+/**
+ * What is stored for an idempotency key (32 bytes): SHA-256 of the JSON of [scope, key], in which no scope and key can be cut in
+ * another place. The scope is (facade, account, method and endpoint).
+ */
+export function keyHash(scope: string | readonly string[], key: string): Uint8Array {
+  return hashToken(JSON.stringify([scope, key]));
+}
+
+/** The first 8 hex digits of a SHA-256, for logs: enough to find the stored hash by, useless to find the secret by. */
+export function shortHash(hash: Uint8Array): string {
+  assert(hash.length === 32, 'shortHash takes a SHA-256: of a secret itself it would log the beginning');
+  return Buffer.from(hash.buffer, hash.byteOffset, 4).toString('hex');
+}
+
+function createHexPool(random: RandomBytes): (digits: number) => string {
+  let pool = '';
+  let used = 0;
+  return (digits) => {
+    if (used + digits > pool.length) {
+      pool = Buffer.from(random(POOL_BYTES)).toString('hex');
+      assert(pool.length === 2 * POOL_BYTES, 'the random source yields as many bytes as it was asked for');
+      used = 0;
+    }
+    used += digits;
+    return pool.slice(used - digits, used);
+  };
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0');
+}

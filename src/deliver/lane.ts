@@ -1,0 +1,146 @@
+/** Lane 1: due deliveries, claimed fairly across accounts, each attempted once and settled by its outcome. */
+
+import { createHash } from 'node:crypto';
+import { testAddressOutcome } from '../core/address.ts';
+import type { Clock } from '../core/clock.ts';
+import { compose } from '../core/compose.ts';
+import type { DkimSigner } from '../core/dkim.ts';
+import { senderAddress } from '../core/envelope.ts';
+import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
+import { retryDelayMs } from '../core/retry.ts';
+import type { Database } from '../store/database.ts';
+import { accountsWithDue, claimDue, type Delivery, openGate, settleSimulated, unclaim } from '../store/deliveries.ts';
+import { findEmailToCompose } from '../store/emails.ts';
+import type { Lane } from '../worker.ts';
+import type { Relay } from './relay.ts';
+import type { Settler } from './settle.ts';
+
+export type DeliverOptions = {
+  database: Database;
+  clock: Clock;
+  relay: Relay;
+  settler: Settler;
+  /** Names this process in claims. */
+  worker: string;
+  /** The signer configured for a sender's domain, null where there is none. */
+  signerFor: (domain: string) => DkimSigner | null;
+  /** 0 ≤ x < 1, for jitter. */
+  random: () => number;
+  /** Told each outcome, for metrics. */
+  onOutcome: (kind: Outcome['kind'] | 'simulated') => void;
+};
+
+/** Longer than any attempt may take up to its gate; only a hung worker loses its claim to it. */
+const leaseMs = 15 * 60_000;
+
+/** An attempt under way. `gate` is set once the gate was asked, `gated` once it has committed. */
+type Attempt = { delivery: Delivery; gated: boolean; gate: Promise<boolean> | null; done: Promise<void> };
+
+export class DeliverLane implements Lane<Delivery> {
+  readonly name = 'deliveries';
+  readonly concurrency: number;
+  readonly #options: DeliverOptions;
+  readonly #underWay = new Set<Attempt>();
+  #draining = false;
+  #lastAccount = '';
+
+  constructor(options: DeliverOptions) {
+    this.#options = options;
+    this.concurrency = options.relay.concurrency;
+  }
+
+  async claim(limit: number): Promise<Delivery[]> {
+    const { database, clock, worker } = this.#options;
+    const now = clock.now();
+    const due = await accountsWithDue(database, now);
+    if (due.length === 0) return [];
+    const turns = startingAfter(due, this.#lastAccount);
+    this.#lastAccount = turns[Math.min(limit, turns.length) - 1] ?? '';
+    return database.write(async (tx) => {
+      const claimed: Delivery[] = [];
+      // Each account gets its share first; what is left over goes to whoever still has mail due.
+      for (const most of [Math.max(1, Math.floor(limit / turns.length)), limit]) {
+        for (const account of turns) {
+          const room = Math.min(most, limit - claimed.length);
+          if (room <= 0) return claimed;
+          claimed.push(...(await claimDue(tx, account, worker, { now, leaseMs, limit: room })));
+        }
+      }
+      return claimed;
+    });
+  }
+
+  async attempt(delivery: Delivery): Promise<void> {
+    const one: Attempt = { delivery, gated: false, gate: null, done: Promise.resolve() };
+    this.#underWay.add(one);
+    one.done = this.#tryOnce(one).finally(() => this.#underWay.delete(one));
+    await one.done;
+  }
+
+  /** From here on no gate opens. What has not asked for its gate is handed back; a late ask finds no row. */
+  async release(unstarted: Delivery[]): Promise<void> {
+    this.#draining = true;
+    const { database, clock } = this.#options;
+    const ungated = [...this.#underWay].filter((one) => one.gate === null).map((one) => one.delivery);
+    const handedBack = [...unstarted, ...ungated];
+    if (handedBack.length === 0) return;
+    await database.write(async (tx) => {
+      for (const delivery of handedBack) await unclaim(tx, delivery, clock.now());
+    });
+  }
+
+  async settled(): Promise<void> {
+    const asked = [...this.#underWay].filter((one) => one.gate !== null);
+    await Promise.allSettled(asked.map((one) => one.done));
+  }
+
+  async #tryOnce(one: Attempt): Promise<void> {
+    const { delivery } = one;
+    const { database, clock, relay, settler, onOutcome } = this.#options;
+    const simulated = testAddressOutcome(delivery.recipients[0] ?? '');
+    if (simulated) {
+      await settler.record((tx) => settleSimulated(tx, delivery, simulated, clock.now()));
+      return onOutcome('simulated');
+    }
+    const email = await findEmailToCompose(database, delivery.account, delivery.emailId);
+    if (!email) return settler.hold(delivery, 'The contents of this email are gone from the database.');
+    const from = senderAddress(email);
+    const bytes = compose(email, this.#options.signerFor(from.split('@').pop() ?? ''));
+    const contentHash = createHash('sha256').update(bytes).digest();
+    if (delivery.contentHash && !contentHash.equals(delivery.contentHash)) {
+      return settler.hold(delivery, 'This version composes other bytes than the first attempt handed over.');
+    }
+    const shipment = { envelope: { from, to: delivery.recipients }, bytes, envelopeId: envelopeId(delivery) };
+    const outcome = await relay.ship(shipment, (reply) => {
+      one.gate = this.#openGate(one, contentHash, reply);
+      return one.gate;
+    });
+    // A session may die while its gate is still committing: what to record depends on whether it opened.
+    await one.gate?.catch(() => false);
+    onOutcome(outcome.kind);
+    await settler.settle(delivery, one.gated, outcome);
+  }
+
+  async #openGate(one: Attempt, contentHash: Uint8Array, reply: EnvelopeReply): Promise<boolean> {
+    if (this.#draining) return false;
+    const { delivery } = one;
+    const { database, clock, random } = this.#options;
+    one.gated = await database.write((tx) => {
+      const now = clock.now();
+      const retryAt = now + retryDelayMs(delivery.tries + 1, random());
+      return openGate(tx, delivery, reply, { now, contentHash, doubtAt: now + leaseMs, retryAt });
+    });
+    if (one.gated) delivery.recipients = reply.accepted;
+    return one.gated;
+  }
+}
+
+function startingAfter(accounts: string[], last: string): string[] {
+  const next = accounts.findIndex((account) => account > last);
+  return next <= 0 ? accounts : [...accounts.slice(next), ...accounts.slice(0, next)];
+}
+
+/** Same on every attempt, so that a DSN names the delivery it is about (RFC 3461 4.4). */
+function envelopeId(delivery: Delivery): string {
+  return `${delivery.emailId}.${delivery.part}`;
+}

@@ -1,0 +1,30 @@
+/** The boundary of hand-off: what an adapter that speaks to the outside must do, and the gate it must pass. */
+
+import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
+
+export type Envelope = { from: string; to: string[] };
+
+/**
+ * The durable, fenced commit that must succeed before the final dot may leave.
+ * Resolves true once it has committed; false when no row matched. Rejects when the result is an error or unknown.
+ */
+export type Gate = (reply: EnvelopeReply) => Promise<boolean>;
+
+export type Shipment = {
+  envelope: Envelope;
+  /** The whole message, CRLF line ends, without dot-stuffing. */
+  bytes: Uint8Array;
+  /** Identifies this email at the relay (DSN ENVID, RFC 3461), printable ASCII. */
+  envelopeId: string;
+};
+
+export interface Relay {
+  /** How logs and events name it; never contains a password. */
+  readonly name: string;
+  /** How many shipments it is worth having under way at once. */
+  readonly concurrency: number;
+  /** Tries once. Never throws: every failure is an outcome. Sends the final dot only after `gate` resolved true. */
+  ship(shipment: Shipment, gate: Gate): Promise<Outcome>;
+  /** Resolves when idle sessions are closed; shipments under way are waited for by the caller. */
+  close(): Promise<void>;
+}

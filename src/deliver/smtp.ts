@@ -1,0 +1,165 @@
+/** The relay that is a smarthost: a bounded number of SMTP sessions, kept for a while and used again. */
+
+import type SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { Outcome } from '../core/outcome.ts';
+import type { Gate, Relay, Shipment } from './relay.ts';
+import { openSession, type SmtpOptions, stallTimeoutOf } from './smtp-session.ts';
+import { type Ended, hasUnreadReply, type Next, transact } from './smtp-transaction.ts';
+
+export type SmtpRelayOptions = SmtpOptions & {
+  /** Sessions at once, at most. Common relays allow 10 to 50 a client (Postfix: 50). */
+  concurrency?: number;
+  /** How long the dot's verdict is waited for. RFC 5321 4.5.3.2.6 asks for ten minutes. */
+  verdictTimeoutMs?: number;
+  idleMs?: number;
+  messagesPerSession?: number;
+};
+
+const CONCURRENCY = 10;
+const VERDICT_TIMEOUT_MS = 10 * 60_000;
+/** Under the ten seconds after which a Postfix under stress, or SES, closes a silent session: we leave first. */
+const IDLE_MS = 8_000;
+/** Enough that opening costs nothing, few enough that a relay's load balancer gets to move us. Many relays cap at 100. */
+const MESSAGES_PER_SESSION = 100;
+/** A relay that does not answer QUIT is left without an answer. */
+const QUIT_TIMEOUT_MS = 1_000;
+
+export function createSmtpRelay(options: SmtpRelayOptions): Relay {
+  return new SmtpRelay(options);
+}
+
+type Session = { connection: SMTPConnection; messages: number; idleTimer: NodeJS.Timeout | null };
+
+class SmtpRelay implements Relay {
+  readonly name: string;
+  readonly concurrency: number;
+  readonly #options: SmtpRelayOptions;
+  /** Last in, first out, so that what a calm day does not need falls idle. */
+  readonly #idle: Session[] = [];
+  readonly #waiting: Array<() => void> = [];
+  #busy = 0;
+  #closed = false;
+
+  constructor(options: SmtpRelayOptions) {
+    this.#options = options;
+    this.name = `${options.secure ? 'smtps' : 'smtp'}://${options.host}:${options.port}`;
+    this.concurrency = options.concurrency ?? CONCURRENCY;
+  }
+
+  async ship(shipment: Shipment, gate: Gate): Promise<Outcome> {
+    await this.#enter();
+    const kept = this.#takeIdle();
+    if (kept !== null) {
+      const ended = await this.#transact(kept, shipment, gate);
+      if (!ended.isStale) return this.#finish(kept, ended);
+    }
+    // Not another idle one: what ended this one has likely ended those too.
+    const fresh = await this.#open();
+    if (typeof fresh === 'string') {
+      this.#leave();
+      return { kind: 'unreached', reason: fresh };
+    }
+    return this.#finish(fresh, await this.#transact(fresh, shipment, gate));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#idle.splice(0).map((session) => this.#quit(session)));
+  }
+
+  #enter(): Promise<void> {
+    if (this.#busy < this.concurrency) {
+      this.#busy += 1;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#busy -= 1;
+  }
+
+  #takeIdle(): Session | null {
+    for (let session = this.#idle.pop(); session; session = this.#idle.pop()) {
+      if (session.idleTimer) clearTimeout(session.idleTimer);
+      if (!session.connection.destroyed && !hasUnreadReply(session.connection)) return session;
+      session.connection.close();
+    }
+    return null;
+  }
+
+  async #open(): Promise<Session | string> {
+    if (this.#closed) return 'the relay is closed';
+    try {
+      return { connection: await openSession(this.#options), messages: 0, idleTimer: null };
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  #transact(session: Session, shipment: Shipment, gate: Gate): Promise<Ended> {
+    session.messages += 1;
+    const verdictMs = this.#options.verdictTimeoutMs ?? VERDICT_TIMEOUT_MS;
+    return transact(session.connection, shipment, gate, { verdictMs, stallMs: stallTimeoutOf(this.#options) });
+  }
+
+  /** Hands the outcome back at once; the place is free again when the session is fit for the next mail. */
+  #finish(session: Session, { outcome, next }: Ended): Outcome {
+    this.#restore(session, next, () => this.#leave());
+    return outcome;
+  }
+
+  #restore(session: Session, next: Next, done: () => void): void {
+    if (next === 'reset') {
+      resetSession(session.connection, (isClean) => {
+        if (isClean) this.#park(session);
+        else session.connection.close();
+        done();
+      });
+      return;
+    }
+    if (next === 'reuse') this.#park(session);
+    done();
+  }
+
+  #park(session: Session): void {
+    if (this.#closed || session.messages >= (this.#options.messagesPerSession ?? MESSAGES_PER_SESSION)) {
+      void this.#quit(session);
+      return;
+    }
+    session.idleTimer = setTimeout(() => {
+      this.#idle.splice(this.#idle.indexOf(session), 1);
+      void this.#quit(session);
+    }, this.#options.idleMs ?? IDLE_MS);
+    this.#idle.push(session);
+  }
+
+  #quit({ connection, idleTimer }: Session): Promise<void> {
+    if (idleTimer) clearTimeout(idleTimer);
+    if (connection.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => connection.close(), QUIT_TIMEOUT_MS);
+      connection.once('end', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      connection.quit();
+    });
+  }
+}
+
+/** Calls back once: nodemailer forgets the callback of a session that dies under RSET. */
+function resetSession(connection: SMTPConnection, done: (isClean: boolean) => void): void {
+  let isDone = false;
+  const finish = (isClean: boolean) => {
+    if (isDone) return;
+    isDone = true;
+    connection.removeListener('end', onEnd);
+    done(isClean);
+  };
+  const onEnd = () => finish(false);
+  connection.once('end', onEnd);
+  connection.reset((error) => finish(error === null));
+}

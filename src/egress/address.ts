@@ -1,0 +1,53 @@
+/** Which addresses a stranger's URL may make us connect to: those of the public internet, and what the operator allows. */
+
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+type Range = [network: Address, prefixLength: number];
+
+/** Whether an address, as the resolver or the URL spells it, may be connected to. */
+export type AddressPolicy = (address: string) => boolean;
+
+/** What IPv6 has handed out for the public (RFC 4291 §2.4, IANA); outside lie ::/96, NAT64, ULA, link-local and what is yet to come. */
+const GLOBAL_IPV6: Range = ipaddr.IPv6.parseCIDR('2000::/3');
+
+/** Public by its number, but answered by the host of every Azure machine, with credentials for whoever asks nicely. */
+const AZURE_HOST = '168.63.129.16';
+
+/**
+ * `allow` are CIDRs or single addresses. Each means the family it is written in: `127.0.0.0/8` does not allow
+ * `::ffff:127.0.0.1`, so that no second spelling comes along unnoticed. Throws on what is neither.
+ */
+export function createAddressPolicy(allow: readonly string[]): AddressPolicy {
+  const allowed = allow.map(parseRange);
+  return (address) => {
+    // Stricter than ipaddr.js, which also reads 0177.0.0.1 and 2130706433: what we judge must be what the system connects to.
+    if (isIP(address) === 0) return false;
+    const parsed = ipaddr.parse(address);
+    return allowed.some((range) => contains(range, parsed)) || isPublic(parsed);
+  };
+}
+
+/** `unicast` is ipaddr.js's word for "in none of the special ranges": private, loopback, mapped, 6to4, Teredo and the rest are named. */
+function isPublic(address: Address): boolean {
+  if (address.range() !== 'unicast') return false;
+  if (address.kind() === 'ipv6') return contains(GLOBAL_IPV6, address);
+  return address.toString() !== AZURE_HOST;
+}
+
+function contains([network, prefixLength]: Range, address: Address): boolean {
+  return network.kind() === address.kind() && address.match(network, prefixLength);
+}
+
+function parseRange(text: string): Range {
+  const [address = '', length] = text.split('/');
+  const family = isIP(address);
+  const bits = family === 4 ? 32 : 128;
+  const prefixLength = length === undefined ? bits : Number(length);
+  const wellFormed = length === undefined || /^\d{1,3}$/.test(length);
+  if (family === 0 || !wellFormed || prefixLength > bits || text.split('/').length > 2) {
+    throw new Error(`"${text}" is neither an IP address nor a range in CIDR notation, such as 10.0.0.0/8 or fd00::/8`);
+  }
+  return [ipaddr.parse(address), prefixLength];
+}

@@ -1,0 +1,96 @@
+/** All routes of the server, and the one place where a refusal becomes a response. */
+
+import { Hono } from 'hono';
+import { AppError } from '../core/error.ts';
+import { log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Database } from '../store/database.ts';
+import { findAttachmentContent } from '../store/emails.ts';
+import { type AttachmentLinks, downloadPath } from './attachment-links.ts';
+import { ClientGone } from './body.ts';
+import { answerWith, type Bindings, type Gatekeeper, type HttpContext, toResponse } from './call.ts';
+import { type KeyParts, keyPath, showKey } from './idempotency-keys.ts';
+import { RateLimited } from './rate-limit.ts';
+import type { EmailParts } from './resend/emails.ts';
+import { renderError } from './resend/errors.ts';
+import { addResendRoutes } from './resend/routes.ts';
+import type { SendParts } from './resend/send.ts';
+
+export type Health = () => Record<string, unknown>;
+
+export type AppParts = {
+  gatekeeper: Gatekeeper;
+  resend: SendParts & EmailParts;
+  keys: KeyParts;
+  database: Database;
+  links: AttachmentLinks;
+  metrics: Metrics;
+  health: Health;
+  /** False for `ROLE=worker`: only health and metrics are served then. */
+  servesApi: boolean;
+};
+
+export function createApp(parts: AppParts): Hono<Bindings> {
+  const app = new Hono<Bindings>();
+  app.onError(refuse);
+  app.notFound((context) => refuse(new AppError('route_not_found', 'The requested endpoint does not exist.'), context));
+  app.get('/healthz', (context) => context.json(parts.health()));
+  app.get('/metrics', async (context) =>
+    context.body(await parts.metrics.render(), 200, { 'content-type': parts.metrics.contentType }),
+  );
+  if (parts.servesApi) addApiRoutes(app, parts);
+  return app;
+}
+
+function addApiRoutes(app: Hono<Bindings>, parts: AppParts): void {
+  if (log.showsRequests()) app.use('*', logRequest);
+  app.get(downloadPath, (context) => download(parts, context));
+  app.get(`${keyPath}*`, (context) => {
+    const path = new URL(context.env.incoming.url ?? '/', 'http://localhost').pathname;
+    return answerWith(parts.gatekeeper, 'full', (call) => showKey(parts.keys, call, path))(context);
+  });
+  addResendRoutes(app, parts.gatekeeper, parts.resend);
+}
+
+/** Paths only, and never a key: those carry user ids. */
+async function logRequest(context: HttpContext, next: () => Promise<void>): Promise<void> {
+  const started = performance.now();
+  await next();
+  const { method } = context.env.incoming;
+  const path = context.req.path.startsWith(keyPath) ? `${keyPath}…` : context.req.path;
+  log.request(method ?? '', path, context.res.status, performance.now() - started);
+}
+
+/** Refusals in the facade's own shape; what should not happen is logged and never shown. */
+function refuse(error: Error, context: HttpContext): Response {
+  const { method = '', url = '' } = context.env.incoming;
+  if (error instanceof ClientGone) {
+    context.env.incoming.destroy();
+    return new Response(null, { status: 400 });
+  }
+  const refusal =
+    error instanceof AppError ? error : new AppError('internal', 'An unexpected error occurred.', { cause: error });
+  if (refusal.code === 'internal') log.requestFailed(method, url.split('?')[0] ?? '', error);
+  if (refusal.code === 'unavailable') log.unavailable(error.cause);
+  const rendered = renderError(refusal);
+  const limitHeaders = error instanceof RateLimited ? error.headers : {};
+  // What is left of an oversized body would be taken for the next request's.
+  const closing: Record<string, string> = refusal.code === 'too_large' ? { connection: 'close' } : {};
+  return toResponse(rendered, { ...limitHeaders, ...closing });
+}
+
+async function download(parts: AppParts, context: HttpContext): Promise<Response> {
+  const ref = parts.links.open(context.req.query());
+  const found = ref && (await findAttachmentContent(parts.database, ref.account, ref.email, ref.attachment));
+  if (!found) throw new AppError('not_found', 'This link has expired: ask for the attachment again to get a new one.');
+  return new Response(Buffer.from(found.content), {
+    status: 200,
+    headers: {
+      'content-type': found.contentType,
+      // Somebody else's file on our origin: never rendered, never sniffed.
+      'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(found.filename)}`,
+      'content-security-policy': "sandbox; default-src 'none'",
+      'x-content-type-options': 'nosniff',
+    },
+  });
+}

@@ -1,0 +1,72 @@
+/** GET /idempotency-keys/:key, our own route: what happened under a key. */
+
+import type { Clock } from '../core/clock.ts';
+import { AppError } from '../core/error.ts';
+import { keyHash } from '../core/token.ts';
+import type { Database } from '../store/database.ts';
+import { findKey, type KeyHistory, type KeyRecord } from '../store/idempotency.ts';
+import type { Call, Reply } from './call.ts';
+
+export type KeyParts = { database: Database; clock: Clock; flushUses: () => Promise<void> };
+
+export const keyPath = '/idempotency-keys/';
+
+/** What `?endpoint=` may say, and the scope each stands for. */
+const scopes: Record<string, string> = {
+  '/emails': 'resend POST /emails',
+  '/emails/batch': 'resend POST /emails/batch',
+};
+
+/** `path` is the raw path of the request: a key may hold slashes, encoded or not. */
+export async function showKey(parts: KeyParts, call: Call, path: string): Promise<Reply> {
+  const key = decodeKey(path.slice(keyPath.length));
+  // So that what was counted a moment ago is shown.
+  await parts.flushUses();
+  for (const scope of wantedScopes(call.query().endpoint)) {
+    const record = await findKey(parts.database, call.caller.account, keyHash(scope, key));
+    if (record) return { status: 200, body: JSON.stringify(view(key, record, parts.clock.expiryNow())) };
+  }
+  throw new AppError('not_found', 'Nothing was accepted under this idempotency key, or it has been forgotten since.');
+}
+
+function decodeKey(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    throw new AppError('invalid_parameter', 'The key must be percent-encoded UTF-8.');
+  }
+}
+
+function wantedScopes(endpoint: string | undefined): string[] {
+  if (endpoint === undefined) return Object.values(scopes);
+  const scope = scopes[endpoint.replace(/^POST /, '')];
+  if (scope) return [scope];
+  throw new AppError('invalid_parameter', `\`endpoint\` must be one of ${Object.keys(scopes).join(', ')}.`);
+}
+
+function view(key: string, record: KeyRecord & KeyHistory, now: number) {
+  return {
+    object: 'idempotency_key',
+    key,
+    endpoint: record.scope.replace(/^\S+ /, ''),
+    status: record.expiresAt > now ? 'active' : 'expired',
+    first_seen_at: iso(record.createdAt),
+    expires_at: iso(record.expiresAt),
+    response_status: record.status,
+    email_ids: record.emailIds,
+    replays: record.replays,
+    last_replay_at: iso(record.lastReplayAt),
+    conflicts: record.conflicts,
+    last_conflict_at: iso(record.lastConflictAt),
+    uses: record.uses.map((use) => ({
+      at: iso(use.at),
+      kind: use.kind,
+      client: use.client,
+      ...(use.kind === 'conflict' ? { different_fields: use.fields } : {}),
+    })),
+  };
+}
+
+function iso(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}

@@ -1,0 +1,86 @@
+/** What happened to an email: list, retrieve, reschedule, cancel, and the files that went with it. */
+
+import type { Amend } from '../../amend.ts';
+import { AppError } from '../../core/error.ts';
+import type { Database } from '../../store/database.ts';
+import { type AttachmentInfo, findEmail, findEmailSummary, listAttachments, listEmails } from '../../store/emails.ts';
+import type { AttachmentLinks } from '../attachment-links.ts';
+import { parseJson } from '../body.ts';
+import type { Call, Reply } from '../call.ts';
+import { MESSAGES } from './errors.ts';
+import { parseEmailId, parsePagination } from './parse-query.ts';
+import { parseReschedule } from './parse-schedule.ts';
+import {
+  type AttachmentView,
+  renderAttachment,
+  renderAttachmentList,
+  renderEmail,
+  renderEmailList,
+  renderEmailRef,
+} from './render.ts';
+import { keyLifetimeMs } from './send.ts';
+
+export type EmailParts = { database: Database; amend: Amend; now: () => number; links: AttachmentLinks };
+
+export async function list({ database }: EmailParts, call: Call): Promise<Reply> {
+  const page = parsePagination(call.query());
+  const { emails, hasMore } = await listEmails(database, call.caller.account, page);
+  return ok(renderEmailList(emails, hasMore));
+}
+
+export async function retrieve({ database }: EmailParts, call: Call): Promise<Reply> {
+  const email = await findEmail(database, call.caller.account, emailId(call));
+  if (!email) throw notFound();
+  return ok(renderEmail(email));
+}
+
+export async function reschedule({ amend, now }: EmailParts, call: Call): Promise<Reply> {
+  const id = emailId(call);
+  const { scheduledAt, scheduledText } = parseReschedule(parseJson(await call.body()), now());
+  const at = scheduledAt ?? now();
+  await amend.reschedule(call.caller.account, id, { at, text: scheduledText ?? '', lifetimeMs: keyLifetimeMs });
+  return ok(renderEmailRef(id));
+}
+
+export async function cancel({ amend }: EmailParts, call: Call): Promise<Reply> {
+  const id = emailId(call);
+  await amend.cancel(call.caller.account, id);
+  return ok(renderEmailRef(id));
+}
+
+export async function attachments(parts: EmailParts, call: Call): Promise<Reply> {
+  const id = emailId(call);
+  const page = parsePagination(call.query());
+  const { account } = call.caller;
+  if (!(await findEmailSummary(parts.database, account, id))) throw notFound();
+  const all = (await listAttachments(parts.database, account, id)).map((one) => view(parts, account, id, one));
+  const start = page.after === null ? 0 : all.findIndex((one) => one.id === page.after) + 1;
+  const end = page.before === null ? all.length : all.findIndex((one) => one.id === page.before);
+  const shown = page.before === null ? all.slice(start, start + page.limit) : all.slice(0, end).slice(-page.limit);
+  return ok(renderAttachmentList(shown, page.before === null ? start + page.limit < all.length : end > page.limit));
+}
+
+export async function attachment(parts: EmailParts, call: Call): Promise<Reply> {
+  const id = emailId(call);
+  const { account } = call.caller;
+  const wanted = call.param('attachment').toLowerCase();
+  const found = (await listAttachments(parts.database, account, id)).find((one) => one.id === wanted);
+  if (!found) throw new AppError('not_found', MESSAGES.attachmentNotFound);
+  return ok(renderAttachment(view(parts, account, id, found)));
+}
+
+function view(parts: EmailParts, account: string, email: string, found: AttachmentInfo): AttachmentView {
+  return { ...found, ...parts.links.create({ account, email, attachment: found.id }) };
+}
+
+function emailId(call: Call): string {
+  return parseEmailId(call.param('id')).toLowerCase();
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', MESSAGES.emailNotFound);
+}
+
+function ok(body: string): Reply {
+  return { status: 200, body };
+}

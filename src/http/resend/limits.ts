@@ -1,0 +1,69 @@
+/** Every number the Resend facade refuses by, each with its reason. */
+
+export type ResendLimits = {
+  recipientsMax: number;
+  batchMax: number;
+  addressCharsMax: number;
+  subjectCharsMax: number;
+  headersMax: number;
+  headerNameCharsMax: number;
+  headerValueCharsMax: number;
+  tagsMax: number;
+  tagCharsMax: number;
+  topicIdCharsMax: number;
+  attachmentsMax: number;
+  filenameCharsMax: number;
+  contentTypeCharsMax: number;
+  contentIdCharsMax: number;
+  pathCharsMax: number;
+  emailBytesMax: number;
+  scheduleAheadMsMax: number;
+  scheduleBehindMsMax: number;
+  scheduleCharsMax: number;
+  pageSizeMax: number;
+  pageSizeDefault: number;
+  diffNamesMax: number;
+};
+
+export const RESEND_LIMITS: ResendLimits = {
+  // Contract §1.1: 1..50 in `to`. The contract sets none for cc, bcc and reply_to; the same number keeps an envelope bounded.
+  recipientsMax: 50,
+  // Contract §1.2.
+  batchMax: 100,
+  // RFC 5321 allows 254 octets of address; the rest is room for a display name.
+  addressCharsMax: 1_000,
+  // RFC 5322 2.1.1 ends a line at 998; twice that is still a subject, more is a body in the wrong field.
+  subjectCharsMax: 2_000,
+  // Ours: the contract has no number; a mail with more header fields than this is refused by common relays anyway.
+  headersMax: 100,
+  headerNameCharsMax: 76,
+  headerValueCharsMax: 10_000,
+  // Contract §1.1, tags.
+  tagsMax: 75,
+  tagCharsMax: 256,
+  // Ours: a topic id is a UUID; kept, never interpreted.
+  topicIdCharsMax: 256,
+  // Ours: bounds the parts of one MIME message.
+  attachmentsMax: 200,
+  // What ext4, NTFS and APFS can store.
+  filenameCharsMax: 255,
+  // RFC 6838 4.2 allows 127 on each side of the slash; the rest is room for parameters.
+  contentTypeCharsMax: 400,
+  // Contract §1.1: fewer than 128.
+  contentIdCharsMax: 127,
+  // Presigned URLs carry their signature; 8 kB is where common servers stop.
+  pathCharsMax: 8_192,
+  // Contract §1.1: 40 MB after Base64, read generously as MiB.
+  emailBytesMax: 40 * 1024 * 1024,
+  // Contract §1.1: up to 30 days ahead.
+  scheduleAheadMsMax: 30 * 24 * 60 * 60 * 1000,
+  // Ours: a late queue or a fast clock is sent at once; a wrong year is refused.
+  scheduleBehindMsMax: 60 * 60 * 1000,
+  // Ours: no moment needs more words; bounds what chrono-node has to read.
+  scheduleCharsMax: 100,
+  // Contract §1.3.
+  pageSizeMax: 100,
+  pageSizeDefault: 20,
+  // Ours: a mismatch answer stays readable however large the batch.
+  diffNamesMax: 50,
+};

@@ -1,0 +1,35 @@
+/** The address members of a send request: `from`, `to`, `cc`, `bcc`, `reply_to`. */
+
+import { parseMailbox } from '../../core/address.ts';
+import type { AppError } from '../../core/error.ts';
+import type { ResendLimits } from './limits.ts';
+import { breaksLine, invalidField, isAbsent, wellFormed } from './parse-fields.ts';
+
+type AddressField = 'from' | 'to' | 'cc' | 'bcc' | 'reply_to';
+
+/** One address, as its author wrote it but for surrounding spaces. */
+export function parseAddress(field: AddressField, value: unknown, limits: ResendLimits): string {
+  // Looked for before anything is trimmed: a line break at the end is still somebody's mistake or somebody's injection.
+  if (typeof value !== 'string' || value.length > limits.addressCharsMax || breaksLine(value)) throw malformed(field);
+  const text = wellFormed(value.trim());
+  if (parseMailbox(text) === null) throw malformed(field);
+  return text;
+}
+
+/** A string or an array of strings (contract §1.1); absent is empty. */
+export function parseAddresses(field: AddressField, value: unknown, limits: ResendLimits): string[] {
+  if (isAbsent(value)) return [];
+  if (!Array.isArray(value)) return [parseAddress(field, value, limits)];
+  if (value.length > limits.recipientsMax) {
+    throw invalidField(field, `The number of addresses must be at most ${limits.recipientsMax}.`);
+  }
+  return value.map((item) => parseAddress(field, item, limits));
+}
+
+/** Observed live (contract §3). */
+function malformed(field: AddressField): AppError {
+  return invalidField(
+    field,
+    'The email address needs to follow the `email@example.com` or `Name <email@example.com>` format.',
+  );
+}

@@ -1,0 +1,45 @@
+/** What stands in the URL: paging cursors and ids (contract §1.3). */
+
+import { AppError } from '../../core/error.ts';
+import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
+
+export type Pagination = {
+  limit: number;
+  /** The id after which the page starts, itself excluded; at most one of the two is set. */
+  after: string | null;
+  before: string | null;
+};
+
+export function parsePagination(
+  query: Readonly<Record<string, string | undefined>>,
+  limits: ResendLimits = RESEND_LIMITS,
+): Pagination {
+  const after = query.after ? parseId('after', query.after) : null;
+  const before = query.before ? parseId('before', query.before) : null;
+  if (after !== null && before !== null) {
+    throw new AppError('invalid_field', 'The `after` and `before` parameters cannot be used together.');
+  }
+  return { limit: query.limit ? parseLimit(query.limit, limits) : limits.pageSizeDefault, after, before };
+}
+
+/** Lower-case. What is no UUID is 422 (contract §3), what is one but unknown is the caller's 404. */
+export function parseEmailId(text: string): string {
+  return parseId('id', text);
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+function parseId(parameter: string, text: string): string {
+  if (!UUID.test(text)) throw new AppError('invalid_parameter', `The \`${parameter}\` must be a valid UUID.`);
+  return text.toLowerCase();
+}
+
+function parseLimit(text: string, limits: ResendLimits): number {
+  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= limits.pageSizeMax) return limit;
+  // Byte for byte what the Node SDK's tests record.
+  throw new AppError(
+    'invalid_field',
+    `The pagination limit must be a number between 1 and ${limits.pageSizeMax}. See https://resend.com/docs/pagination for more information.`,
+  );
+}

@@ -1,0 +1,144 @@
+/** `scheduled_at`: ISO 8601 or natural English to a moment (contract §1.1), for sends and for rescheduling. */
+
+import { type ParsedResult, parse as parseEnglish } from 'chrono-node/en';
+import { AppError } from '../../core/error.ts';
+import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
+import { breaksLine, type Fields, invalidField, isAbsent, isFields, missingField } from './parse-fields.ts';
+
+export type Schedule = {
+  /** As written; null where absent. */
+  scheduledText: string | null;
+  /** Epoch milliseconds; null means now. */
+  scheduledAt: number | null;
+};
+
+/** A moment without a zone is read as UTC: the server's own zone would make the same request mean different things. */
+export function parseSchedule(value: unknown, now: number, limits: ResendLimits): Schedule {
+  if (isAbsent(value)) return { scheduledText: null, scheduledAt: null };
+  if (typeof value !== 'string' || value.length > limits.scheduleCharsMax || breaksLine(value)) throw unreadable();
+  const text = value.trim();
+  const moment = readIso(text) ?? readEnglish(text, now);
+  if (moment === null || !Number.isFinite(moment)) throw unreadable();
+  if (moment > now + limits.scheduleAheadMsMax) {
+    const days = Math.floor(limits.scheduleAheadMsMax / 86_400_000);
+    throw invalidField('scheduled_at', `Emails can be scheduled at most ${days} days ahead.`);
+  }
+  if (moment < now - limits.scheduleBehindMsMax) throw invalidField('scheduled_at', 'The time is in the past.');
+  return { scheduledText: text, scheduledAt: moment > now ? moment : null };
+}
+
+/** The body of PATCH /emails/:id; `id` and `email_id` beside it are ignored (contract §1.4). */
+export function parseReschedule(body: unknown, now: number, limits: ResendLimits = RESEND_LIMITS): Schedule {
+  if (body !== undefined && body !== null && !isFields(body)) {
+    throw new AppError('invalid_field', 'The request body must be a JSON object.');
+  }
+  const fields: Fields = body ?? {};
+  if (isAbsent(fields.scheduled_at)) throw missingField('scheduled_at');
+  return parseSchedule(fields.scheduled_at, now, limits);
+}
+
+function unreadable(): AppError {
+  return invalidField(
+    'scheduled_at',
+    'It must be an ISO 8601 date such as `2026-08-05T11:52:01.858Z`, or English such as `in 1 hour`, `tomorrow at 9am` or `Friday at 3pm ET`.',
+  );
+}
+
+/** ISO 8601 and its everyday cousins: a space for the T, `+00` as Postgres writes it, `UTC` as Ruby does. */
+const ISO =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)? ?(Z|z|UTC|([+-])(\d{2}):?(\d{2})?)?)?$/;
+
+/** Null: not of this form. NaN: of this form, but no such moment. */
+function readIso(text: string): number | null {
+  const match = ISO.exec(text);
+  if (match === null) return null;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0)) as number[];
+  const millis = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'));
+  const utc = Date.UTC(year ?? 0, (month ?? 0) - 1, day, hour, minute, second, millis);
+  // Date.UTC rolls 30 February over into March and 25:00 into tomorrow: what does not come back as written was no date.
+  const written = `${match[1]}-${match[2]}-${match[3]}T${match[4] ?? '00'}:${match[5] ?? '00'}:${match[6] ?? '00'}`;
+  if (!Number.isFinite(utc) || new Date(utc).toISOString().slice(0, 19) !== written) return Number.NaN;
+  return utc - offsetMs(match[9], match[10], match[11]);
+}
+
+function offsetMs(sign: string | undefined, hours: string | undefined, minutes: string | undefined): number {
+  if (sign === undefined) return 0;
+  if (Number(hours) > 23 || Number(minutes ?? 0) > 59) return Number.NaN;
+  const offset = (Number(hours) * 60 + Number(minutes ?? 0)) * 60_000;
+  return sign === '-' ? -offset : offset;
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const WEEK_MS = 7 * DAY_MS;
+
+/** Null: not English for one moment. */
+function readEnglish(text: string, now: number): number | null {
+  return readDuration(text, now) ?? readCalendar(text, now);
+}
+
+const DURATION =
+  /^in (\d{1,9}|an?|one) (?:(s|secs?|seconds?)|(m|mins?|minutes?)|(h|hrs?|hours?)|(d|days?)|(w|weeks?))$/i;
+
+/** The commonest form, read here: exact whatever the server's own zone, and a hundred times as fast as chrono-node. */
+function readDuration(text: string, now: number): number | null {
+  const match = DURATION.exec(text);
+  if (match === null) return null;
+  const unitMs = [1000, MINUTE_MS, 60 * MINUTE_MS, DAY_MS, WEEK_MS][match.slice(2).findIndex((unit) => unit)] ?? 0;
+  const count = Number(match[1]);
+  return now + (Number.isNaN(count) ? 1 : count) * unitMs;
+}
+
+/**
+ * Everything else is chrono-node's. What it found is put together here, not by its own `date()` and `forwardDate`: those
+ * calculate in the server's zone, and `Friday at 3pm ET` came out a week apart under TZ=UTC and TZ=America/New_York.
+ */
+function readCalendar(text: string, now: number): number | null {
+  const start = findStart(text, now, 0);
+  if (start === null) return null;
+  // `tomorrow at 9am ET` is tomorrow as ET sees it.
+  const offset = start.get('timezoneOffset') ?? 0;
+  const zoned = offset === 0 ? start : findStart(text, now, offset);
+  if (zoned === null) return null;
+  const stepMs = momentOf(zoned) > now ? 0 : recurrenceMs(zoned, text);
+  if (stepMs === 0) return momentOf(zoned);
+  // Read again from a later day rather than added to, so that ET is the ET of that day.
+  const later = findStart(text, now + stepMs, offset);
+  return later === null ? null : momentOf(later);
+}
+
+const BEFORE = /^(?:(?:at|on|in|by)\s+)?$/i;
+const AFTER = /^[\s.]*$/;
+
+/**
+ * chrono-node finds a date anywhere in a text; here the whole text must be one, and no range. Otherwise `tomorrow at 25:00`
+ * would be read as tomorrow and go out at a time nobody asked for.
+ */
+function findStart(text: string, now: number, zoneMinutes: number): ParsedResult['start'] | null {
+  const found = parseEnglish(text, { instant: new Date(now), timezone: zoneMinutes });
+  const result = found[0];
+  if (found.length !== 1 || result === undefined || result.end) return null;
+  const isWhole = BEFORE.test(text.slice(0, result.index)) && AFTER.test(text.slice(result.index + result.text.length));
+  return isWhole ? result.start : null;
+}
+
+function momentOf(start: ParsedResult['start']): number {
+  const [year, month, day, hour, minute, second, millisecond, zoneMinutes] = COMPONENTS.map(
+    (name) => start.get(name) ?? 0,
+  );
+  const wall = Date.UTC(year ?? 0, (month ?? 0) - 1, day, hour, minute, second, millisecond);
+  return wall - (zoneMinutes ?? 0) * MINUTE_MS;
+}
+
+const COMPONENTS = ['year', 'month', 'day', 'hour', 'minute', 'second', 'millisecond', 'timezoneOffset'] as const;
+
+/** How often what was said comes round again: `9am` daily, `Friday` weekly, a date never. */
+function recurrenceMs(start: ParsedResult['start'], text: string): number {
+  const isDated = start.isCertain('day') || start.isCertain('month');
+  if (isDated || LOOKS_BACK.test(text)) return 0;
+  if (start.isCertain('weekday')) return WEEK_MS;
+  return start.isCertain('hour') ? DAY_MS : 0;
+}
+
+/** `last friday` is never the next one, nor `this morning` tomorrow's. */
+const LOOKS_BACK = /\b(?:last|past|this)\b/i;

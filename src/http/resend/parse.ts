@@ -1,0 +1,137 @@
+/** Request bodies of POST /emails and POST /emails/batch to drafts (contract §1.1, §1.2). */
+
+import { type Draft, isRemote } from '../../core/draft.ts';
+import { AppError } from '../../core/error.ts';
+import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
+import { parseAddress, parseAddresses } from './parse-address.ts';
+import { parseAttachments } from './parse-attachment.ts';
+import {
+  type Fields,
+  invalidField,
+  isAbsent,
+  isFields,
+  missingField,
+  parseHeaders,
+  parseSubject,
+  parseTags,
+  parseText,
+  parseTopicId,
+} from './parse-fields.ts';
+import { parseSchedule } from './parse-schedule.ts';
+
+export type BatchMode = 'strict' | 'permissive';
+export type BatchError = { index: number; message: string };
+export type ParsedBatch = { drafts: { index: number; draft: Draft }[]; errors: BatchError[] };
+
+/** `body` is what JSON.parse returned, undefined where there was none. Throws the first refusal as an AppError. */
+export function parseSend(body: unknown, now: number, limits: ResendLimits = RESEND_LIMITS): Draft {
+  if (body === undefined || body === null) return parseDraft({}, now, limits);
+  if (!isFields(body)) {
+    throw new AppError(
+      'invalid_field',
+      'The request body must be a JSON object. Several emails go to `/emails/batch`.',
+    );
+  }
+  return parseDraft(body, now, limits);
+}
+
+/**
+ * Strict: the first refusal is thrown, its position added as the extra member `index`. Permissive: refusals are collected;
+ * a batch that is no array, empty or too long is refused as a whole in both modes.
+ */
+export function parseBatch(
+  body: unknown,
+  mode: BatchMode,
+  now: number,
+  limits: ResendLimits = RESEND_LIMITS,
+): ParsedBatch {
+  const items = parseItems(body, limits);
+  const batch: ParsedBatch = { drafts: [], errors: [] };
+  for (const [index, item] of items.entries()) {
+    try {
+      batch.drafts.push({ index, draft: parseItem(item, now, limits) });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      if (mode === 'strict') throw new AppError(error.code, error.message, { extra: { ...error.extra, index } });
+      batch.errors.push({ index, message: error.message });
+    }
+  }
+  return batch;
+}
+
+/** Refuses an email over 40 MB after Base64 (contract §1.1). To be asked again once remote attachments are there. */
+export function checkSize(
+  draft: Pick<Draft, 'subject' | 'html' | 'text' | 'headers' | 'attachments'>,
+  limits: ResendLimits = RESEND_LIMITS,
+): void {
+  let bytes =
+    Buffer.byteLength(draft.subject) + Buffer.byteLength(draft.html ?? '') + Buffer.byteLength(draft.text ?? '');
+  for (const [name, value] of draft.headers) bytes += name.length + Buffer.byteLength(value);
+  for (const attachment of draft.attachments) {
+    if (!isRemote(attachment)) bytes += Math.ceil(attachment.content.length / 3) * 4;
+  }
+  if (bytes > limits.emailBytesMax) {
+    const megabytes = Math.floor(limits.emailBytesMax / (1024 * 1024));
+    throw new AppError(
+      'invalid_field',
+      `The email is too large: with its attachments it must have at most ${megabytes} MB after Base64 encoding.`,
+    );
+  }
+}
+
+/** PHP sends `{}` for an empty batch and Ruby nothing at all (contract §1.2): both are told what an empty array is told. */
+function parseItems(body: unknown, limits: ResendLimits): unknown[] {
+  const isEmptyObject = isFields(body) && Object.keys(body).length === 0;
+  const items = body === undefined || body === null || isEmptyObject ? [] : body;
+  if (!Array.isArray(items)) {
+    throw new AppError('invalid_field', `The request body must be an array of 1 to ${limits.batchMax} emails.`);
+  }
+  if (items.length === 0 || items.length > limits.batchMax) {
+    throw new AppError('invalid_field', `A batch must contain between 1 and ${limits.batchMax} emails.`);
+  }
+  return items;
+}
+
+function parseItem(item: unknown, now: number, limits: ResendLimits): Draft {
+  if (!isFields(item)) throw new AppError('invalid_field', 'Each email in a batch must be a JSON object.');
+  return parseDraft(item, now, limits);
+}
+
+/** What is missing is said before what is malformed; attachments come last, since decoding them is what costs. */
+function parseDraft(fields: Fields, now: number, limits: ResendLimits): Draft {
+  refuseTemplate(fields);
+  refuseMissing(fields);
+  const draft: Draft = {
+    from: parseAddress('from', fields.from, limits),
+    to: parseAddresses('to', fields.to, limits),
+    cc: parseAddresses('cc', fields.cc, limits),
+    bcc: parseAddresses('bcc', fields.bcc, limits),
+    replyTo: parseAddresses('reply_to', fields.reply_to, limits),
+    subject: parseSubject(fields.subject, limits),
+    html: parseText('html', isAbsent(fields.html) ? null : fields.html),
+    text: parseText('text', fields.text),
+    headers: parseHeaders(fields.headers, limits),
+    tags: parseTags(fields.tags, limits),
+    topicId: parseTopicId(fields.topic_id, limits),
+    ...parseSchedule(fields.scheduled_at, now, limits),
+    attachments: parseAttachments(fields.attachments, limits),
+  };
+  checkSize(draft, limits);
+  return draft;
+}
+
+/** Said first: a template send may lack from, subject and bodies (contract §4, Go), and hearing of those would mislead. */
+function refuseTemplate(fields: Fields): void {
+  if (isAbsent(fields.template)) return;
+  throw invalidField('template', 'Templates are not supported by this server. Send `html` or `text` instead.');
+}
+
+function refuseMissing(fields: Fields): void {
+  if (isAbsent(fields.from)) throw missingField('from');
+  if (isAbsent(fields.to) || (Array.isArray(fields.to) && fields.to.length === 0)) throw missingField('to');
+  if (isAbsent(fields.subject)) throw missingField('subject');
+  // Contract §3, observed live: this one is a validation_error.
+  if (isAbsent(fields.html) && isAbsent(fields.text)) {
+    throw new AppError('invalid_field', 'Missing `html` or `text` field.');
+  }
+}

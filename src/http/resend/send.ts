@@ -1,0 +1,169 @@
+/** POST /emails and POST /emails/batch: from raw bytes to a submission, and from what came of it to an answer. */
+
+import type { Accepted, Accepting, Answer, Submission } from '../../accept.ts';
+import { type Draft, isRemote } from '../../core/draft.ts';
+import type { Attachment, Message } from '../../core/email.ts';
+import { AppError } from '../../core/error.ts';
+import { type Fingerprint, fingerprint } from '../../core/fingerprint.ts';
+import { shortHash } from '../../core/token.ts';
+import type { Egress } from '../../egress/egress.ts';
+import { log } from '../../log.ts';
+import { parseJson } from '../body.ts';
+import type { Call, Reply } from '../call.ts';
+import { readIdempotencyKey, warnAboutKey } from '../idempotency-header.ts';
+import { diffBatch, diffFields } from './diff.ts';
+import { MESSAGES } from './errors.ts';
+import { type BatchMode, checkSize, parseBatch, parseSend } from './parse.ts';
+import { completeAttachment } from './parse-attachment.ts';
+import { renderAccepted, renderBatchAccepted } from './render.ts';
+
+/** Contract §2: 24 hours. */
+export const keyLifetimeMs = 24 * 60 * 60_000;
+
+export type SendParts = {
+  accepting: Accepting;
+  egress: Egress;
+  now: () => number;
+  remote: { maxBytes: number; timeoutMs: number };
+};
+
+type Opened = { call: Call; key: string | null; json: unknown; fingerprint: () => Fingerprint; warning: string | null };
+
+export async function sendOne(parts: SendParts, call: Call): Promise<Reply> {
+  const opened = await open(call, 'single');
+  const accepted = await parts.accepting.accept(
+    request(opened, 'POST /emails'),
+    async () => ({
+      messages: [await complete(parts, parseSend(opened.json, parts.now()))],
+      lifetimeMs: keyLifetimeMs,
+      keyFollowsSchedule: true,
+      render: ([email]): Answer => ({ status: 200, body: renderAccepted(email?.id ?? '') }),
+    }),
+    ([stored]) => (stored ? diffFields(stored, parseSend(opened.json, parts.now())) : []),
+  );
+  return toReply(accepted, opened);
+}
+
+export async function sendBatch(parts: SendParts, call: Call): Promise<Reply> {
+  const mode = batchMode(call);
+  const opened = await open(call, mode);
+  const accepted = await parts.accepting.accept(
+    request(opened, 'POST /emails/batch'),
+    () => prepareBatch(parts, opened.json, mode),
+    (stored) => {
+      const { drafts } = parseBatch(opened.json, mode, parts.now());
+      return diffBatch(
+        stored,
+        drafts.map(({ draft }) => draft),
+      );
+    },
+  );
+  return toReply(accepted, opened);
+}
+
+async function prepareBatch(parts: SendParts, json: unknown, mode: BatchMode): Promise<Submission> {
+  const { drafts, errors } = parseBatch(json, mode, parts.now());
+  const messages: Message[] = [];
+  for (const { index, draft } of drafts) {
+    try {
+      messages.push(await complete(parts, draft));
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      if (mode === 'strict') throw new AppError(error.code, error.message, { extra: { ...error.extra, index } });
+      errors.push({ index, message: error.message });
+    }
+  }
+  errors.sort((a, b) => a.index - b.index);
+  return {
+    messages,
+    lifetimeMs: keyLifetimeMs,
+    keyFollowsSchedule: true,
+    render: (emails): Answer => {
+      const ids = emails.map((email) => email.id);
+      return { status: 200, body: renderBatchAccepted(ids, mode === 'permissive' ? errors : undefined) };
+    },
+  };
+}
+
+/** Contract §1.2: strict unless said otherwise. The mode is part of the fingerprint. */
+function batchMode(call: Call): BatchMode {
+  const text = call.header('x-batch-validation')?.trim().toLowerCase() ?? '';
+  if (text === '' || text === 'strict') return 'strict';
+  if (text === 'permissive') return 'permissive';
+  throw new AppError('invalid_field', 'The `x-batch-validation` header must be `strict` or `permissive`.');
+}
+
+/** In the order of DESIGN §3.1: size and JSON, then the syntax of the key. */
+async function open(call: Call, mode: string): Promise<Opened> {
+  const body = await call.body();
+  const json = parseJson(body);
+  const key = readIdempotencyKey(call.rawHeaders);
+  const warning = warnAboutKey(key, json);
+  let known: Fingerprint | null = null;
+  const lazily = () => {
+    known ??= fingerprint(body, json, mode);
+    return known;
+  };
+  return { call, key, json, fingerprint: lazily, warning };
+}
+
+function request(opened: Opened, endpoint: string) {
+  const { key, call } = opened;
+  return {
+    account: call.caller.account,
+    facade: 'resend',
+    endpoint,
+    key,
+    fingerprint: opened.fingerprint,
+    client: call.userAgent,
+  };
+}
+
+function toReply(accepted: Accepted, opened: Opened): Reply {
+  const headers: Record<string, string> = {};
+  if (opened.warning) {
+    headers['sendonce-warning'] = opened.warning;
+    log.oddKey(opened.warning);
+  }
+  switch (accepted.kind) {
+    case 'accepted':
+      return { ...accepted.answer, headers };
+    case 'replay': {
+      const { status, body } = accepted.record;
+      return { status, body, headers: { ...headers, 'idempotent-replayed': 'true' } };
+    }
+    case 'conflict': {
+      log.conflict(shortHash(accepted.record.keyHash), accepted.fields);
+      throw new AppError('idempotency_mismatch', MESSAGES.idempotencyMismatch, {
+        extra: { different_fields: accepted.fields, email_ids: accepted.record.emailIds },
+      });
+    }
+    default:
+      return accepted satisfies never;
+  }
+}
+
+/** Fetches what the author gave as a URL. */
+async function complete(parts: SendParts, draft: Draft): Promise<Message> {
+  const attachments: Attachment[] = [];
+  for (const attachment of draft.attachments) {
+    if (!isRemote(attachment)) {
+      attachments.push(attachment);
+      continue;
+    }
+    const fetched = await parts.egress.fetchBytes(attachment.path, parts.remote);
+    if (fetched.kind !== 'ok') {
+      throw new AppError('invalid_attachment', `The attachment could not be fetched: ${fetched.message}`);
+    }
+    attachments.push(
+      completeAttachment(
+        { ...attachment, filename: attachment.filename ?? fetched.filename },
+        fetched.bytes,
+        fetched.contentType,
+      ),
+    );
+  }
+  const message = { ...draft, attachments };
+  if (draft.attachments.some(isRemote)) checkSize(message);
+  return message;
+}

@@ -1,0 +1,53 @@
+/** Replays and conflicts of keys, counted in memory and written once a second: a replay costs a read, not a write. */
+
+import type { Database } from './store/database.ts';
+import { type KeyRecord, type KeyUse, recordUses } from './store/idempotency.ts';
+
+type Counted = { account: string; keyHash: Uint8Array; replays: number; conflicts: number; uses: KeyUse[] };
+
+/** Kept per key between two writes; the store keeps as many. */
+const usesKept = 20;
+
+/** One write carries at most this many keys, so that it does not hold accepts up. */
+const keysPerWrite = 200;
+
+export type KeyUses = {
+  add(record: Pick<KeyRecord, 'account' | 'keyHash'>, use: KeyUse): void;
+  /** Writes what was counted since the last call; a crash or a full disk may lose counts, never keys. */
+  flush(): Promise<void>;
+};
+
+/** `onUse` is told each use as it happens, for metrics. */
+export function createKeyUses(database: Database, onUse: (kind: KeyUse['kind']) => void = () => {}): KeyUses {
+  let counted = new Map<string, Counted>();
+
+  function add(record: Pick<KeyRecord, 'account' | 'keyHash'>, use: KeyUse): void {
+    onUse(use.kind);
+    const slot = `${record.account} ${Buffer.from(record.keyHash).toString('base64')}`;
+    const one = counted.get(slot) ?? {
+      account: record.account,
+      keyHash: record.keyHash,
+      replays: 0,
+      conflicts: 0,
+      uses: [],
+    };
+    if (use.kind === 'replay') one.replays += 1;
+    else one.conflicts += 1;
+    one.uses.push(use);
+    if (one.uses.length > usesKept) one.uses.shift();
+    counted.set(slot, one);
+  }
+
+  async function flush(): Promise<void> {
+    const batch = [...counted.values()];
+    counted = new Map();
+    for (let start = 0; start < batch.length; start += keysPerWrite) {
+      const group = batch.slice(start, start + keysPerWrite);
+      await database.write(async (tx) => {
+        for (const one of group) await recordUses(tx, one.account, one.keyHash, one);
+      });
+    }
+  }
+
+  return { add, flush };
+}

@@ -1,0 +1,49 @@
+/** One function per operational fact; never a recipient, a subject, a key or a secret. */
+
+import pino from 'pino';
+import type { DeliveryRef } from './store/deliveries.ts';
+
+/** Silent until a server starts: tests and the command line do not log. */
+let out: pino.Logger = pino({ level: 'silent' });
+
+export function startLog(level: string): void {
+  out = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+}
+
+/** Deliveries are named by their ids; whom they are for stays in the database. */
+function named(ref: DeliveryRef) {
+  return { account: ref.account, email: ref.emailId, part: ref.part };
+}
+
+export const log = {
+  started: (facts: { url: string; database: string; relay: string; migrated: string[]; tookMs: number }) =>
+    out.info(facts, 'started'),
+  stopping: (signal: string) => out.info({ signal }, 'stopping: no new claims, waiting for verdicts'),
+  stopped: () => out.info('stopped'),
+  /** Whether requests are worth measuring at all. */
+  showsRequests: () => out.isLevelEnabled('debug'),
+  request: (method: string, path: string, status: number, tookMs: number) =>
+    out.debug({ method, path, status, tookMs }, 'request'),
+  requestFailed: (method: string, path: string, error: unknown) =>
+    out.error({ method, path, err: error }, 'a request failed in a way that should not happen'),
+  unavailable: (error: unknown) => out.error({ err: error }, 'the database refused a write; nothing was accepted'),
+  oddKey: (why: string) => out.warn(why),
+  conflict: (key: string, fields: string[]) => out.warn({ key, fields }, 'a key was used again for another request'),
+  requeued: (deliveries: number) =>
+    out.warn({ deliveries }, 'the last process ended with claims; they are queued again'),
+  inDoubt: (ref: DeliveryRef, reason: string) =>
+    out.error({ ...named(ref), reason }, 'IN DOUBT: held until somebody decides; see `sendonce queue`'),
+  sentAgain: (ref: DeliveryRef) => out.warn(named(ref), 'in doubt and sent again by policy: a possible duplicate'),
+  leaseExpired: (ref: DeliveryRef) => out.warn(named(ref), 'a claim ran out and was taken back'),
+  unreached: (ref: DeliveryRef, reason: string) =>
+    out.warn({ ...named(ref), reason }, 'not handed off; will be tried again'),
+  claimFailed: (lane: string, error: unknown) => out.error({ lane, err: error }, 'claiming failed; trying again'),
+  attemptCrashed: (lane: string, error: unknown) =>
+    out.error({ lane, err: error }, 'an attempt failed in a way that should not happen'),
+  settleFailed: (error: unknown) => out.error({ err: error }, 'an outcome could not be recorded; trying again'),
+  choreFailed: (chore: string, error: unknown) => out.error({ chore, err: error }, 'a chore failed; trying again'),
+  clockJumped: (deltaMs: number) =>
+    out.warn({ deltaMs }, 'the wall clock jumped: idempotency keys are kept longer until the next start'),
+  commitUnknown: (error: unknown) =>
+    out.fatal({ err: error }, 'a commit may or may not have happened; ending now, the next start reads the truth'),
+};

@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+/** The command line: which command, which settings, and how the process ends. */
+
+import { parseArgs } from 'node:util';
+import { doctor } from './command/doctor.ts';
+import { key } from './command/key.ts';
+import { migrateCommand } from './command/migrate.ts';
+import { queue } from './command/queue.ts';
+import { runServer } from './command/serve.ts';
+import { CommandError } from './command/terminal.ts';
+import { ConfigError, type Environment, readConfig, settingNames } from './config.ts';
+
+const usage = `Usage: sendonce [command] [--setting value …]
+
+  serve                              run the server (the default)
+  key create [--name N] [--account A] [--permission full_access|sending_access]
+  key list
+  key revoke ID
+  queue                              what is queued, deferred and in doubt
+  queue settle EMAIL[.PART] sent|send-again|abandon
+                                     answer for a mail in doubt
+  migrate                            bring the database's schema up to date
+  doctor                             check settings, database and relay
+
+Every setting is an environment variable or a flag: PORT=3000 is --port 3000.
+${settingNames.map((name) => `  ${name}`).join('\n')}`;
+
+/** Flags of commands, beside the settings. */
+const commandFlags = ['name', 'account', 'permission'] as const;
+
+export type Flags = Partial<Record<(typeof commandFlags)[number], string>>;
+
+async function main(): Promise<void> {
+  const { positionals, values } = readArguments();
+  const { help, ...rest } = values;
+  const flags = rest as Record<string, string | undefined>;
+  if (help) return void console.log(usage);
+  const environment: Environment = {};
+  for (const name of settingNames) environment[name] = flags[flagOf(name)] ?? process.env[name];
+  const config = readConfig(environment);
+  const [command = 'serve', ...operands] = positionals;
+  switch (command) {
+    case 'serve':
+      return runServer(config);
+    case 'key':
+      return key(config, operands, flags);
+    case 'queue':
+      return queue(config, operands);
+    case 'migrate':
+      return migrateCommand(config);
+    case 'doctor':
+      return doctor(config);
+    default:
+      throw new CommandError(`There is no command "${command}".\n\n${usage}`);
+  }
+}
+
+function readArguments() {
+  const names = [...settingNames.map(flagOf), ...commandFlags];
+  const strings = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
+  try {
+    return parseArgs({ allowPositionals: true, options: { ...strings, help: { type: 'boolean', short: 'h' } } });
+  } catch (error) {
+    throw new CommandError(`${(error as Error).message}\n\n${usage}`);
+  }
+}
+
+function flagOf(setting: string): string {
+  return setting.toLowerCase().replaceAll('_', '-');
+}
+
+main().catch((error: unknown) => {
+  const expected = error instanceof ConfigError || error instanceof CommandError;
+  console.error(expected ? error.message : error instanceof Error ? `sendonce: ${error.message}` : error);
+  process.exit(1);
+});

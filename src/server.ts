@@ -1,0 +1,250 @@
+/** The composition root: the only file that knows all parts, and the order they start and stop in. */
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { Accepting } from './accept.ts';
+import { createAmend } from './amend.ts';
+import { bootstrap, firstAccount } from './bootstrap.ts';
+import { Chores } from './chores.ts';
+import type { SystemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import { createDkimSigner, type DkimSigner } from './core/dkim.ts';
+import { createIdSource } from './core/token.ts';
+import { createCapture } from './deliver/capture.ts';
+import { DeliverLane } from './deliver/lane.ts';
+import type { Relay } from './deliver/relay.ts';
+import { Settler } from './deliver/settle.ts';
+import { createSmtpRelay } from './deliver/smtp.ts';
+import { parseRelayUrl } from './deliver/smtp-url.ts';
+import { createEgress } from './egress/egress.ts';
+import { type AppParts, createApp } from './http/app.ts';
+import { createAttachmentLinks } from './http/attachment-links.ts';
+import { createAuth } from './http/auth.ts';
+import { createRateLimit } from './http/rate-limit.ts';
+import { createKeyUses, type KeyUses } from './key-uses.ts';
+import { log } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import type { Database } from './store/database.ts';
+import type { Delivery } from './store/deliveries.ts';
+import { countOpen } from './store/holds.ts';
+import { openSqlite } from './store/sqlite.ts';
+import { acquireServingLock } from './store/sqlite-lock.ts';
+import { Worker } from './worker.ts';
+
+/** What comes from outside the program, so that tests can bring their own. */
+export type Outside = {
+  clock: SystemClock;
+  /** Ends the process at once, without answering anybody. */
+  die: () => never;
+  /** Instead of the relay of the settings. */
+  relay?: Relay;
+  /** Instead of FULL: only a negative control does. */
+  synchronous?: 'FULL' | 'NORMAL';
+};
+
+export type Started = {
+  url: string;
+  /** Set when this start made the first API key: shown once, stored only as a hash. */
+  newApiKey: string | null;
+  /** Looks at the queue and does the chores now; for tests that moved the clock. */
+  tick(): Promise<void>;
+  /** Refuses new requests and gates, hands claims back, and waits for verdicts. */
+  stop(): Promise<void>;
+};
+
+/** Parts that live as long as the server. */
+type Parts = {
+  config: Config;
+  clock: SystemClock;
+  relay: Relay;
+  database: Database;
+  keyUses: KeyUses;
+  metrics: Metrics;
+  worker: Worker<Delivery> | null;
+  /** Known once listening. */
+  publicUrl: { text: string };
+  linkSecret: string;
+  durable: boolean;
+};
+
+export async function startServer(config: Config, outside: Outside): Promise<Started> {
+  const startedAt = performance.now();
+  const { clock } = outside;
+  const relay = outside.relay ?? createRelay(config);
+  const signerFor = loadSigners(config);
+  const lock = acquireServingLock(config.databasePath);
+  const database = openSqlite({
+    path: config.databasePath,
+    synchronous: outside.synchronous,
+    onUnknownCommit: (error) => {
+      log.commitUnknown(error);
+      outside.die();
+    },
+  });
+  const ready = await bootstrap(database, { clock, policy: config.inDoubt, hasKey: config.apiKey !== null });
+  const metrics = createMetrics(() => countOpen(database));
+  const settler = new Settler({
+    database,
+    clock,
+    policy: config.inDoubt,
+    sentCountsAsDelivered: config.sentCountsAsDelivered,
+    random: Math.random,
+  });
+  const lane = new DeliverLane({
+    database,
+    clock,
+    relay,
+    settler,
+    worker: `${process.pid}.${randomBytes(4).toString('hex')}`,
+    signerFor,
+    random: Math.random,
+    onOutcome: metrics.outcome,
+  });
+  const worker = config.role === 'api' ? null : new Worker(lane);
+  const wake = () => worker?.wake();
+  const keyUses = createKeyUses(database, metrics.keyUsed);
+  const publicUrl = { text: config.publicUrl ?? '' };
+  const durable = (outside.synchronous ?? 'FULL') === 'FULL';
+  const parts: Parts = { ...ready, config, clock, relay, database, keyUses, metrics, worker, publicUrl, durable };
+  const http = await listen(config, createApp(appParts(parts)).fetch);
+  publicUrl.text ||= urlOf(config.host, http);
+  const { retentionDays, limits } = config;
+  const { garbagePerSecondMax } = limits;
+  const chores = new Chores({ database, clock, keyUses, retentionDays, garbagePerSecondMax, onQueued: wake });
+  chores.start();
+  worker?.start();
+  log.started({
+    url: publicUrl.text,
+    database: config.databasePath,
+    relay: relay.name,
+    migrated: ready.migrations,
+    tookMs: Math.round(performance.now() - startedAt),
+  });
+  return {
+    url: urlOf(config.host, http),
+    newApiKey: ready.newApiKey,
+    async tick() {
+      await chores.run();
+      wake();
+    },
+    async stop() {
+      const closed = closeHttp(http);
+      await worker?.drain();
+      await closed;
+      await chores.stop();
+      await relay.close();
+      await database.close();
+      lock.release();
+      log.stopped();
+    },
+  };
+}
+
+function createRelay(config: Config): Relay {
+  if (config.relayUrl === 'capture:') return createCapture();
+  return createSmtpRelay({ ...parseRelayUrl(config.relayUrl), concurrency: config.relayConnections });
+}
+
+/** @throws Error naming the setting when a key cannot be read. */
+function loadSigners(config: Config): (domain: string) => DkimSigner | null {
+  const signers = new Map<string, DkimSigner>();
+  for (const { domain, selector, keyFile } of config.dkim) {
+    try {
+      const privateKeyPem = readFileSync(keyFile, 'utf8');
+      signers.set(domain, createDkimSigner({ domain, selector, privateKeyPem }));
+    } catch (cause) {
+      throw new Error(`DKIM_KEYS: the key of ${domain} cannot be used (${keyFile}): ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  }
+  return (domain) => signers.get(domain) ?? null;
+}
+
+function appParts(parts: Parts): AppParts {
+  const { config, clock, database, keyUses, metrics, worker } = parts;
+  const { limits } = config;
+  const now = () => clock.now();
+  const wake = () => worker?.wake();
+  const accepting = new Accepting({
+    database,
+    clock,
+    nextId: createIdSource(randomBytes),
+    keyUses,
+    onQueued: (emails) => {
+      metrics.accepted(emails);
+      wake();
+    },
+  });
+  const bootstrapKey = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
+  const links = createAttachmentLinks({
+    secret: parts.linkSecret,
+    publicUrl: () => parts.publicUrl.text,
+    now,
+    lifetimeMs: limits.attachmentLinkMs,
+  });
+  return {
+    gatekeeper: {
+      auth: createAuth({ reader: database, bootstrap: bootstrapKey, cacheMs: limits.apiKeyCacheMs }),
+      rateLimit: createRateLimit(config.rateLimit),
+      bodyBytesMax: limits.bodyBytesMax,
+    },
+    resend: {
+      accepting,
+      egress: createEgress({ allow: config.egressAllow }),
+      remote: { maxBytes: limits.remoteBytesMax, timeoutMs: limits.remoteTimeoutMs },
+      database,
+      amend: createAmend(database, clock, wake),
+      now,
+      links,
+    },
+    keys: { database, clock, flushUses: () => keyUses.flush() },
+    database,
+    links,
+    metrics,
+    health: () => healthOf(parts),
+    servesApi: config.role !== 'worker',
+  };
+}
+
+function healthOf({ config, relay, durable }: Parts): Record<string, unknown> {
+  return {
+    status: 'ok',
+    database: 'sqlite',
+    durable,
+    relay: relay.name,
+    role: config.role,
+    in_doubt_policy: config.inDoubt,
+  };
+}
+
+function listen(config: Config, fetch: ReturnType<typeof createApp>['fetch']): Promise<Server> {
+  const http = createAdaptorServer({ fetch: fetch as never }) as Server;
+  http.requestTimeout = config.limits.bodyTimeoutMs;
+  return new Promise((resolve, reject) => {
+    http.once('error', (error) =>
+      reject(new Error(`Cannot listen on ${config.host}:${config.port}: ${error.message}`)),
+    );
+    http.listen(config.port, config.host, () => resolve(http));
+  });
+}
+
+function urlOf(host: string, http: Server): string {
+  const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `http://${shown}:${(http.address() as AddressInfo).port}`;
+}
+
+/** Requests under way are answered; connections are closed as they fall idle. */
+function closeHttp(http: Server): Promise<void> {
+  const closing = setInterval(() => http.closeIdleConnections(), 20);
+  return new Promise((resolve) => {
+    http.close(() => {
+      clearInterval(closing);
+      resolve();
+    });
+    http.closeIdleConnections();
+  });
+}

@@ -1,0 +1,34 @@
+/** The port both engines implement: statements in a portable SQL subset, reads of committed rows, and one write queue. */
+
+export type SqlValue = string | number | null | Uint8Array;
+export type Row = Record<string, SqlValue>;
+export type Awaitable<T> = T | Promise<T>;
+
+export interface Reader {
+  /** All rows of a query; parameters are `?`, in order. `bigint` columns are numbers, bytes are Uint8Array. */
+  all<R>(sql: string, ...params: SqlValue[]): Awaitable<R[]>;
+}
+
+export interface Transaction extends Reader {
+  /** Appended to the select of a claim: `for update skip locked`, or nothing where there is one writer. */
+  readonly skipLocked: string;
+  /** Runs a statement and tells how many rows it changed. */
+  run(sql: string, ...params: SqlValue[]): Awaitable<number>;
+}
+
+export interface Database extends Reader {
+  readonly engine: 'sqlite' | 'postgres';
+
+  /**
+   * Runs `work` in a transaction of its own, or in a savepoint of a group that shares one commit.
+   * Resolves only after COMMIT is durable; rejects, with everything `work` wrote undone, when `work` throws.
+   * `work` must await nothing but the transaction, and may be run again when its group failed.
+   * @throws AppError `unavailable` when the database cannot take writes now (disk full, locked): nothing was written.
+   */
+  write<T>(work: (tx: Transaction) => Awaitable<T>): Promise<T>;
+
+  /** Like `all`, away from the thread that serves requests: for long reads. */
+  report<R>(sql: string, ...params: SqlValue[]): Promise<R[]>;
+
+  close(): Promise<void>;
+}

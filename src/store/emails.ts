@@ -1,0 +1,273 @@
+/** Accepted messages: written once, read back whole for composing or in short for lists. */
+
+import type { Attachment, Email } from '../core/email.ts';
+import type { EventType } from '../core/event.ts';
+import type { Reader, SqlValue, Transaction } from './database.ts';
+
+/** What a list shows, and what is left of an email after the purge. */
+export type EmailSummary = Pick<
+  Email,
+  | 'account'
+  | 'id'
+  | 'messageId'
+  | 'createdAt'
+  | 'scheduledAt'
+  | 'scheduledText'
+  | 'from'
+  | 'to'
+  | 'cc'
+  | 'bcc'
+  | 'replyTo'
+  | 'subject'
+  | 'tags'
+  | 'topicId'
+> & {
+  lastEvent: EventType;
+  /** Some delivery of it awaits a decision. */
+  inDoubt: boolean;
+  keyHash: Uint8Array | null;
+};
+
+export type StoredEmail = EmailSummary & Email & { purged: boolean };
+
+export type AttachmentInfo = Omit<Attachment, 'content'> & { id: string; sizeBytes: number };
+
+type Summary = Pick<Email, 'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'tags' | 'topicId' | 'scheduledText'>;
+type Content = Pick<Email, 'html' | 'text' | 'headers'>;
+
+type EmailRow = {
+  account: string;
+  id: string;
+  message_id: string;
+  created_at: number;
+  scheduled_at: number | null;
+  key_hash: Uint8Array | null;
+  summary: string;
+  last_event: EventType | null;
+  in_doubt: number;
+};
+
+export async function insertEmail(
+  tx: Transaction,
+  email: Email,
+  facade: string,
+  keyHash: Uint8Array | null,
+): Promise<void> {
+  const { from, to, cc, bcc, replyTo, subject, tags, topicId, scheduledText, html, text, headers } = email;
+  await tx.run(
+    `insert into emails (account, id, facade, message_id, created_at, scheduled_at, key_hash, summary, content)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    email.account,
+    email.id,
+    facade,
+    email.messageId,
+    email.createdAt,
+    email.scheduledAt,
+    keyHash,
+    JSON.stringify({ from, to, cc, bcc, replyTo, subject, tags, topicId, scheduledText } satisfies Summary),
+    JSON.stringify({ html, text, headers } satisfies Content),
+  );
+  for (const [position, attachment] of email.attachments.entries()) {
+    await insertAttachment(tx, email, position, attachment);
+  }
+}
+
+async function insertAttachment(tx: Transaction, email: Email, position: number, attachment: Attachment) {
+  await tx.run(
+    `insert into attachments
+       (account, email_id, position, id, filename, content_type, content_id, path, size_bytes, content)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    email.account,
+    email.id,
+    position,
+    attachmentId(email.id, position),
+    attachment.filename,
+    attachment.contentType,
+    attachment.contentId,
+    attachment.path,
+    attachment.content.length,
+    attachment.content,
+  );
+}
+
+/** The email's id with its variant bits replaced by the position: a UUID that needs no randomness of its own. */
+function attachmentId(emailId: string, position: number): string {
+  return `${emailId.slice(0, 14)}8${emailId.slice(15, 19)}${position.toString(16).padStart(4, '0')}${emailId.slice(23)}`;
+}
+
+// The last event is looked up, not kept: a column would have to be rewritten at each step of every email.
+const summaryColumns = `account, id, message_id, created_at, scheduled_at, key_hash, summary,
+  (select type from events where events.account = emails.account and events.email_id = emails.id
+   order by events.id desc limit 1) as last_event,
+  (select count(*) from deliveries where deliveries.account = emails.account and deliveries.email_id = emails.id
+   and deliveries.state = 'in_doubt') as in_doubt`;
+
+export async function findEmailSummary(reader: Reader, account: string, id: string): Promise<EmailSummary | null> {
+  const [row] = await reader.all<EmailRow>(
+    `select ${summaryColumns} from emails where account = ? and id = ?`,
+    account,
+    id,
+  );
+  return row ? toSummary(row) : null;
+}
+
+/** The whole email; after the purge its contents are null and empty. */
+export async function findEmail(reader: Reader, account: string, id: string): Promise<StoredEmail | null> {
+  const [row] = await reader.all<EmailRow & { content: string | null }>(
+    `select ${summaryColumns}, content from emails where account = ? and id = ?`,
+    account,
+    id,
+  );
+  if (!row) return null;
+  const content: Content = row.content === null ? { html: null, text: null, headers: [] } : JSON.parse(row.content);
+  const attachments = await listAttachmentContents(reader, account, id);
+  return { ...toSummary(row), ...content, attachments, purged: row.content === null };
+}
+
+/** Only what composing needs, without the look-ups a reader of the API wants. */
+export async function findEmailToCompose(reader: Reader, account: string, id: string): Promise<Email | null> {
+  const [row] = await reader.all<EmailRow & { content: string | null }>(
+    `select account, id, message_id, created_at, scheduled_at, key_hash, summary, content
+     from emails where account = ? and id = ?`,
+    account,
+    id,
+  );
+  if (!row || row.content === null) return null;
+  return {
+    ...toSummary(row),
+    ...JSON.parse(row.content),
+    attachments: await listAttachmentContents(reader, account, id),
+  };
+}
+
+export type Page = { limit: number; after: string | null; before: string | null };
+
+/** Newest first; the cursor itself is left out. Reads one row more than asked, to tell whether there are more. */
+export async function listEmails(
+  reader: Reader,
+  account: string,
+  page: Page,
+): Promise<{ emails: EmailSummary[]; hasMore: boolean }> {
+  const { where, order, cursor } = pageTerms(page);
+  const rows = await reader.all<EmailRow>(
+    `select ${summaryColumns} from emails where account = ? ${where} order by id ${order} limit ?`,
+    account,
+    ...cursor,
+    page.limit + 1,
+  );
+  const emails = rows.slice(0, page.limit).map(toSummary);
+  if (page.before !== null) emails.reverse();
+  return { emails, hasMore: rows.length > page.limit };
+}
+
+function pageTerms(page: Page): { where: string; order: 'asc' | 'desc'; cursor: SqlValue[] } {
+  if (page.after !== null) return { where: 'and id < ?', order: 'desc', cursor: [page.after] };
+  if (page.before !== null) return { where: 'and id > ?', order: 'asc', cursor: [page.before] };
+  return { where: '', order: 'desc', cursor: [] };
+}
+
+function toSummary(row: EmailRow): EmailSummary {
+  const summary: Summary = JSON.parse(row.summary);
+  return {
+    ...summary,
+    account: row.account,
+    id: row.id,
+    messageId: row.message_id,
+    createdAt: row.created_at,
+    scheduledAt: row.scheduled_at,
+    lastEvent: row.last_event ?? 'queued',
+    inDoubt: row.in_doubt > 0,
+    keyHash: row.key_hash,
+  };
+}
+
+export async function rescheduleEmail(
+  tx: Transaction,
+  email: EmailSummary,
+  scheduledAt: number,
+  scheduledText: string,
+): Promise<void> {
+  const { from, to, cc, bcc, replyTo, subject, tags, topicId } = email;
+  await tx.run(
+    'update emails set scheduled_at = ?, summary = ? where account = ? and id = ?',
+    scheduledAt,
+    JSON.stringify({ from, to, cc, bcc, replyTo, subject, tags, topicId, scheduledText } satisfies Summary),
+    email.account,
+    email.id,
+  );
+}
+
+type AttachmentRow = {
+  id: string;
+  filename: string;
+  content_type: string;
+  content_id: string | null;
+  path: string | null;
+  size_bytes: number;
+};
+
+const attachmentColumns = 'id, filename, content_type, content_id, path, size_bytes';
+
+export async function listAttachments(reader: Reader, account: string, emailId: string): Promise<AttachmentInfo[]> {
+  const rows = await reader.all<AttachmentRow>(
+    `select ${attachmentColumns} from attachments where account = ? and email_id = ? order by position`,
+    account,
+    emailId,
+  );
+  return rows.map(toAttachmentInfo);
+}
+
+async function listAttachmentContents(reader: Reader, account: string, emailId: string): Promise<Attachment[]> {
+  const rows = await reader.all<AttachmentRow & { content: Uint8Array }>(
+    `select ${attachmentColumns}, content from attachments where account = ? and email_id = ? order by position`,
+    account,
+    emailId,
+  );
+  return rows.map((row) => ({ ...toAttachmentInfo(row), content: row.content }));
+}
+
+export async function findAttachmentContent(
+  reader: Reader,
+  account: string,
+  emailId: string,
+  id: string,
+): Promise<(AttachmentInfo & Attachment) | null> {
+  const [row] = await reader.all<AttachmentRow & { content: Uint8Array }>(
+    `select ${attachmentColumns}, content from attachments where account = ? and email_id = ? and id = ?`,
+    account,
+    emailId,
+    id,
+  );
+  return row ? { ...toAttachmentInfo(row), content: row.content } : null;
+}
+
+function toAttachmentInfo(row: AttachmentRow): AttachmentInfo {
+  return {
+    id: row.id,
+    filename: row.filename,
+    contentType: row.content_type,
+    contentId: row.content_id,
+    path: row.path,
+    sizeBytes: row.size_bytes,
+  };
+}
+
+/**
+ * Forgets the contents of at most `limit` emails accepted before `before` whose deliveries are all settled.
+ * Ids, events and live keys stay.
+ */
+export async function purgeContents(tx: Transaction, before: number, now: number, limit: number): Promise<number> {
+  const rows = await tx.all<{ account: string; id: string }>(
+    `select account, id from emails where created_at < ? and purged_at is null
+     and not exists (select 1 from deliveries where deliveries.account = emails.account
+       and deliveries.email_id = emails.id and deliveries.state in ('queued', 'sending', 'handoff', 'in_doubt'))
+     order by created_at limit ?`,
+    before,
+    limit,
+  );
+  for (const { account, id } of rows) {
+    await tx.run('update emails set content = null, purged_at = ? where account = ? and id = ?', now, account, id);
+    await tx.run('delete from attachments where account = ? and email_id = ?', account, id);
+  }
+  return rows.length;
+}

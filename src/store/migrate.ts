@@ -1,0 +1,62 @@
+/** Applies the numbered SQL files of `migrations/` in order, once each. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Database } from './database.ts';
+
+const folder = fileURLToPath(new URL('./migrations/', import.meta.url));
+
+/** What `{{word}}` in a migration stands for on each engine. */
+const dialects = {
+  sqlite: { bytes: 'blob', serial: 'integer primary key' },
+  postgres: { bytes: 'bytea', serial: 'bigint generated always as identity primary key' },
+} as const;
+
+type Migration = { version: number; name: string; statements: string[] };
+
+/**
+ * Brings the schema up to date and tells which migrations ran.
+ * @throws Error when the database was written by a newer program.
+ */
+export async function migrate(database: Database): Promise<string[]> {
+  const known = readMigrations(database.engine);
+  return database.write(async (tx) => {
+    await tx.run('create table if not exists migrations (version bigint primary key, name text not null)');
+    const rows = await tx.all<{ version: number }>('select version from migrations');
+    const applied = new Set(rows.map((row) => row.version));
+    refuseNewer(applied, known);
+    const pending = known.filter((migration) => !applied.has(migration.version));
+    for (const migration of pending) {
+      for (const statement of migration.statements) await tx.run(statement);
+      await tx.run('insert into migrations (version, name) values (?, ?)', migration.version, migration.name);
+    }
+    return pending.map((migration) => migration.name);
+  });
+}
+
+function refuseNewer(applied: Set<number>, known: Migration[]): void {
+  const newest = Math.max(0, ...known.map((migration) => migration.version));
+  const unknown = [...applied].filter((version) => version > newest);
+  if (unknown.length === 0) return;
+  throw new Error(
+    `The database has schema version ${Math.max(...unknown)}, this program knows ${newest}: run the newer program again, or restore a backup.`,
+  );
+}
+
+function readMigrations(engine: Database['engine']): Migration[] {
+  const words = dialects[engine];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+    .map((name) => {
+      const text = readFileSync(`${folder}${name}`, 'utf8')
+        .replace(/^--.*$/gm, '')
+        .replaceAll('{{bytes}}', words.bytes)
+        .replaceAll('{{serial}}', words.serial);
+      const statements = text
+        .split(';')
+        .map((statement) => statement.trim())
+        .filter((statement) => statement !== '');
+      return { version: Number.parseInt(name, 10), name, statements };
+    });
+}

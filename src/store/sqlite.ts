@@ -1,0 +1,187 @@
+/** The SQLite engine: one write queue with group commit, reads of committed rows, one serving process per file. */
+
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { AppError } from '../core/error.ts';
+import type { Awaitable, Database, SqlValue, Transaction } from './database.ts';
+import { createReportThread, type ReportThread } from './sqlite-report.ts';
+
+export type SqliteOptions = {
+  path: string;
+  /** Called when a COMMIT may or may not have happened; must end the process. */
+  onUnknownCommit: (cause: unknown) => void;
+  /** FULL syncs the write-ahead log at each commit. NORMAL loses acknowledged commits: only the negative control uses it. */
+  synchronous?: 'FULL' | 'NORMAL';
+};
+
+type Write = {
+  work: (tx: Transaction) => Awaitable<unknown>;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+};
+
+/** How long another process' short write (the command line's) is waited for. */
+const busyTimeoutMs = 5_000;
+
+/** Bounds what one commit carries, so that a flood cannot hold the first answer back for long. */
+const groupSizeMax = 500;
+
+export function openSqlite(options: SqliteOptions): Database {
+  mkdirSync(dirname(options.path), { recursive: true });
+  const writer = new Sqlite(options.path, { timeout: busyTimeoutMs });
+  writer.pragma('journal_mode = WAL');
+  writer.pragma(`synchronous = ${options.synchronous ?? 'FULL'}`);
+  writer.pragma('fullfsync = on');
+  writer.pragma('cache_size = -16000');
+  const reader = new Sqlite(options.path, { timeout: busyTimeoutMs, readonly: true });
+  return new SqliteDatabase(options, new Statements(writer), new Statements(reader));
+}
+
+class SqliteDatabase implements Database {
+  readonly engine = 'sqlite';
+  readonly #options: SqliteOptions;
+  readonly #writer: Statements;
+  readonly #reader: Statements;
+  #queue: Write[] = [];
+  #flushing: Promise<void> | null = null;
+  #report: ReportThread | null = null;
+
+  constructor(options: SqliteOptions, writer: Statements, reader: Statements) {
+    this.#options = options;
+    this.#writer = writer;
+    this.#reader = reader;
+  }
+
+  all<R>(sql: string, ...params: SqlValue[]): R[] {
+    return this.#reader.all<R>(sql, params);
+  }
+
+  write<T>(work: (tx: Transaction) => Awaitable<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ work, resolve: resolve as (value: unknown) => void, reject });
+      this.#flushing ??= this.#flushAll();
+    });
+  }
+
+  report<R>(sql: string, ...params: SqlValue[]): Promise<R[]> {
+    this.#report ??= createReportThread(this.#options.path);
+    return this.#report.all<R>(sql, params);
+  }
+
+  async close(): Promise<void> {
+    await this.#flushing;
+    await this.#report?.close();
+    this.#reader.close();
+    this.#writer.close();
+  }
+
+  async #flushAll(): Promise<void> {
+    while (this.#queue.length > 0) {
+      // Requests that arrived while the last commit blocked this thread are parsed first, and share the next one.
+      await new Promise((resolve) => setImmediate(resolve));
+      await this.#commitGroup(this.#queue.splice(0, groupSizeMax));
+    }
+    this.#flushing = null;
+  }
+
+  async #commitGroup(group: Write[]): Promise<void> {
+    const settled: (() => void)[] = [];
+    try {
+      this.#writer.exec('begin immediate');
+      for (const write of group) settled.push(await this.#runInSavepoint(write));
+    } catch (error) {
+      this.#writer.rollBack();
+      this.#refuse(group, error);
+      return;
+    }
+    try {
+      this.#writer.exec('commit');
+    } catch (error) {
+      if (isUnknownCommit(error)) this.#options.onUnknownCommit(error);
+      this.#writer.rollBack();
+      this.#refuse(group, error);
+      return;
+    }
+    for (const settle of settled) settle();
+  }
+
+  async #runInSavepoint(write: Write): Promise<() => void> {
+    this.#writer.exec('savepoint one');
+    try {
+      const value = await write.work(this.#writer.transaction);
+      this.#writer.exec('release one');
+      return () => write.resolve(value);
+    } catch (error) {
+      if (isEngineFailure(error)) throw error;
+      this.#writer.exec('rollback to one');
+      this.#writer.exec('release one');
+      return () => write.reject(error);
+    }
+  }
+
+  #refuse(group: Write[], error: unknown): void {
+    const refusal = isEngineFailure(error)
+      ? new AppError('unavailable', 'The database cannot be written to right now; nothing was accepted. Try again.', {
+          cause: error,
+        })
+      : error;
+    for (const write of group) write.reject(refusal);
+  }
+}
+
+/** Prepared statements of one connection, kept by their text. */
+class Statements {
+  readonly #connection: Sqlite.Database;
+  readonly #prepared = new Map<string, Sqlite.Statement<unknown[]>>();
+  readonly transaction: Transaction;
+
+  constructor(connection: Sqlite.Database) {
+    this.#connection = connection;
+    this.transaction = {
+      skipLocked: '',
+      all: <R>(sql: string, ...params: SqlValue[]) => this.all<R>(sql, params),
+      run: (sql, ...params) => this.#prepare(sql).run(...params).changes,
+    };
+  }
+
+  all<R>(sql: string, params: SqlValue[]): R[] {
+    return this.#prepare(sql).all(...params) as R[];
+  }
+
+  exec(sql: string): void {
+    this.#prepare(sql).run();
+  }
+
+  /** Some failures (a full disk) have rolled the transaction back already. */
+  rollBack(): void {
+    if (this.#connection.inTransaction) this.#connection.exec('rollback');
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  #prepare(sql: string): Sqlite.Statement<unknown[]> {
+    let statement = this.#prepared.get(sql);
+    if (!statement) {
+      statement = this.#connection.prepare<unknown[]>(sql);
+      this.#prepared.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+/** Failures of the machine rather than of one statement: the whole group is undone. */
+function isEngineFailure(error: unknown): boolean {
+  if (!(error instanceof Sqlite.SqliteError)) return false;
+  return /^SQLITE_(FULL|IOERR|BUSY|LOCKED|NOMEM|CANTOPEN|READONLY|CORRUPT|NOTADB|PROTOCOL)/.test(error.code);
+}
+
+/**
+ * A full disk or a lock at COMMIT leaves the commit frame unwritten. An I/O error there (a failed sync above all)
+ * tells nothing about what the disk holds: only the next start, reading the log, can know.
+ */
+function isUnknownCommit(error: unknown): boolean {
+  return !(error instanceof Sqlite.SqliteError) || !/^SQLITE_(FULL|BUSY|LOCKED)/.test(error.code);
+}

@@ -1,0 +1,271 @@
+/** Sessions with a smarthost: TLS, AUTH, use again, retry of a dead one, bounds, end; and the URL they are made from. */
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type net from 'node:net';
+import { describe, type TestContext, test } from 'node:test';
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { createSmtpRelay } from '../../src/deliver/smtp.ts';
+import { parseRelayUrl } from '../../src/deliver/smtp-url.ts';
+import { TEST_CERTIFICATE, TEST_KEY } from '../support/certificate.ts';
+import { mail, openGate, rig, signal, watchedGate, wordsOf } from '../support/smtp-rig.ts';
+import type { Context } from '../support/smtp-sink.ts';
+import { type Mode, modes } from '../support/smtp-sink-modes.ts';
+
+const auth = { user: 'me', pass: 'se cret:/@' };
+const tls = { ca: TEST_CERTIFICATE };
+
+describe('sessions', () => {
+  test('are used again, one after the other', async (t) => {
+    const { sink, relay } = await rig(t);
+    for (const name of ['a', 'b', 'c']) assert.equal((await relay.ship(mail(name), openGate)).kind, 'sent');
+    assert.deepEqual([sink.connections, sink.count], [1, 3]);
+    assert.deepEqual(
+      sink.received.map(({ bytes }) => String(bytes)),
+      ['a', 'b', 'c'].map((name) => String(mail(name).bytes)),
+    );
+  });
+
+  test('are used again after a refusal of the dot, and after RSET where the envelope came to nothing', async (t) => {
+    const script: Mode[] = [
+      modes.refuseAtDot,
+      { rcpt: () => '550 5.1.1 nobody' },
+      modes.refuseData,
+      modes.refuseMail,
+      {},
+    ];
+    const { sink, relay } = await rig(
+      t,
+      { behave: ({ transaction }) => script[transaction - 1] ?? {} },
+      { concurrency: 1 },
+    );
+    const kinds: string[] = [];
+    for (const _ of script) kinds.push((await relay.ship(mail('one'), openGate)).kind);
+    assert.deepEqual(kinds, ['bounced', 'refused', 'bounced', 'bounced', 'sent']);
+    assert.equal(sink.connections, 1);
+    assert.equal(sink.commands.filter((line) => line === 'RSET').length, 3);
+  });
+
+  test('are as many as allowed, and no more', async (t) => {
+    const { promise, resolve } = signal();
+    const behave = () => ({ dot: { when: promise, accept: true } });
+    const { sink, relay } = await rig(t, { behave }, { concurrency: 3 });
+    const shipped = Array.from({ length: 12 }, (_, index) => relay.ship(mail(`m${index}`), openGate));
+    await sink.until(({ dots }) => dots === 3);
+    resolve();
+    assert.ok((await Promise.all(shipped)).every(({ kind }) => kind === 'sent'));
+    assert.deepEqual([sink.connections, sink.count, relay.concurrency], [3, 12, 3]);
+  });
+
+  test('end after some mails', async (t) => {
+    const { sink, relay } = await rig(t, {}, { messagesPerSession: 2 });
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await relay.ship(mail(name), openGate);
+    assert.equal(sink.connections, 3);
+  });
+
+  test('end with QUIT when idle, and at close, after which nothing is shipped', async (t) => {
+    const { sink, relay } = await rig(t, {}, { idleMs: 20 });
+    await relay.ship(mail('a'), openGate);
+    await sink.until(({ commands }) => commands.at(-1) === 'QUIT');
+    await relay.ship(mail('b'), openGate);
+    await relay.close();
+    assert.deepEqual(
+      sink.commands.filter((line) => line === 'QUIT'),
+      ['QUIT', 'QUIT'],
+    );
+    assert.deepEqual(await relay.ship(mail('c'), openGate), { kind: 'unreached', reason: 'the relay is closed' });
+  });
+
+  const deaths: Array<[string, Mode]> = [
+    ['a close', modes.dropAtMail],
+    ['a reset', { mail: { leave: 'reset' } }],
+    ['421', modes.goodbyeAtMail],
+    ["SES's 451 4.4.2", { mail: { say: '451 4.4.2 timeout waiting for data\r\n', leave: 'close' } }],
+    ['silence', { mail: { leave: 'silence' } }],
+  ];
+  for (const [name, mode] of deaths) {
+    test(`found dead at MAIL by ${name} are replaced once, and the gate is asked once`, async (t) => {
+      const dies = ({ connection, transaction }: Context) => (connection === 1 && transaction === 2 ? mode : {});
+      const { sink, relay } = await rig(t, { behave: dies }, { stallTimeoutMs: 40 });
+      await relay.ship(mail('a'), openGate);
+      const { gate, asked } = watchedGate();
+      assert.equal((await relay.ship(mail('b'), gate)).kind, 'sent');
+      assert.deepEqual([sink.connections, sink.dots, asked.length], [2, 2, 1]);
+    });
+  }
+
+  test('that die while idle are not used, and end nothing', async (t) => {
+    const { sink, relay } = await rig(t, {
+      behave: () => ({ dot: { accept: true, say: '250 ok\r\n', leave: 'close' } }),
+    });
+    for (const name of ['a', 'b', 'c']) assert.equal((await relay.ship(mail(name), openGate)).kind, 'sent');
+    assert.deepEqual([sink.connections, sink.dots], [3, 3]);
+  });
+
+  test('in which the relay said more than was asked are not used again', async (t) => {
+    const behave = ({ transaction }: Context) =>
+      transaction === 1 ? { dot: { accept: true, say: '250 ok\r\n550 5.1.1 and another thing\r\n' } } : {};
+    const { sink, relay } = await rig(t, { behave });
+    assert.equal((await relay.ship(mail('a'), openGate)).kind, 'sent');
+    assert.equal((await relay.ship(mail('b'), openGate)).kind, 'sent');
+    assert.equal(sink.connections, 2);
+  });
+});
+
+describe('what MAIL says', () => {
+  test('ENVID, RET, SIZE and BODY where the relay knows them', async (t) => {
+    const { sink, relay } = await rig(t);
+    const one = mail('one', { body: 'Grüße\r\n' });
+    await relay.ship(one, openGate);
+    const size = `SIZE=${one.bytes.length}`;
+    assert.equal(sink.received[0]?.mail, `MAIL FROM:<from@example.com> BODY=8BITMIME ${size} RET=HDRS ENVID=one`);
+  });
+
+  test('nothing the relay does not know, and the null sender', async (t) => {
+    const { sink, relay } = await rig(t, { extensions: [] });
+    const one = mail('one');
+    one.envelope.from = '';
+    assert.equal((await relay.ship(one, openGate)).kind, 'sent');
+    assert.equal(sink.received[0]?.mail, 'MAIL FROM:<>');
+  });
+});
+
+describe('TLS and AUTH', () => {
+  test('STARTTLS is taken when offered, and without a password needs no known certificate', async (t) => {
+    const { sink, relay } = await rig(t, { tls: 'starttls' });
+    assert.equal((await relay.ship(mail('one'), openGate)).kind, 'sent');
+    assert.ok(sink.commands.includes('STARTTLS'));
+  });
+
+  test('starttls=never does not take it', async (t) => {
+    const { sink, relay } = await rig(t, { tls: 'starttls' }, { starttls: 'never' });
+    assert.equal((await relay.ship(mail('one'), openGate)).kind, 'sent');
+    assert.ok(!sink.commands.includes('STARTTLS'));
+  });
+
+  test('a password is not shown to an unknown certificate, nor to a relay elsewhere without STARTTLS', async (t) => {
+    const unknown = await rig(t, { tls: 'starttls', auth }, { auth });
+    assert.match(wordsOf(await unknown.relay.ship(mail('one'), openGate)), /^TLS: self-signed certificate/);
+    // 0.0.0.0 reaches this machine without being a name for it.
+    const stripped = await rig(t, { auth }, { auth, host: '0.0.0.0' });
+    assert.match(wordsOf(await stripped.relay.ship(mail('one'), openGate)), /^TLS: .*STARTTLS.*starttls=never/);
+    for (const { sink } of [unknown, stripped]) assert.ok(!sink.commands.includes('AUTH'));
+  });
+
+  test('TLS that is asked for and not to be had is unreached', async (t) => {
+    const missing = await rig(t, {}, { starttls: 'required' });
+    assert.match(wordsOf(await missing.relay.ship(mail('one'), openGate)), /^TLS: /);
+    const unknown = await rig(t, { tls: 'implicit' }, { secure: true });
+    assert.match(wordsOf(await unknown.relay.ship(mail('one'), openGate)), /^TLS: self-signed certificate/);
+  });
+
+  for (const mode of ['starttls', 'implicit'] as const) {
+    test(`a large mail arrives whole over ${mode} with AUTH`, async (t) => {
+      const { sink, relay } = await rig(t, { tls: mode, auth }, { auth, tls, secure: mode === 'implicit' });
+      const large = mail('large', { body: '.dots and lines\r\n'.repeat(100_000) });
+      assert.equal((await relay.ship(large, openGate)).kind, 'sent');
+      assert.ok(sink.received[0]?.bytes.equals(large.bytes));
+    });
+  }
+
+  test('a wrong password is unreached and not repeated, even where the relay repeats it', async (t) => {
+    const { sink, relay } = await rig(t, { auth }, { auth: { user: 'me', pass: 'wrong-one' } });
+    const outcome = await relay.ship(mail('one'), openGate);
+    assert.equal(outcome.kind, 'unreached');
+    assert.match(wordsOf(outcome), /^AUTH: .*535 5\.7\.8 bad credentials: \*\*\* \*\*\*$/);
+    assert.equal(sink.dots, 0);
+  });
+
+  test('a relay that offers no AUTH is not used without', async (t) => {
+    const { sink, relay } = await rig(t, {}, { auth });
+    assert.match(wordsOf(await relay.ship(mail('one'), openGate)), /^AUTH: not offered/);
+    assert.ok(!sink.commands.some((line) => line.startsWith('MAIL')));
+  });
+});
+
+describe('with the smtp-server package', () => {
+  async function serve(t: TestContext, options: SMTPServerOptions) {
+    const bodies: string[] = [];
+    const server = new SMTPServer({
+      ...options,
+      onData(stream, _session, done) {
+        const chunks: Buffer[] = [];
+        stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+        stream.on('end', () => {
+          bodies.push(String(Buffer.concat(chunks)));
+          done(null);
+        });
+      },
+    });
+    // Closing sends 421 to sessions still open.
+    server.on('error', () => {});
+    server.listen(0, '127.0.0.1');
+    await once(server.server, 'listening');
+    t.after(() => new Promise<void>((resolve) => server.close(resolve)));
+    return { port: (server.server.address() as net.AddressInfo).port, bodies };
+  }
+
+  test('STARTTLS', async (t) => {
+    const { port, bodies } = await serve(t, { key: TEST_KEY, cert: TEST_CERTIFICATE, authOptional: true });
+    const relay = createSmtpRelay({ host: '127.0.0.1', port, secure: false, auth: null, starttls: 'required', tls });
+    assert.equal((await relay.ship(mail('one'), openGate)).kind, 'sent');
+    await relay.close();
+    assert.deepEqual(bodies, [String(mail('one').bytes)]);
+  });
+
+  test('AUTH', async (t) => {
+    const seen: unknown[] = [];
+    const { port, bodies } = await serve(t, {
+      disabledCommands: ['STARTTLS'],
+      onAuth({ username, password }, _session, done) {
+        seen.push({ user: username, pass: password });
+        done(null, { user: username });
+      },
+    });
+    const relay = createSmtpRelay(parseRelayUrl(`smtp://me:${encodeURIComponent(auth.pass)}@127.0.0.1:${port}`));
+    assert.equal((await relay.ship(mail('one'), openGate)).kind, 'sent');
+    await relay.close();
+    assert.deepEqual([seen, bodies], [[auth], [String(mail('one').bytes)]]);
+  });
+});
+
+describe('the relay URL', () => {
+  test('is read', () => {
+    const plain = { host: 'mx.example.com', port: 587, secure: false, auth: null };
+    assert.deepEqual(parseRelayUrl('smtp://mx.example.com'), plain);
+    assert.deepEqual(parseRelayUrl('smtps://mx.example.com/'), { ...plain, port: 465, secure: true });
+    assert.deepEqual(parseRelayUrl('smtp://mx.example.com:25?starttls=never'), {
+      ...plain,
+      port: 25,
+      starttls: 'never',
+    });
+    assert.deepEqual(parseRelayUrl('smtp://a%40b:p%3A%2F%25@[::1]:2525?starttls=required'), {
+      ...{ host: '::1', port: 2525, secure: false, starttls: 'required' },
+      auth: { user: 'a@b', pass: 'p:/%' },
+    });
+  });
+
+  const bad: Array<[string, RegExp]> = [
+    ['mx.example.com', /cannot be read/],
+    ['http://secret@host', /smtp:\/\/ or smtps:\/\//],
+    ['smtp://', /no host/],
+    ['smtp://me:sec/ret@host', /percent-encode/],
+    ['smtp://me:12/secret@host', /percent-encode/],
+    ['smtp://me:sec%ret@host', /badly percent-encoded/],
+    ['smtp://secret@host', /both user and password/],
+    ['smtp://me:secret%00@host', /NUL/],
+    ['smtp://host:0', /port 0/],
+    ['smtp://host:99999', /cannot be read/],
+    ['smtp://host?tls=no', /only starttls/],
+    ['smtp://host?starttls=maybe', /"required" or "never"/],
+    ['smtps://host?starttls=required', /smtps/],
+  ];
+  for (const [url, words] of bad) {
+    test(`${url} is refused with a reason, not with the password`, () => {
+      assert.throws(
+        () => parseRelayUrl(url),
+        (error: Error) => words.test(error.message) && !error.message.includes('secret'),
+      );
+    });
+  }
+});

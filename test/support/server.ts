@@ -1,0 +1,106 @@
+/** A whole server inside the test's process, on a port and a database of its own. */
+
+import type { Environment } from '../../src/config.ts';
+import { readConfig } from '../../src/config.ts';
+import type { Relay } from '../../src/deliver/relay.ts';
+import { type Outside, startServer } from '../../src/server.ts';
+import { createTestClock, type TestClock } from './clock.ts';
+import { createTemp } from './temp.ts';
+
+export const testKey = 're_test_key';
+
+export type TestServer = {
+  readonly url: string;
+  readonly clock: TestClock;
+  readonly databasePath: string;
+  /** Stops and starts again on the same database. */
+  restart(): Promise<void>;
+  tick(): Promise<void>;
+  /** Ticks until `condition` holds; fails after a while with what was awaited. */
+  until(what: string, condition: () => Promise<boolean> | boolean): Promise<void>;
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<TestReply>;
+  stop(): Promise<void>;
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: replies are looked into, member by member, by the assertions of the tests.
+export type TestReply = { status: number; text: string; json: any; headers: Headers };
+
+export type TestServerOptions = {
+  environment?: Environment;
+  relay?: Relay;
+  outside?: Partial<Outside>;
+};
+
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const temp = createTemp();
+  const clock = createTestClock();
+  const databasePath = temp.path('test.db');
+  const start = () =>
+    startServer(
+      readConfig({
+        PORT: '0',
+        DATABASE_URL: `sqlite:${databasePath}`,
+        SENDONCE_API_KEY: testKey,
+        EGRESS_ALLOW: '127.0.0.0/8',
+        ...options.environment,
+      }),
+      {
+        clock,
+        die: () => {
+          throw new Error('the server asked to die');
+        },
+        ...(options.relay ? { relay: options.relay } : {}),
+        ...options.outside,
+      },
+    );
+  let server = await start();
+
+  async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+    const raw = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    const response = await fetch(`${server.url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${testKey}`, 'content-type': 'application/json', ...headers },
+      ...(raw === undefined ? {} : { body: raw as string }),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.startsWith('application/json');
+    return { status: response.status, text, json: isJson ? JSON.parse(text) : null, headers: response.headers };
+  }
+
+  return {
+    get url() {
+      return server.url;
+    },
+    clock,
+    databasePath,
+    async restart() {
+      await server.stop();
+      server = await start();
+    },
+    tick: () => server.tick(),
+    async until(what, condition) {
+      const giveUpAt = performance.now() + 10_000;
+      while (!(await condition())) {
+        if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
+        await server.tick();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+    call,
+    async stop() {
+      await server.stop();
+      temp.remove();
+    },
+  };
+}
+
+/** A message that is valid and short; `change` replaces members. */
+export function message(change: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    from: 'Acme <onboarding@resend.dev>',
+    to: ['foo@gmail.com'],
+    subject: 'hello world',
+    html: '<h1>it works!</h1>',
+    ...change,
+  };
+}
