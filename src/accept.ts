@@ -43,8 +43,8 @@ export type Accepted =
   | { kind: 'accepted'; answer: Answer }
   /** The key was used before, for the same request. */
   | { kind: 'replay'; record: KeyRecord }
-  /** The key was used before, for another request; `fields` names what differs, as far as it can be told. */
-  | { kind: 'conflict'; record: KeyRecord; fields: string[] };
+  /** The key was used before, for another request; `fields` names what differs, null where that cannot be told. */
+  | { kind: 'conflict'; record: KeyRecord; fields: string[] | null };
 
 /** Names the fields in which what was stored differs from the request at hand. */
 export type Differences = (stored: StoredEmail[]) => string[];
@@ -121,22 +121,22 @@ export class Accepting {
       return { kind: 'replay', record };
     }
     const fields = await this.#explain(record, differences);
-    this.#options.keyUses.add(record, { ...use, kind: 'conflict', fields });
+    this.#options.keyUses.add(record, { ...use, kind: 'conflict', fields: fields ?? [] });
     return { kind: 'conflict', record, fields };
   }
 
-  /** Comparing is a courtesy: a new request that cannot even be parsed is still a conflict. */
-  async #explain(record: KeyRecord, differences: Differences): Promise<string[]> {
+  /** Comparing is a courtesy: a new request that is not even valid, or an old one that was purged, is still a conflict. */
+  async #explain(record: KeyRecord, differences: Differences): Promise<string[] | null> {
     const stored: StoredEmail[] = [];
     for (const id of record.emailIds) {
       const email = await findEmail(this.#options.database, record.account, id);
-      if (!email || email.purged) return [];
+      if (!email || email.purged) return null;
       stored.push(email);
     }
     try {
       return differences(stored);
     } catch (error) {
-      if (error instanceof AppError) return [];
+      if (error instanceof AppError) return null;
       throw error;
     }
   }

@@ -47,10 +47,32 @@ async function existing(tx: Transaction, account: string, emailId: string): Prom
 }
 
 function tooLate(what: 'canceled' | 'rescheduled', email: EmailSummary): AppError {
-  const why = email.lastEvent === 'canceled' ? 'It has been canceled.' : 'It has already been handed over.';
-  return new AppError('invalid_field', `The email cannot be ${what}. ${why}`, {
-    extra: { last_event: email.lastEvent },
+  return new AppError('invalid_field', `The email cannot be ${what}: ${whyTooLate(email)}.`, {
+    extra: { last_event: email.lastEvent, ...(email.inDoubt ? { in_doubt: true } : {}) },
   });
+}
+
+function whyTooLate(email: EmailSummary): string {
+  if (email.inDoubt) return 'it was handed over to the relay, whose answer is not known';
+  switch (email.lastEvent) {
+    case 'canceled':
+      return 'it has been canceled';
+    case 'suppressed':
+    case 'bounced':
+    case 'failed':
+      return `it was not sent; its status is \`${email.lastEvent}\``;
+    case 'sent':
+    case 'delivered':
+    case 'complained':
+      return 'it has already been sent';
+    case 'queued':
+    case 'scheduled':
+      return 'it is being handed over to the relay right now';
+    case 'delivery_delayed':
+      return 'the relay has seen it already; it is being tried again';
+    default:
+      return email.lastEvent satisfies never;
+  }
 }
 
 /** The key lives on from the last mail it names: moving one mail may move it either way, never before its first day. */

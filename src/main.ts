@@ -30,6 +30,9 @@ const commandFlags = ['name', 'account', 'permission'] as const;
 
 export type Flags = Partial<Record<(typeof commandFlags)[number], string>>;
 
+// Natural-language times are read with the calendar of the process: in a zone with daylight saving, hours can be missing.
+process.env.TZ = 'UTC';
+
 async function main(): Promise<void> {
   const { positionals, values } = readArguments();
   const { help, ...rest } = values;

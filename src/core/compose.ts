@@ -112,7 +112,7 @@ function authorFields(email: Email): string {
   for (const [name, written] of email.headers) {
     if (!fieldName.test(name) || reservedName.test(name)) continue;
     if (email.replyTo.length > 0 && name.toLowerCase() === 'reply-to') continue;
-    const value = written.replace(control, ' ').trim();
+    const value = written.trim();
     // An author may have encoded the words of a header already; a subject or name never is.
     const asWritten = printable.test(value) && hasShortWords(value);
     const isMailbox = /^(?:reply-to|sender)$/i.test(name) && parseMailbox(value) !== null;

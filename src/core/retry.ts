@@ -27,8 +27,8 @@ const JITTER = 0.2;
 const GIVE_UP_AFTER_MS = 72 * HOUR_MS;
 
 /**
- * Milliseconds until the next try. `tries` counts those that ended so far, this one included: 1 after the first failure (0 is read
- * as 1). `random01` is in [0, 1).
+ * Milliseconds until the next try. `tries` counts the verdicts so far, the latest included: 1 after the first (0 is read as 1).
+ * `random01` is in [0, 1).
  */
 export function retryDelayMs(tries: number, random01: number): number {
   const delayMs = BACK_OFF_MS[Math.max(tries, 1) - 1] ?? BACK_OFF_LATER_MS;

@@ -54,7 +54,11 @@ class SqliteDatabase implements Database {
   }
 
   all<R>(sql: string, ...params: SqlValue[]): R[] {
-    return this.#reader.all<R>(sql, params);
+    try {
+      return this.#reader.all<R>(sql, params);
+    } catch (error) {
+      throw isEngineFailure(error) ? unavailable(error) : error;
+    }
   }
 
   write<T>(work: (tx: Transaction) => Awaitable<T>): Promise<T> {
@@ -121,11 +125,7 @@ class SqliteDatabase implements Database {
   }
 
   #refuse(group: Write[], error: unknown): void {
-    const refusal = isEngineFailure(error)
-      ? new AppError('unavailable', 'The database cannot be written to right now; nothing was accepted. Try again.', {
-          cause: error,
-        })
-      : error;
+    const refusal = isEngineFailure(error) ? unavailable(error) : error;
     for (const write of group) write.reject(refusal);
   }
 }
@@ -170,6 +170,10 @@ class Statements {
     }
     return statement;
   }
+}
+
+function unavailable(cause: unknown): AppError {
+  return new AppError('unavailable', 'The database does not work right now; nothing was accepted. Try again.', { cause });
 }
 
 /** Failures of the machine rather than of one statement: the whole group is undone. */

@@ -34,6 +34,7 @@ for (const { algorithm, privateKey, publicKey } of keys) {
         fc.property(text, text, fc.string({ unit: 'grapheme' }), (plain, value, subject) => {
           const headers: [string, string][] = [
             ['X-Note', value],
+            ['List-Unsubscribe', '<https://example.com/first>'],
             ['List-Unsubscribe', `<https://example.com/${'u'.repeat(80)}>,  <mailto:u@example.com>`],
           ];
           const bytes = compose(emailOf({ text: plain, html: null, subject, headers }), signer);

@@ -1,7 +1,6 @@
 /** A whole server inside the test's process, on a port and a database of its own. */
 
-import type { Environment } from '../../src/config.ts';
-import { readConfig } from '../../src/config.ts';
+import { type Environment, type Limits, readConfig } from '../../src/config.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { type Outside, startServer } from '../../src/server.ts';
 import { createTestClock, type TestClock } from './clock.ts';
@@ -27,6 +26,7 @@ export type TestReply = { status: number; text: string; json: any; headers: Head
 
 export type TestServerOptions = {
   environment?: Environment;
+  limits?: Partial<Limits>;
   relay?: Relay;
   outside?: Partial<Outside>;
 };
@@ -35,15 +35,16 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const temp = createTemp();
   const clock = createTestClock();
   const databasePath = temp.path('test.db');
+  const config = readConfig({
+    PORT: '0',
+    DATABASE_URL: `sqlite:${databasePath}`,
+    SENDONCE_API_KEY: testKey,
+    EGRESS_ALLOW: '127.0.0.0/8',
+    ...options.environment,
+  });
   const start = () =>
     startServer(
-      readConfig({
-        PORT: '0',
-        DATABASE_URL: `sqlite:${databasePath}`,
-        SENDONCE_API_KEY: testKey,
-        EGRESS_ALLOW: '127.0.0.0/8',
-        ...options.environment,
-      }),
+      { ...config, limits: { ...config.limits, ...options.limits } },
       {
         clock,
         die: () => {

@@ -133,14 +133,28 @@ function toReply(accepted: Accepted, opened: Opened): Reply {
       return { status, body, headers: { ...headers, 'idempotent-replayed': 'true' } };
     }
     case 'conflict': {
-      log.conflict(shortHash(accepted.record.keyHash), accepted.fields);
+      const { record, fields } = accepted;
+      log.conflict(shortHash(record.keyHash), fields ?? []);
       throw new AppError('idempotency_mismatch', MESSAGES.idempotencyMismatch, {
-        extra: { different_fields: accepted.fields, email_ids: accepted.record.emailIds },
+        extra: { different_fields: fields ?? [], ...hintAt(fields), email_ids: record.emailIds },
       });
     }
     default:
       return accepted satisfies never;
   }
+}
+
+/** Why no field is named, where none is: the message has to stay the contract's. */
+function hintAt(fields: string[] | null): { hint?: string } {
+  if (fields === null) {
+    return {
+      hint: 'Which fields differ cannot be told: this request is not valid by itself, or the contents of the first email have been purged.',
+    };
+  }
+  if (fields.length > 0) return {};
+  return {
+    hint: 'The email is the same; only fields that are ignored, the way values are written (`"a@b.c"` for `["a@b.c"]`), or the `x-batch-validation` header differ. A retry must repeat the request as it was; nothing was sent twice.',
+  };
 }
 
 /** Fetches what the author gave as a URL. */
