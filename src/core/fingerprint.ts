@@ -1,7 +1,7 @@
 /** What a request body looked like, so that a retry is told from a different request under the same key. */
 
 import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 
 /** Two SHA-256; `canonical` is null where the body has no safe canonical form and only `raw` counts. */
@@ -43,7 +43,8 @@ export function sameRequest(a: Fingerprint, b: Fingerprint): boolean {
 /** The prefix is one line of JSON, which escapes line feeds: no mode and body can be cut in another place. */
 function digest(form: 'raw' | 'canonical', mode: string, content: Uint8Array | string): Uint8Array {
   const prefix = `${JSON.stringify(['sendonce-fingerprint', VERSION, form, mode])}\n`;
-  return createHash('sha256').update(prefix).update(content).digest();
+  const whole = typeof content === 'string' ? prefix + content : Buffer.concat([Buffer.from(prefix), content]);
+  return hash('sha256', whole, 'buffer');
 }
 
 /** RFC 8785, or null where two different bodies could share one form. */

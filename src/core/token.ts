@@ -1,7 +1,7 @@
 /** Names and secrets made of randomness: ids that grow with time, API keys, and the hashes that are stored instead of secrets. */
 
 import assert from 'node:assert';
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 /** Exactly `size` random bytes, fit for secrets (`crypto.randomBytes`). */
 export type RandomBytes = (size: number) => Uint8Array;
@@ -61,7 +61,7 @@ export function isUuid(text: string): boolean {
 
 /** SHA-256 of the UTF-8 text: what is stored of an API key. */
 export function hashToken(text: string): Uint8Array {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }
 
 /** `re_` and 32 characters of base 62: shaped like a real Resend key, since SDKs and scanners look at the prefix. */

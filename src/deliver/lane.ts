@@ -1,6 +1,6 @@
 /** Lane 1: due deliveries, claimed fairly across accounts, each attempted once and settled by its outcome. */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { testAddressOutcome } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { compose } from '../core/compose.ts';
@@ -106,7 +106,7 @@ export class DeliverLane implements Lane<Delivery> {
     if (!email) return settler.hold(delivery, 'The contents of this email are gone from the database.');
     const from = senderAddress(email);
     const bytes = compose(email, this.#options.signerFor(from.split('@').pop() ?? ''));
-    const contentHash = createHash('sha256').update(bytes).digest();
+    const contentHash = hash('sha256', bytes, 'buffer');
     if (delivery.contentHash && !contentHash.equals(delivery.contentHash)) {
       return settler.hold(delivery, 'This version composes other bytes than the first attempt handed over.');
     }

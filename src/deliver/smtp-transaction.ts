@@ -164,7 +164,10 @@ async function bodyWritten(sending: Sending): Promise<void> {
     // A turn is all that a write the system took at once needs to be counted.
     await new Promise((resolve) => setImmediate(resolve));
     // Else its buffers are full. An empty write is called back when those before it are out; 'drain' may not come.
-    if (isPending() && socket.writableLength > 0) await new Promise((resolve) => socket.write(NOTHING, resolve));
+    // A session that ends is not waited for: a write that hangs below us might never be called back.
+    if (isPending() && socket.writableLength > 0) {
+      await Promise.race([sending.answer, new Promise((resolve) => socket.write(NOTHING, resolve))]);
+    }
   }
 }
 

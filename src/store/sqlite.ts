@@ -27,12 +27,19 @@ const busyTimeoutMs = 5_000;
 /** Bounds what one commit carries, so that a flood cannot hold the first answer back for long. */
 const groupSizeMax = 500;
 
+/**
+ * Pages (of 4 KB) the log may hold before it is copied into the file. Keys are random, so that nearly every accept dirties
+ * a page of its own: copying each such page once for many accepts took a third off the cost of a commit, against 1,000.
+ */
+const checkpointPages = 10_000;
+
 export function openSqlite(options: SqliteOptions): Database {
   mkdirSync(dirname(options.path), { recursive: true });
   const writer = new Sqlite(options.path, { timeout: busyTimeoutMs });
   writer.pragma('journal_mode = WAL');
   writer.pragma(`synchronous = ${options.synchronous ?? 'FULL'}`);
   writer.pragma('fullfsync = on');
+  writer.pragma(`wal_autocheckpoint = ${checkpointPages}`);
   writer.pragma('cache_size = -16000');
   const reader = new Sqlite(options.path, { timeout: busyTimeoutMs, readonly: true });
   return new SqliteDatabase(options, new Statements(writer), new Statements(reader));
@@ -45,6 +52,7 @@ class SqliteDatabase implements Database {
   readonly #reader: Statements;
   #queue: Write[] = [];
   #flushing: Promise<void> | null = null;
+  #inGroup = false;
   #report: ReportThread | null = null;
 
   constructor(options: SqliteOptions, writer: Statements, reader: Statements) {
@@ -53,9 +61,10 @@ class SqliteDatabase implements Database {
     this.#reader = reader;
   }
 
+  /** Outside a group the writer has nothing uncommitted, and its page cache is warm: the reader's is void after each commit. */
   all<R>(sql: string, ...params: SqlValue[]): R[] {
     try {
-      return this.#reader.all<R>(sql, params);
+      return (this.#inGroup ? this.#reader : this.#writer).all<R>(sql, params);
     } catch (error) {
       throw isEngineFailure(error) ? unavailable(error) : error;
     }
@@ -90,24 +99,43 @@ class SqliteDatabase implements Database {
   }
 
   async #commitGroup(group: Write[]): Promise<void> {
+    this.#inGroup = true;
+    try {
+      const settled = (await this.#runTogether(group)) ?? (await this.#runEach(group));
+      this.#commit();
+      for (const settle of settled) settle();
+    } catch (error) {
+      this.#writer.rollBack();
+      const refusal = isEngineFailure(error) ? unavailable(error) : error;
+      for (const write of group) write.reject(refusal);
+    } finally {
+      this.#inGroup = false;
+    }
+  }
+
+  /** Without savepoints, which nearly no group needs: null, and all undone, when some work threw. */
+  async #runTogether(group: Write[]): Promise<(() => void)[] | null> {
+    this.#writer.exec('begin immediate');
     const settled: (() => void)[] = [];
     try {
-      this.#writer.exec('begin immediate');
-      for (const write of group) settled.push(await this.#runInSavepoint(write));
+      for (const write of group) {
+        const value = await write.work(this.#writer.transaction);
+        settled.push(() => write.resolve(value));
+      }
+      return settled;
     } catch (error) {
+      if (isEngineFailure(error)) throw error;
       this.#writer.rollBack();
-      this.#refuse(group, error);
-      return;
+      return null;
     }
-    try {
-      this.#writer.exec('commit');
-    } catch (error) {
-      if (isUnknownCommit(error)) this.#options.onUnknownCommit(error);
-      this.#writer.rollBack();
-      this.#refuse(group, error);
-      return;
-    }
-    for (const settle of settled) settle();
+  }
+
+  /** Each in a savepoint of its own, so that only what throws is undone. */
+  async #runEach(group: Write[]): Promise<(() => void)[]> {
+    this.#writer.exec('begin immediate');
+    const settled: (() => void)[] = [];
+    for (const write of group) settled.push(await this.#runInSavepoint(write));
+    return settled;
   }
 
   async #runInSavepoint(write: Write): Promise<() => void> {
@@ -124,9 +152,13 @@ class SqliteDatabase implements Database {
     }
   }
 
-  #refuse(group: Write[], error: unknown): void {
-    const refusal = isEngineFailure(error) ? unavailable(error) : error;
-    for (const write of group) write.reject(refusal);
+  #commit(): void {
+    try {
+      this.#writer.exec('commit');
+    } catch (error) {
+      if (isUnknownCommit(error)) this.#options.onUnknownCommit(error);
+      throw error;
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { simpleParser } from 'mailparser';
+import PostalMime from 'postal-mime';
 import { Resend } from 'resend';
 import { assertSentOnce, drained, type Served, serve, subjects } from '../support/served.ts';
 import { testKey } from '../support/server.ts';
@@ -99,13 +99,18 @@ describe('sending with the Node SDK', () => {
     );
     await drained(server);
     assert.deepEqual(sink.received[0]?.to.sort(), ['bcc@gmail.com', 'cc@gmail.com', 'foo@gmail.com']);
-    const mail = await simpleParser(sink.received[0]?.bytes ?? '');
-    assert.equal(mail.from?.text, '"Acme" <onboarding@resend.dev>');
-    assert.equal(mail.replyTo?.text, 'reply@acme.example, more@acme.example');
+    const mail = await PostalMime.parse(sink.received[0]?.bytes ?? '');
+    assert.deepEqual(mail.from, { name: 'Acme', address: 'onboarding@resend.dev' });
+    assert.deepEqual(
+      mail.replyTo?.map(({ address }) => address),
+      ['reply@acme.example', 'more@acme.example'],
+    );
     assert.equal(mail.bcc, undefined);
     assert.equal(mail.text?.trim(), 'Hi');
-    assert.equal(mail.headers.get('x-entity-ref-id'), '42');
-    const files = mail.attachments.map((file) => [file.filename, file.content.toString('latin1'), file.contentType]);
+    assert.equal(mail.headers.find(({ key }) => key === 'x-entity-ref-id')?.value, '42');
+    const files = mail.attachments.map(({ filename, content, mimeType }) => {
+      return [filename, Buffer.from(content as ArrayBuffer).toString('latin1'), mimeType];
+    });
     assert.deepEqual(files.sort(), [
       ['buffer.bin', '\0\xff\n', 'application/octet-stream'],
       ['logo.png', 'png', 'image/png'],

@@ -41,7 +41,7 @@ function chunks(body: Buffer): Buffer {
 /** One connection to the server: bytes out, answers in. */
 export class Wire {
   readonly socket: net.Socket;
-  #received = Buffer.alloc(0);
+  #received: Buffer = Buffer.alloc(0);
   #ended = false;
   #wake: () => void = () => {};
 

@@ -1,4 +1,4 @@
--- The first schema. {{bytes}} and {{serial}} are the only words that differ between engines.
+-- The first schema. {{bytes}}, {{serial}} and {{clustered}} are the only words that differ between engines.
 -- Times are epoch milliseconds. JSON is stored, never queried.
 
 create table accounts (
@@ -96,7 +96,7 @@ create table deliveries (
   gated_at bigint,
   reply text,
   primary key (account, email_id, part)
-);
+) {{clustered}};
 create index deliveries_due on deliveries (account, run_at) where state = 'queued';
 create index deliveries_open on deliveries (state, run_at) where state in ('sending', 'handoff', 'in_doubt');
 

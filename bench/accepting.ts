@@ -1,0 +1,165 @@
+/** Lines a, b and c: accepting single sends, accepting batches, and answering replays. */
+
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { type Child, type Helper, type Sendonce, startHelper, startSendonce } from './child.ts';
+import type { LoadOrder, LoadReport } from './load.ts';
+import { createMail } from './mails.ts';
+import type { InsertOrder } from './raw-inserts.ts';
+import { apiKey, batchRequests, type Requests, singleRequests } from './requests.ts';
+import { compare, type Round, type Side, type Summary } from './rounds.ts';
+
+export type Plan = {
+  /** For databases; on the disk that is measured. */
+  folder: string;
+  rounds: number;
+  roundMs: number;
+  /** For node of the real program, such as `--cpu-prof`. */
+  flags: string[];
+};
+
+type Generator = Helper<LoadOrder, LoadReport>;
+
+/** As the issue has it; an SDK's user has fewer. */
+const connections = 50;
+/** Each request carries a hundred: a few keep the server busy. */
+const batchConnections = 4;
+const batchSize = 100;
+/** Keys that are replayed. */
+const replayedKeys = 1_000;
+/** Until the compiler has seen what is hot. */
+const warmUpMs = 3_000;
+
+const endless = { fromKey: 0, toKey: Number.MAX_SAFE_INTEGER, countMax: Number.MAX_SAFE_INTEGER };
+
+export async function compareSends(plan: Plan): Promise<Summary> {
+  const { sendonce, path, bare, generator, stop } = await startAgainstBare(plan, 'sends');
+  const sends = createSender(generator, sendonce, { connections, ...singleRequests('send') });
+  const bareSends = createSender(generator, bare, { connections, ...singleRequests('bare') });
+  await bareSends.run(warmUpMs);
+  await sends.run(warmUpMs);
+  const summary = await compare({
+    what: 'a  keyed sends, durable, 50 connections : bare server',
+    aim: 0.5,
+    rounds: plan.rounds,
+    subject: () => sends.run(plan.roundMs),
+    baseline: () => bareSends.run(plan.roundMs),
+  });
+  await stop();
+  checkStored(path, { emails: sends.acknowledged(), keys: sends.acknowledged() });
+  return summary;
+}
+
+export async function compareBatches(plan: Plan): Promise<Summary> {
+  const path = join(plan.folder, 'batches.db');
+  const sendonce = await startApi(plan, path);
+  const inserts = (await startHelper<InsertOrder, LoadReport>('raw-inserts', [join(plan.folder, 'raw-inserts.db')]))
+    .helper;
+  const generator = (await startHelper<LoadOrder, LoadReport>('load')).helper;
+  const batches = createSender(generator, sendonce, { connections: batchConnections, ...batchRequests('batch') });
+  const rows = Array.from({ length: batchSize }, (_, index) => Buffer.from(JSON.stringify(createMail(index))));
+  const insert = (durationMs: number) => measured(inserts, () => inserts.ask({ rows, durationMs }));
+  await insert(warmUpMs / 3);
+  await batches.run(warmUpMs);
+  const summary = await compare({
+    what: 'b  emails in batches of 100 : raw SQLite inserts of the same bytes',
+    aim: 0.5,
+    rounds: plan.rounds,
+    subject: inEmails(() => batches.run(plan.roundMs)),
+    baseline: inEmails(() => insert(plan.roundMs)),
+  });
+  await Promise.all([sendonce.stop(), inserts.stop(), generator.stop()]);
+  checkStored(path, { emails: batches.acknowledged() * batchSize, keys: batches.acknowledged() });
+  return summary;
+}
+
+export async function compareReplays(plan: Plan): Promise<Summary> {
+  const { sendonce, path, bare, generator, stop } = await startAgainstBare(plan, 'replays');
+  const single = { connections, ...singleRequests('replay') };
+  const keys = { fromKey: 0, toKey: replayedKeys };
+  const firsts = createSender(generator, sendonce, { ...single, ...keys, countMax: replayedKeys, bodies: 'keep' });
+  const replays = createSender(generator, sendonce, { ...single, ...keys, bodies: 'compare' });
+  const bareSends = createSender(generator, bare, { ...single, ...keys });
+  await firsts.run(60_000);
+  await bareSends.run(warmUpMs);
+  await replays.run(warmUpMs);
+  const summary = await compare({
+    what: 'c  replays of 1,000 keys, 50 connections : bare server',
+    aim: 0.7,
+    rounds: plan.rounds,
+    subject: () => replays.run(plan.roundMs),
+    baseline: () => bareSends.run(plan.roundMs),
+  });
+  await stop();
+  checkStored(path, { emails: replayedKeys, keys: replayedKeys });
+  return summary;
+}
+
+type Sender = { run(durationMs: number): Promise<Round>; acknowledged(): number };
+
+/** Keys go on where the last run ended, unless `order` bounds them. */
+export function createSender(
+  generator: Generator,
+  server: Child & { port: number },
+  order: Requests & { connections: number } & Partial<LoadOrder>,
+): Sender {
+  let acknowledged = 0;
+  return {
+    async run(durationMs) {
+      const fromKey = order.toKey === undefined ? acknowledged : order.fromKey;
+      const whole: LoadOrder = {
+        ...endless,
+        bodies: 'ignore',
+        ...order,
+        fromKey: fromKey ?? 0,
+        port: server.port,
+        durationMs,
+      };
+      const round = await measured(server, () => generator.ask(whole));
+      acknowledged += round.done;
+      return round;
+    },
+    acknowledged: () => acknowledged,
+  };
+}
+
+async function measured(server: Child, load: () => Promise<LoadReport>): Promise<Round> {
+  const before = server.cpuSeconds();
+  const { answered, elapsedMs, latenciesMs } = await load();
+  const after = server.cpuSeconds();
+  const cpuSeconds = before === null || after === null ? null : after - before;
+  return { done: answered, elapsedMs, latenciesMs, cpuSeconds };
+}
+
+function inEmails(side: Side): Side {
+  return async () => {
+    const round = await side();
+    return { ...round, done: round.done * batchSize };
+  };
+}
+
+async function startAgainstBare(plan: Plan, name: string) {
+  const path = join(plan.folder, `${name}.db`);
+  const sendonce = await startApi(plan, path);
+  const { helper, ready } = await startHelper<'port', { port: number }>('bare-server');
+  const bare = { ...helper, port: ready.port };
+  const generator = (await startHelper<LoadOrder, LoadReport>('load')).helper;
+  const stop = () => Promise.all([sendonce.stop(), bare.stop(), generator.stop()]);
+  return { sendonce, path, bare, generator, stop };
+}
+
+/** Accepts and does not deliver: that is line d's. */
+function startApi(plan: Plan, path: string): Promise<Sendonce> {
+  return startSendonce({ ROLE: 'api', DATABASE_URL: `sqlite:${path}`, SENDONCE_API_KEY: apiKey }, plan.flags);
+}
+
+/** What was acknowledged is there, once, and nothing else is. */
+function checkStored(path: string, expected: { emails: number; keys: number }): void {
+  const database = new Sqlite(path, { readonly: true });
+  const count = (table: string) => database.prepare(`select count(*) from ${table}`).pluck().get() as number;
+  const stored = { emails: count('emails'), deliveries: count('deliveries'), keys: count('idempotency_keys') };
+  database.close();
+  if (stored.emails !== expected.emails || stored.keys !== expected.keys || stored.deliveries !== expected.emails) {
+    throw new Error(`acknowledged ${JSON.stringify(expected)}, stored ${JSON.stringify(stored)}`);
+  }
+}

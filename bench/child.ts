@@ -1,0 +1,103 @@
+/** Processes of the benchmark: each side in one of its own, asked over IPC, its CPU time read from the system. */
+
+import { type ChildProcess, fork, type Serializable } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type Child = {
+  /** CPU seconds used so far by all its threads; null where the system does not tell. */
+  cpuSeconds(): number | null;
+  stop(): Promise<void>;
+};
+
+/** A helper of ours, which answers each message with one message. */
+export type Helper<Order, Answer> = Child & { ask(order: Order): Promise<Answer> };
+
+export type Refusal = { error: string };
+
+/** Linux counts in hundredths of a second, whatever the kernel's own tick. */
+const ticksPerSecond = 100;
+
+/** `name` is a file beside this one, without its extension; its first message says that it is ready. */
+export async function startHelper<Order extends Serializable, Answer>(
+  name: string,
+  args: string[] = [],
+): Promise<{ helper: Helper<Order, Answer>; ready: Answer }> {
+  const process = fork(join(import.meta.dirname, `${name}.js`), args, { serialization: 'advanced' });
+  const ready = await nextAnswer<Answer>(process, name);
+  const helper = {
+    ...childOf(process),
+    ask(order: Order) {
+      process.send(order);
+      return nextAnswer<Answer>(process, name);
+    },
+  };
+  return { helper, ready };
+}
+
+async function nextAnswer<Answer>(process: ChildProcess, name: string): Promise<Answer> {
+  const answer = await new Promise<Answer | Refusal>((resolve, reject) => {
+    const died = () => reject(new Error(`${name} ended unasked`));
+    process.once('exit', died);
+    process.once('message', (message) => {
+      process.off('exit', died);
+      resolve(message as Answer | Refusal);
+    });
+  });
+  if (typeof answer === 'object' && answer && 'error' in answer) throw new Error(`${name}: ${answer.error}`);
+  return answer as Answer;
+}
+
+/** The other end of `ask`: answers what `work` makes of each message, or why it could not. Ends with its parent. */
+export function serveHelper<Order, Answer>(ready: Answer, work: (order: Order) => Promise<Answer>): void {
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', (order: Order) => {
+    work(order).then(
+      (answer) => process.send?.(answer),
+      (error: Error) => process.send?.({ error: error.stack ?? error.message }),
+    );
+  });
+  process.send?.(ready);
+}
+
+export type Sendonce = Child & { port: number };
+
+/** The real program, as it is deployed. `flags` are for node itself. */
+export async function startSendonce(settings: Record<string, string>, flags: string[]): Promise<Sendonce> {
+  const main = join(import.meta.dirname, '../src/main.js');
+  const env = { ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'error', ...settings };
+  const child = fork(main, [], { env, execArgv: flags, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  const port = await new Promise<number>((resolve, reject) => {
+    let said = '';
+    child.once('exit', () => reject(new Error(`sendonce ended at its start: ${said}`)));
+    child.stdout?.on('data', (chunk) => {
+      said += chunk;
+      const found = /listens on http:\/\/[^:]+:(\d+)/.exec(said)?.[1];
+      if (found) resolve(Number(found));
+    });
+  });
+  return { ...childOf(child), port };
+}
+
+function childOf(child: ChildProcess): Child {
+  return {
+    cpuSeconds: () => (child.pid === undefined ? null : cpuSecondsOf(child.pid)),
+    async stop() {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** utime and stime, fields 14 and 15 of proc(5); counted from the end of the name, which may hold spaces. */
+function cpuSecondsOf(pid: number): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+  } catch {
+    return null;
+  }
+}

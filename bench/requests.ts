@@ -1,0 +1,42 @@
+/** Whole HTTP requests, built once: the generator only writes each one's key number into it. */
+
+import { createMail } from './mails.ts';
+
+export const apiKey = 're_benchmark_key';
+
+export type Requests = { requests: Uint8Array[]; digitsAt: number };
+
+/** Different bodies, so that nothing profits from seeing the same one; few, so that they stay in the cache. */
+const variants = 20;
+
+/** Keys of different `name`s never meet. */
+export function singleRequests(name: string): Requests {
+  return build(name, '/emails', (variant) => createMail(variant));
+}
+
+/** Of 100 mails each. */
+export function batchRequests(name: string, variantCount = variants): Requests {
+  return build(name, '/emails/batch', batchOf, variantCount);
+}
+
+/** The mails `from` to `from + count`, in requests of 100, each to be sent once. */
+export function scheduledBatches(name: string, from: number, count: number, at: Date): Requests {
+  const scheduled_at = at.toISOString();
+  const mails = (batch: number) =>
+    Array.from({ length: 100 }, (_, index) => ({ ...createMail(from + batch * 100 + index), scheduled_at }));
+  return build(name, '/emails/batch', mails, count / 100);
+}
+
+export function batchOf(variant: number) {
+  return Array.from({ length: 100 }, (_, index) => createMail(variant * 100 + index));
+}
+
+function build(name: string, path: string, bodyOf: (variant: number) => unknown, count = variants): Requests {
+  const before = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nidempotency-key: ${name}/`;
+  const after = `authorization: Bearer ${apiKey}\r\ncontent-type: application/json\r\nuser-agent: sendonce-bench\r\n`;
+  const requests = Array.from({ length: count }, (_, variant) => {
+    const body = JSON.stringify(bodyOf(variant));
+    return Buffer.from(`${before}000000000000\r\n${after}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  });
+  return { requests, digitsAt: before.length };
+}
