@@ -33,7 +33,8 @@ export function createAmend(database: Database, clock: Clock, onQueued: () => vo
         const terms = { runAt: to.at, giveUpAt: expiresAt(email.createdAt, to.at), now };
         if (!(await rescheduleDeliveries(tx, account, emailId, terms))) throw tooLate('rescheduled', email);
         await rescheduleEmail(tx, email, to.at, to.text);
-        if (email.keyHash) await moveKey(tx, account, email.keyHash, to.lifetimeMs);
+        const { keyHash } = email;
+        if (keyHash) await moveKey(tx, account, keyHash, { now: clock.expiryNow(), lifetimeMs: to.lifetimeMs });
       });
       onQueued();
     },
@@ -75,10 +76,18 @@ function whyTooLate(email: EmailSummary): string {
   }
 }
 
-/** The key lives on from the last mail it names: moving one mail may move it either way, never before its first day. */
-async function moveKey(tx: Transaction, account: string, keyHash: Uint8Array, lifetimeMs: number): Promise<void> {
+/**
+ * The key lives on from the last mail it names: moving one mail may move it either way, never before its first day.
+ * An expired one stays expired: whether its row was collected yet must not decide anything.
+ */
+async function moveKey(
+  tx: Transaction,
+  account: string,
+  keyHash: Uint8Array,
+  { now, lifetimeMs }: { now: number; lifetimeMs: number },
+): Promise<void> {
   const key = await findKey(tx, account, keyHash);
-  if (!key) return;
+  if (!key || key.expiresAt <= now) return;
   let last = key.createdAt;
   for (const id of key.emailIds) {
     const email = await findEmailSummary(tx, account, id);

@@ -2,11 +2,6 @@
 /** The command line: which command, which settings, and how the process ends. */
 
 import { parseArgs } from 'node:util';
-import { doctor } from './command/doctor.ts';
-import { key } from './command/key.ts';
-import { migrateCommand } from './command/migrate.ts';
-import { queue } from './command/queue.ts';
-import { runServer } from './command/serve.ts';
 import { CommandError } from './command/terminal.ts';
 import { ConfigError, type Environment, readConfig, settingNames } from './config.ts';
 
@@ -26,9 +21,7 @@ Every setting is an environment variable or a flag: PORT=3000 is --port 3000.
 ${settingNames.map((name) => `  ${name}`).join('\n')}`;
 
 /** Flags of commands, beside the settings. */
-const commandFlags = ['name', 'account', 'permission'] as const;
-
-export type Flags = Partial<Record<(typeof commandFlags)[number], string>>;
+const commandFlags = ['name', 'account', 'permission'];
 
 // Natural-language times are read with the calendar of the process: in a zone with daylight saving, hours can be missing.
 process.env.TZ = 'UTC';
@@ -43,16 +36,17 @@ async function main(): Promise<void> {
   const config = readConfig(environment);
   const [command = 'serve', ...operands] = positionals;
   switch (command) {
+    // Loaded when they are asked for: listing keys should not wait for an SMTP client.
     case 'serve':
-      return runServer(config);
+      return (await import('./command/serve.ts')).runServer(config);
     case 'key':
-      return key(config, operands, flags);
+      return (await import('./command/key.ts')).key(config, operands, flags);
     case 'queue':
-      return queue(config, operands);
+      return (await import('./command/queue.ts')).queue(config, operands);
     case 'migrate':
-      return migrateCommand(config);
+      return (await import('./command/migrate.ts')).migrateCommand(config);
     case 'doctor':
-      return doctor(config);
+      return (await import('./command/doctor.ts')).doctor(config);
     default:
       throw new CommandError(`There is no command "${command}".\n\n${usage}`);
   }

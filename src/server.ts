@@ -24,6 +24,7 @@ import { type AppParts, createApp } from './http/app.ts';
 import { createAttachmentLinks } from './http/attachment-links.ts';
 import { createAuth } from './http/auth.ts';
 import { createRateLimit } from './http/rate-limit.ts';
+import { answerUnreadable } from './http/unreadable.ts';
 import { createKeyUses, type KeyUses } from './key-uses.ts';
 import { log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -41,8 +42,10 @@ export type Outside = {
   die: () => never;
   /** Instead of the relay of the settings. */
   relay?: Relay;
-  /** Instead of FULL: only a negative control does. */
-  synchronous?: 'FULL' | 'NORMAL';
+  /** Instead of FULL: only tests do, the negative control of syncing above all. */
+  synchronous?: 'FULL' | 'NORMAL' | 'OFF';
+  /** Around the database of the settings: only negative controls break it. */
+  database?: (own: Database) => Database;
 };
 
 export type Started = {
@@ -76,7 +79,7 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
   const relay = outside.relay ?? createRelay(config);
   const signerFor = loadSigners(config);
   const lock = acquireServingLock(config.databasePath);
-  const database = openSqlite({
+  const own = openSqlite({
     path: config.databasePath,
     synchronous: outside.synchronous,
     onUnknownCommit: (error) => {
@@ -84,6 +87,7 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
       outside.die();
     },
   });
+  const database = outside.database?.(own) ?? own;
   const ready = await bootstrap(database, { clock, policy: config.inDoubt, hasKey: config.apiKey !== null });
   const metrics = createMetrics(() => countOpen(database));
   const settler = new Settler({
@@ -224,6 +228,7 @@ function healthOf({ config, relay, durable }: Parts): Record<string, unknown> {
 function listen(config: Config, fetch: ReturnType<typeof createApp>['fetch']): Promise<Server> {
   const http = createAdaptorServer({ fetch: fetch as never }) as Server;
   http.requestTimeout = config.limits.bodyTimeoutMs;
+  answerUnreadable(http);
   return new Promise((resolve, reject) => {
     http.once('error', (error) =>
       reject(new Error(`Cannot listen on ${config.host}:${config.port}: ${error.message}`)),

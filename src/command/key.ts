@@ -4,9 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { firstAccount } from '../bootstrap.ts';
 import type { Config } from '../config.ts';
 import { createApiKeyToken, hashToken } from '../core/token.ts';
-import type { Flags } from '../main.ts';
 import { ensureAccount, insertApiKey, listApiKeys, type Permission, revokeApiKey } from '../store/accounts.ts';
 import { CommandError, table, withDatabase } from './terminal.ts';
+
+export type Flags = { name?: string; account?: string; permission?: string };
 
 /** Contract §1.6: a key's name has at most 50 characters. */
 const nameCharsMax = 50;

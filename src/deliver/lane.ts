@@ -117,6 +117,8 @@ export class DeliverLane implements Lane<Delivery> {
     });
     // A session may die while its gate is still committing: what to record depends on whether it opened.
     await one.gate?.catch(() => false);
+    // Handed back at the shutdown: it is the next process's now, and the database may be closed already.
+    if (this.#draining && one.gate === null) return;
     onOutcome(outcome.kind);
     await settler.settle(delivery, one.gated, outcome);
   }

@@ -46,8 +46,12 @@ function addApiRoutes(app: Hono<Bindings>, parts: AppParts): void {
   if (log.showsRequests()) app.use('*', logRequest);
   app.get(downloadPath, (context) => download(parts, context));
   app.get(`${keyPath}*`, (context) => {
-    const path = new URL(context.env.incoming.url ?? '/', 'http://localhost').pathname;
+    // The path as it was sent: a key may hold what a URL parser would tidy up.
+    const path = (context.env.incoming.url ?? '').replace(/^https?:\/\/[^/]*/i, '').replace(/\?.*$/s, '');
     return answerWith(parts.gatekeeper, 'full', (call) => showKey(parts.keys, call, path))(context);
+  });
+  app.all(`${keyPath}*`, () => {
+    throw new AppError('method_not_allowed', 'Method is not allowed for the requested path.');
   });
   addResendRoutes(app, parts.gatekeeper, parts.resend);
 }

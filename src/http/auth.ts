@@ -59,7 +59,7 @@ export function createAuth({ reader, bootstrap, cacheMs }: AuthOptions): Auth {
 
 /** `Authorization: Bearer re_…`, a bare `Authorization: re_…` (as Resend's announcement shows), or `api-key: …`. */
 function tokenOf(headers: Parameters<Auth>[0]): string | null {
-  const bearer = headers.authorization?.replace(/^bearer\s+/i, '').trim();
+  const bearer = headers.authorization?.replace(/^bearer(?:\s+|$)/i, '').trim();
   const apiKey = headers['api-key'];
   return bearer || (typeof apiKey === 'string' ? apiKey.trim() : null) || null;
 }

@@ -11,8 +11,8 @@ export type SqliteOptions = {
   path: string;
   /** Called when a COMMIT may or may not have happened; must end the process. */
   onUnknownCommit: (cause: unknown) => void;
-  /** FULL syncs the write-ahead log at each commit. NORMAL loses acknowledged commits: only the negative control uses it. */
-  synchronous?: 'FULL' | 'NORMAL';
+  /** FULL syncs the write-ahead log at each commit. The others lose acknowledged commits at a power cut: only tests use them. */
+  synchronous?: 'FULL' | 'NORMAL' | 'OFF';
 };
 
 type Write = {
@@ -205,7 +205,9 @@ class Statements {
 }
 
 function unavailable(cause: unknown): AppError {
-  return new AppError('unavailable', 'The database does not work right now; nothing was accepted. Try again.', { cause });
+  return new AppError('unavailable', 'The database does not work right now; nothing was accepted. Try again.', {
+    cause,
+  });
 }
 
 /** Failures of the machine rather than of one statement: the whole group is undone. */

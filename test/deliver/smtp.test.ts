@@ -297,7 +297,7 @@ describe('between 354 and the dot', () => {
     connection.on('error', () => {});
     await new Promise<void>((resolve) => connection.connect(() => resolve()));
     const gate: Gate = async () => {
-      link.whenStuck.then(() => setImmediate(() => setImmediate(() => link.destroy(new Error('link lost')))));
+      void link.whenStuck.then(() => setImmediate(() => setImmediate(() => link.destroy(new Error('link lost')))));
       return true;
     };
     const { outcome } = await transact(connection, mail('one'), gate, { verdictMs: 1000, stallMs: 1000 });

@@ -4,6 +4,7 @@ import type { Hono } from 'hono';
 import { AppError } from '../../core/error.ts';
 import { answerWith, type Bindings, type Call, type Gatekeeper, type Reply } from '../call.ts';
 import { attachment, attachments, cancel, type EmailParts, list, reschedule, retrieve } from './emails.ts';
+import { MESSAGES } from './errors.ts';
 import { type SendParts, sendBatch, sendOne } from './send.ts';
 
 export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: SendParts & EmailParts): void {
@@ -15,6 +16,10 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
   app.post('/emails', sending(sendOne));
   app.get('/emails', full(list));
   app.post('/emails/batch', sending(sendBatch));
+  // Before `:id`, which these words would be taken for.
+  app.all('/emails/batch', refuseMethod);
+  app.all('/emails/metrics', refuseRoute);
+  app.all('/emails/receiving', refuseRoute);
   app.get('/emails/:id', full(retrieve));
   app.patch('/emails/:id', full(reschedule));
   app.post('/emails/:id/cancel', full(cancel));
@@ -22,14 +27,19 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
   app.get('/emails/:id/attachments/:attachment', full(attachment));
   for (const path of [
     '/emails',
-    '/emails/batch',
     '/emails/:id',
     '/emails/:id/cancel',
     '/emails/:id/attachments',
     '/emails/:id/attachments/:attachment',
   ]) {
-    app.all(path, () => {
-      throw new AppError('method_not_allowed', 'Method is not allowed for the requested path.');
-    });
+    app.all(path, refuseMethod);
   }
+}
+
+function refuseRoute(): never {
+  throw new AppError('route_not_found', MESSAGES.routeNotFound);
+}
+
+function refuseMethod(): never {
+  throw new AppError('method_not_allowed', MESSAGES.methodNotAllowed);
 }

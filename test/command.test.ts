@@ -1,0 +1,163 @@
+/** The command line, as it is typed: real processes on a real database. */
+
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createTemp } from './support/temp.ts';
+
+const program = fileURLToPath(new URL('../src/main.js', import.meta.url));
+
+type Ended = { code: number; out: string; err: string };
+
+function environmentFor(t: TestContext): Record<string, string> {
+  const temp = createTemp();
+  t.after(() => temp.remove());
+  return { PATH: process.env.PATH ?? '', PORT: '0', DATABASE_URL: `sqlite:${temp.path('so.db')}` };
+}
+
+function run(env: Record<string, string>, ...words: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...words], { env, timeout: 20_000 }, (error, out, err) => {
+      const code = typeof error?.code === 'number' ? error.code : error ? -1 : 0;
+      resolve({ code, out, err });
+    });
+  });
+}
+
+type Serving = { url: string; welcome: string; stop: () => Promise<number | null> };
+
+async function startServing(t: TestContext, env: Record<string, string>): Promise<Serving> {
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  let text = '';
+  await new Promise<void>((resolve, reject) => {
+    child.once('exit', () => reject(new Error(`the server ended: ${text}`)));
+    child.stdout.on('data', (chunk) => {
+      text += String(chunk);
+      if (text.includes('"started"') && text.includes('Sendonce listens')) resolve();
+    });
+  });
+  const url = /Sendonce listens on (\S+)/.exec(text)?.[1] ?? '';
+  const stop = async () => {
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'exit');
+    return code as number | null;
+  };
+  return { url, welcome: text, stop };
+}
+
+describe('sendonce serve', () => {
+  it('prints at its first start a key and a curl that works as pasted, and at its second no key', async (t) => {
+    const env = environmentFor(t);
+    const first = await startServing(t, env);
+    const key = /API key: (re_\w{32})/.exec(first.welcome)?.[1];
+    assert.ok(key, first.welcome);
+    const pasted = /^ {2}curl (?:.*\n)+?.*'\n/m.exec(first.welcome)?.[0] ?? '';
+    const body = /-d '([^']+)'/.exec(pasted)?.[1] ?? '';
+    assert.ok(pasted.includes(`Bearer ${key}`) && pasted.includes('Idempotency-Key'));
+    const answer = await fetch(`${first.url}/emails`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body,
+    });
+    assert.equal(answer.status, 200);
+    assert.equal(await first.stop(), 0);
+    const second = await startServing(t, env);
+    assert.doesNotMatch(second.welcome, /API key:|re_\w{32}/);
+    assert.equal(await second.stop(), 0);
+  });
+
+  it('refuses to serve a database that is served already, and says what to do', async (t) => {
+    const env = environmentFor(t);
+    const serving = await startServing(t, env);
+    const second = await run(env);
+    assert.equal(second.code, 1);
+    assert.match(second.err, /Another Sendonce process serves .*stop the other one/);
+    await serving.stop();
+  });
+
+  it('names every setting that is wrong, at once', async (t) => {
+    const env = { ...environmentFor(t), PORT: 'eighty', IN_DOUBT: 'guess', RETENTION_DAYS: '-1', PUBLIC_URL: 'here' };
+    const { code, err } = await run(env);
+    assert.equal(code, 1);
+    for (const name of ['PORT', 'IN_DOUBT', 'RETENTION_DAYS', 'PUBLIC_URL']) assert.ok(err.includes(name), name);
+    assert.doesNotMatch(err, /at .*\.js/, 'no stack');
+  });
+
+  it('takes its settings as flags, which win over the environment', async (t) => {
+    const { code, err } = await run({ ...environmentFor(t), IN_DOUBT: 'hold' }, '--in-doubt', 'guess');
+    assert.equal(code, 1);
+    assert.match(err, /IN_DOUBT must be .* not "guess"/);
+  });
+});
+
+describe('sendonce key', () => {
+  it('makes keys that work at once and until they are revoked, and shows them never again', async (t) => {
+    const env = environmentFor(t);
+    const created = await run(env, 'key', 'create', '--name', 'ci', '--permission', 'sending_access');
+    const token = /^re_\w{32}/.exec(created.out)?.[0] ?? '';
+    const id = /key_\w+/.exec(created.out)?.[0] ?? '';
+    assert.ok(token && id, created.out);
+    const { url, stop } = await startServing(t, env);
+    const list = () => fetch(`${url}/emails`, { headers: { authorization: `Bearer ${token}` } });
+    assert.match(await (await list()).text(), /restricted to only send/);
+    const listed = await run(env, 'key', 'list');
+    assert.match(listed.out, new RegExp(`${id} +default +sending_access .* active +ci`));
+    assert.ok(!listed.out.includes(token));
+    assert.equal((await run(env, 'key', 'revoke', id)).code, 0);
+    let revoked = false;
+    for (let tries = 0; tries < 100 && !revoked; tries += 1) {
+      revoked = (await (await list()).text()).includes('API key is invalid');
+      if (!revoked) await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.ok(revoked, 'a running server stops taking it');
+    assert.equal((await run(env, 'key', 'revoke', id)).code, 1);
+    await stop();
+  });
+
+  it('refuses names, accounts and permissions that are none', async (t) => {
+    const env = environmentFor(t);
+    for (const words of [
+      ['--name', 'x'.repeat(51)],
+      ['--account', '../etc'],
+      ['--permission', 'root'],
+    ]) {
+      const { code, err } = await run(env, 'key', 'create', ...words);
+      assert.equal(code, 1);
+      assert.ok(err.includes(words[0] ?? ''), err);
+    }
+  });
+});
+
+describe('sendonce', () => {
+  it('says what it can do, and what it cannot', async (t) => {
+    const env = environmentFor(t);
+    const help = await run(env, '--help');
+    assert.match(help.out, /queue settle/);
+    const unknown = await run(env, 'send');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.err, /There is no command "send"/);
+    assert.equal((await run(env, '--colour', 'red')).code, 1);
+  });
+
+  it('doctor finds nothing wrong with a fresh server, and a relay that does not answer', async (t) => {
+    const env = environmentFor(t);
+    assert.equal((await run(env, 'migrate')).code, 0);
+    assert.equal((await run(env, 'doctor')).code, 0);
+    const { code, out } = await run({ ...env, RELAY_URL: 'smtp://127.0.0.1:1' }, 'doctor');
+    assert.equal(code, 1);
+    assert.match(out, /FAIL +relay 127\.0\.0\.1:1: .*RELAY_URL/);
+  });
+
+  it('queue says when nothing waits, and refuses to settle what is not in doubt', async (t) => {
+    const env = environmentFor(t);
+    assert.match((await run(env, 'queue')).err, /There is no database/);
+    await run(env, 'migrate');
+    assert.match((await run(env, 'queue')).out, /Nothing is waiting/);
+    const unknown = await run(env, 'queue', 'settle', '01a20115-592d-70d3-88f8-475aebbdad38', 'sent');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.err, /not in doubt/);
+  });
+});

@@ -1,0 +1,312 @@
+/** From POST to the relay's verdict and back into `last_event`, over real SMTP. */
+
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { describe, it, type TestContext } from 'node:test';
+import PostalMime from 'postal-mime';
+import { queue } from '../../src/command/queue.ts';
+import { readConfig } from '../../src/config.ts';
+import { hashToken } from '../../src/core/token.ts';
+import { ensureAccount, insertApiKey } from '../../src/store/accounts.ts';
+import { openSqlite } from '../../src/store/sqlite.ts';
+import { drained, serve } from '../support/served.ts';
+import { message, type TestServer } from '../support/server.ts';
+import { modes } from '../support/smtp-sink-modes.ts';
+import { createTemp } from '../support/temp.ts';
+
+const minuteMs = 60_000;
+
+async function send(server: TestServer, change: Record<string, unknown> = {}): Promise<string> {
+  const { status, json } = await server.call('POST', '/emails', message(change));
+  assert.equal(status, 200);
+  return json.id;
+}
+
+async function lastEvent(server: TestServer, id: string): Promise<string> {
+  return (await server.call('GET', `/emails/${id}`)).json.last_event;
+}
+
+function untilEvent(server: TestServer, id: string, event: string): Promise<void> {
+  return server.until(`it is ${event}`, async () => (await lastEvent(server, id)) === event);
+}
+
+/** What the operator types, on the database of a running server. */
+async function runQueue(server: TestServer, ...words: string[]): Promise<string> {
+  const lines: string[] = [];
+  const { log } = console;
+  console.log = (line: string) => void lines.push(line);
+  try {
+    await queue(readConfig({ DATABASE_URL: `sqlite:${server.databasePath}` }), words);
+  } finally {
+    console.log = log;
+  }
+  return lines.join('\n');
+}
+
+describe('an accepted email', () => {
+  it('leaves once, whole, and is sent', async (t) => {
+    const { server, sink } = await serve(t);
+    const id = await send(server, {
+      cc: 'c@example.com',
+      bcc: ['b@example.com'],
+      text: 'plain',
+      reply_to: 'r@acme.test',
+    });
+    await untilEvent(server, id, 'sent');
+    const [received] = sink.received;
+    assert.deepEqual(received?.to, ['foo@gmail.com', 'c@example.com', 'b@example.com']);
+    assert.equal(received?.from, 'onboarding@resend.dev');
+    const parsed = await PostalMime.parse(received?.bytes ?? '');
+    assert.equal(parsed.subject, 'hello world');
+    assert.equal(parsed.text?.trim(), 'plain');
+    assert.equal(parsed.messageId, (await server.call('GET', `/emails/${id}`)).json.message_id);
+    assert.equal(
+      parsed.headers.some(({ key }) => key === 'bcc'),
+      false,
+    );
+  });
+
+  it('counts as delivered where the settings say so', async (t) => {
+    const { server } = await serve(t, { environment: { SENT_COUNTS_AS_DELIVERED: 'true' } });
+    await untilEvent(server, await send(server), 'delivered');
+  });
+
+  it('is signed when a key is configured for its domain, and only then', async (t) => {
+    const temp = createTemp();
+    t.after(() => temp.remove());
+    const { privateKey } = generateKeyPairSync('ed25519');
+    writeFileSync(temp.path('key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const { server, sink } = await serve(t, { environment: { DKIM_KEYS: `acme.test:s1:${temp.path('key.pem')}` } });
+    await send(server, { from: 'Acme <a@acme.test>' });
+    await send(server, { from: 'Other <a@other.test>' });
+    await sink.waitFor(2);
+    const signed = sink.received.map(({ bytes }) => /^DKIM-Signature: .*d=acme\.test/ms.test(bytes.toString()));
+    assert.deepEqual(signed.sort(), [false, true]);
+  });
+
+  it('tells each recipient apart when the relay does', async (t) => {
+    const { server, sink } = await serve(t);
+    const replies = new Map([
+      ['no@example.com', '550 5.1.1 nobody here'],
+      ['later@example.com', '450 4.2.1 busy'],
+    ]);
+    sink.behave = () => ({ rcpt: (address) => replies.get(address) });
+    const id = await send(server, { to: ['yes@example.com', 'no@example.com', 'later@example.com'] });
+    await untilEvent(server, id, 'sent');
+    replies.clear();
+    server.clock.advance(2_000);
+    await server.tick();
+    await sink.waitFor(2);
+    await drained(server);
+    assert.deepEqual(
+      sink.received.map(({ to }) => to),
+      [['yes@example.com'], ['later@example.com']],
+    );
+  });
+
+  it('bounces without a dot when every recipient is refused', async (t) => {
+    const { server, sink } = await serve(t);
+    sink.behave = () => ({ rcpt: () => '550 5.1.1 nobody here' });
+    await untilEvent(server, await send(server), 'bounced');
+    assert.equal(sink.dots, 0);
+  });
+
+  it('is tried again after 4yz, with the same bytes', async (t) => {
+    const { server, sink } = await serve(t);
+    const bodies: Buffer[] = [];
+    sink.behave = ({ transaction }) => (transaction === 1 ? { dot: { say: '451 later\r\n' } } : modes.accept);
+    const id = await send(server);
+    await untilEvent(server, id, 'delivery_delayed');
+    const firstBytes = sink.bodyBytes;
+    server.clock.advance(2_000);
+    await untilEvent(server, id, 'sent');
+    bodies.push(sink.received[0]?.bytes ?? Buffer.alloc(0));
+    assert.equal(sink.bodyBytes, 2 * firstBytes);
+    assert.equal(sink.count, 1);
+  });
+
+  it('waits out a relay that is away, and is given up after three days', async (t) => {
+    const { server, sink } = await serve(t, { environment: { RELAY_URL: 'smtp://127.0.0.1:1' } });
+    const id = await send(server);
+    await untilEvent(server, id, 'delivery_delayed');
+    server.clock.advance(3 * 24 * 60 * minuteMs);
+    await untilEvent(server, id, 'bounced');
+    assert.equal(sink.count, 0);
+  });
+
+  it('does not leave when it is canceled first', async (t) => {
+    const { server, sink } = await serve(t);
+    const id = await send(server, { scheduled_at: 'in 1 hour' });
+    assert.equal(await lastEvent(server, id), 'scheduled');
+    await server.call('POST', `/emails/${id}/cancel`);
+    server.clock.advance(2 * 60 * minuteMs);
+    await server.tick();
+    await send(server);
+    await sink.waitFor(1);
+    assert.equal(await lastEvent(server, id), 'canceled');
+    assert.equal(sink.received[0]?.bytes.includes(id), false);
+  });
+
+  it('leaves at its time', async (t) => {
+    const { server, sink } = await serve(t);
+    const id = await send(server, { scheduled_at: 'in 1 hour' });
+    server.clock.advance(59 * minuteMs);
+    await server.tick();
+    assert.equal(sink.count, 0);
+    server.clock.advance(minuteMs + 1_000);
+    await untilEvent(server, id, 'sent');
+  });
+});
+
+describe('Resend’s test addresses', () => {
+  for (const [address, event] of [
+    ['delivered@resend.dev', 'delivered'],
+    ['bounced+label@resend.dev', 'bounced'],
+    ['complained@resend.dev', 'complained'],
+    ['suppressed@resend.dev', 'suppressed'],
+  ] as const) {
+    it(`${address} ends as ${event}, and nothing leaves`, async (t) => {
+      const { server, sink } = await serve(t);
+      await untilEvent(server, await send(server, { to: address }), event);
+      assert.equal(sink.connections, 0);
+    });
+  }
+
+  it('beside a real recipient do not keep it from its mail', async (t) => {
+    const { server, sink } = await serve(t);
+    await send(server, { to: ['bounced@resend.dev', 'real@example.com'] });
+    await drained(server);
+    assert.deepEqual(
+      sink.received.map(({ to }) => to),
+      [['real@example.com']],
+    );
+  });
+});
+
+describe('an email in doubt', () => {
+  async function doubtful(t: TestContext, change: Record<string, unknown> = {}) {
+    const { server, sink } = await serve(t);
+    sink.behave = () => modes.acceptThenDrop;
+    const id = await send(server, change);
+    await untilEvent(server, id, 'delivery_delayed');
+    sink.behave = () => modes.accept;
+    return { server, sink, id };
+  }
+
+  it('is held, shown in the API, in the metrics and in the queue', async (t) => {
+    const { server, sink, id } = await doubtful(t);
+    assert.equal((await server.call('GET', `/emails/${id}`)).json.in_doubt, true);
+    assert.match((await server.call('GET', '/metrics')).text, /sendonce_open_deliveries\{state="in_doubt"\} 1/);
+    assert.match(await runQueue(server), new RegExp(`1 in_doubt[^]*in_doubt +${id}`));
+    server.clock.advance(24 * 60 * minuteMs);
+    await server.tick();
+    await server.tick();
+    assert.equal(sink.count, 1);
+  });
+
+  it('goes out again with the same bytes when an operator says so, and is no longer in doubt', async (t) => {
+    const { server, sink, id } = await doubtful(t);
+    await runQueue(server, 'settle', id, 'send-again');
+    await untilEvent(server, id, 'sent');
+    assert.equal(sink.count, 2);
+    assert.deepEqual(sink.received[0]?.bytes, sink.received[1]?.bytes);
+    assert.equal((await server.call('GET', `/emails/${id}`)).json.in_doubt, undefined);
+  });
+
+  for (const [answer, event] of [
+    ['sent', 'sent'],
+    ['abandon', 'failed'],
+  ] as const) {
+    it(`becomes ${event} when an operator answers "${answer}", and nothing more leaves`, async (t) => {
+      const { server, sink, id } = await doubtful(t);
+      await runQueue(server, 'settle', id, answer);
+      assert.equal(await lastEvent(server, id), event);
+      await drained(server);
+      assert.equal(sink.count, 1);
+    });
+  }
+
+  it('goes out again by itself after ten minutes when its tag says so', async (t) => {
+    const { server, sink, id } = await doubtful(t, { tags: [{ name: 'sendonce-in-doubt', value: 'send-again' }] });
+    server.clock.advance(9 * minuteMs);
+    await server.tick();
+    assert.equal(sink.count, 1);
+    server.clock.advance(2 * minuteMs);
+    await untilEvent(server, id, 'sent');
+    assert.equal(sink.duplicates().length, 1);
+  });
+
+  it('goes out again by itself when its header says so, and the header stays here', async (t) => {
+    const { server, sink, id } = await doubtful(t, { headers: { 'Sendonce-In-Doubt': 'send-again', 'X-Kept': '1' } });
+    server.clock.advance(11 * minuteMs);
+    await untilEvent(server, id, 'sent');
+    const bytes = sink.received[0]?.bytes.toString() ?? '';
+    assert.match(bytes, /^X-Kept: 1/m);
+    assert.doesNotMatch(bytes, /sendonce-in-doubt/i);
+  });
+
+  it('survives a restart as it was', async (t) => {
+    const { server, sink, id } = await doubtful(t);
+    await server.restart();
+    await server.tick();
+    assert.equal((await server.call('GET', `/emails/${id}`)).json.in_doubt, true);
+    assert.equal(sink.count, 1);
+  });
+});
+
+describe('a stop', () => {
+  it('hands back what waits for its relay, and leaves nothing in doubt', async (t) => {
+    const { server, sink } = await serve(t);
+    let open = () => {};
+    const answered = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    sink.behave = () => ({ mail: { when: answered } });
+    const id = await send(server);
+    await sink.until(() => sink.commands.some((line) => line.startsWith('MAIL')));
+    await server.restart();
+    open();
+    sink.behave = () => modes.accept;
+    await untilEvent(server, id, 'sent');
+    assert.equal(sink.count, 1);
+  });
+
+  it('waits for the verdict on a dot that has left', async (t) => {
+    const { server, sink } = await serve(t);
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    sink.behave = () => ({ dot: { when: answered, accept: true, say: '250 taken\r\n' } });
+    const id = await send(server);
+    await sink.until(() => sink.dots === 1);
+    const restarted = server.restart();
+    answer();
+    await restarted;
+    assert.equal(await lastEvent(server, id), 'sent');
+    assert.equal(sink.count, 1);
+  });
+});
+
+describe('claims', () => {
+  it('are fair: one account’s backlog does not hold up another’s mail', async (t) => {
+    const { server, sink } = await serve(t, { environment: { RELAY_CONNECTIONS: '1' } });
+    const database = openSqlite({ path: server.databasePath, onUnknownCommit: (error) => assert.fail(String(error)) });
+    await database.write(async (tx) => {
+      await ensureAccount(tx, 'other', 0);
+      const key = { account: 'other', id: 'k', name: '', permission: 'full_access' as const, createdAt: 0 };
+      await insertApiKey(tx, hashToken('re_other'), key);
+    });
+    await database.close();
+    const backlog = Array.from({ length: 100 }, () => message({ scheduled_at: 'in 1 min' }));
+    for (let batches = 0; batches < 3; batches += 1) await server.call('POST', '/emails/batch', backlog);
+    server.clock.advance(30_000);
+    const late = message({ from: 'b@other.test', scheduled_at: 'in 1 min' });
+    await server.call('POST', '/emails', late, { authorization: 'Bearer re_other' });
+    server.clock.advance(10 * minuteMs);
+    await server.tick();
+    await sink.until(() => sink.received.some(({ from }) => from === 'b@other.test'));
+    assert.ok(sink.count < 20, `it was among the first: ${sink.count} had left`);
+  });
+});
