@@ -16,6 +16,12 @@ export type Helper<Order, Answer> = Child & { ask(order: Order): Promise<Answer>
 
 export type Refusal = { error: string };
 
+/** Whatever ends the benchmark ends them too: the real program would live on. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Linux counts in hundredths of a second, whatever the kernel's own tick. */
 const ticksPerSecond = 100;
 
@@ -24,24 +30,25 @@ export async function startHelper<Order extends Serializable, Answer>(
   name: string,
   args: string[] = [],
 ): Promise<{ helper: Helper<Order, Answer>; ready: Answer }> {
-  const process = fork(join(import.meta.dirname, `${name}.js`), args, { serialization: 'advanced' });
-  const ready = await nextAnswer<Answer>(process, name);
+  const child = fork(join(import.meta.dirname, `${name}.js`), args, { serialization: 'advanced' });
+  watch(child);
+  const ready = await nextAnswer<Answer>(child, name);
   const helper = {
-    ...childOf(process),
+    ...childOf(child),
     ask(order: Order) {
-      process.send(order);
-      return nextAnswer<Answer>(process, name);
+      child.send(order);
+      return nextAnswer<Answer>(child, name);
     },
   };
   return { helper, ready };
 }
 
-async function nextAnswer<Answer>(process: ChildProcess, name: string): Promise<Answer> {
+async function nextAnswer<Answer>(child: ChildProcess, name: string): Promise<Answer> {
   const answer = await new Promise<Answer | Refusal>((resolve, reject) => {
     const died = () => reject(new Error(`${name} ended unasked`));
-    process.once('exit', died);
-    process.once('message', (message) => {
-      process.off('exit', died);
+    child.once('exit', died);
+    child.once('message', (message) => {
+      child.off('exit', died);
       resolve(message as Answer | Refusal);
     });
   });
@@ -68,6 +75,7 @@ export async function startSendonce(settings: Record<string, string>, flags: str
   const main = join(import.meta.dirname, '../src/main.js');
   const env = { ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'error', ...settings };
   const child = fork(main, [], { env, execArgv: flags, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  watch(child);
   const port = await new Promise<number>((resolve, reject) => {
     let said = '';
     child.once('exit', () => reject(new Error(`sendonce ended at its start: ${said}`)));
@@ -78,6 +86,11 @@ export async function startSendonce(settings: Record<string, string>, flags: str
     });
   });
   return { ...childOf(child), port };
+}
+
+function watch(child: ChildProcess): void {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
 }
 
 function childOf(child: ChildProcess): Child {

@@ -46,8 +46,8 @@ export type Egress = {
   request(request: EgressRequest): Promise<EgressResponse | EgressFailure>;
 };
 
-/** What browsers and proxies agree on at most; the URL is echoed into sentences and kept in the database. */
-const URL_LENGTH_MAX = 2_048;
+/** Presigned URLs carry their signature; 8 kB is where common servers stop. */
+const URL_LENGTH_MAX = 8_192;
 /** A name with hundreds of addresses would be a way to make us knock at hundreds of doors. */
 const ADDRESSES_MAX = 8;
 

@@ -77,7 +77,7 @@ function refuse(error: Error, context: HttpContext): Response {
   if (refusal.code === 'internal') log.requestFailed(method, url.split('?')[0] ?? '', error);
   if (refusal.code === 'unavailable') log.unavailable(error.cause);
   const rendered = renderError(refusal);
-  const limitHeaders = error instanceof RateLimited ? error.headers : {};
+  const limitHeaders = error instanceof RateLimited ? error.headers : (context.get('limitHeaders') ?? {});
   // What is left of an oversized body would be taken for the next request's.
   const closing: Record<string, string> = refusal.code === 'too_large' ? { connection: 'close' } : {};
   return toResponse(rendered, { ...limitHeaders, ...closing });

@@ -7,7 +7,11 @@ import type { Auth, Caller } from './auth.ts';
 import { readBody } from './body.ts';
 import type { RateLimit } from './rate-limit.ts';
 
-export type Bindings = { Bindings: HttpBindings };
+export type Bindings = {
+  Bindings: HttpBindings;
+  /** Set once the caller was counted: refusals carry them, too. */
+  Variables: { limitHeaders?: Record<string, string> };
+};
 export type HttpContext = Context<Bindings>;
 
 export type Reply = { status: number; body: string; headers?: Record<string, string> };
@@ -36,6 +40,7 @@ export function answerWith(gatekeeper: Gatekeeper, needs: 'sending' | 'full', ha
     const { incoming } = context.env;
     const caller = await gatekeeper.auth(incoming.headers as Parameters<Auth>[0]);
     const limitHeaders = gatekeeper.rateLimit(caller.account);
+    context.set('limitHeaders', limitHeaders);
     if (needs === 'full' && caller.permission !== 'full_access') {
       throw new AppError('restricted_api_key', 'This API key is restricted to only send emails.');
     }

@@ -250,19 +250,15 @@ export async function settleVerdict(
     delivery.attempt,
   );
   if (changed === 0) return false;
-  const detail = await detailOf(tx, delivery, verdict.reply);
+  const detail = detailOf(delivery, verdict.reply);
   if (verdict.state === 'delivered') await event(tx, delivery, 'sent', verdict.now, detail);
   await event(tx, delivery, verdict.state, verdict.now, detail);
   return true;
 }
 
-/** The recipients as the gate left them, for the event. */
-async function detailOf(tx: Transaction, delivery: Delivery, reply: string): Promise<EventDetail> {
-  const [row] = await tx.all<{ recipients: string }>(
-    `select recipients from deliveries where ${here}`,
-    ...at(delivery),
-  );
-  return { recipients: JSON.parse(row?.recipients ?? '[]'), reply, attempt: delivery.attempt };
+/** A worker narrows `recipients` to those in the envelope once its gate has opened. */
+function detailOf(delivery: Delivery, reply: string): EventDetail {
+  return { recipients: delivery.recipients, reply, attempt: delivery.attempt };
 }
 
 async function event(
@@ -292,7 +288,7 @@ export async function settleDeferredVerdict(
     delivery.attempt,
   );
   if (changed === 0) return false;
-  await event(tx, delivery, 'delivery_delayed', terms.now, await detailOf(tx, delivery, terms.reply));
+  await event(tx, delivery, 'delivery_delayed', terms.now, detailOf(delivery, terms.reply));
   return true;
 }
 
@@ -346,7 +342,7 @@ export async function settleUnreached(
     "state in ('sending', 'handoff')",
   );
   if (!changed) return false;
-  const detail = { recipients: delivery.recipients, reply: terms.reason, attempt: delivery.attempt };
+  const detail = detailOf(delivery, terms.reason);
   // One event for a relay that is away, not one each try: the failures are counted in the delivery.
   if (expired) await event(tx, delivery, 'bounced', terms.now, detail);
   else if (delivery.failures === 0) await event(tx, delivery, 'delivery_delayed', terms.now, detail);
@@ -367,7 +363,7 @@ export async function settleInDoubt(
     "state in ('sending', 'handoff')",
   );
   if (!changed) return false;
-  const detail = { ...(await detailOf(tx, delivery, terms.reason)), in_doubt: true };
+  const detail = { ...detailOf(delivery, terms.reason), in_doubt: true };
   await event(tx, delivery, 'delivery_delayed', terms.now, detail);
   return true;
 }
@@ -388,7 +384,7 @@ export async function settleSimulated(
     "state = 'sending'",
   );
   if (!changed) return false;
-  const detail = { recipients: delivery.recipients, reply: `simulated: ${outcome}`, attempt: delivery.attempt };
+  const detail = detailOf(delivery, `simulated: ${outcome}`);
   const { account, emailId } = delivery;
   if (state === 'delivered') await appendEvent(tx, account, emailId, 'sent', now, detail);
   await appendEvent(tx, account, emailId, state, now, detail);

@@ -33,7 +33,8 @@ export type StoredEmail = EmailSummary & Email & { purged: boolean };
 export type AttachmentInfo = Omit<Attachment, 'content'> & { id: string; sizeBytes: number };
 
 type Summary = Pick<Email, 'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'tags' | 'topicId' | 'scheduledText'>;
-type Content = Pick<Email, 'html' | 'text' | 'headers'>;
+/** `files` spares the reader a look for attachments where there are none. */
+type Content = Pick<Email, 'html' | 'text' | 'headers'> & { files: number };
 
 type EmailRow = {
   account: string;
@@ -65,7 +66,7 @@ export async function insertEmail(
     email.scheduledAt,
     keyHash,
     JSON.stringify({ from, to, cc, bcc, replyTo, subject, tags, topicId, scheduledText } satisfies Summary),
-    JSON.stringify({ html, text, headers } satisfies Content),
+    JSON.stringify({ html, text, headers, files: email.attachments.length } satisfies Content),
   );
   for (const [position, attachment] of email.attachments.entries()) {
     await insertAttachment(tx, email, position, attachment);
@@ -119,9 +120,7 @@ export async function findEmail(reader: Reader, account: string, id: string): Pr
     id,
   );
   if (!row) return null;
-  const content: Content = row.content === null ? { html: null, text: null, headers: [] } : JSON.parse(row.content);
-  const attachments = await listAttachmentContents(reader, account, id);
-  return { ...toSummary(row), ...content, attachments, purged: row.content === null };
+  return { ...toSummary(row), ...(await readContent(reader, account, id, row.content)), purged: row.content === null };
 }
 
 /** Only what composing needs, without the look-ups a reader of the API wants. */
@@ -133,11 +132,13 @@ export async function findEmailToCompose(reader: Reader, account: string, id: st
     id,
   );
   if (!row || row.content === null) return null;
-  return {
-    ...toSummary(row),
-    ...JSON.parse(row.content),
-    attachments: await listAttachmentContents(reader, account, id),
-  };
+  return { ...toSummary(row), ...(await readContent(reader, account, id, row.content)) };
+}
+
+async function readContent(reader: Reader, account: string, id: string, stored: string | null) {
+  const purged: Content = { html: null, text: null, headers: [], files: 0 };
+  const { files, ...content }: Content = stored === null ? purged : JSON.parse(stored);
+  return { ...content, attachments: files === 0 ? [] : await listAttachmentContents(reader, account, id) };
 }
 
 export type Page = { limit: number; after: string | null; before: string | null };

@@ -198,7 +198,7 @@ describe('egress to this machine', () => {
     'http://[fe80::1%25eth0]/',
     'http://999.1.1.1/',
     'http://a b/',
-    `http://h/${'x'.repeat(2_048)}`,
+    `http://h/${'x'.repeat(8_192)}`,
   ]) {
     test(`${JSON.stringify(url.slice(0, 40))} is not a URL to fetch`, async () => {
       let resolved = 0;

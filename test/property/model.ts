@@ -51,9 +51,10 @@ export class Model {
   /** What a request must be answered, if nothing else is under way. */
   predict(request: ApiRequest): Prediction {
     const register = this.liveRegister(request);
-    if (register) return register.request.meaning === request.meaning ? { kind: 'replay', register } : { kind: 'conflict' };
-    const times = schedulesOf(request);
-    return times.some((time) => time < this.now - scheduleBehindMsMax) ? { kind: 'invalid' } : { kind: 'new' };
+    if (register)
+      return register.request.meaning === request.meaning ? { kind: 'replay', register } : { kind: 'conflict' };
+    const isPast = schedulesOf(request).some((at) => at !== null && at < this.now - scheduleBehindMsMax);
+    return { kind: isPast ? 'invalid' : 'new' };
   }
 
   /** Checks a reply against the prediction, and remembers what it made true. */
@@ -64,16 +65,22 @@ export class Model {
       case 'replay':
         assert.equal(reply.status, 200, `a retry is answered what the first was, not ${said}`);
         assert.equal(reply.text, predicted.register.body, 'a retry is answered the same bytes');
-        return assert(reply.isReplayed, 'a replay says that it is one');
+        assert(reply.isReplayed, 'a replay says that it is one');
+        break;
       case 'conflict':
         assert.equal(reply.status, 409, `a changed request under a key is refused, not ${said}`);
-        return assert.equal(JSON.parse(reply.text).name, 'invalid_idempotent_request');
+        assert.equal(JSON.parse(reply.text).name, 'invalid_idempotent_request');
+        break;
       case 'invalid':
-        return assert.equal(reply.status, 422, `a moment long past is refused, not ${said}`);
+        assert.equal(reply.status, 422, `a moment long past is refused, not ${said}`);
+        break;
       case 'new':
         assert.equal(reply.status, 200, `a new request is accepted, not ${said}`);
         assert(!reply.isReplayed, 'a new request is no replay');
-        return this.accept(request, reply);
+        this.accept(request, reply);
+        break;
+      default:
+        predicted satisfies never;
     }
   }
 
@@ -94,16 +101,14 @@ export class Model {
 
   /** A retry of something whose answer may have been lost with the process: new or a replay, but accepted. */
   observeAfterLoss(request: ApiRequest, reply: ApiReply): void {
-    if (this.predict(request).kind !== 'new') return this.observe(request, reply);
-    assert.equal(reply.status, 200, `a retry after a crash is accepted, not ${reply.status} ${reply.text}`);
-    this.accept(request, reply);
+    this.observe(request, this.predict(request).kind === 'new' ? { ...reply, isReplayed: false } : reply);
   }
 
   accept(request: ApiRequest, reply: ApiReply): void {
     const ids = idsOf(reply);
     const scheduled = schedulesOf(request);
     assert.equal(ids.length, scheduled.length, 'one id for each message');
-    const expiresAt = Math.max(this.now, ...scheduled) + lifetimeMs;
+    const expiresAt = Math.max(this.now, ...scheduled.map((at) => at ?? 0)) + lifetimeMs;
     const register = request.key === null ? null : { request, body: reply.text, ids, createdAt: this.now, expiresAt };
     if (register) this.registers.set(slotOf(request), register);
     for (const [index, id] of ids.entries()) {
@@ -137,10 +142,10 @@ function slotOf(request: ApiRequest): string {
   return `${request.path} ${request.key}`;
 }
 
-/** When each message is due; 0 where it is at once. */
-function schedulesOf(request: ApiRequest): number[] {
+/** When each message is due; null where that is at once. */
+function schedulesOf(request: ApiRequest): (number | null)[] {
   const payloads = Array.isArray(request.payload) ? request.payload : [request.payload];
-  return payloads.map(({ scheduled_at: at }) => (typeof at === 'string' ? Date.parse(at) : Number.MAX_SAFE_INTEGER));
+  return payloads.map(({ scheduled_at: at }) => (typeof at === 'string' ? Date.parse(at) : null));
 }
 
 function idsOf(reply: ApiReply): string[] {

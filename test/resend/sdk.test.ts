@@ -271,6 +271,18 @@ describe('looking at emails with the Node SDK', () => {
   });
 });
 
+describe('Resend’s test addresses', () => {
+  for (const outcome of ['delivered', 'bounced', 'complained', 'suppressed'] as const) {
+    test(`${outcome}@resend.dev ends as ${outcome}, and nothing leaves`, async (t) => {
+      const { resend, server, sink } = await start(t);
+      const label = outcome === 'suppressed' ? '' : '+user1';
+      const { id } = dataOf(await resend.emails.send({ ...MAIL, to: `${outcome}${label}@resend.dev` }));
+      await assertSentOnce(server, sink, []);
+      assert.equal(dataOf(await resend.emails.get(id)).last_event, outcome);
+    });
+  }
+});
+
 describe('scheduling with the Node SDK', () => {
   test('natural English waits for its time, can be moved, and leaves at the new one', async (t) => {
     const { resend, server, sink } = await start(t);

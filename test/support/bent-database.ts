@@ -13,6 +13,12 @@ export type Bend = {
   params?: (params: SqlValue[]) => SqlValue[];
 };
 
+/** What a crash leaves in hand-off goes back into the queue, as most systems have it. */
+export const handoffsAreQueuedAgain: Bend = {
+  when: `set state = 'in_doubt', attempt = attempt + 1, worker = null, run_at = ?`,
+  replace: `set state = 'queued', attempt = attempt + 1, worker = null, run_at = 0 * ?`,
+};
+
 export function bendDatabase(own: Database, bends: Bend[]): Database {
   const bent = (sql: string, params: SqlValue[]): [string, ...SqlValue[]] => {
     const bend = bends.find((one) => sql.includes(one.when));

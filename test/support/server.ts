@@ -80,7 +80,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     tick: () => server.tick(),
     async until(what, condition) {
-      const giveUpAt = performance.now() + 10_000;
+      const giveUpAt = performance.now() + 30_000;
       while (!(await condition())) {
         if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
         await server.tick();

@@ -1,0 +1,87 @@
+/** The real program as a process of its own, to be killed, stopped and asked from outside. */
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import Sqlite from 'better-sqlite3';
+import type { DeliveryState } from '../../src/core/event.ts';
+import { testKey } from '../support/server.ts';
+
+const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+
+export type Setting = { databasePath: string; relayUrl: string };
+
+export type Ended = { code: number | null; signal: NodeJS.Signals | null };
+
+export type Program = {
+  /** Resolves with the address once it listens; null when it ended before. */
+  listening: Promise<string | null>;
+  ended: Promise<Ended>;
+  signal(name: NodeJS.Signals): void;
+  /** What it wrote, for the message of a failure. */
+  words(): string;
+};
+
+/** `command` runs another program than Sendonce's own, for instance under strace. */
+export function startProgram(setting: Setting, command: string[] = [process.execPath, main]): Program {
+  const [file = '', ...args] = command;
+  const child = spawn(file, args, { env: environmentOf(setting), stdio: ['ignore', 'pipe', 'pipe'] });
+  const lines: string[] = [];
+  const listening = new Promise<string | null>((resolve) => {
+    readLines(child, (line) => {
+      lines.push(line);
+      if (lines.length > 200) lines.shift();
+      const url = /^Sendonce listens on (\S+)$/.exec(line)?.[1];
+      if (url) resolve(url);
+    });
+    child.once('exit', () => resolve(null));
+  });
+  return {
+    listening,
+    ended: once(child, 'exit').then(([code, signal]) => ({ code, signal })),
+    signal: (name) => child.kill(name),
+    words: () => lines.join('\n'),
+  };
+}
+
+function environmentOf({ databasePath, relayUrl }: Setting): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env.PATH,
+    PORT: '0',
+    DATABASE_URL: `sqlite:${databasePath}`,
+    RELAY_URL: relayUrl,
+    SENDONCE_API_KEY: testKey,
+    LOG_LEVEL: 'warn',
+  };
+}
+
+function readLines(child: ChildProcess, take: (line: string) => void): void {
+  for (const stream of [child.stdout, child.stderr]) if (stream) createInterface({ input: stream }).on('line', take);
+}
+
+/** What the command line prints, beside a running server or without one. */
+export async function runCommand(setting: Setting, ...words: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [main, ...words], { env: environmentOf(setting) });
+  return stdout;
+}
+
+/** Email ids of the deliveries in some states, read beside whoever has the database open. */
+export function deliveriesIn(databasePath: string, ...states: DeliveryState[]): string[] {
+  const marks = states.map(() => '?').join(', ');
+  return readColumn(databasePath, `select email_id from deliveries where state in (${marks})`, states);
+}
+
+/** The first column of a query. A read-only connection leaves the log for the next start to read. */
+export function readColumn(databasePath: string, sql: string, params: string[] = []): string[] {
+  const connection = new Sqlite(databasePath, { readonly: true, timeout: 5_000 });
+  try {
+    return connection
+      .prepare<string[], string>(sql)
+      .pluck()
+      .all(...params);
+  } finally {
+    connection.close();
+  }
+}

@@ -1,0 +1,112 @@
+/** Style as a test: layers that bite, files one wants to open, documents that are true. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { settingNames } from '../src/config.ts';
+import { createTemp } from './support/temp.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const linesMax = 400;
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name));
+}
+
+describe('the layers', () => {
+  /** Each import breaks a rule of docs/architecture.md. */
+  const forbidden: [file: string, from: string][] = [
+    ['src/core/probe.ts', '../store/sqlite.ts'],
+    ['src/core/probe.ts', '../log.ts'],
+    ['src/core/probe.ts', 'node:fs'],
+    ['src/core/probe.ts', 'better-sqlite3'],
+    ['src/store/probe.ts', '../accept.ts'],
+    ['src/store/probe.ts', '../deliver/lane.ts'],
+    ['src/egress/probe.ts', '../store/idempotency.ts'],
+    ['src/deliver/probe.ts', '../http/app.ts'],
+    ['src/accept.ts', './http/app.ts'],
+    ['src/worker.ts', './server.ts'],
+    ['src/http/probe.ts', '../deliver/lane.ts'],
+    ['src/http/resend/probe.ts', '../brevo/parse.ts'],
+    ['src/http/resend/probe.ts', '../../worker.ts'],
+  ];
+  const allowed: [file: string, from: string][] = [
+    ['src/core/probe.ts', 'node:crypto'],
+    ['src/core/probe.ts', './email.ts'],
+    ['src/store/probe.ts', '../core/email.ts'],
+    ['src/deliver/probe.ts', '../store/deliveries.ts'],
+    ['src/http/resend/probe.ts', '../../accept.ts'],
+    ['src/server.ts', './http/app.ts'],
+  ];
+
+  /** The rules as they are, on a file that breaks one of them. */
+  function isRefused(file: string, from: string): boolean {
+    const temp = createTemp();
+    try {
+      copyFileSync(join(root, 'biome.json'), temp.path('biome.json'));
+      mkdirSync(dirname(temp.path(file)), { recursive: true });
+      writeFileSync(temp.path(file), `export * as probe from '${from}';\n`);
+      const biome = join(root, 'node_modules/@biomejs/biome/bin/biome');
+      const words = [biome, 'lint', '--colors=off', '--only=style/noRestrictedImports', '.'];
+      execFileSync(process.execPath, words, { cwd: temp.path('.'), stdio: 'pipe' });
+      return false;
+    } catch (error) {
+      assert.match(String((error as { stderr: Buffer }).stderr), /noRestrictedImports/);
+      return true;
+    } finally {
+      temp.remove();
+    }
+  }
+
+  for (const [file, from] of forbidden) {
+    it(`keep ${from} out of ${file}`, () => assert.equal(isRefused(file, from), true));
+  }
+  for (const [file, from] of allowed) {
+    it(`let ${file} import ${from}`, () => assert.equal(isRefused(file, from), false));
+  }
+});
+
+describe('each source file', () => {
+  for (const file of sources('src')) {
+    const text = readFileSync(join(root, file), 'utf8');
+    it(`${file} says in its first lines what it is for, and has at most ${linesMax} lines`, () => {
+      assert.match(text, /^(#!.*\n)?\/\*\*/);
+      assert.ok(text.split('\n').length <= linesMax + 1);
+    });
+  }
+});
+
+describe('the documents', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+  it('README lists every setting there is, and none that is not', () => {
+    const table = readme.slice(readme.indexOf('## Settings'), readme.indexOf('## Command line'));
+    const listed = [...table.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell]) => [
+      ...(cell ?? '').matchAll(/`(\w+)`/g),
+    ]);
+    assert.deepEqual(listed.map(([, name]) => name).sort(), [...settingNames].sort());
+  });
+
+  it('README and docs/resend.md name every route', () => {
+    const resend = readFileSync(join(root, 'docs/resend.md'), 'utf8');
+    const routes = readFileSync(join(root, 'src/http/resend/routes.ts'), 'utf8');
+    for (const [, method = '', path = ''] of routes.matchAll(/app\.(get|post|patch)\('([^']+)'/g)) {
+      const shown = path.replace(/:attachment/, ':attachment_id');
+      assert.ok(
+        [path, shown].some((one) => resend.includes(`${method.toUpperCase()} ${one}`)),
+        `${method.toUpperCase()} ${path} in docs/resend.md`,
+      );
+    }
+  });
+
+  it('docs/architecture.md names every runtime dependency', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+    for (const name of Object.keys(dependencies)) assert.ok(page.includes(`\`${name}\``), name);
+  });
+});

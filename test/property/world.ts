@@ -1,0 +1,269 @@
+/** The real server in this process, which can be crashed: its files are taken as they are, and nothing it does later counts. */
+
+import assert from 'node:assert/strict';
+import { copyFileSync, statSync, truncateSync } from 'node:fs';
+import { Agent, request as httpRequest } from 'node:http';
+import Sqlite from 'better-sqlite3';
+import { readConfig } from '../../src/config.ts';
+import { type Outside, type Started, startServer } from '../../src/server.ts';
+import type { TestClock } from '../support/clock.ts';
+import { testKey } from '../support/server.ts';
+import { createTemp, type Temp } from '../support/temp.ts';
+import type { ApiReply, ApiRequest, Model } from './model.ts';
+import { Ledger, type RelayMode, ScriptedRelay } from './relay.ts';
+
+export type WorldOptions = {
+  /** A server that is wrong on purpose. */
+  database?: Outside['database'];
+  /** A disk that forgets what it said was written. */
+  losesLog?: boolean;
+};
+
+/** What a request came to: a reply, or nothing, since the process it was sent to is gone. */
+export type Heard = ApiReply | null;
+
+/** Stands still but for the commands that move it, so that lifetimes end at the very millisecond. */
+export const firstMoment = Date.UTC(2026, 0, 1, 12);
+
+type Epoch = {
+  server: Started;
+  relay: ScriptedRelay;
+  agent: Agent;
+  path: string;
+  /** The size of the log when the server had started. */
+  logBytes: number;
+  isDead: boolean;
+};
+type DeliveryRow = { email_id: string; state: string; run_at: number };
+
+export class World {
+  readonly clock: TestClock;
+  readonly ledger = new Ledger();
+  /** Emails whose hand-off a crash has interrupted. */
+  readonly interrupted = new Set<string>();
+  readonly #options: WorldOptions;
+  readonly #temp: Temp = createTemp();
+  #epoch!: Epoch;
+  #dying: Promise<void>[] = [];
+  #epochs = 0;
+
+  static async start(options: WorldOptions = {}): Promise<World> {
+    const world = new World(options);
+    await world.#start(world.#temp.path('0.db'), 'prompt');
+    return world;
+  }
+
+  private constructor(options: WorldOptions) {
+    this.#options = options;
+    this.clock = createStillClock();
+  }
+
+  get relay(): ScriptedRelay {
+    return this.#epoch.relay;
+  }
+
+  async #start(path: string, mode: RelayMode): Promise<void> {
+    const relay = new ScriptedRelay(this.ledger, mode);
+    const config = readConfig({
+      PORT: '0',
+      DATABASE_URL: `sqlite:${path}`,
+      SENDONCE_API_KEY: testKey,
+      RETENTION_DAYS: '1',
+    });
+    // OFF, for speed: a dead process loses nothing the system has taken, and this test pulls no plug (test/crash looks at the syncs).
+    const server = await startServer(config, {
+      clock: this.clock,
+      die: () => assert.fail('the server asked to die'),
+      relay,
+      synchronous: 'OFF',
+      database: this.#options.database,
+    });
+    const logBytes = statSync(`${path}-wal`).size;
+    this.#epoch = { server, relay, agent: new Agent({ keepAlive: true }), path, logBytes, isDead: false };
+  }
+
+  /** Null: the process died before its answer was read. */
+  async send(request: ApiRequest): Promise<Heard> {
+    const headers: Record<string, string> = request.key === null ? {} : { 'idempotency-key': request.key };
+    return this.call('POST', request.path, request.text, headers);
+  }
+
+  async call(method: string, path: string, body = '', headers: Record<string, string> = {}): Promise<Heard> {
+    const epoch = this.#epoch;
+    try {
+      const reply = await exchange(epoch, method, path, body, headers);
+      return epoch.isDead ? null : reply;
+    } catch (error) {
+      if (epoch.isDead) return null;
+      throw error;
+    }
+  }
+
+  async tick(): Promise<void> {
+    await this.#epoch.server.tick();
+  }
+
+  /** SIGTERM and a new start: verdicts are waited for, so nothing may be in doubt that was not before. */
+  async restart(): Promise<void> {
+    const { server, relay, agent, path } = this.#epoch;
+    const before = this.deliveries('in_doubt');
+    agent.destroy();
+    const stopped = server.stop();
+    relay.behave(relay.mode.startsWith('hangs') ? 'prompt' : relay.mode);
+    await stopped;
+    await this.#start(path, relay.mode);
+    assert.deepEqual(this.deliveries('in_doubt'), before, 'a clean restart leaves nothing in doubt');
+  }
+
+  /** kill -9 and a new start: what the dead process had handed off, and nothing else, is in doubt. */
+  async crash(): Promise<void> {
+    const dead = this.#epoch;
+    dead.isDead = true;
+    dead.relay.cut();
+    this.#epochs += 1;
+    const path = this.#temp.path(`${this.#epochs}.db`);
+    copyFileSync(dead.path, path);
+    copyFileSync(`${dead.path}-wal`, `${path}-wal`);
+    if (this.#options.losesLog) truncateSync(`${path}-wal`, dead.logBytes);
+    dead.agent.destroy();
+    this.#dying.push(dead.server.stop());
+    const inDoubtBefore = readDeliveries(path, 'in_doubt');
+    const handoffs = readDeliveries(path, 'handoff');
+    await this.#start(path, dead.relay.mode);
+    const inDoubt = this.deliveries('in_doubt');
+    assert.deepEqual(inDoubt, [...inDoubtBefore, ...handoffs].sort(), 'in doubt is what was handed off at the crash');
+    for (const email of handoffs) {
+      assert(this.ledger.asked.has(email), 'nothing is in doubt whose gate was not asked for');
+      this.interrupted.add(email);
+    }
+  }
+
+  /** Email ids of the deliveries in a state. */
+  deliveries(state: string): string[] {
+    return readDeliveries(this.#epoch.path, state);
+  }
+
+  /** What holds at any moment. */
+  check(model: Model): void {
+    assert.deepEqual(this.ledger.duplicates(), [], 'at most one copy of each email reaches the relay');
+    for (const email of model.emails.values()) {
+      if (email.isCanceled) assert.equal(this.ledger.copies(email.id), 0, 'what was canceled never leaves');
+    }
+  }
+
+  /** Lets the relay work and time pass until everything has come to its end, and counts. */
+  async finish(model: Model): Promise<void> {
+    await this.#drain(model);
+    this.check(model);
+    const states = readAll<DeliveryRow>(this.#epoch.path, 'select email_id, state, run_at from deliveries');
+    const accepted = readAll<{ id: string }>(this.#epoch.path, 'select id from emails').map((row) => row.id);
+    assert.deepEqual(accepted.sort(), [...model.emails.keys()].sort(), 'what was accepted is there, and nothing else');
+    for (const { email_id: id, state } of states) this.#checkEnd(model, id, state);
+    for (const id of this.ledger.taken()) assert(model.emails.has(id), 'nothing leaves that was not accepted');
+    for (const register of model.registers.values()) {
+      if (!model.liveRegister(register.request)) continue;
+      const heard = await this.send(register.request);
+      assert(heard);
+      model.observe(register.request, heard);
+    }
+  }
+
+  #checkEnd(model: Model, id: string, state: string): void {
+    const copies = this.ledger.copies(id);
+    const isCanceled = model.emails.get(id)?.isCanceled ?? false;
+    if (state === 'sent') {
+      assert.equal(copies, 1, 'what counts as sent has left');
+      return;
+    }
+    assert.equal(isCanceled, state === 'canceled', `canceled is what was canceled, and this is ${state}`);
+    if (state === 'canceled') return;
+    if (state === 'in_doubt') {
+      assert(this.interrupted.has(id), 'what is in doubt is explained by a crash');
+      return;
+    }
+    assert.equal(state, 'bounced', 'everything comes to an end');
+    assert.equal(copies, 0);
+    assert(this.ledger.putOff.has(id), 'only what the relay put off for days is given up');
+  }
+
+  async #drain(model: Model): Promise<void> {
+    this.relay.behave('prompt');
+    const giveUpAt = performance.now() + 20_000;
+    for (;;) {
+      await this.tick();
+      await new Promise((resolve) => setImmediate(resolve));
+      const open = readAll<DeliveryRow>(
+        this.#epoch.path,
+        `select email_id, state, run_at from deliveries where state in ('queued', 'sending', 'handoff') order by run_at`,
+      );
+      if (open.length === 0) return;
+      assert(performance.now() < giveUpAt, `everything comes to an end, not ${JSON.stringify(open)}`);
+      const next = open[0];
+      if (next?.state === 'queued' && next.run_at > model.now) this.advance(model, next.run_at - model.now);
+    }
+  }
+
+  advance(model: Model, ms: number): void {
+    this.clock.advance(ms);
+    model.now += ms;
+  }
+
+  async destroy(): Promise<void> {
+    const { server, relay, agent } = this.#epoch;
+    agent.destroy();
+    const stopped = server.stop();
+    relay.behave('prompt');
+    await Promise.all([stopped, ...this.#dying]);
+    this.#temp.remove();
+  }
+}
+
+function createStillClock(): TestClock {
+  let at = firstMoment;
+  return {
+    now: () => at,
+    expiryNow: () => at,
+    check() {},
+    confirm() {},
+    advance(ms) {
+      at += ms;
+    },
+  };
+}
+
+function readDeliveries(path: string, state: string): string[] {
+  const rows = readAll<DeliveryRow>(path, 'select email_id from deliveries where state = ? order by email_id', state);
+  return rows.map((row) => row.email_id);
+}
+
+function readAll<R>(path: string, sql: string, ...params: string[]): R[] {
+  const connection = new Sqlite(path, { readonly: true });
+  try {
+    return connection.prepare(sql).all(...params) as R[];
+  } finally {
+    connection.close();
+  }
+}
+
+function exchange(epoch: Epoch, method: string, path: string, body: string, headers: Record<string, string>) {
+  const { server, agent } = epoch;
+  return new Promise<ApiReply>((resolve, reject) => {
+    const outgoing = httpRequest(`${server.url}${path}`, {
+      method,
+      agent,
+      headers: { authorization: `Bearer ${testKey}`, 'content-type': 'application/json', ...headers },
+    });
+    outgoing.on('error', reject);
+    outgoing.on('response', (incoming) => {
+      const isReplayed = incoming.headers['idempotent-replayed'] === 'true';
+      let text = '';
+      incoming.setEncoding('utf8');
+      incoming.on('data', (chunk) => {
+        text += chunk;
+      });
+      incoming.on('error', reject);
+      incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text, isReplayed }));
+    });
+    outgoing.end(body);
+  });
+}
