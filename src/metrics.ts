@@ -12,10 +12,20 @@ export type Metrics = {
   readonly contentType: string;
 };
 
+/** The process is one, however many servers tests start in it: what watches it stays for ever, timers included. */
+let ofProcess: Registry | null = null;
+
+function processRegistry(): Registry {
+  if (ofProcess) return ofProcess;
+  ofProcess = new Registry();
+  collectDefaultMetrics({ register: ofProcess });
+  return ofProcess;
+}
+
 /** `openByState` is read at each scrape, away from the serving thread. */
 export function createMetrics(openByState: () => Promise<Partial<Record<DeliveryState, number>>>): Metrics {
+  const watched = processRegistry();
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const accepted = new Counter({ name: 'sendonce_emails_accepted_total', help: 'Emails accepted.', registers });
   const outcomes = new Counter({
@@ -45,7 +55,7 @@ export function createMetrics(openByState: () => Promise<Partial<Record<Delivery
     accepted: (emails) => accepted.inc(emails),
     outcome: (kind) => outcomes.inc({ outcome: kind }),
     keyUsed: (kind) => keys.inc({ kind }),
-    render: () => registry.metrics(),
+    render: async () => `${await watched.metrics()}\n${await registry.metrics()}`,
     contentType: registry.contentType,
   };
 }

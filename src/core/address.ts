@@ -40,6 +40,20 @@ export type TestOutcome = 'delivered' | 'bounced' | 'complained' | 'suppressed';
  * an unquoted name may hold commas and dots (`Acme, Inc. <a@b.c>`), unless that could be a second address.
  */
 export function parseMailbox(text: string): Mailbox | null {
+  let mailbox = recent.get(text);
+  if (mailbox === undefined) {
+    mailbox = readMailbox(text);
+    if (recent.size >= recentMax) recent.clear();
+    recent.set(text, mailbox);
+  }
+  return mailbox;
+}
+
+/** One address is read at acceptance, for the envelope and when composing, and a sender again and again. */
+const recent = new Map<string, Mailbox | null>();
+const recentMax = 1_000;
+
+function readMailbox(text: string): Mailbox | null {
   if (text.length > mailboxLengthMax || unprintable.test(text)) return null;
   const trimmed = text.trim();
   if (!trimmed.endsWith('>')) return mailboxOf('', trimmed);

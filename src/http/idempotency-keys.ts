@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/error.ts';
 import { keyHash } from '../core/token.ts';
 import type { Database } from '../store/database.ts';
-import { findKey, type KeyHistory, type KeyRecord } from '../store/idempotency.ts';
+import { findKey, findKeyHistory, type KeyHistory, type KeyRecord } from '../store/idempotency.ts';
 import type { Call, Reply } from './call.ts';
 
 export type KeyParts = { database: Database; clock: Clock; flushUses: () => Promise<void> };
@@ -23,8 +23,11 @@ export async function showKey(parts: KeyParts, call: Call, path: string): Promis
   // So that what was counted a moment ago is shown.
   await parts.flushUses();
   for (const scope of wantedScopes(call.query().endpoint)) {
-    const record = await findKey(parts.database, call.caller.account, keyHash(scope, key));
-    if (record) return { status: 200, body: JSON.stringify(view(key, record, parts.clock.expiryNow())) };
+    const hash = keyHash(scope, key);
+    const record = await findKey(parts.database, call.caller.account, hash);
+    const history = await findKeyHistory(parts.database, call.caller.account, hash);
+    if (record && history)
+      return { status: 200, body: JSON.stringify(view(key, { ...record, ...history }, parts.clock.expiryNow())) };
   }
   throw new AppError('not_found', 'Nothing was accepted under this idempotency key, or it has been forgotten since.');
 }

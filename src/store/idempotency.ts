@@ -42,6 +42,9 @@ type KeyRow = {
   email_ids: string;
   created_at: number;
   expires_at: number;
+};
+
+type HistoryRow = {
   replays: number;
   conflicts: number;
   last_replay_at: number | null;
@@ -49,15 +52,14 @@ type KeyRow = {
   uses: string;
 };
 
-const selectKey = 'select * from idempotency_keys where account = ? and key_hash = ?';
-
 /** The key as committed, expired or not: expiry is the caller's comparison of `expiresAt`. */
-export async function findKey(
-  reader: Reader,
-  account: string,
-  keyHash: Uint8Array,
-): Promise<(KeyRecord & KeyHistory) | null> {
-  const [row] = await reader.all<KeyRow>(selectKey, account, keyHash);
+export async function findKey(reader: Reader, account: string, keyHash: Uint8Array): Promise<KeyRecord | null> {
+  const [row] = await reader.all<KeyRow>(
+    `select scope, raw_hash, canonical_hash, status, body, email_ids, created_at, expires_at
+     from idempotency_keys where account = ? and key_hash = ?`,
+    account,
+    keyHash,
+  );
   if (!row) return null;
   return {
     account,
@@ -70,6 +72,19 @@ export async function findKey(
     emailIds: JSON.parse(row.email_ids),
     createdAt: row.created_at,
     expiresAt: row.expires_at,
+  };
+}
+
+/** What happened under the key since it was taken. */
+export async function findKeyHistory(reader: Reader, account: string, keyHash: Uint8Array): Promise<KeyHistory | null> {
+  const [row] = await reader.all<HistoryRow>(
+    `select replays, conflicts, last_replay_at, last_conflict_at, uses
+     from idempotency_keys where account = ? and key_hash = ?`,
+    account,
+    keyHash,
+  );
+  if (!row) return null;
+  return {
     replays: row.replays,
     conflicts: row.conflicts,
     lastReplayAt: row.last_replay_at,
@@ -88,12 +103,11 @@ const insertKey = `
     status = excluded.status, body = excluded.body, email_ids = excluded.email_ids,
     created_at = excluded.created_at, expires_at = excluded.expires_at,
     replays = 0, conflicts = 0, last_replay_at = null, last_conflict_at = null, uses = '[]'
-  where idempotency_keys.expires_at <= ?
-  returning created_at`;
+  where idempotency_keys.expires_at <= ?`;
 
 /** Takes the key, if nobody holds it at `now`. False: somebody does, and nothing was written. */
 export async function takeKey(tx: Transaction, record: KeyRecord, now: number): Promise<boolean> {
-  const rows = await tx.all(
+  const taken = await tx.run(
     insertKey,
     record.account,
     record.keyHash,
@@ -107,7 +121,7 @@ export async function takeKey(tx: Transaction, record: KeyRecord, now: number): 
     record.expiresAt,
     now,
   );
-  return rows.length === 1;
+  return taken === 1;
 }
 
 export async function moveExpiry(
@@ -131,7 +145,7 @@ export async function recordUses(
   keyHash: Uint8Array,
   counted: { replays: number; conflicts: number; uses: KeyUse[] },
 ): Promise<void> {
-  const known = await findKey(tx, account, keyHash);
+  const known = await findKeyHistory(tx, account, keyHash);
   if (!known) return;
   const uses = [...known.uses, ...counted.uses].slice(-usesKept);
   await tx.run(

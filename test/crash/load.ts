@@ -40,6 +40,7 @@ export class Load {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   #clients: Promise<void>[] = [];
   #isEnding = false;
+  #isAbandoned = false;
 
   constructor(options: LoadOptions) {
     this.#options = options;
@@ -62,6 +63,13 @@ export class Load {
     await Promise.all(this.#clients);
   }
 
+  /** Whatever is not answered by now never will be. */
+  abandon(): void {
+    this.#isEnding = true;
+    this.#isAbandoned = true;
+    this.#agent.destroy();
+  }
+
   /** Asks for every operation once more. */
   async repeatAll(): Promise<void> {
     const waiting = [...this.operations];
@@ -69,7 +77,6 @@ export class Load {
       for (let one = waiting.pop(); one; one = waiting.pop()) await this.#untilAnswered(one);
     };
     await Promise.all(Array.from({ length: 8 }, repeat));
-    this.#agent.destroy();
   }
 
   async #work(): Promise<void> {
@@ -110,6 +117,7 @@ export class Load {
   async #untilAnswered(operation: Operation): Promise<void> {
     const giveUpAt = performance.now() + patienceMs;
     while (performance.now() < giveUpAt) {
+      if (this.#isAbandoned) return;
       const reply = await this.#try(operation);
       if (reply?.status === 200) return this.#hear(operation, reply);
       const isRefusal = reply !== null && !isTemporary(reply);

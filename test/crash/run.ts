@@ -1,6 +1,7 @@
 /** A life of the program under load: started, killed, stopped, drained, and examined against what clients and relay have seen. */
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { createRandom, type Random } from '../support/random.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
 import type { Act, Mode } from '../support/smtp-sink-modes.ts';
@@ -106,9 +107,10 @@ export class Run {
     return this.#open('handoff', 'sending', 'in_doubt');
   }
 
-  /** A program that was killed before its first commit has left no schema yet. */
+  /** A program that was killed before its first commit has left no schema yet, or no file. */
   #open(...states: Parameters<typeof deliveriesIn>[1][]): string[] {
     const { databasePath } = this.#setting;
+    if (!existsSync(databasePath)) return [];
     const tables = readColumn(databasePath, `select name from sqlite_master where name = 'deliveries'`);
     return tables.length === 0 ? [] : deliveriesIn(databasePath, ...states);
   }
@@ -169,6 +171,7 @@ export class Run {
   }
 
   async destroy(): Promise<void> {
+    this.load.abandon();
     const program = this.#program;
     if (program) {
       program.signal('SIGKILL');

@@ -34,7 +34,14 @@ import {
   rescheduleDeliveries,
   sendAgainDue,
 } from '../../src/store/holds.ts';
-import { deleteExpiredKeys, findKey, type KeyRecord, recordUses, takeKey } from '../../src/store/idempotency.ts';
+import {
+  deleteExpiredKeys,
+  findKey,
+  findKeyHistory,
+  type KeyRecord,
+  recordUses,
+  takeKey,
+} from '../../src/store/idempotency.ts';
 import { migrate } from '../../src/store/migrate.ts';
 
 export type OpenForTest = () => Promise<{ database: Database; remove: () => Promise<void> }>;
@@ -178,7 +185,7 @@ function describeKeys(db: () => Database): void {
       for (let time = 0; time < 2; time += 1) {
         await db().write((tx) => recordUses(tx, 'default', record.keyHash, { replays: 15, conflicts: 1, uses }));
       }
-      const found = await findKey(db(), 'default', record.keyHash);
+      const found = await findKeyHistory(db(), 'default', record.keyHash);
       assert.equal(found?.replays, 30);
       assert.equal(found?.conflicts, 2);
       assert.equal(found?.uses.length, 20);
