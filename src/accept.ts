@@ -2,7 +2,7 @@
 
 import assert from 'node:assert';
 import type { Clock } from './core/clock.ts';
-import type { Email, Message } from './core/email.ts';
+import { type Email, emailOf, type Message } from './core/email.ts';
 import { groupRecipients, inDoubtPolicy, senderAddress } from './core/envelope.ts';
 import { AppError } from './core/error.ts';
 import { type Fingerprint, sameRequest } from './core/fingerprint.ts';
@@ -157,7 +157,8 @@ export class Accepting {
           scope: scopeOf(request),
           rawHash: fingerprint.raw,
           canonicalHash: fingerprint.canonical,
-          ...rendered,
+          status: rendered.status,
+          body: rendered.body,
           emailIds: emails.map((email) => email.id),
           createdAt: now,
           expiresAt: keyExpiresAt(submission, now),
@@ -174,7 +175,7 @@ export class Accepting {
   #toEmail(message: Message, account: string, now: number): Email {
     const id = this.#options.nextId(now);
     const domain = senderAddress(message).split('@').pop();
-    return { ...message, account, id, messageId: `<${id}@${domain}>`, createdAt: now };
+    return emailOf(message, { account, id, messageId: `<${id}@${domain}>`, createdAt: now });
   }
 }
 

@@ -23,7 +23,6 @@ export function readBody(incoming: IncomingMessage, bytesMax: number): Promise<U
     });
     incoming.once('end', () => resolve(chunks.length === 1 ? (chunks[0] ?? empty) : Buffer.concat(chunks)));
     incoming.once('error', (cause) => reject(new ClientGone('the request ended early', { cause })));
-    incoming.once('aborted', () => reject(new ClientGone('the request ended early')));
   });
 }
 

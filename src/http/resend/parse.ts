@@ -113,9 +113,12 @@ function parseDraft(fields: Fields, now: number, limits: ResendLimits): Draft {
     headers: parseHeaders(fields.headers, limits),
     tags: parseTags(fields.tags, limits),
     topicId: parseTopicId(fields.topic_id, limits),
-    ...parseSchedule(fields.scheduled_at, now, limits),
-    attachments: parseAttachments(fields.attachments, limits),
+    scheduledText: null,
+    scheduledAt: null,
+    attachments: [],
   };
+  Object.assign(draft, parseSchedule(fields.scheduled_at, now, limits));
+  draft.attachments = parseAttachments(fields.attachments, limits);
   checkSize(draft, limits);
   return draft;
 }

@@ -159,6 +159,7 @@ function hintAt(fields: string[] | null): { hint?: string } {
 
 /** Fetches what the author gave as a URL. */
 async function complete(parts: SendParts, draft: Draft): Promise<Message> {
+  if (isComplete(draft)) return draft;
   const attachments: Attachment[] = [];
   for (const attachment of draft.attachments) {
     if (!isRemote(attachment)) {
@@ -178,6 +179,10 @@ async function complete(parts: SendParts, draft: Draft): Promise<Message> {
     );
   }
   const message = { ...draft, attachments };
-  if (draft.attachments.some(isRemote)) checkSize(message);
+  checkSize(message);
   return message;
+}
+
+function isComplete(draft: Draft): draft is Message {
+  return !draft.attachments.some(isRemote);
 }
