@@ -8,15 +8,12 @@ import type { Reader } from '../store/database.ts';
 
 export type Caller = { account: string; permission: Permission };
 
-export type Auth = (headers: {
-  authorization?: string | undefined;
-  'api-key'?: string | string[] | undefined;
-}) => Promise<Caller>;
+export type AuthHeaders = { authorization?: string | undefined; 'api-key'?: string | string[] | undefined };
 
-type Known = { caller: Caller | null; until: number };
+/** `connection` is what the request came over: the next one over it mostly brings the same key. */
+export type Auth = (connection: object, headers: AuthHeaders) => Caller | Promise<Caller>;
 
-/** Bounds what guessing can make us remember. */
-const cacheSizeMax = 1_000;
+type Known = { token: Buffer; caller: Caller; until: number };
 
 export type AuthOptions = {
   reader: Reader;
@@ -28,7 +25,8 @@ export type AuthOptions = {
 /** @returns a function that throws AppError `missing_api_key` or `invalid_api_key`. */
 export function createAuth({ reader, bootstrap, cacheMs }: AuthOptions): Auth {
   const bootstrapHash = bootstrap ? hashToken(bootstrap.token) : null;
-  const known = new Map<string, Known>();
+  /** Per connection: nobody can fill it by guessing, and it goes with the connection. */
+  const known = new WeakMap<object, Known>();
 
   async function lookUp(hash: Uint8Array): Promise<Caller | null> {
     if (bootstrap && bootstrapHash && timingSafeEqual(hash, bootstrapHash)) {
@@ -39,26 +37,26 @@ export function createAuth({ reader, bootstrap, cacheMs }: AuthOptions): Auth {
     return { account: key.account, permission: key.permission };
   }
 
-  return async (headers) => {
-    const token = tokenOf(headers);
-    if (!token) throw new AppError('missing_api_key', 'Missing API key in the authorization header.');
+  async function authenticate(connection: object, token: Buffer, now: number): Promise<Caller> {
+    const caller = await lookUp(hashToken(token.toString()));
+    if (!caller) throw new AppError('invalid_api_key', 'API key is invalid');
+    known.set(connection, { token, caller, until: now + cacheMs });
+    return caller;
+  }
+
+  return (connection, headers) => {
+    const text = tokenOf(headers);
+    if (!text) throw new AppError('missing_api_key', 'Missing API key in the authorization header.');
+    const token = Buffer.from(text);
     const now = performance.now();
-    // By the hash: a map compares its keys in no constant time, and memory holds no token longer than it must.
-    const hash = hashToken(token);
-    const slot = Buffer.from(hash).toString('base64');
-    let found = known.get(slot);
-    if (!found || found.until <= now) {
-      if (known.size >= cacheSizeMax) known.clear();
-      found = { caller: await lookUp(hash), until: now + cacheMs };
-      known.set(slot, found);
-    }
-    if (!found.caller) throw new AppError('invalid_api_key', 'API key is invalid');
-    return found.caller;
+    const last = known.get(connection);
+    const isSame = last && last.until > now && last.token.length === token.length && timingSafeEqual(last.token, token);
+    return isSame ? last.caller : authenticate(connection, token, now);
   };
 }
 
 /** `Authorization: Bearer re_…`, a bare `Authorization: re_…` (as Resend's announcement shows), or `api-key: …`. */
-function tokenOf(headers: Parameters<Auth>[0]): string | null {
+function tokenOf(headers: AuthHeaders): string | null {
   const bearer = headers.authorization?.replace(/^bearer(?:\s+|$)/i, '').trim();
   const apiKey = headers['api-key'];
   return bearer || (typeof apiKey === 'string' ? apiKey.trim() : null) || null;

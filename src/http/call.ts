@@ -3,7 +3,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { AppError } from '../core/error.ts';
-import type { Auth, Caller } from './auth.ts';
+import type { Auth, AuthHeaders, Caller } from './auth.ts';
 import { readBody } from './body.ts';
 import type { RateLimit } from './rate-limit.ts';
 
@@ -16,17 +16,44 @@ export type HttpContext = Context<Bindings>;
 
 export type Reply = { status: number; body: string; headers?: Record<string, string> };
 
-export type Call = {
-  caller: Caller;
-  rawHeaders: string[];
-  userAgent: string | null;
-  header(name: string): string | undefined;
+/** An authenticated request, read as far as a handler asks. */
+export class Call {
+  readonly caller: Caller;
+  readonly #context: HttpContext;
+  readonly #bodyBytesMax: number;
+
+  constructor(context: HttpContext, caller: Caller, bodyBytesMax: number) {
+    this.#context = context;
+    this.#bodyBytesMax = bodyBytesMax;
+    this.caller = caller;
+  }
+
+  get rawHeaders(): string[] {
+    return this.#context.env.incoming.rawHeaders;
+  }
+
+  get userAgent(): string | null {
+    return this.header('user-agent') ?? null;
+  }
+
+  header(name: string): string | undefined {
+    return this.#context.env.incoming.headers[name] as string | undefined;
+  }
+
   /** Decoded path parameter. */
-  param(name: string): string;
-  query(): Record<string, string>;
-  /** The raw bytes, read on first use. */
-  body(): Promise<Uint8Array>;
-};
+  param(name: string): string {
+    return this.#context.req.param(name) ?? '';
+  }
+
+  query(): Record<string, string> {
+    return this.#context.req.query();
+  }
+
+  /** The raw bytes; to be read once. */
+  body(): Promise<Uint8Array> {
+    return readBody(this.#context.env.incoming, this.#bodyBytesMax);
+  }
+}
 
 export type Gatekeeper = { auth: Auth; rateLimit: RateLimit; bodyBytesMax: number };
 
@@ -38,28 +65,20 @@ const json = 'application/json; charset=utf-8';
 export function answerWith(gatekeeper: Gatekeeper, needs: 'sending' | 'full', handler: Handler) {
   return async (context: HttpContext): Promise<Response> => {
     const { incoming } = context.env;
-    const caller = await gatekeeper.auth(incoming.headers as Parameters<Auth>[0]);
+    const caller = await gatekeeper.auth(incoming.socket, incoming.headers as AuthHeaders);
     const limitHeaders = gatekeeper.rateLimit(caller.account);
-    context.set('limitHeaders', limitHeaders);
+    if (limitHeaders) context.set('limitHeaders', limitHeaders);
     if (needs === 'full' && caller.permission !== 'full_access') {
       throw new AppError('restricted_api_key', 'This API key is restricted to only send emails.');
     }
-    const reply = await handler({
-      caller,
-      rawHeaders: incoming.rawHeaders,
-      userAgent: incoming.headers['user-agent'] ?? null,
-      header: (name) => incoming.headers[name] as string | undefined,
-      param: (name) => context.req.param(name) ?? '',
-      query: () => context.req.query(),
-      body: () => readBody(incoming, gatekeeper.bodyBytesMax),
-    });
+    const reply = await handler(new Call(context, caller, gatekeeper.bodyBytesMax));
     return toResponse(reply, limitHeaders);
   };
 }
 
-export function toResponse(reply: Reply, more: Record<string, string> = {}): Response {
-  return new Response(reply.body, {
-    status: reply.status,
-    headers: { 'content-type': json, ...more, ...reply.headers },
-  });
+const plainHeaders = { 'content-type': json };
+
+export function toResponse(reply: Reply, more?: Record<string, string> | null): Response {
+  const headers = more || reply.headers ? { ...plainHeaders, ...more, ...reply.headers } : plainHeaders;
+  return new Response(reply.body, { status: reply.status, headers });
 }

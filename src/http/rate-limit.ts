@@ -2,11 +2,12 @@
 
 import { AppError } from '../core/error.ts';
 
-export type RateLimit = (account: string) => Record<string, string>;
+/** Null where there is no limit. */
+export type RateLimit = (account: string) => Record<string, string> | null;
 
 /** @returns the `ratelimit-*` headers (plain integers: .NET throws on anything else), or throws `rate_limited`. */
 export function createRateLimit(perSecond: number | null): RateLimit {
-  if (perSecond === null) return () => ({});
+  if (perSecond === null) return () => null;
   let window = 0;
   let used = new Map<string, number>();
   return (account) => {

@@ -120,17 +120,16 @@ function request(opened: Opened, endpoint: string) {
 }
 
 function toReply(accepted: Accepted, opened: Opened): Reply {
-  const headers: Record<string, string> = {};
-  if (opened.warning) {
-    headers['sendonce-warning'] = opened.warning;
-    log.oddKey(opened.warning);
-  }
+  const warning: Record<string, string> | undefined = opened.warning
+    ? { 'sendonce-warning': opened.warning }
+    : undefined;
+  if (opened.warning) log.oddKey(opened.warning);
   switch (accepted.kind) {
     case 'accepted':
-      return { ...accepted.answer, headers };
+      return { status: accepted.answer.status, body: accepted.answer.body, headers: warning };
     case 'replay': {
       const { status, body } = accepted.record;
-      return { status, body, headers: { ...headers, 'idempotent-replayed': 'true' } };
+      return { status, body, headers: { ...warning, 'idempotent-replayed': 'true' } };
     }
     case 'conflict': {
       const { record, fields } = accepted;
