@@ -1,7 +1,6 @@
 /** The port both engines implement: statements in a portable SQL subset, reads of committed rows, and one write queue. */
 
 export type SqlValue = string | number | null | Uint8Array;
-export type Row = Record<string, SqlValue>;
 export type Awaitable<T> = T | Promise<T>;
 
 export interface Reader {

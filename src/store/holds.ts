@@ -37,7 +37,7 @@ export async function recover(
   terms: { now: number; policy: InDoubtPolicy; limit: number },
 ): Promise<Recovered> {
   const recovered: Recovered = { requeued: [], inDoubt: [] };
-  const claims = await openRows(tx, 'sending', terms.limit);
+  const claims = await openRows(tx, 'sending', never, terms.limit);
   for (const row of claims) {
     await tx.run(
       `update deliveries set state = 'queued', attempt = attempt + 1, worker = null, run_at = ?
@@ -47,18 +47,19 @@ export async function recover(
     );
     recovered.requeued.push(refOf(row));
   }
-  for (const row of await openRows(tx, 'handoff', terms.limit)) {
+  for (const row of await openRows(tx, 'handoff', never, terms.limit)) {
     await putInDoubt(tx, row, terms);
     recovered.inDoubt.push(refOf(row));
   }
   return recovered;
 }
 
-function openRows(tx: Transaction, state: 'sending' | 'handoff', limit: number) {
+/** Those whose `run_at` has come by `until`, oldest first. */
+function openRows(tx: Transaction, state: 'sending' | 'handoff' | 'in_doubt', until: number, limit: number) {
   return tx.all<OpenRow>(
     `select ${openColumns} from deliveries where state = ? and run_at <= ? order by run_at limit ? ${tx.skipLocked}`,
     state,
-    never,
+    until,
     limit,
   );
 }
@@ -83,12 +84,7 @@ function refOf(row: OpenRow): DeliveryRef {
 
 /** Queues again what the `send-again` policy has waited out, marked as a possible duplicate. */
 export async function sendAgainDue(tx: Transaction, now: number, limit: number): Promise<DeliveryRef[]> {
-  const rows = await tx.all<OpenRow>(
-    `select ${openColumns} from deliveries where state = 'in_doubt' and run_at <= ? order by run_at limit ?
-     ${tx.skipLocked}`,
-    now,
-    limit,
-  );
+  const rows = await openRows(tx, 'in_doubt', now, limit);
   for (const row of rows) {
     await tx.run(
       `update deliveries set state = 'queued', attempt = attempt + 1, possible_duplicate = 1, run_at = ?, give_up_at = ?
@@ -103,12 +99,7 @@ export async function sendAgainDue(tx: Transaction, now: number, limit: number):
 
 /** Puts claims whose lease ran out back into the queue: their worker hangs, and its gate is fenced from here on. */
 export async function requeueExpiredClaims(tx: Transaction, now: number, limit: number): Promise<DeliveryRef[]> {
-  const rows = await tx.all<OpenRow>(
-    `select ${openColumns} from deliveries where state = 'sending' and run_at <= ? order by run_at limit ?
-     ${tx.skipLocked}`,
-    now,
-    limit,
-  );
+  const rows = await openRows(tx, 'sending', now, limit);
   for (const row of rows) {
     await tx.run(
       `update deliveries set state = 'queued', attempt = attempt + 1, worker = null, run_at = ?
