@@ -20,9 +20,7 @@ export function createAmend(database: Database, clock: Clock, onQueued: () => vo
     async cancel(account, emailId) {
       await database.write(async (tx) => {
         const email = await existing(tx, account, emailId);
-        if (email.lastEvent === 'canceled') return;
-        const canceled = await cancelEmail(tx, account, emailId, clock.now());
-        if (canceled === 0) throw tooLate('canceled', email);
+        if (!(await cancelEmail(tx, account, emailId, clock.now()))) throw tooLate('canceled', email);
       });
     },
 

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Clock } from './core/clock.ts';
-import { createApiKeyToken, hashToken } from './core/token.ts';
+import { createApiKeyToken, createKeyId, hashToken } from './core/token.ts';
 import { log } from './log.ts';
 import { ensureAccount, ensureSetting, insertApiKey, listApiKeys } from './store/accounts.ts';
 import type { Database } from './store/database.ts';
@@ -38,7 +38,7 @@ export async function bootstrap(
     const newApiKey = createApiKeyToken(randomBytes);
     await insertApiKey(tx, hashToken(newApiKey), {
       account: firstAccount,
-      id: 'first',
+      id: createKeyId(randomBytes),
       name: 'made at the first start',
       permission: 'full_access',
       createdAt: now,

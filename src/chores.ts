@@ -24,6 +24,9 @@ const everyMs = 1_000;
 /** Deliveries one step moves. */
 const stepSize = 500;
 
+/** Emails whose contents one transaction forgets: they may be large, and freeing their pages takes time. */
+const purgeStep = 20;
+
 const dayMs = 24 * 60 * 60_000;
 
 export class Chores {
@@ -80,7 +83,10 @@ export class Chores {
     const { database, clock, retentionDays, garbagePerSecondMax } = this.#options;
     if (retentionDays === null) return;
     const now = clock.now();
-    await database.write((tx) => purgeContents(tx, now - retentionDays * dayMs, now, garbagePerSecondMax));
+    for (let purged = 0; purged < garbagePerSecondMax; purged += purgeStep) {
+      const some = await database.write((tx) => purgeContents(tx, now - retentionDays * dayMs, now, purgeStep));
+      if (some < purgeStep) return;
+    }
   }
 }
 

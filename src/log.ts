@@ -40,6 +40,9 @@ export const log = {
   claimFailed: (lane: string, error: unknown) => out.error({ lane, err: error }, 'claiming failed; trying again'),
   attemptCrashed: (lane: string, error: unknown) =>
     out.error({ lane, err: error }, 'an attempt failed in a way that should not happen'),
+  releaseFailed: (lane: string, error: unknown) =>
+    out.error({ lane, err: error }, 'claims could not be handed back; the next start does it'),
+  stopFailed: (error: unknown) => out.error({ err: error }, 'the stop was not clean'),
   settleFailed: (error: unknown) => out.error({ err: error }, 'an outcome could not be recorded; trying again'),
   choreFailed: (chore: string, error: unknown) => out.error({ chore, err: error }, 'a chore failed; trying again'),
   clockJumped: (deltaMs: number) =>

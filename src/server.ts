@@ -242,12 +242,21 @@ function urlOf(host: string, http: Server): string {
   return `http://${shown}:${(http.address() as AddressInfo).port}`;
 }
 
-/** Requests under way are answered; connections are closed as they fall idle. */
+/** How long a stop waits for requests under way, and how often it looks for connections that fell idle. */
+const closeGraceMs = 5_000;
+const closeLookMs = 20;
+
+/**
+ * Requests under way are answered; connections are closed as they fall idle. One that never sent anything, or stalls in
+ * its body, counts as busy and would keep the stop waiting for ever: it ends without a status.
+ */
 function closeHttp(http: Server): Promise<void> {
-  const closing = setInterval(() => http.closeIdleConnections(), 20);
+  const closing = setInterval(() => http.closeIdleConnections(), closeLookMs);
+  const grace = setTimeout(() => http.closeAllConnections(), closeGraceMs);
   return new Promise((resolve) => {
     http.close(() => {
       clearInterval(closing);
+      clearTimeout(grace);
       resolve();
     });
     http.closeIdleConnections();

@@ -63,7 +63,12 @@ export class Worker<T> {
     this.#stopping = true;
     if (this.#poll) clearInterval(this.#poll);
     await this.#claiming;
-    await this.#lane.release(this.#ready.splice(0));
+    try {
+      await this.#lane.release(this.#ready.splice(0));
+    } catch (error) {
+      // The next start, or the lease, takes them back: what has left must be waited for all the same.
+      log.releaseFailed(this.#lane.name, error);
+    }
     await this.#lane.settled();
   }
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createTemp } from './support/temp.ts';
@@ -69,6 +70,14 @@ describe('sendonce serve', () => {
     assert.equal(await second.stop(), 0);
   });
 
+  it('ends although a connection never said anything', async (t) => {
+    const serving = await startServing(t, environmentFor(t));
+    const silent = connect(Number(new URL(serving.url).port), '127.0.0.1');
+    t.after(() => silent.destroy());
+    await once(silent, 'connect');
+    assert.equal(await serving.stop(), 0);
+  });
+
   it('refuses to serve a database that is served already, and says what to do', async (t) => {
     const env = environmentFor(t);
     const serving = await startServing(t, env);
@@ -115,6 +124,16 @@ describe('sendonce key', () => {
     assert.ok(revoked, 'a running server stops taking it');
     assert.equal((await run(env, 'key', 'revoke', id)).code, 1);
     await stop();
+  });
+
+  it('lets the first key be revoked: the next start makes another', async (t) => {
+    const env = environmentFor(t);
+    await (await startServing(t, env)).stop();
+    const id = /key_\w+/.exec((await run(env, 'key', 'list')).out)?.[0] ?? '';
+    assert.equal((await run(env, 'key', 'revoke', id)).code, 0);
+    const again = await startServing(t, env);
+    assert.match(again.welcome, /API key: re_\w{32}/);
+    await again.stop();
   });
 
   it('refuses names, accounts and permissions that are none', async (t) => {

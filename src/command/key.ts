@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { firstAccount } from '../bootstrap.ts';
 import type { Config } from '../config.ts';
-import { createApiKeyToken, hashToken } from '../core/token.ts';
+import { createApiKeyToken, createKeyId, hashToken } from '../core/token.ts';
 import { ensureAccount, insertApiKey, listApiKeys, type Permission, revokeApiKey } from '../store/accounts.ts';
 import { CommandError, table, withDatabase } from './terminal.ts';
 
@@ -27,7 +27,7 @@ async function create(config: Config, flags: Flags): Promise<void> {
     throw new CommandError('--account must be 1 to 63 lower-case letters, digits, "-" or "_".');
   }
   const token = createApiKeyToken(randomBytes);
-  const id = `key_${randomBytes(6).toString('hex')}`;
+  const id = createKeyId(randomBytes);
   const created = { account, id, name, permission: permissionOf(flags), createdAt: Date.now() };
   await withDatabase(config, { create: true }, (database) =>
     database.write(async (tx) => {

@@ -17,7 +17,13 @@ export async function runServer(config: Config): Promise<void> {
       if (stopping) die();
       stopping = true;
       log.stopping(signal);
-      void server.stop().then(() => process.exit(0));
+      server.stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.stopFailed(error);
+          process.exit(1);
+        },
+      );
     });
   }
 }

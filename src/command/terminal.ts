@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import type { Database } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import { openSqlite } from '../store/sqlite.ts';
+import { acquireServingLock, type ServingLock } from '../store/sqlite-lock.ts';
 
 /** A mistake of whoever typed: shown without a stack. */
 export class CommandError extends Error {
@@ -30,11 +31,23 @@ export async function withDatabase<T>(
     },
   });
   try {
-    await migrate(database);
+    await migrateUnlessServed(config, database);
     return await work(database);
   } finally {
     await database.close();
   }
+}
+
+/** A running server has done it, and must not have its schema changed under it by a newer command line. */
+async function migrateUnlessServed(config: Config, database: Database): Promise<void> {
+  let lock: ServingLock;
+  try {
+    lock = acquireServingLock(config.databasePath, 0);
+  } catch {
+    return;
+  }
+  await migrate(database);
+  lock.release();
 }
 
 /** Columns padded to their widest cell; the last one as it is. */

@@ -77,6 +77,11 @@ export function createApiKeyToken(random: RandomBytes): string {
   throw new Error('the random source yields no usable bytes');
 }
 
+/** What a key is called where it is listed and revoked. */
+export function createKeyId(random: RandomBytes): string {
+  return `key_${Buffer.from(random(6)).toString('hex')}`;
+}
+
 /** Takes the same time wherever the texts differ, and also where their lengths do. */
 export function tokensEqual(a: string, b: string): boolean {
   return timingSafeEqual(hashToken(a), hashToken(b));

@@ -73,7 +73,7 @@ export class DeliverLane implements Lane<Delivery> {
   async attempt(delivery: Delivery): Promise<void> {
     const one: Attempt = { delivery, gated: false, gate: null, done: Promise.resolve() };
     this.#underWay.add(one);
-    one.done = this.#tryOnce(one).finally(() => this.#underWay.delete(one));
+    one.done = this.#tryAndSettle(one).finally(() => this.#underWay.delete(one));
     await one.done;
   }
 
@@ -92,6 +92,17 @@ export class DeliverLane implements Lane<Delivery> {
   async settled(): Promise<void> {
     const asked = [...this.#underWay].filter((one) => one.gate !== null);
     await Promise.allSettled(asked.map((one) => one.done));
+  }
+
+  /** What throws before the gate (a read that fails, a mail that cannot be composed) waits like an unreachable relay. */
+  async #tryAndSettle(one: Attempt): Promise<void> {
+    try {
+      await this.#tryOnce(one);
+    } catch (error) {
+      if (one.gated || this.#draining) throw error;
+      const reason = `This server could not make the attempt: ${error instanceof Error ? error.message : String(error)}`;
+      await this.#options.settler.settle(one.delivery, false, { kind: 'unreached', reason });
+    }
   }
 
   async #tryOnce(one: Attempt): Promise<void> {

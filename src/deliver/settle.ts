@@ -37,7 +37,7 @@ export class Settler {
   }
 
   /** `gated` tells whether this attempt's gate has committed: the same reply then settles another state. */
-  async settle(delivery: Delivery, gated: boolean, outcome: Outcome): Promise<void> {
+  async settle(delivery: Delivery, gated: boolean, outcome: Outcome): Promise<unknown> {
     switch (outcome.kind) {
       case 'sent':
         return this.#verdict(delivery, this.#options.sentCountsAsDelivered ? 'delivered' : 'sent', outcome.reply);
@@ -65,16 +65,18 @@ export class Settler {
   /** Holds without asking the policy: sending it again would not be sending the same. */
   async hold(delivery: Delivery, reason: string): Promise<void> {
     const now = this.#options.clock.now();
-    await this.record((tx) => settleInDoubt(tx, delivery, { reason, now, runAt: never }));
-    log.inDoubt(delivery, reason);
+    const held = await this.record((tx) => settleInDoubt(tx, delivery, { reason, now, runAt: never }));
+    if (held) log.inDoubt(delivery, reason);
   }
 
-  /** What is known is recorded, however long the database refuses: only the death of this process makes doubt. */
-  async record(write: (tx: Transaction) => Promise<boolean>): Promise<void> {
+  /**
+   * What is known is recorded, however long the database refuses: only the death of this process makes doubt.
+   * False: the delivery is somebody else's by now.
+   */
+  async record(write: (tx: Transaction) => Promise<boolean>): Promise<boolean> {
     for (;;) {
       try {
-        await this.#options.database.write(write);
-        return;
+        return await this.#options.database.write(write);
       } catch (error) {
         log.settleFailed(error);
         await new Promise((resolve) => setTimeout(resolve, settleRetryMs));
@@ -82,19 +84,19 @@ export class Settler {
     }
   }
 
-  #verdict(delivery: Delivery, state: 'sent' | 'delivered' | 'bounced', reply: string): Promise<void> {
+  #verdict(delivery: Delivery, state: 'sent' | 'delivered' | 'bounced', reply: string): Promise<boolean> {
     return this.record((tx) => settleVerdict(tx, delivery, { state, reply, now: this.#options.clock.now() }));
   }
 
-  #deferred(delivery: Delivery, reply: string): Promise<void> {
+  #deferred(delivery: Delivery, reply: string): Promise<boolean> {
     return this.record((tx) => settleDeferredVerdict(tx, delivery, { reply, ...this.#retry(delivery.tries + 1) }));
   }
 
-  #refused(delivery: Delivery, refused: Pick<Outcome & { kind: 'refused' }, 'bounced' | 'deferred'>): Promise<void> {
+  #refused(delivery: Delivery, refused: Pick<Outcome & { kind: 'refused' }, 'bounced' | 'deferred'>): Promise<boolean> {
     return this.record((tx) => settleRefused(tx, delivery, refused, this.#retry(delivery.tries + 1)));
   }
 
-  #unreached(delivery: Delivery, reason: string): Promise<void> {
+  #unreached(delivery: Delivery, reason: string): Promise<boolean> {
     log.unreached(delivery, reason);
     return this.record((tx) => settleUnreached(tx, delivery, { reason, ...this.#retry(delivery.failures + 1) }));
   }
@@ -103,8 +105,8 @@ export class Settler {
     const now = this.#options.clock.now();
     const sendsAgain = (delivery.policy ?? this.#options.policy) === 'send-again';
     const runAt = sendsAgain ? now + verdictWaitMs : never;
-    await this.record((tx) => settleInDoubt(tx, delivery, { reason, now, runAt }));
-    log.inDoubt(delivery, reason);
+    const held = await this.record((tx) => settleInDoubt(tx, delivery, { reason, now, runAt }));
+    if (held) log.inDoubt(delivery, reason);
   }
 
   #retry(times: number): { now: number; retryAt: number } {

@@ -57,12 +57,15 @@ function addApiRoutes(app: Hono<Bindings>, parts: AppParts): void {
 }
 
 /** Paths only, and never a key: those carry user ids. */
+function loggable(path: string): string {
+  return path.startsWith(keyPath) ? `${keyPath}…` : path;
+}
+
 async function logRequest(context: HttpContext, next: () => Promise<void>): Promise<void> {
   const started = performance.now();
   await next();
   const { method } = context.env.incoming;
-  const path = context.req.path.startsWith(keyPath) ? `${keyPath}…` : context.req.path;
-  log.request(method ?? '', path, context.res.status, performance.now() - started);
+  log.request(method ?? '', loggable(context.req.path), context.res.status, performance.now() - started);
 }
 
 /** Refusals in the facade's own shape; what should not happen is logged and never shown. */
@@ -74,7 +77,7 @@ function refuse(error: Error, context: HttpContext): Response {
   }
   const refusal =
     error instanceof AppError ? error : new AppError('internal', 'An unexpected error occurred.', { cause: error });
-  if (refusal.code === 'internal') log.requestFailed(method, url.split('?')[0] ?? '', error);
+  if (refusal.code === 'internal') log.requestFailed(method, loggable(url.split('?')[0] ?? ''), error);
   if (refusal.code === 'unavailable') log.unavailable(error.cause);
   const rendered = renderError(refusal);
   const limitHeaders = error instanceof RateLimited ? error.headers : (context.get('limitHeaders') ?? {});
@@ -90,7 +93,8 @@ async function download(parts: AppParts, context: HttpContext): Promise<Response
   return new Response(Buffer.from(found.content), {
     status: 200,
     headers: {
-      'content-type': found.contentType,
+      // Without parameters, which may hold what a header cannot.
+      'content-type': found.contentType.split(';')[0]?.trim() || 'application/octet-stream',
       // Somebody else's file on our origin: never rendered, never sniffed.
       'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(found.filename)}`,
       'content-security-policy': "sandbox; default-src 'none'",

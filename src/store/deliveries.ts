@@ -337,7 +337,9 @@ export async function settleUnreached(
   const changed = await transition(
     tx,
     delivery,
-    'state = ?, worker = null, run_at = ?, reply = ?, failures = failures + 1, handoff_attempt = null',
+    // Only this attempt's own gate is taken back: an earlier one may still get its verdict.
+    `state = ?, worker = null, run_at = ?, reply = ?, failures = failures + 1,
+     handoff_attempt = case when handoff_attempt = attempt then null else handoff_attempt end`,
     [expired ? 'bounced' : 'queued', expired ? terms.now : terms.retryAt, terms.reason],
     "state in ('sending', 'handoff')",
   );

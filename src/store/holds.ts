@@ -156,17 +156,20 @@ const doubtAnswers = {
   abandon: { state: 'failed', reply: 'An operator gave it up.' },
 } as const;
 
-/** Cancels what has not passed its gate; the number of deliveries canceled. */
-export async function cancelEmail(tx: Transaction, account: string, emailId: string, now: number): Promise<number> {
+// What may have been delivered once already cannot be called off any more.
+const cancelable = "state in ('queued', 'sending') and possible_duplicate = 0";
+
+/** Cancels what has not passed its gate. Tells whether any of the email is canceled now, by this call or an earlier one. */
+export async function cancelEmail(tx: Transaction, account: string, emailId: string, now: number): Promise<boolean> {
   const rows = await tx.all<{ part: number; recipients: string }>(
-    `select part, recipients from deliveries where account = ? and email_id = ? and state in ('queued', 'sending')`,
+    `select part, recipients from deliveries where account = ? and email_id = ? and ${cancelable}`,
     account,
     emailId,
   );
   for (const row of rows) {
     await tx.run(
       `update deliveries set state = 'canceled', attempt = attempt + 1, worker = null, run_at = ?
-       where account = ? and email_id = ? and part = ? and state in ('queued', 'sending')`,
+       where account = ? and email_id = ? and part = ? and ${cancelable}`,
       now,
       account,
       emailId,
@@ -175,27 +178,45 @@ export async function cancelEmail(tx: Transaction, account: string, emailId: str
   }
   const recipients = rows.flatMap((row) => JSON.parse(row.recipients) as string[]);
   if (rows.length > 0) await appendEvent(tx, account, emailId, 'canceled', now, { recipients });
-  return rows.length;
+  const canceled = await tx.all(
+    "select part from deliveries where account = ? and email_id = ? and state = 'canceled' limit 1",
+    account,
+    emailId,
+  );
+  return canceled.length > 0;
 }
 
-/** Moves an email no delivery of which has been handed off, refused or canceled. False: it is too late. */
+/**
+ * Moves an email no dot of which can have left. False: it is too late. The Date header follows the schedule, so bytes that
+ * once reached a gate without a dot are forgotten.
+ */
 export async function rescheduleDeliveries(
   tx: Transaction,
   account: string,
   emailId: string,
   terms: { runAt: number; giveUpAt: number; now: number },
 ): Promise<boolean> {
-  const rows = await tx.all<{ state: DeliveryState; tries: number; handoff_attempt: number | null }>(
-    'select state, tries, handoff_attempt from deliveries where account = ? and email_id = ?',
+  const rows = await tx.all<{
+    state: DeliveryState;
+    tries: number;
+    handoff_attempt: number | null;
+    possible_duplicate: number;
+  }>(
+    'select state, tries, handoff_attempt, possible_duplicate from deliveries where account = ? and email_id = ?',
     account,
     emailId,
   );
   const movable = rows.every(
-    (row) => (row.state === 'queued' || row.state === 'sending') && row.tries === 0 && row.handoff_attempt === null,
+    (row) =>
+      (row.state === 'queued' || row.state === 'sending') &&
+      row.tries === 0 &&
+      row.handoff_attempt === null &&
+      row.possible_duplicate === 0,
   );
   if (rows.length === 0 || !movable) return false;
   await tx.run(
-    `update deliveries set state = 'queued', attempt = attempt + 1, worker = null, run_at = ?, give_up_at = ?
+    `update deliveries set state = 'queued', attempt = attempt + 1, worker = null, run_at = ?, give_up_at = ?,
+       content_hash = null
      where account = ? and email_id = ?`,
     terms.runAt,
     terms.giveUpAt,

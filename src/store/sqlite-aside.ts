@@ -7,6 +7,8 @@ export type Aside = {
   all<R>(sql: string, params: SqlValue[]): Promise<R[]>;
   /** Copies what the log holds into the file, as far as readers let it; resolves when done, whatever came of it. */
   checkpoint(): Promise<void>;
+  /** True once its thread has died; whoever needs one makes another. */
+  readonly isGone: boolean;
   close(): Promise<void>;
 };
 
@@ -27,12 +29,17 @@ export function createAside(path: string): Aside {
     if (answer.error === null) one?.resolve(answer.rows);
     else one?.reject(new Error(answer.error));
   });
-  worker.on('error', (error) => {
-    for (const one of waiting.values()) one.reject(error);
+  let gone: Error | null = null;
+  const end = (error: Error) => {
+    gone ??= error;
+    for (const one of waiting.values()) one.reject(gone);
     waiting.clear();
-  });
+  };
+  worker.on('error', end);
+  worker.on('exit', () => end(new Error('the reading thread ended')));
 
   function ask(sql: string | null, params: SqlValue[]): Promise<unknown[]> {
+    if (gone) return Promise.reject(gone);
     return new Promise((resolve, reject) => {
       lastId += 1;
       waiting.set(lastId, { resolve, reject });
@@ -48,6 +55,9 @@ export function createAside(path: string): Aside {
         // The serving thread checkpoints by itself when the log has grown too long: nothing depends on this one.
         () => {},
       ),
+    get isGone() {
+      return gone !== null;
+    },
     close: async () => {
       await worker.terminate();
     },

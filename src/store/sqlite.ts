@@ -191,7 +191,7 @@ class SqliteDatabase implements Database {
   }
 
   #besides(): Aside {
-    this.#aside ??= createAside(this.#options.path);
+    if (!this.#aside || this.#aside.isGone) this.#aside = createAside(this.#options.path);
     return this.#aside;
   }
 

@@ -425,7 +425,7 @@ function describeGate(db: () => Database): void {
 
     it('stays shut for a delivery that was canceled', async () => {
       const delivery = await queuedAndClaimed(db(), 'gate-cancel');
-      assert.equal(await db().write((tx) => cancelEmail(tx, delivery.account, delivery.emailId, now)), 1);
+      assert.equal(await db().write((tx) => cancelEmail(tx, delivery.account, delivery.emailId, now)), true);
       assert.equal(await gate(db(), delivery), false);
       assert.deepEqual(await eventTypes(db(), delivery), ['canceled']);
     });
@@ -433,7 +433,7 @@ function describeGate(db: () => Database): void {
     it('lets nobody cancel afterwards', async () => {
       const delivery = await queuedAndClaimed(db(), 'gate-late-cancel');
       await gate(db(), delivery);
-      assert.equal(await db().write((tx) => cancelEmail(tx, delivery.account, delivery.emailId, now)), 0);
+      assert.equal(await db().write((tx) => cancelEmail(tx, delivery.account, delivery.emailId, now)), false);
     });
 
     it('bounces refused recipients and moves deferred ones to a delivery of their own', async () => {
@@ -650,6 +650,49 @@ function describeAmendments(db: () => Database): void {
       assert.equal(await gate(db(), delivery), false);
       assert.deepEqual(await claim(db(), 'amend', 1), []);
       assert.equal((await claim(db(), 'amend', 1, now + 1_000)).length, 1);
+    });
+
+    it('after a gate that sent no dot forget its bytes, which the new Date header changes', async () => {
+      const delivery = await queuedAndClaimed(db(), 'amend-no-dot');
+      await gate(db(), delivery);
+      await db().write((tx) => settleUnreached(tx, delivery, { reason: 'lost before the dot', now, retryAt: now }));
+      assert.equal(await reschedule(delivery, now + 1_000), true);
+      const [again] = await claim(db(), 'amend-no-dot', 1, now + 1_000);
+      assert.equal(again?.contentHash, null);
+    });
+
+    it('come too late for what may have been delivered once', async () => {
+      const delivery = await queuedAndClaimed(db(), 'amend-doubt');
+      await gate(db(), delivery);
+      await doubtAndSendAgain(db(), delivery);
+      const [second] = await claim(db(), 'amend-doubt', 1);
+      assert.ok(second);
+      await db().write((tx) => settleUnreached(tx, second, { reason: 'away', now, retryAt: now }));
+      assert.equal(await reschedule(delivery, now + 1_000), false);
+      assert.equal(await db().write((tx) => cancelEmail(tx, delivery.account, delivery.emailId, now)), false);
+      const late = { state: 'sent' as const, reply: '250 at last', now };
+      assert.equal(
+        await db().write((tx) => settleVerdict(tx, delivery, late)),
+        true,
+        'the first dot may still be settled',
+      );
+    });
+
+    it('cancel the recipients that wait although others have their mail, and say so again when repeated', async () => {
+      const account = 'amend-partly';
+      const one = email({ account });
+      await queue(db(), one, { recipients: ['ok@x.test', 'later@x.test'] });
+      const [delivery] = await claim(db(), account, 1);
+      assert.ok(delivery);
+      const deferred = [{ address: 'later@x.test', reply: '450 busy' }];
+      const reply = { accepted: ['ok@x.test'], bounced: [], deferred };
+      const terms = { now, contentHash: hash('c'), doubtAt: never, retryAt: now + 5 };
+      await db().write((tx) => openGate(tx, delivery, reply, terms));
+      const cancel = () => db().write((tx) => cancelEmail(tx, account, one.id, now));
+      assert.equal(await cancel(), true);
+      await db().write((tx) => settleVerdict(tx, delivery, { state: 'sent', reply: '250', now }));
+      assert.equal(await cancel(), true);
+      assert.equal(await stateOf(db(), delivery), 'sent');
     });
 
     it('come too late after the gate and after a cancel', async () => {

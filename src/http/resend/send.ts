@@ -17,6 +17,9 @@ import { type BatchMode, checkSize, parseBatch, parseSend } from './parse.ts';
 import { completeAttachment } from './parse-attachment.ts';
 import { renderAccepted, renderBatchAccepted } from './render.ts';
 
+/** Enough to tell clients apart; it is kept with each of a key's last uses. */
+const clientCharsMax = 200;
+
 /** Contract §2: 24 hours. */
 export const keyLifetimeMs = 24 * 60 * 60_000;
 
@@ -115,7 +118,7 @@ function request(opened: Opened, endpoint: string) {
     endpoint,
     key,
     fingerprint: opened.fingerprint,
-    client: call.userAgent,
+    client: call.userAgent?.slice(0, clientCharsMax) ?? null,
   };
 }
 
