@@ -34,7 +34,10 @@ export type AttachmentInfo = Omit<Attachment, 'content'> & { id: string; sizeByt
 
 type Summary = Pick<Email, 'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'tags' | 'topicId' | 'scheduledText'>;
 /** `files` spares the reader a look for attachments where there are none. */
-type Content = Pick<Email, 'html' | 'text' | 'headers'> & { files: number };
+type Content = Pick<Email, 'headers'> & { files: number };
+
+/** Bodies are kept as bytes: JSON around them would be escaped and parsed for nothing, and PostgreSQL's text refuses NUL. */
+type ContentRow = { content: string | null; html: Uint8Array | null; text: Uint8Array | null };
 
 type EmailRow = {
   account: string;
@@ -56,8 +59,9 @@ export async function insertEmail(
 ): Promise<void> {
   const { from, to, cc, bcc, replyTo, subject, tags, topicId, scheduledText, html, text, headers } = email;
   await tx.run(
-    `insert into emails (account, id, facade, message_id, created_at, scheduled_at, key_hash, summary, content)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `insert into emails
+       (account, id, facade, message_id, created_at, scheduled_at, key_hash, summary, content, html, text)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     email.account,
     email.id,
     facade,
@@ -66,7 +70,9 @@ export async function insertEmail(
     email.scheduledAt,
     keyHash,
     JSON.stringify({ from, to, cc, bcc, replyTo, subject, tags, topicId, scheduledText } satisfies Summary),
-    JSON.stringify({ html, text, headers, files: email.attachments.length } satisfies Content),
+    JSON.stringify({ headers, files: email.attachments.length } satisfies Content),
+    html === null ? null : Buffer.from(html),
+    text === null ? null : Buffer.from(text),
   );
   for (const [position, attachment] of email.attachments.entries()) {
     await insertAttachment(tx, email, position, attachment);
@@ -114,31 +120,39 @@ export async function findEmailSummary(reader: Reader, account: string, id: stri
 
 /** The whole email; after the purge its contents are null and empty. */
 export async function findEmail(reader: Reader, account: string, id: string): Promise<StoredEmail | null> {
-  const [row] = await reader.all<EmailRow & { content: string | null }>(
-    `select ${summaryColumns}, content from emails where account = ? and id = ?`,
+  const [row] = await reader.all<EmailRow & ContentRow>(
+    `select ${summaryColumns}, content, html, text from emails where account = ? and id = ?`,
     account,
     id,
   );
   if (!row) return null;
-  return { ...toSummary(row), ...(await readContent(reader, account, id, row.content)), purged: row.content === null };
+  return { ...toSummary(row), ...(await readContent(reader, account, id, row)), purged: row.content === null };
 }
 
 /** Only what composing needs, without the look-ups a reader of the API wants. */
 export async function findEmailToCompose(reader: Reader, account: string, id: string): Promise<Email | null> {
-  const [row] = await reader.all<EmailRow & { content: string | null }>(
-    `select account, id, message_id, created_at, scheduled_at, key_hash, summary, content
+  const [row] = await reader.all<EmailRow & ContentRow>(
+    `select account, id, message_id, created_at, scheduled_at, key_hash, summary, content, html, text
      from emails where account = ? and id = ?`,
     account,
     id,
   );
   if (!row || row.content === null) return null;
-  return { ...toSummary(row), ...(await readContent(reader, account, id, row.content)) };
+  return { ...toSummary(row), ...(await readContent(reader, account, id, row)) };
 }
 
-async function readContent(reader: Reader, account: string, id: string, stored: string | null) {
-  const purged: Content = { html: null, text: null, headers: [], files: 0 };
-  const { files, ...content }: Content = stored === null ? purged : JSON.parse(stored);
-  return { ...content, attachments: files === 0 ? [] : await listAttachmentContents(reader, account, id) };
+async function readContent(reader: Reader, account: string, id: string, row: ContentRow) {
+  const { files, headers }: Content = row.content === null ? { headers: [], files: 0 } : JSON.parse(row.content);
+  return {
+    html: decode(row.html),
+    text: decode(row.text),
+    headers,
+    attachments: files === 0 ? [] : await listAttachmentContents(reader, account, id),
+  };
+}
+
+function decode(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 }
 
 export type Page = { limit: number; after: string | null; before: string | null };
@@ -267,7 +281,12 @@ export async function purgeContents(tx: Transaction, before: number, now: number
     limit,
   );
   for (const { account, id } of rows) {
-    await tx.run('update emails set content = null, purged_at = ? where account = ? and id = ?', now, account, id);
+    await tx.run(
+      'update emails set content = null, html = null, text = null, purged_at = ? where account = ? and id = ?',
+      now,
+      account,
+      id,
+    );
     await tx.run('delete from attachments where account = ? and email_id = ?', account, id);
   }
   return rows.length;

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
+import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { type Fingerprint, fingerprint, sameRequest } from '../../src/core/fingerprint.ts';
 
@@ -24,8 +25,28 @@ describe('fingerprint', () => {
     const body = '{"to":"a@example.com", "from":"b@example.com"}';
     const print = of(body);
     assert.equal(hex(print.raw), sha256(`["sendonce-fingerprint",1,"raw","strict"]\n${body}`));
-    const sorted = '{"from":"b@example.com","to":"a@example.com"}';
+    const sorted = '{2:"4:from"13:b@example.com"2:to"13:a@example.com';
     assert.equal(hex(print.canonical), sha256(`["sendonce-fingerprint",1,"canonical","strict"]\n${sorted}`));
+  });
+
+  test('has the same canonical form for two values exactly where RFC 8785 has', () => {
+    const small = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 3 },
+        fc.constantFrom('', 'a', 'ab', '1', '1:a', '"1:a', ';', '[', '{1:', null, true, false, 0, -0, 1, 11, 1.5, 1e-7),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(fc.constantFrom('a', 'b', 'ab', '1', '__proto__', '1:a'), tie('value'), { maxKeys: 3 }),
+      ),
+    })).value;
+    const form = (value: unknown) => canonical(JSON.stringify(value));
+    const reference = (value: unknown) => canonicalize(JSON.parse(JSON.stringify(value)));
+    fc.assert(
+      fc.property(small, small, (a, b) => {
+        assert.equal(form(a) === form(b), reference(a) === reference(b));
+        assert.equal(form([a, b]) === form([b, a]), reference([a, b]) === reference([b, a]));
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   test('depends on the mode, in both forms', () => {

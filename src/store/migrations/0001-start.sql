@@ -43,7 +43,7 @@ create table idempotency_keys (
 );
 create index idempotency_keys_expiry on idempotency_keys (expires_at);
 
--- Accepted messages: immutable but for a reschedule and the purge. The large column comes last.
+-- Accepted messages: immutable but for a reschedule and the purge. The large columns come last.
 create table emails (
   account text not null,
   id text not null,
@@ -55,6 +55,8 @@ create table emails (
   summary text not null,
   purged_at bigint,
   content text,
+  html {{bytes}},
+  text {{bytes}},
   primary key (account, id)
 );
 
