@@ -57,12 +57,12 @@ function digest(form: 'raw' | 'canonical', mode: string, content: Uint8Array | s
 function canonicalForm(raw: Uint8Array, parsed: unknown): string | null {
   // Invalid UTF-8 is decoded to U+FFFD, whatever the bytes were.
   if (!isUtf8(raw)) return null;
-  // As Latin-1 every byte is one unit and no copy is transcoded; all that JSON's syntax is made of is ASCII.
-  const text = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('latin1');
-  const written = countMembersWritten(text);
+  // Bytes will do: all that JSON's syntax is made of is ASCII, and no byte of a longer character is.
+  const body = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
+  const written = countMembersWritten(body);
   if (written === null) return null;
   try {
-    const canonical = new CanonicalWriter(surrogateEscape.test(text));
+    const canonical = new CanonicalWriter(body.includes('\\u'));
     canonical.write(parsed);
     // JSON.parse keeps one of several members of the same name, however they were spelled: fewer kept than written is a duplicate.
     return canonical.members === written && canonical.isWellFormed ? canonical.text : null;
@@ -73,9 +73,6 @@ function canonicalForm(raw: Uint8Array, parsed: unknown): string | null {
   }
 }
 
-/** In valid UTF-8 half a surrogate pair can only be written as an escape. */
-const surrogateEscape = /\\u[dD][89a-fA-F]/;
-
 /**
  * Writes a JSON value with its members in order. Strings stand as they are behind their length, which says where they end
  * and makes escapes needless: escaping whole mails was a tenth of what accepting costs (docs/decisions/0006).
@@ -84,10 +81,11 @@ class CanonicalWriter {
   text = '';
   members = 0;
   isWellFormed = true;
-  readonly #mayBeBroken: boolean;
+  readonly #hasEscapes: boolean;
 
-  constructor(mayBeBroken: boolean) {
-    this.#mayBeBroken = mayBeBroken;
+  /** In valid UTF-8 half a surrogate pair can only be written as an escape. */
+  constructor(hasEscapes: boolean) {
+    this.#hasEscapes = hasEscapes;
   }
 
   write(value: unknown): void {
@@ -100,7 +98,7 @@ class CanonicalWriter {
   }
 
   #writeString(value: string): void {
-    if (this.#mayBeBroken && !isWellFormed(value)) this.isWellFormed = false;
+    if (this.#hasEscapes && !isWellFormed(value)) this.isWellFormed = false;
     this.text += `"${value.length}:${value}`;
   }
 
@@ -127,58 +125,58 @@ function isWellFormed(text: string): boolean {
 }
 
 /** Counts the members of all objects in a valid JSON text; null where a number does not survive parsing. */
-function countMembersWritten(text: string): number | null {
+function countMembersWritten(body: Buffer): number | null {
   let members = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
+  for (let at = 0; at < body.length; at++) {
+    const code = body[at] as number;
     if (code === QUOTE) {
-      at = closingQuote(text, at);
+      at = closingQuote(body, at);
     } else if (code === COLON) {
       members++;
     } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
-      const end = numberEnd(text, at);
-      if (!survivesParsing(text, at, end)) return null;
+      const end = numberEnd(body, at);
+      if (!survivesParsing(body, at, end)) return null;
       at = end - 1;
     }
   }
   return members;
 }
 
-/** Within this many characters stepping is faster than a jump: html is full of escaped quotes. */
+/** Within this many bytes stepping is faster than a jump: html is full of escaped quotes. */
 const NEAR = 256;
 
 /** Steps through short strings and jumps (memchr) through long ones: a megabyte of Base64 is one jump. */
-function closingQuote(text: string, opening: number): number {
+function closingQuote(body: Buffer, opening: number): number {
   let at = opening + 1;
   for (;;) {
-    const near = Math.min(text.length, at + NEAR);
+    const near = Math.min(body.length, at + NEAR);
     while (at < near) {
-      const code = text.charCodeAt(at);
+      const code = body[at];
       if (code === QUOTE) return at;
       at += code === BACKSLASH ? 2 : 1;
     }
-    if (at >= text.length) return text.length;
-    const quote = text.indexOf('"', at);
-    if (quote < 0) return text.length;
+    if (at >= body.length) return body.length;
+    const quote = body.indexOf(QUOTE, at);
+    if (quote < 0) return body.length;
     // `at` is not inside an escape, so that the backslashes between it and the quote tell whether the quote is.
     let backslash = quote;
-    while (backslash > at && text.charCodeAt(backslash - 1) === BACKSLASH) backslash--;
+    while (backslash > at && body[backslash - 1] === BACKSLASH) backslash--;
     if ((quote - backslash) % 2 === 0) return quote;
     at = quote + 1;
   }
 }
 
 /** Of a number in valid JSON, so that `+` and letters can only be those of an exponent. */
-function numberEnd(text: string, start: number): number {
+function numberEnd(body: Buffer, start: number): number {
   let at = start + 1;
-  while (at < text.length && '0123456789+-.eE'.includes(text.charAt(at))) at++;
+  while (at < body.length && '0123456789+-.eE'.includes(String.fromCharCode(body[at] as number))) at++;
   return at;
 }
 
 /** Whether the number written and the number parsed are the same number, and not an integer beyond 2^53 (I-JSON, RFC 7493 §2.2). */
-function survivesParsing(text: string, start: number, end: number): boolean {
+function survivesParsing(body: Buffer, start: number, end: number): boolean {
   if (end - start > NUMBER_LENGTH_MAX) return false;
-  const written = text.slice(start, end);
+  const written = body.toString('latin1', start, end);
   if (written.length <= EXACT_LENGTH_MAX && !/[eE]/.test(written)) return true;
   const value = Number(written);
   if (!Number.isFinite(value)) return false;

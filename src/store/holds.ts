@@ -54,11 +54,14 @@ export async function recover(
   return recovered;
 }
 
-/** Those whose `run_at` has come by `until`, oldest first. */
+/**
+ * Those whose `run_at` has come by `until`, oldest first. The state is part of the text: the index is for some states only,
+ * and a parameter would have every delivery read to find none.
+ */
 function openRows(tx: Transaction, state: 'sending' | 'handoff' | 'in_doubt', until: number, limit: number) {
   return tx.all<OpenRow>(
-    `select ${openColumns} from deliveries where state = ? and run_at <= ? order by run_at limit ? ${tx.skipLocked}`,
-    state,
+    `select ${openColumns} from deliveries where state = '${state}' and run_at <= ?
+     order by run_at limit ? ${tx.skipLocked}`,
     until,
     limit,
   );
