@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { SqlValue, Transaction } from '../../src/store/database.ts';
+import { accountsWithDue, claimDue } from '../../src/store/deliveries.ts';
+import { purgeContents } from '../../src/store/emails.ts';
+import { requeueExpiredClaims, sendAgainDue } from '../../src/store/holds.ts';
+import { deleteExpiredKeys } from '../../src/store/idempotency.ts';
+import { migrate } from '../../src/store/migrate.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { acquireServingLock } from '../../src/store/sqlite-lock.ts';
 import { createTemp } from '../support/temp.ts';
@@ -13,6 +19,42 @@ describeStore('SQLite', async () => {
   const temp = createTemp();
   const database = openSqlite({ path: temp.path('store.db'), onUnknownCommit: failOnUnknownCommit });
   return { database, remove: async () => temp.remove() };
+});
+
+describe('what runs every second', () => {
+  it('reads no table from end to end, however much is stored', async () => {
+    const temp = createTemp();
+    const database = openSqlite({ path: temp.path('plans.db'), onUnknownCommit: failOnUnknownCommit });
+    await migrate(database);
+    const statements = new Map<string, SqlValue[]>();
+    await database.write(async (tx) => {
+      const recording: Transaction = {
+        skipLocked: tx.skipLocked,
+        run: (sql, ...params) => {
+          statements.set(sql, params);
+          return tx.run(sql, ...params);
+        },
+        all: (sql, ...params) => {
+          statements.set(sql, params);
+          return tx.all(sql, ...params);
+        },
+      };
+      await accountsWithDue(recording, 1);
+      await claimDue(recording, 'a', 'w', { now: 1, leaseMs: 1, limit: 1 });
+      await requeueExpiredClaims(recording, 1, 1);
+      await sendAgainDue(recording, 1, 1);
+      await deleteExpiredKeys(recording, 1, 1);
+      await purgeContents(recording, 1, 1, 1);
+    });
+    assert.equal(statements.size, 6);
+    for (const [sql, params] of statements) {
+      const plan = await database.all<{ detail: string }>(`explain query plan ${sql}`, ...params);
+      const scans = plan.map((step) => step.detail).filter((detail) => /^SCAN (?!accounts)/.test(detail));
+      assert.deepEqual(scans, [], sql);
+    }
+    await database.close();
+    temp.remove();
+  });
 });
 
 describe('a SQLite file', () => {
