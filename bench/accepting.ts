@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { type Child, type Helper, type Sendonce, startHelper, startSendonce } from './child.ts';
 import type { LoadOrder, LoadReport } from './load.ts';
-import { createMail } from './mails.ts';
+import { createMail, createNote, type Mail } from './mails.ts';
 import type { InsertOrder } from './raw-inserts.ts';
 import { apiKey, batchRequests, type Requests, singleRequests } from './requests.ts';
 import { compare, type Round, type Side, type Summary } from './rounds.ts';
@@ -20,7 +20,7 @@ export type Plan = {
 
 type Generator = Helper<LoadOrder, LoadReport>;
 
-/** As the issue has it; an SDK's user has fewer. */
+/** Enough to fill groups; an SDK's user has fewer. */
 const connections = 50;
 /** Each request carries a hundred: a few keep the server busy. */
 const batchConnections = 4;
@@ -32,14 +32,20 @@ const warmUpMs = 3_000;
 
 const endless = { fromKey: 0, toKey: Number.MAX_SAFE_INTEGER, countMax: Number.MAX_SAFE_INTEGER };
 
-export async function compareSends(plan: Plan): Promise<Summary> {
-  const { sendonce, path, bare, generator, stop } = await startAgainstBare(plan, 'sends');
-  const sends = createSender(generator, sendonce, { connections, ...singleRequests('send') });
-  const bareSends = createSender(generator, bare, { connections, ...singleRequests('bare') });
+/** A note of 0.3 kB of JSON, as the documentation of SDKs sends it. */
+export const compareShortSends = (plan: Plan) => compareSends(plan, 'a  keyed sends of 0.3 kB, durable', createNote);
+
+/** A receipt of 2.4 kB of JSON. */
+export const compareLongSends = (plan: Plan) => compareSends(plan, 'a2 keyed sends of 2.4 kB, durable', createMail);
+
+async function compareSends(plan: Plan, what: string, mailOf: (variant: number) => Mail): Promise<Summary> {
+  const { sendonce, path, bare, generator, stop } = await startAgainstBare(plan, `sends-${mailOf.name}`);
+  const sends = createSender(generator, sendonce, { connections, ...singleRequests('send', mailOf) });
+  const bareSends = createSender(generator, bare, { connections, ...singleRequests('bare', mailOf) });
   await bareSends.run(warmUpMs);
   await sends.run(warmUpMs);
   const summary = await compare({
-    what: 'a  keyed sends, durable, 50 connections : bare server',
+    what: `${what}, 50 connections : bare server`,
     aim: 0.5,
     rounds: plan.rounds,
     subject: () => sends.run(plan.roundMs),
@@ -75,7 +81,7 @@ export async function compareBatches(plan: Plan): Promise<Summary> {
 
 export async function compareReplays(plan: Plan): Promise<Summary> {
   const { sendonce, path, bare, generator, stop } = await startAgainstBare(plan, 'replays');
-  const single = { connections, ...singleRequests('replay') };
+  const single = { connections, ...singleRequests('replay', createMail) };
   const keys = { fromKey: 0, toKey: replayedKeys };
   const firsts = createSender(generator, sendonce, { ...single, ...keys, countMax: replayedKeys, bodies: 'keep' });
   const replays = createSender(generator, sendonce, { ...single, ...keys, bodies: 'compare' });

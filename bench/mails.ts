@@ -1,6 +1,16 @@
 /** The mails of the benchmark: ordinary transactional ones, about 1 kB of html and 0.3 kB of text. */
 
-export type Mail = { from: string; to: string; subject: string; html: string; text: string };
+export type Mail = { from: string; to: string; subject: string; html: string; text?: string };
+
+/** What the first example of every SDK sends. */
+export function createNote(number: number): Mail {
+  return {
+    from: 'Acme <onboarding@resend.dev>',
+    to: `customer-${number}@mail.example`,
+    subject: 'hello world',
+    html: '<h1>it works!</h1>',
+  };
+}
 
 export function createMail(number: number): Mail {
   const order = String(number).padStart(8, '0');

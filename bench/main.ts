@@ -10,14 +10,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { compareBatches, compareReplays, compareSends, type Plan } from './accepting.ts';
+import { compareBatches, compareLongSends, compareReplays, compareShortSends, type Plan } from './accepting.ts';
 import { compareDeliveries } from './delivering.ts';
 import { measureDisk } from './disk.ts';
 import { renderMachine, renderTable } from './report.ts';
 import type { Summary } from './rounds.ts';
 
 const lines: Record<string, (plan: Plan) => Promise<Summary>> = {
-  a: compareSends,
+  a: compareShortSends,
+  a2: compareLongSends,
   b: compareBatches,
   c: compareReplays,
   d: compareDeliveries,

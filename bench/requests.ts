@@ -1,6 +1,6 @@
 /** Whole HTTP requests, built once: the generator only writes each one's key number into it. */
 
-import { createMail } from './mails.ts';
+import { createMail, type Mail } from './mails.ts';
 
 export const apiKey = 're_benchmark_key';
 
@@ -10,8 +10,8 @@ export type Requests = { requests: Uint8Array[]; digitsAt: number };
 const variants = 20;
 
 /** Keys of different `name`s never meet. */
-export function singleRequests(name: string): Requests {
-  return build(name, '/emails', (variant) => createMail(variant));
+export function singleRequests(name: string, mailOf: (variant: number) => Mail): Requests {
+  return build(name, '/emails', mailOf);
 }
 
 /** Of 100 mails each. */

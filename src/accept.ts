@@ -58,7 +58,7 @@ export type AcceptOptions = {
   onQueued: (emails: number) => void;
 };
 
-/** How long a concurrent duplicate waits for the winner's answer before it is told to come back (DESIGN: 3 s). */
+/** How long a concurrent duplicate waits for the winner's answer before it is told to come back (docs/resend.md: 3 s). */
 export const waitForWinnerMs = 3_000;
 
 export class Accepting {

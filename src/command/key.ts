@@ -9,7 +9,7 @@ import { CommandError, table, withDatabase } from './terminal.ts';
 
 export type Flags = { name?: string; account?: string; permission?: string };
 
-/** Contract §1.6: a key's name has at most 50 characters. */
+/** docs/resend.md: a key's name has at most 50 characters. */
 const nameCharsMax = 50;
 
 export async function key(config: Config, [action = 'list', id]: string[], flags: Flags): Promise<void> {

@@ -1,4 +1,4 @@
-/** One mail on one session: envelope, body, gate, dot, verdict. Read top to bottom, it is DESIGN §4. */
+/** One mail on one session: envelope, body, gate, dot, verdict. Read top to bottom, it is the hand-off of docs/architecture.md. */
 
 import { isAscii } from 'node:buffer';
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';

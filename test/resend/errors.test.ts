@@ -1,11 +1,11 @@
-/** Refusals in Resend's shape (contract §3, §4). */
+/** Refusals in Resend's shape (docs/resend.md). */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AppError, type ErrorCode } from '../../src/core/error.ts';
 import { ERROR_TABLE, MESSAGES, renderError } from '../../src/http/resend/errors.ts';
 
-/** The names PHP and .NET know (contract §4). */
+/** The names PHP and .NET know (docs/resend.md). */
 const KNOWN_NAMES =
   'application_error concurrent_idempotent_requests daily_quota_exceeded internal_server_error invalid_access invalid_api_key invalid_attachment invalid_from_address invalid_idempotency_key invalid_idempotent_request invalid_parameter invalid_region method_not_allowed missing_api_key missing_required_field monthly_quota_exceeded not_found rate_limit_exceeded restricted_api_key security_error validation_error'.split(
     ' ',

@@ -1,5 +1,5 @@
 /**
- * What the Resend SDKs that cannot run here put on the wire, to be replayed over a raw socket (contract §0 and §4; header
+ * What the Resend SDKs that cannot run here put on the wire, to be replayed over a raw socket (docs/resend.md; header
  * names and bodies checked against the SDKs' sources: PHP 1.10, Python 2.39, Ruby 1.10, Go 3.12, Rust 0.31, Java 4.20,
  * .NET 0.11).
  *
@@ -208,14 +208,14 @@ function oddities(): Fixture[] {
   const goTemplate = { from: '', to: null, subject: '', template: { id: 'welcome' } };
   const rustTemplate = { ...MESSAGE, template: { id: 'welcome', variables: null } };
   return [
-    // contract §0.3: idempotency_key=None becomes this text.
+    // docs/resend.md: idempotency_key=None becomes this text.
     send('python', 'oddity', MESSAGE, [['Idempotency-Key', 'None']]),
-    // contract §1.2: their empty batches.
+    // docs/resend.md: their empty batches.
     batch('php', 'oddity', '{}', DIALECTS.php.batchHeaders, refusedField),
     batch('ruby', 'oddity', null, [], refusedField),
     { ...send('go', 'oddity', goTemplate, []), expect: refusedField },
     { ...send('rust', 'oddity', rustTemplate, []), expect: refusedField },
-    // contract §4: .NET may send created_at.
+    // docs/resend.md: .NET may send created_at.
     send('dotnet', 'oddity', { ...MESSAGE, created_at: '2026-04-03T22:13:42Z' }, []),
   ];
 }

@@ -1,4 +1,4 @@
-/** Attachments in every encoding the SDKs send, and the ones that are refused (contract §0.12, §1.1). */
+/** Attachments in every encoding the SDKs send, and the ones that are refused (docs/resend.md). */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

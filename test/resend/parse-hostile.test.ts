@@ -1,4 +1,4 @@
-/** Requests that mean harm: header injection, broken text, JSON of any depth and shape (DESIGN §8). */
+/** Requests that mean harm: header injection, broken text, JSON of any depth and shape (docs/resend.md). */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -1,4 +1,4 @@
-/** Paging cursors and ids in the URL (contract §1.3, §3). */
+/** Paging cursors and ids in the URL (docs/resend.md). */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -1,4 +1,4 @@
-/** Which moments `scheduled_at` can say, and which it cannot (contract §1.1, §1.4). */
+/** Which moments `scheduled_at` can say, and which it cannot (docs/resend.md). */
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

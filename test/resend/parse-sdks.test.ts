@@ -1,4 +1,4 @@
-/** The bodies of the SDKs that cannot run here, read without a server (contract §4). */
+/** The bodies of the SDKs that cannot run here, read without a server (docs/resend.md). */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

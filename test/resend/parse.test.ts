@@ -1,4 +1,4 @@
-/** What a send or a batch request becomes, and what each bad one is told (contract §1, §3). */
+/** What a send or a batch request becomes, and what each bad one is told (docs/resend.md). */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

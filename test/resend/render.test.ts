@@ -1,4 +1,4 @@
-/** Success bodies, byte for byte (contract §1). */
+/** Success bodies, byte for byte (docs/resend.md). */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -8,7 +8,7 @@ import { assertSentOnce, drained, type Served, serve, subjects } from '../suppor
 import { testKey } from '../support/server.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-/** Contract §1.8. */
+/** docs/resend.md. */
 const POSTGRES_TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{0,5}[1-9])?\+00$/;
 
 const MAIL = { from: 'Acme <onboarding@resend.dev>', to: ['foo@gmail.com'], subject: 'hello', html: '<h1>Hi</h1>' };

@@ -8,7 +8,7 @@ import { exchange, requestBytes, Wire, type WireReply, type WireRequest } from '
 import { type Fixture, fixtures } from './fixtures.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** Contract §4: the names both PHP and .NET know. */
+/** docs/resend.md: the names both PHP and .NET know. */
 const NAMES =
   'application_error concurrent_idempotent_requests daily_quota_exceeded internal_server_error invalid_access invalid_api_key invalid_attachment invalid_from_address invalid_idempotency_key invalid_idempotent_request invalid_parameter invalid_region method_not_allowed missing_api_key missing_required_field monthly_quota_exceeded not_found rate_limit_exceeded restricted_api_key security_error validation_error'.split(
     ' ',
@@ -28,7 +28,7 @@ function post(change: Partial<WireRequest> = {}): WireRequest {
   return { method: 'POST', path: '/emails', headers: [auth, jsonType], body, ...change };
 }
 
-/** What every SDK needs of an answer, by contract §4. */
+/** What every SDK needs of an answer, by docs/resend.md. */
 function assertReadable(reply: WireReply): void {
   assert.equal(reply.headers.get('content-type'), 'application/json; charset=utf-8');
   // Ruby breaks on an answer that is no object.

@@ -1,4 +1,4 @@
-/** Which fields of a request differ from the message first sent under the same idempotency key (DESIGN §3, issue 2.3). */
+/** Which fields of a request differ from the message first sent under the same idempotency key (docs/resend.md). */
 
 import { type Draft, type DraftAttachment, isRemote } from '../../core/draft.ts';
 import type { Attachment, Message } from '../../core/email.ts';
@@ -41,7 +41,7 @@ function sameList(a: string[], b: string[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index]);
 }
 
-/** Sorted: Rust writes its header map in a new order each time (contract §2). A colon cannot stand in a name. */
+/** Sorted: Rust writes its header map in a new order each time (docs/resend.md). A colon cannot stand in a name. */
 function headerLines(message: Pick<Message, 'headers'>): string[] {
   return message.headers.map(([name, value]) => `${name}:${value}`).sort();
 }

@@ -1,11 +1,11 @@
-/** The one table from our refusals to Resend's status and name (contract §3), and how a refusal is written. */
+/** The one table from our refusals to Resend's status and name (docs/resend.md), and how a refusal is written. */
 
 import type { AppError, ErrorCode } from '../../core/error.ts';
 
 type WireError = { status: number; name: string };
 
 /**
- * Every name is one of the 21 that all SDKs know (contract §4): PHP takes an unknown one for success, .NET throws.
+ * Every name is one of the 21 that all SDKs know (docs/resend.md): PHP takes an unknown one for success, .NET throws.
  * Hence no `service_unavailable`, `missing_required_parameter` or anything of our own.
  */
 export const ERROR_TABLE: Readonly<Record<ErrorCode, WireError>> = {
@@ -16,7 +16,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, WireError>> = {
   invalid_parameter: { status: 422, name: 'invalid_parameter' },
   invalid_attachment: { status: 422, name: 'invalid_attachment' },
   missing_api_key: { status: 401, name: 'missing_api_key' },
-  // Observed live: 401 validation_error, although the docs long said 403 invalid_api_key (contract §0.7).
+  // Observed live: 401 validation_error, although the docs long said 403 invalid_api_key (docs/resend.md).
   invalid_api_key: { status: 401, name: 'validation_error' },
   restricted_api_key: { status: 401, name: 'restricted_api_key' },
   invalid_idempotency_key: { status: 400, name: 'invalid_idempotency_key' },
@@ -26,12 +26,12 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, WireError>> = {
   route_not_found: { status: 404, name: 'not_found' },
   method_not_allowed: { status: 405, name: 'method_not_allowed' },
   rate_limited: { status: 429, name: 'rate_limit_exceeded' },
-  // DESIGN §8; `service_unavailable` is not among the 21.
+  // `service_unavailable` is not among the 21.
   unavailable: { status: 503, name: 'internal_server_error' },
   internal: { status: 500, name: 'application_error' },
 };
 
-/** The texts of contract §2 and §3 that whoever throws has to match. */
+/** The texts of docs/resend.md that whoever throws has to match. */
 export const MESSAGES = {
   missingApiKey: 'Missing API key in the authorization header.',
   invalidApiKey: 'API key is invalid',
@@ -48,7 +48,7 @@ export const MESSAGES = {
   unavailable: 'API is temporarily unavailable',
 } as const;
 
-/** PHP prefers `type`, `code` and `error` over the members below, so an extra may never be called that (contract §4). */
+/** PHP prefers `type`, `code` and `error` over the members below, so an extra may never be called that (docs/resend.md). */
 const RESERVED = new Set(['statusCode', 'name', 'message', 'type', 'code', 'error']);
 
 export type RenderedError = { status: number; body: string; headers: Record<string, string> };
@@ -59,7 +59,7 @@ export function renderError(error: AppError): RenderedError {
   const extras = Object.entries(error.extra).filter(([member]) => !RESERVED.has(member));
   const body = JSON.stringify({ statusCode: status, name, message: error.message, ...Object.fromEntries(extras) });
   const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' };
-  // .NET throws on anything but a plain integer (contract §4).
+  // .NET throws on anything but a plain integer (docs/resend.md).
   if (error.retryAfterSeconds !== null) {
     headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterSeconds)));
   }

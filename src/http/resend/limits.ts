@@ -26,9 +26,9 @@ export type ResendLimits = {
 };
 
 export const RESEND_LIMITS: ResendLimits = {
-  // Contract §1.1: 1..50 in `to`. The contract sets none for cc, bcc and reply_to; the same number keeps an envelope bounded.
+  // docs/resend.md: 1..50 in `to`. The contract sets none for cc, bcc and reply_to; the same number keeps an envelope bounded.
   recipientsMax: 50,
-  // Contract §1.2.
+  // docs/resend.md.
   batchMax: 100,
   // RFC 5321 allows 254 octets of address; the rest is room for a display name.
   addressCharsMax: 1_000,
@@ -38,7 +38,7 @@ export const RESEND_LIMITS: ResendLimits = {
   headersMax: 100,
   headerNameCharsMax: 76,
   headerValueCharsMax: 10_000,
-  // Contract §1.1, tags.
+  // docs/resend.md, tags.
   tagsMax: 75,
   tagCharsMax: 256,
   // Ours: a topic id is a UUID; kept, never interpreted.
@@ -49,19 +49,19 @@ export const RESEND_LIMITS: ResendLimits = {
   filenameCharsMax: 255,
   // RFC 6838 4.2 allows 127 on each side of the slash; the rest is room for parameters.
   contentTypeCharsMax: 400,
-  // Contract §1.1: fewer than 128.
+  // docs/resend.md: fewer than 128.
   contentIdCharsMax: 127,
   // Presigned URLs carry their signature; 8 kB is where common servers stop.
   pathCharsMax: 8_192,
-  // Contract §1.1: 40 MB after Base64, read generously as MiB.
+  // docs/resend.md: 40 MB after Base64, read generously as MiB.
   emailBytesMax: 40 * 1024 * 1024,
-  // Contract §1.1: up to 30 days ahead.
+  // docs/resend.md: up to 30 days ahead.
   scheduleAheadMsMax: 30 * 24 * 60 * 60 * 1000,
   // Ours: a late queue or a fast clock is sent at once; a wrong year is refused.
   scheduleBehindMsMax: 60 * 60 * 1000,
   // Ours: no moment needs more words; bounds what chrono-node has to read.
   scheduleCharsMax: 100,
-  // Contract §1.3.
+  // docs/resend.md.
   pageSizeMax: 100,
   pageSizeDefault: 20,
   // Ours: a mismatch answer stays readable however large the batch.

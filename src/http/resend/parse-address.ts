@@ -16,7 +16,7 @@ export function parseAddress(field: AddressField, value: unknown, limits: Resend
   return text;
 }
 
-/** A string or an array of strings (contract §1.1); absent is empty. */
+/** A string or an array of strings (docs/resend.md); absent is empty. */
 export function parseAddresses(field: AddressField, value: unknown, limits: ResendLimits): string[] {
   if (isAbsent(value)) return [];
   if (!Array.isArray(value)) return [parseAddress(field, value, limits)];
@@ -26,7 +26,7 @@ export function parseAddresses(field: AddressField, value: unknown, limits: Rese
   return value.map((item) => parseAddress(field, item, limits));
 }
 
-/** Observed live (contract §3). */
+/** Observed live (docs/resend.md). */
 function malformed(field: AddressField): AppError {
   return invalidField(
     field,

@@ -1,4 +1,4 @@
-/** `attachments[]`: every encoding the SDKs send (contract §0.12), names made safe, forbidden types refused. */
+/** `attachments[]`: every encoding the SDKs send (docs/resend.md), names made safe, forbidden types refused. */
 
 import mime from 'mime-types';
 import type { DraftAttachment, RemoteAttachment } from '../../core/draft.ts';
@@ -39,14 +39,14 @@ export function completeAttachment(
   };
 }
 
-/** Contract §3. */
+/** docs/resend.md. */
 function parseAttachment(item: unknown, limits: ResendLimits): DraftAttachment {
   if (!isFields(item)) throw refused('Attachment must have either a `content` or `path`.');
   const content = parseContent(item.content, limits);
   const filename = parseFilename(item.filename, limits);
-  // Rust spells it `contentType` (contract §4).
+  // Rust spells it `contentType` (docs/resend.md).
   const contentType = parseContentType(item.content_type ?? item.contentType, limits);
-  // Older SDKs send `inline_content_id` (contract §1.1).
+  // Older SDKs send `inline_content_id` (docs/resend.md).
   const contentId = parseContentId(isAbsent(item.content_id) ? item.inline_content_id : item.content_id, limits);
   if (filename !== null) refuseForbidden(filename);
   if (content === null) return { path: parsePath(item, limits), filename, contentType, contentId };

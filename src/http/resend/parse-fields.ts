@@ -10,7 +10,7 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `null` and `""` count as absent: Go sends both for what its caller left out (contract §4). */
+/** `null` and `""` count as absent: Go sends both for what its caller left out (docs/resend.md). */
 export function isAbsent(value: unknown): value is undefined | null | '' {
   return value === undefined || value === null || value === '';
 }
@@ -36,7 +36,7 @@ export function wellFormed(text: string): string {
   return (text as string & { toWellFormed(): string }).toWellFormed();
 }
 
-/** Null where absent; `""` is kept, since for `text` it means something (contract §1.1). */
+/** Null where absent; `""` is kept, since for `text` it means something (docs/resend.md). */
 export function parseText(field: string, value: unknown): string | null {
   if (value === undefined || value === null) return null;
   if (typeof value !== 'string') throw invalidField(field, 'It must be a string.');
@@ -126,7 +126,7 @@ function parseTag(tag: unknown, limits: ResendLimits): Tag {
 function parseTagText(raw: unknown, limits: ResendLimits): string {
   const text = parseScalar(raw);
   if (text === null) throw invalidField('tags', 'A tag `name` and `value` must be strings.');
-  // Contract §3, observed live.
+  // docs/resend.md, observed live.
   if (!TAG_TEXT.test(text)) {
     throw new AppError('invalid_field', 'Tags should only contain ASCII letters, numbers, underscores, or dashes.');
   }

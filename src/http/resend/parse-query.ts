@@ -1,4 +1,4 @@
-/** What stands in the URL: paging cursors and ids (contract §1.3). */
+/** What stands in the URL: paging cursors and ids (docs/resend.md). */
 
 import { AppError } from '../../core/error.ts';
 import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
@@ -22,7 +22,7 @@ export function parsePagination(
   return { limit: query.limit ? parseLimit(query.limit, limits) : limits.pageSizeDefault, after, before };
 }
 
-/** Lower-case. What is no UUID is 422 (contract §3), what is one but unknown is the caller's 404. */
+/** Lower-case. What is no UUID is 422 (docs/resend.md), what is one but unknown is the caller's 404. */
 export function parseEmailId(text: string): string {
   return parseId('id', text);
 }

@@ -1,4 +1,4 @@
-/** `scheduled_at`: ISO 8601 or natural English to a moment (contract §1.1), for sends and for rescheduling. */
+/** `scheduled_at`: ISO 8601 or natural English to a moment (docs/resend.md), for sends and for rescheduling. */
 
 import { type ParsedResult, parse as parseEnglish } from 'chrono-node/en';
 import { AppError } from '../../core/error.ts';
@@ -27,7 +27,7 @@ export function parseSchedule(value: unknown, now: number, limits: ResendLimits)
   return { scheduledText: text, scheduledAt: moment > now ? moment : null };
 }
 
-/** The body of PATCH /emails/:id; `id` and `email_id` beside it are ignored (contract §1.4). */
+/** The body of PATCH /emails/:id; `id` and `email_id` beside it are ignored (docs/resend.md). */
 export function parseReschedule(body: unknown, now: number, limits: ResendLimits = RESEND_LIMITS): Schedule {
   if (body !== undefined && body !== null && !isFields(body)) {
     throw new AppError('invalid_field', 'The request body must be a JSON object.');

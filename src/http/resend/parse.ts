@@ -1,4 +1,4 @@
-/** Request bodies of POST /emails and POST /emails/batch to drafts (contract §1.1, §1.2). */
+/** Request bodies of POST /emails and POST /emails/batch to drafts (docs/resend.md). */
 
 import { type Draft, isRemote } from '../../core/draft.ts';
 import { AppError } from '../../core/error.ts';
@@ -59,7 +59,7 @@ export function parseBatch(
   return batch;
 }
 
-/** Refuses an email over 40 MB after Base64 (contract §1.1). To be asked again once remote attachments are there. */
+/** Refuses an email over 40 MB after Base64 (docs/resend.md). To be asked again once remote attachments are there. */
 export function checkSize(
   draft: Pick<Draft, 'subject' | 'html' | 'text' | 'headers' | 'attachments'>,
   limits: ResendLimits = RESEND_LIMITS,
@@ -79,7 +79,7 @@ export function checkSize(
   }
 }
 
-/** PHP sends `{}` for an empty batch and Ruby nothing at all (contract §1.2): both are told what an empty array is told. */
+/** PHP sends `{}` for an empty batch and Ruby nothing at all (docs/resend.md): both are told what an empty array is told. */
 function parseItems(body: unknown, limits: ResendLimits): unknown[] {
   const isEmptyObject = isFields(body) && Object.keys(body).length === 0;
   const items = body === undefined || body === null || isEmptyObject ? [] : body;
@@ -123,7 +123,7 @@ function parseDraft(fields: Fields, now: number, limits: ResendLimits): Draft {
   return draft;
 }
 
-/** Said first: a template send may lack from, subject and bodies (contract §4, Go), and hearing of those would mislead. */
+/** Said first: a template send may lack from, subject and bodies (docs/resend.md, Go), and hearing of those would mislead. */
 function refuseTemplate(fields: Fields): void {
   if (isAbsent(fields.template)) return;
   throw invalidField('template', 'Templates are not supported by this server. Send `html` or `text` instead.');
@@ -133,7 +133,7 @@ function refuseMissing(fields: Fields): void {
   if (isAbsent(fields.from)) throw missingField('from');
   if (isAbsent(fields.to) || (Array.isArray(fields.to) && fields.to.length === 0)) throw missingField('to');
   if (isAbsent(fields.subject)) throw missingField('subject');
-  // Contract §3, observed live: this one is a validation_error.
+  // docs/resend.md, observed live: this one is a validation_error.
   if (isAbsent(fields.html) && isAbsent(fields.text)) {
     throw new AppError('invalid_field', 'Missing `html` or `text` field.');
   }

@@ -1,4 +1,4 @@
-/** Success bodies in Resend's words: compact JSON, members in the contract's order (contract §1). */
+/** Success bodies in Resend's words: compact JSON, members in the contract's order (docs/resend.md). */
 
 import type { Email } from '../../core/email.ts';
 import type { BatchError } from './parse.ts';
@@ -7,7 +7,7 @@ export type EmailSummary = Pick<
   Email,
   'id' | 'messageId' | 'to' | 'from' | 'createdAt' | 'subject' | 'cc' | 'bcc' | 'replyTo' | 'scheduledAt'
 > & {
-  /** One of the words of contract §1.3: queued, scheduled, sent, delivered, bounced, canceled … */
+  /** One of the words of docs/resend.md: queued, scheduled, sent, delivered, bounced, canceled … */
   lastEvent: string;
   /** Shown as an extra member, and only when true: SDKs know no such `last_event`. */
   inDoubt?: boolean;
@@ -28,19 +28,19 @@ export type AttachmentView = {
   expiresAt: number;
 };
 
-/** POST /emails (§1.1): the id and nothing else. */
+/** POST /emails: the id and nothing else. */
 export function renderAccepted(id: string): string {
   return JSON.stringify({ id });
 }
 
-/** POST /emails/batch (§1.2). Pass `errors` in permissive mode only, even when there are none. */
+/** POST /emails/batch. Pass `errors` in permissive mode only, even when there are none. */
 export function renderBatchAccepted(ids: readonly string[], errors?: readonly BatchError[]): string {
   const data = ids.map((id) => ({ id }));
   if (errors === undefined) return JSON.stringify({ data });
   return JSON.stringify({ data, errors: errors.map(({ index, message }) => ({ index, message })) });
 }
 
-/** GET /emails/:id (§1.3): cc, bcc and reply_to are always present, `[]` where there are none. */
+/** GET /emails/:id: cc, bcc and reply_to are always present, `[]` where there are none. */
 export function renderEmail(email: EmailView): string {
   return JSON.stringify({
     object: 'email',
@@ -63,7 +63,7 @@ export function renderEmail(email: EmailView): string {
   });
 }
 
-/** GET /emails (§1.3): no contents, and null where an email has no cc, bcc or reply_to. */
+/** GET /emails: no contents, and null where an email has no cc, bcc or reply_to. */
 export function renderEmailList(emails: readonly EmailSummary[], hasMore: boolean): string {
   const data = emails.map((email) => ({
     id: email.id,
@@ -82,23 +82,23 @@ export function renderEmailList(emails: readonly EmailSummary[], hasMore: boolea
   return JSON.stringify({ object: 'list', has_more: hasMore, data });
 }
 
-/** PATCH /emails/:id and POST /emails/:id/cancel (§1.4). */
+/** PATCH /emails/:id and POST /emails/:id/cancel. */
 export function renderEmailRef(id: string): string {
   return JSON.stringify({ object: 'email', id });
 }
 
-/** GET /emails/:id/attachments (§1.5). */
+/** GET /emails/:id/attachments. */
 export function renderAttachmentList(attachments: readonly AttachmentView[], hasMore = false): string {
   return JSON.stringify({ object: 'list', has_more: hasMore, data: attachments.map(attachmentMembers) });
 }
 
-/** GET /emails/:id/attachments/:aid (§1.5). */
+/** GET /emails/:id/attachments/:aid. */
 export function renderAttachment(attachment: AttachmentView): string {
   return JSON.stringify({ object: 'attachment', ...attachmentMembers(attachment) });
 }
 
 /**
- * Postgres text (§1.8): `2026-04-03 22:13:42.674+00`, trailing zeros of the fraction trimmed, no fraction where there is
+ * Postgres text: `2026-04-03 22:13:42.674+00`, trailing zeros of the fraction trimmed, no fraction where there is
  * none to show.
  */
 export function renderTime(epochMs: number): string {
@@ -123,7 +123,7 @@ function attachmentMembers(attachment: AttachmentView): Record<string, unknown> 
     content_id: attachment.contentId,
     content_disposition: attachment.contentId === null ? 'attachment' : 'inline',
     download_url: attachment.downloadUrl,
-    // Unlike created_at an ISO text (§1.8).
+    // Unlike created_at an ISO text.
     expires_at: new Date(attachment.expiresAt).toISOString(),
     size: attachment.sizeBytes,
   };

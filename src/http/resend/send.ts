@@ -20,7 +20,7 @@ import { renderAccepted, renderBatchAccepted } from './render.ts';
 /** Enough to tell clients apart; it is kept with each of a key's last uses. */
 const clientCharsMax = 200;
 
-/** Contract §2: 24 hours. */
+/** docs/resend.md: 24 hours. */
 export const keyLifetimeMs = 24 * 60 * 60_000;
 
 export type SendParts = {
@@ -88,7 +88,7 @@ async function prepareBatch(parts: SendParts, json: unknown, mode: BatchMode): P
   };
 }
 
-/** Contract §1.2: strict unless said otherwise. The mode is part of the fingerprint. */
+/** docs/resend.md: strict unless said otherwise. The mode is part of the fingerprint. */
 function batchMode(call: Call): BatchMode {
   const text = call.header('x-batch-validation')?.trim().toLowerCase() ?? '';
   if (text === '' || text === 'strict') return 'strict';
@@ -96,7 +96,7 @@ function batchMode(call: Call): BatchMode {
   throw new AppError('invalid_field', 'The `x-batch-validation` header must be `strict` or `permissive`.');
 }
 
-/** In the order of DESIGN §3.1: size and JSON, then the syntax of the key. */
+/** In the order of docs/architecture.md: size and JSON, then the syntax of the key. */
 async function open(call: Call, mode: string): Promise<Opened> {
   const body = await call.body();
   const json = parseJson(body);
