@@ -1,6 +1,7 @@
 /** `scheduled_at`: ISO 8601 or natural English to a moment (docs/resend.md), for sends and for rescheduling. */
 
-import { type ParsedResult, parse as parseEnglish } from 'chrono-node/en';
+import { createRequire } from 'node:module';
+import type { ParsedResult } from 'chrono-node/en';
 import { AppError } from '../../core/error.ts';
 import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
 import { breaksLine, type Fields, invalidField, isAbsent, isFields, missingField } from './parse-fields.ts';
@@ -115,7 +116,7 @@ const AFTER = /^[\s.]*$/;
  * would be read as tomorrow and go out at a time nobody asked for.
  */
 function findStart(text: string, now: number, zoneMinutes: number): ParsedResult['start'] | null {
-  const found = parseEnglish(text, { instant: new Date(now), timezone: zoneMinutes });
+  const found = english().parse(text, { instant: new Date(now), timezone: zoneMinutes });
   const result = found[0];
   if (found.length !== 1 || result === undefined || result.end) return null;
   const isWhole = BEFORE.test(text.slice(0, result.index)) && AFTER.test(text.slice(result.index + result.text.length));
@@ -142,3 +143,10 @@ function recurrenceMs(start: ParsedResult['start'], text: string): number {
 
 /** `last friday` is never the next one, nor `this morning` tomorrow's. */
 const LOOKS_BACK = /\b(?:last|past|this)\b/i;
+
+type English = typeof import('chrono-node/en');
+
+/** Loaded when the first date in words comes: most mails are sent at once, and a start should not wait for it. */
+function english(): English {
+  return createRequire(import.meta.url)('chrono-node/en');
+}
