@@ -9,7 +9,6 @@ export async function runServer(config: Config): Promise<void> {
   startLog(config.logLevel);
   const clock = createSystemClock({ onJump: (deltaMs) => log.clockJumped(deltaMs) });
   const server = await startServer(config, { clock, die });
-  console.log(welcome(config, server));
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -26,6 +25,8 @@ export async function runServer(config: Config): Promise<void> {
       );
     });
   }
+  // Last: whoever reads it may stop us at once.
+  console.log(welcome(config, server));
 }
 
 /** SIGKILL rather than exit: no handler may run, no answer may leave. */

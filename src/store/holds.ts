@@ -54,14 +54,15 @@ export async function recover(
   return recovered;
 }
 
-/**
- * Those whose `run_at` has come by `until`, oldest first. The state is part of the text: the index is for some states only,
- * and a parameter would have every delivery read to find none.
- */
+/** As the partial index has it: SQLite uses one only where its condition stands in the query word for word. */
+const isOpen = "state in ('sending', 'handoff', 'in_doubt')";
+
+/** Those whose `run_at` has come by `until`, oldest first. */
 function openRows(tx: Transaction, state: 'sending' | 'handoff' | 'in_doubt', until: number, limit: number) {
   return tx.all<OpenRow>(
-    `select ${openColumns} from deliveries where state = '${state}' and run_at <= ?
+    `select ${openColumns} from deliveries where ${isOpen} and state = ? and run_at <= ?
      order by run_at limit ? ${tx.skipLocked}`,
+    state,
     until,
     limit,
   );
@@ -287,7 +288,7 @@ export async function listOpen(reader: Reader, states: DeliveryState[], limit: n
 /** Open deliveries by state, read from the indexes of what is open. */
 export async function countOpen(database: Database): Promise<Partial<Record<DeliveryState, number>>> {
   const rows = await database.report<{ state: DeliveryState; deliveries: number }>(
-    `select state, count(*) as deliveries from deliveries where state in ('sending', 'handoff', 'in_doubt') group by state
+    `select state, count(*) as deliveries from deliveries where ${isOpen} group by state
      union all select 'queued', count(*) from deliveries where state = 'queued'`,
   );
   return Object.fromEntries(rows.map((row) => [row.state, row.deliveries]));

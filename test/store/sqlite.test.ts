@@ -46,7 +46,7 @@ describe('what runs every second', () => {
       await deleteExpiredKeys(recording, 1, 1);
       await purgeContents(recording, 1, 1, 1);
     });
-    assert.equal(statements.size, 6);
+    assert.equal(statements.size, 5);
     for (const [sql, params] of statements) {
       const plan = await database.all<{ detail: string }>(`explain query plan ${sql}`, ...params);
       const scans = plan.map((step) => step.detail).filter((detail) => /^SCAN (?!accounts)/.test(detail));
