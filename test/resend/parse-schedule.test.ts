@@ -103,6 +103,13 @@ describe('scheduled_at', () => {
     for (const value of [undefined, null, '']) assert.equal(moment(value), null);
   });
 
+  it('does not count to 999999999 day by day', () => {
+    const text = 'ET and / last - in 999999999 day ET ET and 12:00 9am next last in friday';
+    const started = performance.now();
+    assert.throws(() => parseSchedule(text, NOW, RESEND_LIMITS), AppError);
+    assert.ok(performance.now() - started < 1_000);
+  });
+
   it('never throws anything else and never takes long', () => {
     const word = fc.constantFrom(
       'in',

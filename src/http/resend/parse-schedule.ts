@@ -95,6 +95,7 @@ function readDuration(text: string, now: number): number | null {
  * calculate in the server's zone, and `Friday at 3pm ET` came out a week apart under TZ=UTC and TZ=America/New_York.
  */
 function readCalendar(text: string, now: number): number | null {
+  if (LONG_NUMBER.test(text)) return null;
   const start = findStart(text, now, 0);
   if (start === null) return null;
   // `tomorrow at 9am ET` is tomorrow as ET sees it.
@@ -107,6 +108,9 @@ function readCalendar(text: string, now: number): number | null {
   const later = findStart(text, now + stepMs, offset);
   return later === null ? null : momentOf(later);
 }
+
+/** chrono-node counts `999999999 day` day by day, for minutes; nothing that is meant has more digits than a year. */
+const LONG_NUMBER = /\d{5}/;
 
 const BEFORE = /^(?:(?:at|on|in|by)\s+)?$/i;
 const AFTER = /^[\s.]*$/;
