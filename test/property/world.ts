@@ -70,7 +70,7 @@ export class World {
       SENDONCE_API_KEY: testKey,
       RETENTION_DAYS: '1',
     });
-    // OFF, for speed: a dead process loses nothing the system has taken, and this test pulls no plug (test/crash looks at the syncs).
+    // OFF, for speed: a dead process loses nothing the system has taken, and this test pulls no plug (test/lab looks at the syncs).
     const server = await startServer(config, {
       clock: this.clock,
       die: () => assert.fail('the server asked to die'),
