@@ -205,6 +205,7 @@ function appParts(parts: Parts): AppParts {
       now,
       links,
     },
+    brevo: {},
     keys: { database, clock, flushUses: () => keyUses.flush() },
     database,
     links,

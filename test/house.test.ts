@@ -34,6 +34,8 @@ describe('the layers', () => {
     ['src/http/probe.ts', '../deliver/lane.ts'],
     ['src/http/resend/probe.ts', '../brevo/parse.ts'],
     ['src/http/resend/probe.ts', '../../worker.ts'],
+    ['src/http/brevo/probe.ts', '../resend/parse.ts'],
+    ['src/http/brevo/probe.ts', '../../deliver/lane.ts'],
   ];
   const allowed: [file: string, from: string][] = [
     ['src/core/probe.ts', 'node:crypto'],
@@ -41,6 +43,7 @@ describe('the layers', () => {
     ['src/store/probe.ts', '../core/email.ts'],
     ['src/deliver/probe.ts', '../store/deliveries.ts'],
     ['src/http/resend/probe.ts', '../../accept.ts'],
+    ['src/http/brevo/probe.ts', '../base64.ts'],
     ['src/server.ts', './http/app.ts'],
   ];
 
@@ -92,17 +95,19 @@ describe('the documents', () => {
     assert.deepEqual(listed.map(([, name]) => name).sort(), [...settingNames].sort());
   });
 
-  it('README and docs/resend.md name every route', () => {
-    const resend = readFileSync(join(root, 'docs/resend.md'), 'utf8');
-    const routes = readFileSync(join(root, 'src/http/resend/routes.ts'), 'utf8');
-    const table = [...routes.matchAll(/\['(\/[^']+)', \{ ?(.*?) ?\}\]/g)];
-    assert.ok(table.length >= 6);
-    for (const [, path = '', handlers = ''] of table) {
-      for (const [, method = ''] of handlers.matchAll(/([A-Z]+):/g)) {
-        assert.ok(resend.includes(`${method} ${path}`), `${method} ${path} in docs/resend.md`);
+  for (const facade of ['resend', 'brevo']) {
+    it(`docs/${facade}.md names every route`, () => {
+      const page = readFileSync(join(root, `docs/${facade}.md`), 'utf8');
+      const routes = readFileSync(join(root, `src/http/${facade}/routes.ts`), 'utf8');
+      const table = [...routes.matchAll(/\['(\/[^']+)', \{ ?(.*?) ?\}\]/g)];
+      assert.ok(table.length >= 1);
+      for (const [, path = '', handlers = ''] of table) {
+        for (const [, method = ''] of handlers.matchAll(/([A-Z]+):/g)) {
+          assert.ok(page.includes(`${method} ${path}`), `${method} ${path} in docs/${facade}.md`);
+        }
       }
-    }
-  });
+    });
+  }
 
   it('docs/architecture.md names every runtime dependency', () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

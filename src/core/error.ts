@@ -7,6 +7,8 @@ export type ErrorCode =
   | 'invalid_field'
   | 'invalid_parameter'
   | 'invalid_attachment'
+  | 'out_of_range'
+  | 'already_exists'
   | 'missing_api_key'
   | 'invalid_api_key'
   | 'restricted_api_key'

@@ -8,11 +8,14 @@ import type { Database } from '../store/database.ts';
 import { findAttachmentContent } from '../store/emails.ts';
 import { type AttachmentLinks, downloadPath } from './attachment-links.ts';
 import { ClientGone } from './body.ts';
+import { brevo } from './brevo/errors.ts';
+import { addBrevoRoutes, type BrevoParts, brevoPath } from './brevo/routes.ts';
 import { answerWith, type Bindings, type Gatekeeper, type HttpContext, toResponse } from './call.ts';
+import type { Facade } from './facade.ts';
 import { type KeyParts, keyPath, showKey } from './idempotency-keys.ts';
 import { RateLimited } from './rate-limit.ts';
 import type { EmailParts } from './resend/emails.ts';
-import { renderError } from './resend/errors.ts';
+import { resend } from './resend/errors.ts';
 import { addResendRoutes } from './resend/routes.ts';
 import type { SendParts } from './resend/send.ts';
 
@@ -21,6 +24,7 @@ export type Health = () => Record<string, unknown>;
 export type AppParts = {
   gatekeeper: Gatekeeper;
   resend: SendParts & EmailParts;
+  brevo: BrevoParts;
   keys: KeyParts;
   database: Database;
   links: AttachmentLinks;
@@ -48,12 +52,13 @@ function addApiRoutes(app: Hono<Bindings>, parts: AppParts): void {
   app.get(`${keyPath}*`, (context) => {
     // The path as it was sent: a key may hold what a URL parser would tidy up.
     const path = (context.env.incoming.url ?? '').replace(/^https?:\/\/[^/]*/i, '').replace(/\?.*$/s, '');
-    return answerWith(parts.gatekeeper, 'full', (call) => showKey(parts.keys, call, path))(context);
+    return answerWith(parts.gatekeeper, resend, 'full', (call) => showKey(parts.keys, call, path))(context);
   });
   app.all(`${keyPath}*`, () => {
     throw new AppError('method_not_allowed', 'Method is not allowed for the requested path.');
   });
   addResendRoutes(app, parts.gatekeeper, parts.resend);
+  addBrevoRoutes(app, parts.gatekeeper, parts.brevo);
 }
 
 /** Paths only, and never a key: those carry user ids. */
@@ -79,11 +84,17 @@ function refuse(error: Error, context: HttpContext): Response {
     error instanceof AppError ? error : new AppError('internal', 'An unexpected error occurred.', { cause: error });
   if (refusal.code === 'internal') log.requestFailed(method, loggable(url.split('?')[0] ?? ''), error);
   if (refusal.code === 'unavailable') log.unavailable(error.cause);
-  const rendered = renderError(refusal);
-  const limitHeaders = error instanceof RateLimited ? error.headers : (context.get('limitHeaders') ?? {});
+  const facade = facadeOf(context.req.path);
+  const rateState = error instanceof RateLimited ? error.state : context.get('rateState');
+  const limitHeaders = rateState ? facade.limitHeaders(rateState) : {};
   // What is left of an oversized body would be taken for the next request's.
   const closing: Record<string, string> = refusal.code === 'too_large' ? { connection: 'close' } : {};
-  return toResponse(rendered, { ...limitHeaders, ...closing });
+  return toResponse(facade.renderError(refusal), { ...limitHeaders, ...closing });
+}
+
+/** Whoever asks below Brevo's path reads Brevo's errors; everybody else gets Resend's, our own routes included. */
+function facadeOf(path: string): Facade {
+  return path === brevoPath || path.startsWith(`${brevoPath}/`) ? brevo : resend;
 }
 
 async function download(parts: AppParts, context: HttpContext): Promise<Response> {

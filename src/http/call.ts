@@ -5,12 +5,13 @@ import type { Context } from 'hono';
 import { AppError } from '../core/error.ts';
 import type { Auth, AuthHeaders, Caller } from './auth.ts';
 import { readBody } from './body.ts';
-import type { RateLimit } from './rate-limit.ts';
+import type { Facade } from './facade.ts';
+import type { RateLimit, RateState } from './rate-limit.ts';
 
 export type Bindings = {
   Bindings: HttpBindings;
   /** Set once the caller was counted: refusals carry them, too. */
-  Variables: { limitHeaders?: Record<string, string> };
+  Variables: { rateState?: RateState };
 };
 export type HttpContext = Context<Bindings>;
 
@@ -62,17 +63,17 @@ export type Handler = (call: Call) => Promise<Reply>;
 const json = 'application/json; charset=utf-8';
 
 /** Authenticates, limits, and turns the handler's reply into a response. `sending` says what a sending key may do. */
-export function answerWith(gatekeeper: Gatekeeper, needs: 'sending' | 'full', handler: Handler) {
+export function answerWith(gatekeeper: Gatekeeper, facade: Facade, needs: 'sending' | 'full', handler: Handler) {
   return async (context: HttpContext): Promise<Response> => {
     const { incoming } = context.env;
     const caller = await gatekeeper.auth(incoming.socket, incoming.headers as AuthHeaders);
-    const limitHeaders = gatekeeper.rateLimit(caller.account);
-    if (limitHeaders) context.set('limitHeaders', limitHeaders);
+    const rateState = gatekeeper.rateLimit(caller.account);
+    if (rateState) context.set('rateState', rateState);
     if (needs === 'full' && caller.permission !== 'full_access') {
       throw new AppError('restricted_api_key', 'This API key is restricted to only send emails.');
     }
     const reply = await handler(new Call(context, caller, gatekeeper.bodyBytesMax));
-    return toResponse(reply, limitHeaders);
+    return toResponse(reply, rateState && facade.limitHeaders(rateState));
   };
 }
 

@@ -1,11 +1,12 @@
-/** Requests per second and account, in strict one-second windows as Resend counts them. */
+/** Requests per second and account, in strict one-second windows as Resend counts them; each facade writes it in its own headers. */
 
 import { AppError } from '../core/error.ts';
 
-/** Null where there is no limit. */
-export type RateLimit = (account: string) => Record<string, string> | null;
+export type RateState = { limit: number; remaining: number; resetSeconds: number };
 
-/** @returns the `ratelimit-*` headers (plain integers: .NET throws on anything else), or throws `rate_limited`. */
+/** Null where there is no limit. @throws RateLimited */
+export type RateLimit = (account: string) => RateState | null;
+
 export function createRateLimit(perSecond: number | null): RateLimit {
   if (perSecond === null) return () => null;
   let window = 0;
@@ -18,26 +19,21 @@ export function createRateLimit(perSecond: number | null): RateLimit {
     }
     const count = (used.get(account) ?? 0) + 1;
     used.set(account, count);
-    const headers = {
-      'ratelimit-limit': String(perSecond),
-      'ratelimit-policy': `${perSecond};w=1`,
-      'ratelimit-remaining': String(Math.max(0, perSecond - count)),
-      'ratelimit-reset': '1',
-    };
-    if (count > perSecond) throw new RateLimited(perSecond, headers);
-    return headers;
+    const state = { limit: perSecond, remaining: Math.max(0, perSecond - count), resetSeconds: 1 };
+    if (count > perSecond) throw new RateLimited(state);
+    return state;
   };
 }
 
 export class RateLimited extends AppError {
-  readonly headers: Record<string, string>;
+  readonly state: RateState;
 
-  constructor(perSecond: number, headers: Record<string, string>) {
+  constructor(state: RateState) {
     super(
       'rate_limited',
-      `Too many requests. You can only make ${perSecond} requests per second. See rate limit response headers for more information. Or contact support to increase rate limit.`,
-      { retryAfterSeconds: 1 },
+      `Too many requests. You can only make ${state.limit} requests per second. See rate limit response headers for more information. Or contact support to increase rate limit.`,
+      { retryAfterSeconds: state.resetSeconds },
     );
-    this.headers = headers;
+    this.state = state;
   }
 }

@@ -1,6 +1,7 @@
 /** The one table from our refusals to Resend's status and name (docs/resend.md), and how a refusal is written. */
 
 import type { AppError, ErrorCode } from '../../core/error.ts';
+import type { Facade } from '../facade.ts';
 
 type WireError = { status: number; name: string };
 
@@ -15,6 +16,8 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, WireError>> = {
   invalid_field: { status: 422, name: 'validation_error' },
   invalid_parameter: { status: 422, name: 'invalid_parameter' },
   invalid_attachment: { status: 422, name: 'invalid_attachment' },
+  out_of_range: { status: 422, name: 'validation_error' },
+  already_exists: { status: 422, name: 'validation_error' },
   missing_api_key: { status: 401, name: 'missing_api_key' },
   // Observed live: 401 validation_error, although the docs long said 403 invalid_api_key (docs/resend.md).
   invalid_api_key: { status: 401, name: 'validation_error' },
@@ -65,3 +68,14 @@ export function renderError(error: AppError): RenderedError {
   }
   return { status, body, headers };
 }
+
+export const resend: Facade = {
+  renderError,
+  // Plain integers: .NET throws on anything else (docs/resend.md).
+  limitHeaders: ({ limit, remaining, resetSeconds }) => ({
+    'ratelimit-limit': String(limit),
+    'ratelimit-policy': `${limit};w=1`,
+    'ratelimit-remaining': String(remaining),
+    'ratelimit-reset': String(resetSeconds),
+  }),
+};

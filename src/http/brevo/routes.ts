@@ -1,0 +1,28 @@
+/** Brevo's paths, under /v3 as their SDKs expect them (docs/brevo.md lists them all). */
+
+import type { Hono } from 'hono';
+import { AppError } from '../../core/error.ts';
+import { answerWith, type Bindings, type Call, type Gatekeeper, type HttpContext, type Reply } from '../call.ts';
+import { addRoutes } from '../route-table.ts';
+import { showAccount } from './account.ts';
+import { brevo } from './errors.ts';
+
+export const brevoPath = '/v3';
+
+export type BrevoParts = Record<never, never>;
+
+export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: BrevoParts): void {
+  const full = (handle: (parts: BrevoParts, call: Call) => Promise<Reply>) =>
+    answerWith(gatekeeper, brevo, 'full', (call) => handle(parts, call));
+
+  addRoutes(app, [['/v3/account', { GET: full(showAccount) }]], { route: refuseRoute, method: refuseMethod });
+}
+
+function refuseRoute(): never {
+  throw new AppError('route_not_found', 'The requested endpoint does not exist.');
+}
+
+function refuseMethod(context: HttpContext): never {
+  const { method = '' } = context.env.incoming;
+  throw new AppError('method_not_allowed', `${method} Method is not allowed on this path`);
+}

@@ -1,0 +1,70 @@
+/** Refusals below /v3, in Brevo's shape, whoever they come from. */
+
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { startTestServer, testKey } from '../support/server.ts';
+
+async function start(t: TestContext, options: Parameters<typeof startTestServer>[0] = {}) {
+  const server = await startTestServer(options);
+  t.after(() => server.stop());
+  return server;
+}
+
+describe('below /v3', () => {
+  test('a call without a key, and one with a wrong key, is 401 unauthorized', async (t) => {
+    const server = await start(t);
+    const missing = await fetch(`${server.url}/v3/account`);
+    assert.equal(missing.status, 401);
+    assert.equal(await missing.text(), '{"code":"unauthorized","message":"authentication not found in headers"}');
+    const wrong = await fetch(`${server.url}/v3/account`, { headers: { 'api-key': 'xkeysib-wrong' } });
+    assert.equal(wrong.status, 401);
+    assert.equal(await wrong.text(), '{"code":"unauthorized","message":"Key not found"}');
+  });
+
+  test('the key may come in api-key, in any spelling of the header', async (t) => {
+    const server = await start(t);
+    for (const name of ['api-key', 'Api-Key', 'API-KEY']) {
+      const reply = await fetch(`${server.url}/v3/account`, { headers: { [name]: testKey } });
+      assert.equal(reply.status, 200);
+      const { plan } = (await reply.json()) as { plan: { credits: unknown }[] };
+      assert.equal(typeof plan[0]?.credits, 'number');
+    }
+  });
+
+  test('an unknown path is 404 document_not_found, another method is 405 and named', async (t) => {
+    const server = await start(t);
+    const unknown = await server.call('GET', '/v3/nothing');
+    assert.deepEqual([unknown.status, unknown.json.code], [404, 'document_not_found']);
+    const method = await server.call('POST', '/v3/account', {});
+    assert.equal(method.status, 405);
+    assert.equal(method.text, '{"code":"method_not_allowed","message":"POST Method is not allowed on this path"}');
+    assert.equal((await server.call('GET', '/v3')).json.code, 'document_not_found');
+  });
+
+  test('paths that only look like it answer in Resend’s shape', async (t) => {
+    const server = await start(t);
+    for (const path of ['/v30/account', '/emails/v3']) {
+      assert.equal((await server.call('GET', path)).json.code, undefined);
+    }
+  });
+
+  test('the rate limit is told in x-sib-ratelimit headers, seconds left, and in Retry-After', async (t) => {
+    const server = await start(t, { environment: { RATE_LIMIT: '3' } });
+    const replies = await Promise.all(Array.from({ length: 12 }, () => server.call('GET', '/v3/account')));
+    const allowed = replies.find(({ status }) => status === 200);
+    assert.equal(allowed?.headers.get('x-sib-ratelimit-limit'), '3');
+    assert.equal(allowed?.headers.get('retry-after'), null);
+    const refused = replies.find(({ status }) => status === 429);
+    assert.equal(refused?.json.code, 'too_many_requests');
+    assert.deepEqual(
+      [
+        'x-sib-ratelimit-limit',
+        'x-sib-ratelimit-remaining',
+        'x-sib-ratelimit-reset',
+        'retry-after',
+        'ratelimit-limit',
+      ].map((name) => refused?.headers.get(name)),
+      ['3', '0', '1', '1', null],
+    );
+  });
+});
