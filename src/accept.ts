@@ -14,6 +14,8 @@ import { insertDelivery } from './store/deliveries.ts';
 import { findEmail, insertEmail, type StoredEmail } from './store/emails.ts';
 import { appendEvent } from './store/events.ts';
 import { findKey, type KeyRecord, takeKey } from './store/idempotency.ts';
+import { findSuppressed } from './store/suppressions.ts';
+import { insertSuppressed, sift } from './store/withheld.ts';
 
 export type Request = {
   account: string;
@@ -165,7 +167,7 @@ export class Accepting {
         };
         if (!(await takeKey(tx, record, clock.expiryNow()))) return null;
       }
-      for (const email of emails) await insert(tx, email, request.facade, hash);
+      await insertAll(tx, emails, request, hash);
       return rendered;
     });
     if (answer) this.#options.onQueued(submission.messages.length);
@@ -183,20 +185,34 @@ function scopeOf(request: Request): string {
   return `${request.facade} ${request.endpoint}`;
 }
 
-async function insert(tx: Transaction, email: Email, facade: string, hash: Uint8Array | null): Promise<void> {
-  await insertEmail(tx, email, facade, hash);
-  const runAt = Math.max(email.createdAt, email.scheduledAt ?? 0);
-  for (const [part, recipients] of groupRecipients(email).entries()) {
-    await insertDelivery(tx, {
-      account: email.account,
-      emailId: email.id,
-      part,
-      state: 'queued',
-      recipients,
-      runAt,
-      giveUpAt: expiresAt(email.createdAt, email.scheduledAt),
-      policy: inDoubtPolicy(email),
-    });
+/** One look at the suppressions for everybody the submission is to. */
+async function insertAll(tx: Transaction, emails: Email[], request: Request, hash: Uint8Array | null): Promise<void> {
+  const groups = emails.map(groupRecipients);
+  const suppressed = await findSuppressed(tx, request.account, groups.flat(2));
+  for (const [index, email] of emails.entries()) {
+    await insertEmail(tx, email, request.facade, hash);
+    await insertDeliveries(tx, email, groups[index] ?? [], suppressed);
+  }
+}
+
+async function insertDeliveries(
+  tx: Transaction,
+  email: Email,
+  groups: string[][],
+  suppressed: Awaited<ReturnType<typeof findSuppressed>>,
+): Promise<void> {
+  const delivery = {
+    account: email.account,
+    emailId: email.id,
+    runAt: Math.max(email.createdAt, email.scheduledAt ?? 0),
+    giveUpAt: expiresAt(email.createdAt, email.scheduledAt),
+    policy: inDoubtPolicy(email),
+  };
+  let part = 0;
+  for (const recipients of groups) {
+    const { clear, suppressed: withheld } = sift(recipients, suppressed);
+    if (clear.length > 0) await insertDelivery(tx, { ...delivery, part: part++, state: 'queued', recipients: clear });
+    part = await insertSuppressed(tx, { ...delivery, runAt: email.createdAt }, withheld, part);
   }
   if (email.scheduledAt !== null && email.scheduledAt > email.createdAt) {
     await appendEvent(tx, email.account, email.id, 'scheduled', email.createdAt, { scheduled_at: email.scheduledAt });

@@ -9,8 +9,9 @@ import { senderAddress } from '../core/envelope.ts';
 import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
 import { retryDelayMs } from '../core/retry.ts';
 import type { Database } from '../store/database.ts';
-import { accountsWithDue, claimDue, type Delivery, openGate, settleSimulated, unclaim } from '../store/deliveries.ts';
+import { accountsWithDue, claimDue, type Delivery, openGate, unclaim } from '../store/deliveries.ts';
 import { findEmailToCompose } from '../store/emails.ts';
+import { settleSimulated, settleSuppressed, siftDelivery } from '../store/withheld.ts';
 import type { Lane } from '../worker.ts';
 import type { Relay } from './relay.ts';
 import type { Settler } from './settle.ts';
@@ -27,7 +28,7 @@ export type DeliverOptions = {
   /** 0 ≤ x < 1, for jitter. */
   random: () => number;
   /** Told each outcome, for metrics. */
-  onOutcome: (kind: Outcome['kind'] | 'simulated') => void;
+  onOutcome: (kind: Outcome['kind'] | 'simulated' | 'suppressed') => void;
 };
 
 /** Longer than any attempt may take up to its gate; only a hung worker loses its claim to it. */
@@ -108,6 +109,7 @@ export class DeliverLane implements Lane<Delivery> {
   async #tryOnce(one: Attempt): Promise<void> {
     const { delivery } = one;
     const { database, clock, relay, settler, onOutcome } = this.#options;
+    if (!(await this.#withholdSuppressed(delivery))) return;
     const simulated = testAddressOutcome(delivery.recipients[0] ?? '');
     if (simulated) {
       await settler.record((tx) => settleSimulated(tx, delivery, simulated, clock.now()));
@@ -132,6 +134,18 @@ export class DeliverLane implements Lane<Delivery> {
     if (this.#draining && one.gate === null) return;
     onOutcome(outcome.kind);
     await settler.settle(delivery, one.gated, outcome);
+  }
+
+  /** Whoever was suppressed since the email was accepted is taken out before the relay hears of them. False: nobody is left. */
+  async #withholdSuppressed(delivery: Delivery): Promise<boolean> {
+    const { database, clock, settler, onOutcome } = this.#options;
+    const sifted = await siftDelivery(database, delivery);
+    if (!sifted) return true;
+    const isOurs = await settler.record((tx) => settleSuppressed(tx, delivery, sifted, clock.now()));
+    if (!isOurs) return false;
+    onOutcome('suppressed');
+    delivery.recipients = sifted.clear;
+    return sifted.clear.length > 0;
   }
 
   async #openGate(one: Attempt, contentHash: Uint8Array, reply: EnvelopeReply): Promise<boolean> {

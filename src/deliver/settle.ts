@@ -26,6 +26,8 @@ export type SettleOptions = {
   random: () => number;
 };
 
+type Refused = Pick<Outcome & { kind: 'refused' }, 'bounced' | 'deferred'> & { isOneReply?: boolean };
+
 /** Between two tries to record a verdict that the database refused (a full disk). */
 const settleRetryMs = 200;
 
@@ -45,10 +47,10 @@ export class Settler {
         return this.#verdict(delivery, 'delivered', outcome.reply);
       case 'bounced':
         if (gated) return this.#verdict(delivery, 'bounced', outcome.reply);
-        return this.#refused(delivery, { bounced: repliesTo(delivery, outcome.reply), deferred: [] });
+        return this.#refused(delivery, { bounced: repliesTo(delivery, outcome.reply), deferred: [], isOneReply: true });
       case 'deferred':
         if (gated) return this.#deferred(delivery, outcome.reply);
-        return this.#refused(delivery, { bounced: [], deferred: repliesTo(delivery, outcome.reply) });
+        return this.#refused(delivery, { bounced: [], deferred: repliesTo(delivery, outcome.reply), isOneReply: true });
       case 'refused':
         return this.#refused(delivery, outcome);
       case 'unreached':
@@ -92,7 +94,7 @@ export class Settler {
     return this.record((tx) => settleDeferredVerdict(tx, delivery, { reply, ...this.#retry(delivery.tries + 1) }));
   }
 
-  #refused(delivery: Delivery, refused: Pick<Outcome & { kind: 'refused' }, 'bounced' | 'deferred'>): Promise<boolean> {
+  #refused(delivery: Delivery, refused: Refused): Promise<boolean> {
     return this.record((tx) => settleRefused(tx, delivery, refused, this.#retry(delivery.tries + 1)));
   }
 

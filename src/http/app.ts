@@ -14,16 +14,14 @@ import { answerWith, type Bindings, type Gatekeeper, type HttpContext, toRespons
 import type { Facade } from './facade.ts';
 import { type KeyParts, keyPath, showKey } from './idempotency-keys.ts';
 import { RateLimited } from './rate-limit.ts';
-import type { EmailParts } from './resend/emails.ts';
 import { resend } from './resend/errors.ts';
-import { addResendRoutes } from './resend/routes.ts';
-import type { SendParts } from './resend/send.ts';
+import { addResendRoutes, type ResendParts } from './resend/routes.ts';
 
 export type Health = () => Record<string, unknown>;
 
 export type AppParts = {
   gatekeeper: Gatekeeper;
-  resend: SendParts & EmailParts;
+  resend: ResendParts;
   brevo: BrevoParts;
   keys: KeyParts;
   database: Database;

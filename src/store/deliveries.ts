@@ -167,7 +167,7 @@ export async function openGate(
 }
 
 /** Updates where the delivery is in a named state and still belongs to this attempt; tells whether it was. */
-async function transition(
+export async function transition(
   tx: Transaction,
   delivery: Delivery,
   set: string,
@@ -210,19 +210,19 @@ async function splitRefused(
       tries: delivery.tries + 1,
       reply: first.reply,
     });
-    const detail = { recipients, reply: first.reply, attempt: delivery.attempt };
-    await appendEvent(
-      tx,
-      delivery.account,
-      delivery.emailId,
-      waits ? 'delivery_delayed' : 'bounced',
-      terms.now,
-      detail,
-    );
+    const detail = { ...repliesOf(replies), attempt: delivery.attempt };
+    await event(tx, delivery, waits ? 'delivery_delayed' : 'bounced', terms.now, detail);
   }
 }
 
-async function nextPart(tx: Transaction, ref: DeliveryRef): Promise<number> {
+/** A relay that answers several recipients alike still answered each of them. */
+function repliesOf(replies: RecipientReply[]): EventDetail {
+  const all = replies.map((one) => one.reply);
+  const recipients = replies.map((one) => one.address);
+  return { recipients, reply: all[0] ?? '', ...(all.length > 1 ? { replies: all } : {}) };
+}
+
+export async function nextPart(tx: Transaction, ref: DeliveryRef): Promise<number> {
   const [row] = await tx.all<{ part: number }>(
     'select max(part) as part from deliveries where account = ? and email_id = ?',
     ref.account,
@@ -294,12 +294,12 @@ export async function settleDeferredVerdict(
 
 /**
  * The whole envelope was refused before any dot: whoever may be tried again stays, the others bounce.
- * An empty `deferred` bounces them all.
+ * An empty `deferred` bounces them all. `isOneReply`: the relay did not answer each recipient, but MAIL or DATA.
  */
 export async function settleRefused(
   tx: Transaction,
   delivery: Delivery,
-  refused: { bounced: RecipientReply[]; deferred: RecipientReply[] },
+  refused: { bounced: RecipientReply[]; deferred: RecipientReply[]; isOneReply?: boolean },
   terms: { now: number; retryAt: number },
 ): Promise<boolean> {
   const waits = refused.deferred.length > 0 && terms.retryAt <= delivery.giveUpAt;
@@ -321,7 +321,8 @@ export async function settleRefused(
     "state = 'sending'",
   );
   if (!changed) return false;
-  const detail = { recipients, reply, attempt: delivery.attempt };
+  const replies = refused.isOneReply ? { recipients, reply } : repliesOf(staying);
+  const detail = { ...replies, attempt: delivery.attempt };
   await event(tx, delivery, waits ? 'delivery_delayed' : 'bounced', terms.now, detail);
   if (waits) await splitRefused(tx, delivery, { bounced: refused.bounced, deferred: [] }, terms);
   return true;
@@ -367,29 +368,5 @@ export async function settleInDoubt(
   if (!changed) return false;
   const detail = { ...detailOf(delivery, terms.reason), in_doubt: true };
   await event(tx, delivery, 'delivery_delayed', terms.now, detail);
-  return true;
-}
-
-/** Test addresses that only pretend: settled without a gate, since nothing can leave. */
-export async function settleSimulated(
-  tx: Transaction,
-  delivery: Delivery,
-  outcome: 'delivered' | 'bounced' | 'complained' | 'suppressed',
-  now: number,
-): Promise<boolean> {
-  const state = outcome === 'complained' ? 'delivered' : outcome;
-  const changed = await transition(
-    tx,
-    delivery,
-    'state = ?, worker = null, run_at = ?, reply = ?',
-    [state, now, `simulated: ${outcome}`],
-    "state = 'sending'",
-  );
-  if (!changed) return false;
-  const detail = detailOf(delivery, `simulated: ${outcome}`);
-  const { account, emailId } = delivery;
-  if (state === 'delivered') await appendEvent(tx, account, emailId, 'sent', now, detail);
-  await appendEvent(tx, account, emailId, state, now, detail);
-  if (outcome === 'complained') await appendEvent(tx, account, emailId, 'complained', now, detail);
   return true;
 }

@@ -1,22 +1,29 @@
 /** Facts about emails, appended in the transaction that makes them true. */
 
 import type { EventType } from '../core/event.ts';
+import { isMailboxGone, type SuppressionOrigin } from '../core/suppression.ts';
 import type { Reader, Transaction } from './database.ts';
+import { suppress } from './suppressions.ts';
 
 /** What is worth knowing beside the type; `recipients` are the ones it is about. */
 export type EventDetail = {
   recipients?: string[];
   /** The relay's words, or our reason where it said nothing. */
   reply?: string;
+  /** What each recipient was answered, where the relay answered several one by one. */
+  replies?: string[];
   attempt?: number;
   in_doubt?: boolean;
   /** Who decided, where it was not the relay. */
   by?: 'operator' | 'policy';
   scheduled_at?: number;
+  /** Why its recipients are suppressed. */
+  origin?: SuppressionOrigin;
 };
 
 export type Event = { type: EventType; at: number; detail: EventDetail };
 
+/** The one place where a fact becomes known, and where it is learned from. */
 export async function appendEvent(
   tx: Transaction,
   account: string,
@@ -33,6 +40,23 @@ export async function appendEvent(
     at,
     JSON.stringify(detail),
   );
+  if (type === 'bounced') await suppressGone(tx, account, emailId, at, detail);
+}
+
+/** One answer to several recipients (a 5yz to the dot) does not say whose mailbox is gone: nobody is suppressed by it. */
+async function suppressGone(
+  tx: Transaction,
+  account: string,
+  emailId: string,
+  at: number,
+  { recipients = [], reply = '', replies }: EventDetail,
+): Promise<void> {
+  const answers = replies ?? (recipients.length === 1 ? [reply] : []);
+  for (const [index, address] of recipients.entries()) {
+    const answer = answers[index] ?? '';
+    if (!isMailboxGone(answer)) continue;
+    await suppress(tx, { account, address, origin: 'bounce', sourceId: emailId, reply: answer, createdAt: at });
+  }
 }
 
 /** All events of an email, oldest first. */

@@ -43,6 +43,7 @@ import {
   takeKey,
 } from '../../src/store/idempotency.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { describeSuppressions } from './suite-suppressions.ts';
 
 export type OpenForTest = () => Promise<{ database: Database; remove: () => Promise<void> }>;
 
@@ -73,6 +74,7 @@ export function describeStore(engine: string, open: OpenForTest): void {
     describeVerdicts(() => database);
     describeDoubt(() => database);
     describeAmendments(() => database);
+    describeSuppressions(() => database);
   });
 }
 

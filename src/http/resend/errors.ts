@@ -45,6 +45,7 @@ export const MESSAGES = {
   idempotencyBusy: 'There is another request in progress with the same idempotency key.',
   emailNotFound: 'Email not found',
   attachmentNotFound: 'Attachment not found',
+  suppressionNotFound: 'Suppression not found',
   routeNotFound: 'The requested endpoint does not exist.',
   methodNotAllowed: 'Method is not allowed for the requested path.',
   internal: 'An unexpected error occurred.',

@@ -7,9 +7,20 @@ import { addRoutes } from '../route-table.ts';
 import { attachment, attachments, cancel, type EmailParts, list, reschedule, retrieve } from './emails.ts';
 import { MESSAGES, resend } from './errors.ts';
 import { type SendParts, sendBatch, sendOne } from './send.ts';
+import {
+  addSuppression,
+  addSuppressions,
+  removeSuppression,
+  removeSuppressions,
+  type SuppressionParts,
+  showSuppression,
+  showSuppressions,
+} from './suppressions.ts';
 
-export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: SendParts & EmailParts): void {
-  type Handle = (parts: SendParts & EmailParts, call: Call) => Promise<Reply>;
+export type ResendParts = SendParts & EmailParts & SuppressionParts;
+
+export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: ResendParts): void {
+  type Handle = (parts: ResendParts, call: Call) => Promise<Reply>;
   const sending = (handle: Handle) => answerWith(gatekeeper, resend, 'sending', (call) => handle(parts, call));
   const full = (handle: Handle) => answerWith(gatekeeper, resend, 'full', (call) => handle(parts, call));
 
@@ -25,6 +36,10 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
       ['/emails/:id/cancel', { POST: full(cancel) }],
       ['/emails/:id/attachments', { GET: full(attachments) }],
       ['/emails/:id/attachments/:attachment', { GET: full(attachment) }],
+      ['/suppressions', { POST: full(addSuppression), GET: full(showSuppressions) }],
+      ['/suppressions/batch/add', { POST: full(addSuppressions) }],
+      ['/suppressions/batch/remove', { POST: full(removeSuppressions) }],
+      ['/suppressions/:suppression', { GET: full(showSuppression), DELETE: full(removeSuppression) }],
     ],
     { route: refuseRoute, method: refuseMethod },
   );

@@ -1,0 +1,142 @@
+/** Addresses an account must not mail: learned from bounces, or put on the list by hand. */
+
+import { randomBytes } from 'node:crypto';
+import { type SuppressionOrigin, suppressionKey } from '../core/suppression.ts';
+import { createIdSource } from '../core/token.ts';
+import type { Reader, SqlValue, Transaction } from './database.ts';
+
+export type Suppression = {
+  account: string;
+  id: string;
+  /** As `suppressionKey` spells it. */
+  address: string;
+  origin: SuppressionOrigin;
+  /** The email that bounced or was complained about. */
+  sourceId: string | null;
+  /** The relay's words, where it was the relay. */
+  reply: string | null;
+  createdAt: number;
+};
+
+type SuppressionRow = {
+  account: string;
+  id: string;
+  address: string;
+  origin: SuppressionOrigin;
+  source_id: string | null;
+  reply: string | null;
+  created_at: number;
+};
+
+const nextId = createIdSource(randomBytes);
+const columns = 'account, id, address, origin, source_id, reply, created_at';
+
+/** What was known first stays. Returns the suppression that holds, made now or before. */
+export async function suppress(tx: Transaction, wanted: Omit<Suppression, 'id'>): Promise<Suppression> {
+  const address = suppressionKey(wanted.address);
+  const made = { ...wanted, address, id: nextId(wanted.createdAt) };
+  const inserted = await tx.run(
+    `insert into suppressions (${columns}) values (?, ?, ?, ?, ?, ?, ?) on conflict (account, address) do nothing`,
+    made.account,
+    made.id,
+    made.address,
+    made.origin,
+    made.sourceId,
+    made.reply,
+    made.createdAt,
+  );
+  if (inserted === 1) return made;
+  return (await findSuppression(tx, made.account, { address })) ?? made;
+}
+
+/** By id or by address, in any spelling. */
+export type SuppressionName = { id: string } | { address: string };
+
+export async function findSuppression(
+  reader: Reader,
+  account: string,
+  name: SuppressionName,
+): Promise<Suppression | null> {
+  const [column, value] = 'id' in name ? ['id', name.id] : ['address', suppressionKey(name.address)];
+  const [row] = await reader.all<SuppressionRow>(
+    `select ${columns} from suppressions where account = ? and ${column} = ?`,
+    account,
+    value,
+  );
+  return row ? toSuppression(row) : null;
+}
+
+/** Lets mail through again. Null: it was not suppressed. */
+export async function unsuppress(tx: Transaction, account: string, name: SuppressionName): Promise<Suppression | null> {
+  const found = await findSuppression(tx, account, name);
+  if (!found) return null;
+  await tx.run('delete from suppressions where account = ? and address = ?', account, found.address);
+  return found;
+}
+
+export type SuppressionPage = {
+  limit: number;
+  /** Ids; at most one of the two is set. */
+  after: string | null;
+  before: string | null;
+  origin: SuppressionOrigin | null;
+};
+
+/** Newest first, the cursor itself left out. */
+export async function listSuppressions(
+  reader: Reader,
+  account: string,
+  page: SuppressionPage,
+): Promise<{ suppressions: Suppression[]; hasMore: boolean }> {
+  const terms: [sql: string, param: SqlValue][] = [];
+  if (page.origin !== null) terms.push(['and origin = ?', page.origin]);
+  if (page.after !== null) terms.push(['and id < ?', page.after]);
+  if (page.before !== null) terms.push(['and id > ?', page.before]);
+  const rows = await reader.all<SuppressionRow>(
+    `select ${columns} from suppressions where account = ? ${terms.map(([sql]) => sql).join(' ')}
+     order by id ${page.before === null ? 'desc' : 'asc'} limit ?`,
+    account,
+    ...terms.map(([, param]) => param),
+    page.limit + 1,
+  );
+  const suppressions = rows.slice(0, page.limit).map(toSuppression);
+  if (page.before !== null) suppressions.reverse();
+  return { suppressions, hasMore: rows.length > page.limit };
+}
+
+/** Statements are kept by their text: lists are filled up to one of these lengths, so that there are few texts. */
+const lookUpSizes = [1, 4, 16, 64, 256, 1_024] as const;
+
+/** Which of these addresses are suppressed, by `suppressionKey`. One query, unless there are more than a thousand. */
+export async function findSuppressed(
+  reader: Reader,
+  account: string,
+  addresses: readonly string[],
+): Promise<Map<string, SuppressionOrigin>> {
+  const found = new Map<string, SuppressionOrigin>();
+  const keys = [...new Set(addresses.map(suppressionKey))];
+  for (let start = 0; start < keys.length; start += 1_024) {
+    const some = keys.slice(start, start + 1_024);
+    const size = lookUpSizes.find((one) => one >= some.length) ?? 1_024;
+    const filled = some.concat(Array(size - some.length).fill(some[0]));
+    const rows = await reader.all<{ address: string; origin: SuppressionOrigin }>(
+      `select address, origin from suppressions where account = ? and address in (${Array(size).fill('?').join(', ')})`,
+      account,
+      ...filled,
+    );
+    for (const { address, origin } of rows) found.set(address, origin);
+  }
+  return found;
+}
+
+function toSuppression(row: SuppressionRow): Suppression {
+  return {
+    account: row.account,
+    id: row.id,
+    address: row.address,
+    origin: row.origin,
+    sourceId: row.source_id,
+    reply: row.reply,
+    createdAt: row.created_at,
+  };
+}
