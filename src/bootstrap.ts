@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from './core/clock.ts';
 import { createApiKeyToken, createKeyId, hashToken } from './core/token.ts';
 import { log } from './log.ts';
+import type { RestoreGuard } from './restore-guard.ts';
 import { ensureAccount, ensureSetting, insertApiKey, listApiKeys } from './store/accounts.ts';
 import type { Database } from './store/database.ts';
 import type { InDoubtPolicy } from './store/deliveries.ts';
@@ -26,7 +27,7 @@ const recoverAtOnce = 1_000;
 
 export async function bootstrap(
   database: Database,
-  options: { clock: Clock; policy: InDoubtPolicy; hasKey: boolean },
+  options: { clock: Clock; policy: InDoubtPolicy; hasKey: boolean; guard: RestoreGuard },
 ): Promise<Ready> {
   const migrations = await migrate(database);
   const now = options.clock.now();
@@ -45,6 +46,7 @@ export async function bootstrap(
     });
     return { linkSecret, newApiKey };
   });
+  await options.guard.start();
   await recoverAll(database, options);
   return { migrations, ...ready };
 }

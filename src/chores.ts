@@ -1,9 +1,10 @@
-/** What has to be done about once a second, each in small bounded steps: counts, expired claims, the policy's resends, garbage. */
+/** What has to be done about once a second, each in small bounded steps: the witness, counts, expired claims, the policy's resends, garbage. */
 
 import type { SystemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { KeyUses } from './key-uses.ts';
 import { log } from './log.ts';
+import type { RestoreGuard } from './restore-guard.ts';
 import type { Database } from './store/database.ts';
 import { purgeContents } from './store/emails.ts';
 import { requeueExpiredClaims, sendAgainDue } from './store/holds.ts';
@@ -12,6 +13,7 @@ import { deleteExpiredKeys } from './store/idempotency.ts';
 export type ChoreOptions = {
   database: Database;
   clock: SystemClock;
+  guard: RestoreGuard;
   keyUses: KeyUses;
   retentionDays: Config['retentionDays'];
   garbagePerSecondMax: number;
@@ -48,8 +50,9 @@ export class Chores {
   /** Does them all once; a chore that fails does not keep the others from being done. */
   async run(): Promise<void> {
     this.#busy = true;
-    const { clock, keyUses } = this.#options;
+    const { clock, guard, keyUses } = this.#options;
     clock.check();
+    await attempt('witness', () => guard.check());
     await attempt('counts', () => keyUses.flush());
     await attempt('claims', () => this.#requeue());
     await attempt('keys', () => this.#deleteKeys());
@@ -61,6 +64,7 @@ export class Chores {
     if (this.#timer) clearInterval(this.#timer);
     await this.#running;
     await attempt('counts', () => this.#options.keyUses.flush());
+    await attempt('witness', () => this.#options.guard.check());
   }
 
   async #requeue(): Promise<void> {

@@ -1,5 +1,7 @@
 /** Environment to Config: every default and every limit of the server; all problems are reported at once. */
 
+import { dirname } from 'node:path';
+
 export type DkimSource = { domain: string; selector: string; keyFile: string };
 
 export type Config = {
@@ -7,6 +9,8 @@ export type Config = {
   port: number;
   /** Path of the SQLite file. */
   databasePath: string;
+  /** Where the witness of the restore guard is kept: outside the database. */
+  stateDir: string;
   relayUrl: string;
   relayConnections: number;
   /** Null: made at the first start. */
@@ -60,6 +64,7 @@ export const settingNames = [
   'HOST',
   'PORT',
   'DATABASE_URL',
+  'STATE_DIR',
   'RELAY_URL',
   'RELAY_CONNECTIONS',
   'SENDONCE_API_KEY',
@@ -80,10 +85,12 @@ export type Environment = Partial<Record<SettingName, string>>;
 /** @throws ConfigError naming every setting that is wrong, and what is accepted. */
 export function readConfig(environment: Environment): Config {
   const read = new Settings(environment);
+  const databasePath = read.sqlitePath();
   const config: Config = {
     host: read.text('HOST', '127.0.0.1'),
     port: read.integer('PORT', 3000, { min: 0, max: 65_535 }),
-    databasePath: read.sqlitePath(),
+    databasePath,
+    stateDir: read.text('STATE_DIR', dirname(databasePath)),
     relayUrl: read.text('RELAY_URL', 'capture:'),
     relayConnections: read.integer('RELAY_CONNECTIONS', 10, { min: 1, max: 200 }),
     apiKey: read.optional('SENDONCE_API_KEY'),

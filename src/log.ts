@@ -33,6 +33,11 @@ export const log = {
     out.warn({ deliveries }, 'the last process ended with claims; they are queued again'),
   inDoubt: (ref: DeliveryRef, reason: string) =>
     out.error({ ...named(ref), reason }, 'IN DOUBT: held until somebody decides; see `sendonce queue`'),
+  wentBack: (held: number) =>
+    out.error(
+      { held },
+      'THE DATABASE WENT BACK IN TIME (a backup was restored?): every open delivery is held, since it may have left already; look at `sendonce queue`, then answer with `sendonce queue settle EMAIL|all sent|send-again|abandon`',
+    ),
   sentAgain: (ref: DeliveryRef) => out.warn(named(ref), 'in doubt and sent again by policy: a possible duplicate'),
   leaseExpired: (ref: DeliveryRef) => out.warn(named(ref), 'a claim ran out and was taken back'),
   unreached: (ref: DeliveryRef, reason: string) =>

@@ -12,8 +12,9 @@ const usage = `Usage: sendonce [command] [--setting value …]
   key list
   key revoke ID
   queue                              what is queued, deferred and in doubt
-  queue settle EMAIL[.PART] sent|send-again|abandon
-                                     answer for a mail in doubt
+  queue settle EMAIL[.PART]|all sent|send-again|abandon
+                                     answer for a mail in doubt, or for all of them
+  queue hold                         hold everything open, before serving a restored backup on a new machine
   migrate                            bring the database's schema up to date
   doctor                             check settings, database and relay
 

@@ -28,6 +28,7 @@ import { answerUnreadable } from './http/unreadable.ts';
 import { createKeyUses, type KeyUses } from './key-uses.ts';
 import { log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { RestoreGuard } from './restore-guard.ts';
 import type { Database } from './store/database.ts';
 import type { Delivery } from './store/deliveries.ts';
 import { countOpen } from './store/holds.ts';
@@ -88,7 +89,8 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
     },
   });
   const database = outside.database?.(own) ?? own;
-  const ready = await bootstrap(database, { clock, policy: config.inDoubt, hasKey: config.apiKey !== null });
+  const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir });
+  const ready = await bootstrap(database, { clock, policy: config.inDoubt, hasKey: config.apiKey !== null, guard });
   const metrics = createMetrics(() => countOpen(database));
   const settler = new Settler({
     database,
@@ -117,7 +119,7 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
   publicUrl.text ||= urlOf(config.host, http);
   const { retentionDays, limits } = config;
   const { garbagePerSecondMax } = limits;
-  const chores = new Chores({ database, clock, keyUses, retentionDays, garbagePerSecondMax, onQueued: wake });
+  const chores = new Chores({ database, clock, guard, keyUses, retentionDays, garbagePerSecondMax, onQueued: wake });
   chores.start();
   worker?.start();
   log.started({
@@ -207,6 +209,7 @@ function appParts(parts: Parts): AppParts {
     },
     brevo: {},
     keys: { database, clock, flushUses: () => keyUses.flush() },
+    doubt: { database, clock, onQueued: wake },
     database,
     links,
     metrics,

@@ -6,7 +6,10 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { Config } from '../config.ts';
 import { parseRelayUrl } from '../deliver/smtp-url.ts';
+import { isBehind, readWitness } from '../restore-guard.ts';
+import type { Database } from '../store/database.ts';
 import { countOpen } from '../store/holds.ts';
+import { findProgress, findWentBack } from '../store/progress.ts';
 import { withDatabase } from './terminal.ts';
 
 type Finding = { ok: boolean; text: string };
@@ -35,11 +38,34 @@ async function checkDatabase(config: Config): Promise<Finding[]> {
         { ok: check?.quick_check === 'ok', text: `${config.databasePath}: quick_check says ${check?.quick_check}` },
         { ok: inDoubt === 0, text: `${inDoubt} in doubt${inDoubt > 0 ? ': see sendonce queue' : ''}` },
         { ok: true, text: `${counts.queued ?? 0} queued` },
+        await checkRestored(config, database),
       ];
     });
   } catch (error) {
     return [{ ok: false, text: `${config.databasePath}: ${(error as Error).message}` }];
   }
+}
+
+/** Whether the database is one the witness has seen further along: its queue may have left already. */
+async function checkRestored(config: Config, database: Database): Promise<Finding> {
+  const progress = await findProgress(database);
+  const witness = progress && (await readWitness(config.stateDir, progress.databaseId));
+  if (!progress) return { ok: true, text: 'never served yet' };
+  if (!witness) {
+    const advice = 'if this is a restored backup, run sendonce queue hold before you start';
+    return { ok: true, text: `no witness of this database in ${config.stateDir}: ${advice}` };
+  }
+  if (isBehind(progress, witness)) {
+    return {
+      ok: false,
+      text: 'the database went back in time (a backup was restored?): the next start holds every open delivery; then look at sendonce queue and answer with sendonce queue settle EMAIL|all sent|send-again|abandon',
+    };
+  }
+  const wentBack = await findWentBack(database);
+  const history = wentBack
+    ? `; it went back in time on ${new Date(wentBack.at).toISOString()}, ${wentBack.held} were held`
+    : '';
+  return { ok: true, text: `the witness in ${config.stateDir} agrees with the database${history}` };
 }
 
 async function checkDisk(config: Config): Promise<Finding> {

@@ -4,19 +4,36 @@ import type { Config } from '../config.ts';
 import { isUuid } from '../core/token.ts';
 import type { Database } from '../store/database.ts';
 import type { DeliveryRef } from '../store/deliveries.ts';
-import { answerDoubt, countOpen, type DoubtAnswer, listOpen, type OpenDelivery } from '../store/holds.ts';
+import {
+  answerDoubt,
+  countOpen,
+  type DoubtAnswer,
+  doubtAnswers,
+  findInDoubt,
+  listOpen,
+  type OpenDelivery,
+  someInDoubt,
+} from '../store/holds.ts';
+import { holdOpenDeliveries } from '../store/progress.ts';
 import { CommandError, relativeTime, table, withDatabase } from './terminal.ts';
 
 const shownMax = 100;
 
-const answers: readonly DoubtAnswer[] = ['sent', 'send-again', 'abandon'];
+/** Answers one transaction records: bounds how long a running server waits. */
+const settledAtOnce = 200;
 
 export async function queue(config: Config, [action = 'list', target, answer]: string[]): Promise<void> {
   if (action === 'list') return withDatabase(config, { create: false }, show);
-  if (action === 'settle' && target && answers.includes(answer as DoubtAnswer)) {
-    return withDatabase(config, { create: false }, (database) => settle(database, target, answer as DoubtAnswer));
+  if (action === 'hold') return withDatabase(config, { create: false }, hold);
+  const known = doubtAnswers.find((one) => one === answer);
+  if (action === 'settle' && target && known) {
+    return withDatabase(config, { create: false }, (database) =>
+      target === 'all' ? settleAll(database, known) : settle(database, target, known),
+    );
   }
-  throw new CommandError(`Usage: sendonce queue | sendonce queue settle EMAIL[.PART] ${answers.join('|')}`);
+  throw new CommandError(
+    `Usage: sendonce queue | sendonce queue settle EMAIL[.PART]|all ${doubtAnswers.join('|')} | sendonce queue hold`,
+  );
 }
 
 async function show(database: Database): Promise<void> {
@@ -38,7 +55,8 @@ In doubt: the mail may have been handed over, and the relay's answer never arriv
 relay's log, then answer with one of
   sendonce queue settle EMAIL sent         the relay has it: nothing is sent
   sendonce queue settle EMAIL send-again   the same bytes go out again: a duplicate if the relay had it after all
-  sendonce queue settle EMAIL abandon      given up: lost if the relay did not have it`;
+  sendonce queue settle EMAIL abandon      given up: lost if the relay did not have it
+With "all" for EMAIL one answer settles them all.`;
 
 function row(one: OpenDelivery, now: number): string[] {
   const [first = '', ...others] = one.recipients;
@@ -59,15 +77,32 @@ function printable(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ');
 }
 
+/** For whoever restores a backup where no witness can tell: before the server starts on it. */
+async function hold(database: Database): Promise<void> {
+  const held = await holdOpenDeliveries(database, Date.now(), 'An operator holds it.');
+  console.log(`${held} deliveries are held. See sendonce queue for what to do with them.`);
+}
+
 async function settle(database: Database, target: string, answer: DoubtAnswer): Promise<void> {
   const [emailId = '', part = '0'] = target.toLowerCase().split('.');
   if (!isUuid(emailId) || !/^\d+$/.test(part)) throw new CommandError(`"${target}" is not an email id.`);
-  const inDoubt = await listOpen(database, ['in_doubt'], Number.MAX_SAFE_INTEGER);
-  const one = inDoubt.find((delivery) => delivery.emailId === emailId && delivery.part === Number(part));
-  const ref: DeliveryRef | undefined = one;
+  const ref: DeliveryRef | null = await findInDoubt(database, emailId, Number(part));
   const settled = ref && (await database.write((tx) => answerDoubt(tx, ref, answer, Date.now())));
   if (!settled) throw new CommandError(`${target} is not in doubt; see sendonce queue.`);
   console.log(outcomes[answer]);
+}
+
+async function settleAll(database: Database, answer: DoubtAnswer): Promise<void> {
+  let settled = 0;
+  for (;;) {
+    const some = await someInDoubt(database, settledAtOnce);
+    if (some.length === 0) break;
+    await database.write(async (tx) => {
+      for (const one of some) await answerDoubt(tx, one, answer, Date.now());
+    });
+    settled += some.length;
+  }
+  console.log(`${settled} in doubt. ${outcomes[answer]}`);
 }
 
 const outcomes: Record<DoubtAnswer, string> = {

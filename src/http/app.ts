@@ -13,6 +13,7 @@ import { addBrevoRoutes, type BrevoParts, brevoPath } from './brevo/routes.ts';
 import { answerWith, type Bindings, type Gatekeeper, type HttpContext, toResponse } from './call.ts';
 import type { Facade } from './facade.ts';
 import { type KeyParts, keyPath, showKey } from './idempotency-keys.ts';
+import { answerOne, type DoubtParts, doubtPath, listDoubt } from './in-doubt.ts';
 import { RateLimited } from './rate-limit.ts';
 import { resend } from './resend/errors.ts';
 import { addResendRoutes, type ResendParts } from './resend/routes.ts';
@@ -24,6 +25,7 @@ export type AppParts = {
   resend: ResendParts;
   brevo: BrevoParts;
   keys: KeyParts;
+  doubt: DoubtParts;
   database: Database;
   links: AttachmentLinks;
   metrics: Metrics;
@@ -52,11 +54,21 @@ function addApiRoutes(app: Hono<Bindings>, parts: AppParts): void {
     const path = (context.env.incoming.url ?? '').replace(/^https?:\/\/[^/]*/i, '').replace(/\?.*$/s, '');
     return answerWith(parts.gatekeeper, resend, 'full', (call) => showKey(parts.keys, call, path))(context);
   });
-  app.all(`${keyPath}*`, () => {
-    throw new AppError('method_not_allowed', 'Method is not allowed for the requested path.');
-  });
+  app.get(
+    doubtPath,
+    answerWith(parts.gatekeeper, 'full', (call) => listDoubt(parts.doubt, call)),
+  );
+  app.post(
+    `${doubtPath}/:id`,
+    answerWith(parts.gatekeeper, 'full', (call) => answerOne(parts.doubt, call)),
+  );
+  for (const path of [`${keyPath}*`, doubtPath, `${doubtPath}/:id`]) app.all(path, refuseMethod);
   addResendRoutes(app, parts.gatekeeper, parts.resend);
   addBrevoRoutes(app, parts.gatekeeper, parts.brevo);
+}
+
+function refuseMethod(): never {
+  throw new AppError('method_not_allowed', 'Method is not allowed for the requested path.');
 }
 
 /** Paths only, and never a key: those carry user ids. */

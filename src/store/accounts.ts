@@ -77,3 +77,11 @@ export async function ensureSetting(tx: Transaction, name: string, value: string
   await tx.run('insert into settings (name, value) values (?, ?) on conflict (name) do nothing', name, value);
   return (await findSetting(tx, name)) ?? value;
 }
+
+export async function putSetting(tx: Transaction, name: string, value: string): Promise<void> {
+  await tx.run(
+    'insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value',
+    name,
+    value,
+  );
+}

@@ -1,6 +1,7 @@
 /** What stands still or has to be moved from outside: recovery after a death, doubt, cancel, reschedule, the queue's listing. */
 
 import type { DeliveryState } from '../core/event.ts';
+import { expiresAt } from '../core/retry.ts';
 import type { Database, Reader, SqlValue, Transaction } from './database.ts';
 import { type DeliveryRef, type InDoubtPolicy, never } from './deliveries.ts';
 import { appendEvent } from './events.ts';
@@ -115,46 +116,73 @@ export async function requeueExpiredClaims(tx: Transaction, now: number, limit: 
   return rows.map(refOf);
 }
 
-/** Time spent held does not count against the three days. */
+/** Time spent held does not count against the three days; they begin anew for what was held before any gate. */
 function giveUpAfterHold(row: OpenRow, now: number): number {
-  return row.give_up_at + Math.max(0, now - (row.gated_at ?? now));
+  return row.gated_at === null ? expiresAt(now, null) : row.give_up_at + Math.max(0, now - row.gated_at);
 }
 
-export type DoubtAnswer = 'sent' | 'send-again' | 'abandon';
+export const doubtAnswers = ['sent', 'send-again', 'abandon'] as const;
+export type DoubtAnswer = (typeof doubtAnswers)[number];
 
-/** An operator's answer to a delivery in doubt. False: it is not in doubt (any more). */
+/** For an operator who knows the email's id and not its account. */
+export async function findInDoubt(reader: Reader, emailId: string, part: number): Promise<DeliveryRef | null> {
+  const [row] = await reader.all<{ account: string }>(
+    `select account from deliveries where ${isOpen} and state = 'in_doubt' and email_id = ? and part = ?`,
+    emailId,
+    part,
+  );
+  return row ? { account: row.account, emailId, part } : null;
+}
+
+/** An operator's answer to a delivery in doubt; the state it has then. Null: it is not in doubt (any more). */
 export async function answerDoubt(
   tx: Transaction,
   ref: DeliveryRef,
   answer: DoubtAnswer,
   now: number,
-): Promise<boolean> {
+): Promise<'sent' | 'queued' | 'failed' | null> {
   const [row] = await tx.all<OpenRow>(
     `select ${openColumns} from deliveries where account = ? and email_id = ? and part = ? and state = 'in_doubt'`,
     ref.account,
     ref.emailId,
     ref.part,
   );
-  if (!row) return false;
-  const { state, reply } = doubtAnswers[answer];
+  if (!row) return null;
+  const { state, reply } = answered[answer];
+  const [email] = await tx.all<{ scheduled_at: number | null }>(
+    'select scheduled_at from emails where account = ? and id = ?',
+    ref.account,
+    ref.emailId,
+  );
+  // What was held before its time still waits for it.
+  const runAt = Math.max(now, email?.scheduled_at ?? now);
   // Forgetting the content hash lets bytes that a newer composer made go out: the operator has decided.
   await tx.run(
     `update deliveries set state = ?, attempt = attempt + 1, run_at = ?, reply = ?,
        possible_duplicate = possible_duplicate + ?, give_up_at = ?, content_hash = null
      where ${here} and state = 'in_doubt'`,
     state,
-    now,
+    runAt,
     reply,
     answer === 'send-again' ? 1 : 0,
-    giveUpAfterHold(row, now),
+    giveUpAfterHold(row, runAt),
     ...at(row),
   );
   const detail = { recipients: JSON.parse(row.recipients), reply, by: 'operator' as const };
   await appendEvent(tx, ref.account, ref.emailId, state, now, detail);
-  return true;
+  return state;
 }
 
-const doubtAnswers = {
+/** Some that are in doubt, of whatever account. */
+export async function someInDoubt(reader: Reader, limit: number): Promise<DeliveryRef[]> {
+  const rows = await reader.all<OpenRow>(
+    `select ${openColumns} from deliveries where ${isOpen} and state = 'in_doubt' limit ?`,
+    limit,
+  );
+  return rows.map(refOf);
+}
+
+const answered = {
   sent: { state: 'sent', reply: 'An operator said it was sent.' },
   'send-again': { state: 'queued', reply: 'An operator had it sent again.' },
   abandon: { state: 'failed', reply: 'An operator gave it up.' },
@@ -256,20 +284,51 @@ type OpenListRow = OpenRow & {
   summary: string;
 };
 
+const openListColumns = `d.account, d.email_id, d.part, d.attempt, d.recipients, d.in_doubt_policy, d.gated_at, d.give_up_at,
+  d.state, d.tries, d.failures, d.run_at, d.possible_duplicate, d.reply, e.message_id, e.summary`;
+
+export type HeldDelivery = Pick<
+  OpenDelivery,
+  'emailId' | 'part' | 'recipients' | 'runAt' | 'gatedAt' | 'reply' | 'messageId' | 'subject'
+>;
+
+/** An account's deliveries in doubt, in the order of their emails; `after` is the last one that was seen. */
+export async function listHeld(
+  reader: Reader,
+  account: string,
+  after: Pick<DeliveryRef, 'emailId' | 'part'> | null,
+  limit: number,
+): Promise<HeldDelivery[]> {
+  const rows = await reader.all<OpenListRow>(
+    `select ${openListColumns} from deliveries d join emails e on e.account = d.account and e.id = d.email_id
+     where d.state in ('sending', 'handoff', 'in_doubt') and d.state = 'in_doubt' and d.account = ?
+       and (d.email_id > ? or (d.email_id = ? and d.part > ?))
+     order by d.email_id, d.part limit ?`,
+    account,
+    after?.emailId ?? '',
+    after?.emailId ?? '',
+    after?.part ?? 0,
+    limit,
+  );
+  return rows.map(toOpenDelivery);
+}
+
 /** Open deliveries, those in doubt first, then by when they are due. */
 export async function listOpen(reader: Reader, states: DeliveryState[], limit: number): Promise<OpenDelivery[]> {
   const marks = states.map(() => '?').join(', ');
   const rows = await reader.all<OpenListRow>(
-    `select d.account, d.email_id, d.part, d.attempt, d.recipients, d.in_doubt_policy, d.gated_at, d.give_up_at, d.state, d.tries,
-       d.failures, d.run_at, d.possible_duplicate, d.reply, e.message_id, e.summary
-     from deliveries d join emails e on e.account = d.account and e.id = d.email_id
+    `select ${openListColumns} from deliveries d join emails e on e.account = d.account and e.id = d.email_id
      where d.state in (${marks})
      order by case d.state when 'in_doubt' then 0 when 'handoff' then 1 when 'sending' then 2 else 3 end, d.run_at
      limit ?`,
     ...states,
     limit,
   );
-  return rows.map((row) => ({
+  return rows.map(toOpenDelivery);
+}
+
+function toOpenDelivery(row: OpenListRow): OpenDelivery {
+  return {
     ...refOf(row),
     state: row.state,
     recipients: JSON.parse(row.recipients),
@@ -282,7 +341,7 @@ export async function listOpen(reader: Reader, states: DeliveryState[], limit: n
     reply: row.reply,
     messageId: row.message_id,
     subject: JSON.parse(row.summary).subject,
-  }));
+  };
 }
 
 /** Open deliveries by state, read from the indexes of what is open. */

@@ -10,7 +10,8 @@ import { readConfig } from '../../src/config.ts';
 import { hashToken } from '../../src/core/token.ts';
 import { ensureAccount, insertApiKey } from '../../src/store/accounts.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
-import { drained, serve } from '../support/served.ts';
+import { printed } from '../support/printed.ts';
+import { addApiKey, drained, serve } from '../support/served.ts';
 import { message, type TestServer } from '../support/server.ts';
 import { modes } from '../support/smtp-sink-modes.ts';
 import { createTemp } from '../support/temp.ts';
@@ -32,16 +33,8 @@ function untilEvent(server: TestServer, id: string, event: string): Promise<void
 }
 
 /** What the operator types, on the database of a running server. */
-async function runQueue(server: TestServer, ...words: string[]): Promise<string> {
-  const lines: string[] = [];
-  const { log } = console;
-  console.log = (line: string) => void lines.push(line);
-  try {
-    await queue(readConfig({ DATABASE_URL: `sqlite:${server.databasePath}` }), words);
-  } finally {
-    console.log = log;
-  }
-  return lines.join('\n');
+function runQueue(server: TestServer, ...words: string[]): Promise<string> {
+  return printed(() => queue(readConfig({ DATABASE_URL: `sqlite:${server.databasePath}` }), words));
 }
 
 describe('an accepted email', () => {
@@ -226,6 +219,53 @@ describe('an email in doubt', () => {
       assert.equal(sink.count, 1);
     });
   }
+
+  it('is listed over HTTP with its evidence, to its own account only', async (t) => {
+    const { server, id } = await doubtful(t);
+    const { json } = await server.call('GET', '/in-doubt');
+    const [{ handed_off_at, reason, ...known }] = json.data;
+    assert.match(handed_off_at, /^\d{4}-\d\d-\d\dT/);
+    assert.match(reason, /\w/);
+    assert.deepEqual([json.object, json.has_more, json.data.length], ['list', false, 1]);
+    assert.deepEqual(known, {
+      object: 'delivery',
+      id,
+      email_id: id,
+      message_id: `<${id}@resend.dev>`,
+      to: ['foo@gmail.com'],
+      subject: 'hello world',
+      sends_again_at: null,
+    });
+    const other = { authorization: `Bearer ${await addApiKey(server, 're_other', 'other')}` };
+    assert.deepEqual((await server.call('GET', '/in-doubt', undefined, other)).json.data, []);
+    assert.equal((await server.call('POST', `/in-doubt/${id}`, { answer: 'sent' }, other)).status, 404);
+    assert.equal((await server.call('GET', `/emails/${id}`)).json.in_doubt, true);
+  });
+
+  it('goes out again when an operator says so over HTTP, once', async (t) => {
+    const { server, sink, id } = await doubtful(t);
+    const { json } = await server.call('POST', `/in-doubt/${id}`, { answer: 'send-again' });
+    assert.deepEqual(json, { object: 'delivery', id, state: 'queued' });
+    await untilEvent(server, id, 'sent');
+    assert.deepEqual(sink.received[0]?.bytes, sink.received[1]?.bytes);
+    const again = await server.call('POST', `/in-doubt/${id}`, { answer: 'send-again' });
+    assert.deepEqual([again.status, again.json.name], [404, 'not_found']);
+    assert.equal(sink.count, 2);
+  });
+
+  it('takes no answer it does not know, and pages through what is held', async (t) => {
+    const { server, id } = await doubtful(t);
+    for (const body of [{}, { answer: 'yes' }, [], 'x'].map((one) => JSON.stringify(one))) {
+      const { status, json } = await server.call('POST', `/in-doubt/${id}`, body);
+      assert.deepEqual([status, json.name], [422, 'validation_error'], body);
+      assert.match(json.message, /`sent`.*`send-again`.*`abandon`/);
+    }
+    assert.equal((await server.call('POST', '/in-doubt/none', { answer: 'sent' })).status, 404);
+    assert.equal((await server.call('DELETE', '/in-doubt')).status, 405);
+    for (const query of ['limit=0', 'limit=101', 'limit=x', 'after=x'])
+      assert.equal((await server.call('GET', `/in-doubt?${query}`)).status, 422, query);
+    assert.deepEqual((await server.call('GET', `/in-doubt?after=${id}`)).json.data, []);
+  });
 
   it('goes out again by itself after ten minutes when its tag says so', async (t) => {
     const { server, sink, id } = await doubtful(t, { tags: [{ name: 'sendonce-in-doubt', value: 'send-again' }] });

@@ -571,7 +571,7 @@ function describeVerdicts(db: () => Database): void {
 async function doubtAndSendAgain(db: Database, delivery: Delivery): Promise<void> {
   const terms = { reason: 'silence', now, runAt: never };
   await db.write((tx) => settleInDoubt(tx, delivery, terms));
-  assert.equal(await db.write((tx) => answerDoubt(tx, delivery, 'send-again', now)), true);
+  assert.equal(await db.write((tx) => answerDoubt(tx, delivery, 'send-again', now)), 'queued');
 }
 
 function describeDoubt(db: () => Database): void {
@@ -621,8 +621,8 @@ function describeDoubt(db: () => Database): void {
         const delivery = await queuedAndClaimed(db(), `answer-${answer}`);
         await gate(db(), delivery);
         await recoverWith('hold');
-        assert.equal(await db().write((tx) => answerDoubt(tx, delivery, answer, now)), true);
-        assert.equal(await db().write((tx) => answerDoubt(tx, delivery, answer, now)), false);
+        assert.equal(await db().write((tx) => answerDoubt(tx, delivery, answer, now)), state);
+        assert.equal(await db().write((tx) => answerDoubt(tx, delivery, answer, now)), null);
         assert.equal(await stateOf(db(), delivery), state);
       });
     }

@@ -12,8 +12,8 @@ export type TestServer = {
   readonly url: string;
   readonly clock: TestClock;
   readonly databasePath: string;
-  /** Stops and starts again on the same database. */
-  restart(): Promise<void>;
+  /** Stops and starts again on the same database, `between` in between. */
+  restart(between?: () => void | Promise<void>): Promise<void>;
   tick(): Promise<void>;
   /** Ticks until `condition` holds; fails after a while with what was awaited. */
   until(what: string, condition: () => Promise<boolean> | boolean): Promise<void>;
@@ -74,8 +74,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     clock,
     databasePath,
-    async restart() {
+    async restart(between: () => void | Promise<void> = () => {}) {
       await server.stop();
+      await between();
       server = await start();
     },
     tick: () => server.tick(),

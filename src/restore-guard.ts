@@ -1,0 +1,122 @@
+/**
+ * Notices a database that went back in time: a witness outside it remembers how far it had come. What such a database
+ * takes for open may have left since, so all of it is held until an operator says otherwise.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from './core/clock.ts';
+import { log } from './log.ts';
+import type { Database } from './store/database.ts';
+import {
+  beginGeneration,
+  findProgress,
+  findWentBack,
+  holdOpenDeliveries,
+  type Progress,
+  recordWentBack,
+} from './store/progress.ts';
+
+/** What the file in STATE_DIR says. */
+export type Witness = Pick<Progress, 'generation' | 'eventId'>;
+
+const reason = 'The database went back in time (a backup was restored?): whether this has left since is not known.';
+
+export class RestoreGuard {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #stateDir: string;
+  /** What was last seen: by this process, so that others on the same folder cannot make it look back. */
+  #seen: Witness | null = null;
+
+  constructor(options: { database: Database; clock: Clock; stateDir: string }) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#stateDir = options.stateDir;
+  }
+
+  /**
+   * Before anything is recovered or claimed: holds everything where the database is behind its witness, and begins a generation.
+   * @throws Error when the witness cannot be kept.
+   */
+  async start(): Promise<void> {
+    mkdirSync(this.#stateDir, { recursive: true });
+    const known = await findProgress(this.#database);
+    const databaseId = known?.databaseId ?? randomUUID();
+    const witness = await readWitness(this.#stateDir, databaseId);
+    const unfinished = (await findWentBack(this.#database))?.isDone === false;
+    if (known && (unfinished || isBehind(known, witness))) await this.#hold(databaseId, witness ?? known);
+    else await this.#database.write((tx) => beginGeneration(tx, databaseId, 0));
+    await this.check();
+  }
+
+  /** About once a second: writes down how far the database has come. One that went back under a running server is held, too. */
+  async check(): Promise<void> {
+    const progress = await findProgress(this.#database);
+    if (!progress) return;
+    const { databaseId, generation, eventId } = progress;
+    if (this.#seen && isBehind(progress, this.#seen)) return this.#hold(databaseId, this.#seen);
+    if (this.#seen && !isBehind(this.#seen, progress)) return;
+    await writeWitness(this.#stateDir, databaseId, { generation, eventId });
+    this.#seen = { generation, eventId };
+  }
+
+  /** Said in the database first: a start that dies in the middle of it goes on at the next one. */
+  async #hold(databaseId: string, { generation, eventId }: Witness): Promise<void> {
+    const wentBack = { at: this.#clock.now(), from: { generation, eventId } };
+    await this.#database.write((tx) => recordWentBack(tx, { ...wentBack, held: 0, isDone: false }));
+    const held = await holdOpenDeliveries(this.#database, wentBack.at, reason);
+    await this.#database.write(async (tx) => {
+      await recordWentBack(tx, { ...wentBack, held, isDone: true });
+      await beginGeneration(tx, databaseId, generation);
+    });
+    log.wentBack(held);
+  }
+}
+
+/** Earlier than the witness has seen it; never where there is no witness. */
+export function isBehind(progress: Witness, witness: Witness | null): boolean {
+  if (!witness) return false;
+  if (progress.generation !== witness.generation) return progress.generation < witness.generation;
+  return progress.eventId < witness.eventId;
+}
+
+/** Null where this database was never served with this folder. */
+export async function readWitness(stateDir: string, databaseId: string): Promise<Witness | null> {
+  const path = witnessPath(stateDir, databaseId);
+  try {
+    const { generation, eventId } = JSON.parse(await readFile(path, 'utf8')) as Witness;
+    return { generation, eventId };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new Error(`STATE_DIR: the witness ${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function witnessPath(stateDir: string, databaseId: string): string {
+  return join(stateDir, `sendonce-${databaseId}.witness`);
+}
+
+/** Whole or not at all, and on the disk when it resolves. */
+async function writeWitness(stateDir: string, databaseId: string, witness: Witness): Promise<void> {
+  const path = witnessPath(stateDir, databaseId);
+  const next = `${path}.${process.pid}`;
+  try {
+    const file = await open(next, 'w');
+    try {
+      await file.writeFile(`${JSON.stringify(witness)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(next, path);
+    const folder = await open(stateDir, 'r');
+    await folder.sync().finally(() => folder.close());
+  } catch (cause) {
+    throw new Error(`STATE_DIR: the witness of the restore guard cannot be written: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
