@@ -10,22 +10,20 @@ import { type AttachmentLinks, downloadPath } from './attachment-links.ts';
 import { ClientGone } from './body.ts';
 import { brevo } from './brevo/errors.ts';
 import { addBrevoRoutes, type BrevoParts, brevoPath } from './brevo/routes.ts';
-import { answerWith, type Bindings, type Gatekeeper, type HttpContext, toResponse } from './call.ts';
+import { type Bindings, type Gatekeeper, type HttpContext, toResponse } from './call.ts';
 import type { Facade } from './facade.ts';
-import { type KeyParts, keyPath, showKey } from './idempotency-keys.ts';
-import { answerOne, type DoubtParts, doubtPath, listDoubt } from './in-doubt.ts';
+import { keyPath } from './idempotency-keys.ts';
+import { addOwnRoutes, type OwnParts } from './own-routes.ts';
 import { RateLimited } from './rate-limit.ts';
 import { resend } from './resend/errors.ts';
 import { addResendRoutes, type ResendParts } from './resend/routes.ts';
 
 export type Health = () => Record<string, unknown>;
 
-export type AppParts = {
+export type AppParts = OwnParts & {
   gatekeeper: Gatekeeper;
   resend: ResendParts;
   brevo: BrevoParts;
-  keys: KeyParts;
-  doubt: DoubtParts;
   database: Database;
   links: AttachmentLinks;
   metrics: Metrics;
@@ -49,26 +47,9 @@ export function createApp(parts: AppParts): Hono<Bindings> {
 function addApiRoutes(app: Hono<Bindings>, parts: AppParts): void {
   if (log.showsRequests()) app.use('*', logRequest);
   app.get(downloadPath, (context) => download(parts, context));
-  app.get(`${keyPath}*`, (context) => {
-    // The path as it was sent: a key may hold what a URL parser would tidy up.
-    const path = (context.env.incoming.url ?? '').replace(/^https?:\/\/[^/]*/i, '').replace(/\?.*$/s, '');
-    return answerWith(parts.gatekeeper, resend, 'full', (call) => showKey(parts.keys, call, path))(context);
-  });
-  app.get(
-    doubtPath,
-    answerWith(parts.gatekeeper, 'full', (call) => listDoubt(parts.doubt, call)),
-  );
-  app.post(
-    `${doubtPath}/:id`,
-    answerWith(parts.gatekeeper, 'full', (call) => answerOne(parts.doubt, call)),
-  );
-  for (const path of [`${keyPath}*`, doubtPath, `${doubtPath}/:id`]) app.all(path, refuseMethod);
+  addOwnRoutes(app, parts.gatekeeper, parts);
   addResendRoutes(app, parts.gatekeeper, parts.resend);
   addBrevoRoutes(app, parts.gatekeeper, parts.brevo);
-}
-
-function refuseMethod(): never {
-  throw new AppError('method_not_allowed', 'Method is not allowed for the requested path.');
 }
 
 /** Paths only, and never a key: those carry user ids. */

@@ -1,6 +1,6 @@
 /** The one table from our refusals to Resend's status and name (docs/resend.md), and how a refusal is written. */
 
-import type { AppError, ErrorCode } from '../../core/error.ts';
+import { AppError, type ErrorCode } from '../../core/error.ts';
 import type { Facade } from '../facade.ts';
 
 type WireError = { status: number; name: string };
@@ -79,4 +79,14 @@ export const resend: Facade = {
     'ratelimit-remaining': String(remaining),
     'ratelimit-reset': String(resetSeconds),
   }),
+};
+
+/** For what no route of Resend's, or of our own beside them, answers. */
+export const refusals = {
+  route: (): never => {
+    throw new AppError('route_not_found', MESSAGES.routeNotFound);
+  },
+  method: (): never => {
+    throw new AppError('method_not_allowed', MESSAGES.methodNotAllowed);
+  },
 };

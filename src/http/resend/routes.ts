@@ -1,11 +1,10 @@
 /** Resend's paths, at the root as their SDKs expect them (docs/resend.md lists them all). */
 
 import type { Hono } from 'hono';
-import { AppError } from '../../core/error.ts';
 import { answerWith, type Bindings, type Call, type Gatekeeper, type Reply } from '../call.ts';
 import { addRoutes } from '../route-table.ts';
 import { attachment, attachments, cancel, type EmailParts, list, reschedule, retrieve } from './emails.ts';
-import { MESSAGES, resend } from './errors.ts';
+import { refusals, resend } from './errors.ts';
 import { type SendParts, sendBatch, sendOne } from './send.ts';
 import {
   addSuppression,
@@ -41,14 +40,6 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
       ['/suppressions/batch/remove', { POST: full(removeSuppressions) }],
       ['/suppressions/:suppression', { GET: full(showSuppression), DELETE: full(removeSuppression) }],
     ],
-    { route: refuseRoute, method: refuseMethod },
+    refusals,
   );
-}
-
-function refuseRoute(): never {
-  throw new AppError('route_not_found', MESSAGES.routeNotFound);
-}
-
-function refuseMethod(): never {
-  throw new AppError('method_not_allowed', MESSAGES.methodNotAllowed);
 }
