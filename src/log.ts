@@ -33,6 +33,8 @@ export const log = {
     out.warn({ deliveries }, 'the last process ended with claims; they are queued again'),
   inDoubt: (ref: DeliveryRef, reason: string) =>
     out.error({ ...named(ref), reason }, 'IN DOUBT: held until somebody decides; see `sendonce queue`'),
+  lateVerdict: (ref: DeliveryRef, outcome: string) =>
+    out.warn({ ...named(ref), outcome }, 'the relay answered after all what was in doubt'),
   wentBack: (held: number) =>
     out.error(
       { held },

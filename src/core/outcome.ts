@@ -27,5 +27,5 @@ export type Outcome =
   | { kind: 'unreached'; reason: string }
   /** The gate did not open: somebody else owns this delivery now. Nothing to record. */
   | { kind: 'fenced' }
-  /** The dot may have left and no verdict came. */
-  | { kind: 'in_doubt'; reason: string };
+  /** The dot may have left and no verdict came. `late`: the session is still listened to, and this is what it came to. */
+  | { kind: 'in_doubt'; reason: string; late?: Promise<Outcome> };

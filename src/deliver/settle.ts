@@ -56,7 +56,9 @@ export class Settler {
       case 'unreached':
         return this.#unreached(delivery, outcome.reason);
       case 'in_doubt':
-        return this.#inDoubt(delivery, outcome.reason);
+        await this.#inDoubt(delivery, outcome.reason);
+        void outcome.late?.then((verdict) => this.#late(delivery, verdict));
+        return;
       case 'fenced':
         return;
       default:
@@ -109,6 +111,13 @@ export class Settler {
     const runAt = sendsAgain ? now + verdictWaitMs : never;
     const held = await this.record((tx) => settleInDoubt(tx, delivery, { reason, now, runAt }));
     if (held) log.inDoubt(delivery, reason);
+  }
+
+  /** A verdict after all, on a session that was still listened to; it counts unless somebody has decided since. */
+  async #late(delivery: Delivery, verdict: Outcome): Promise<void> {
+    if (verdict.kind === 'in_doubt') return;
+    log.lateVerdict(delivery, verdict.kind);
+    await this.settle(delivery, true, verdict);
   }
 
   #retry(times: number): { now: number; retryAt: number } {

@@ -7,8 +7,11 @@ import { GatedBody } from './gated-body.ts';
 import type { Gate, Shipment } from './relay.ts';
 import { envelopeReplyOf, isGoodbye, refusalOf, verdictOf, withRecipients } from './smtp-reply.ts';
 
-/** What the session may be used for next. `reset`: the relay still holds an envelope that came to nothing. */
-export type Next = 'reuse' | 'reset' | 'drop';
+/**
+ * What the session may be used for next. `reset`: the relay still holds an envelope that came to nothing. `linger`: its verdict
+ * is overdue and may still come; for nothing else.
+ */
+export type Next = 'reuse' | 'reset' | 'linger' | 'drop';
 
 export type Ended = {
   outcome: Outcome;
@@ -61,7 +64,8 @@ export async function transact(
   await bodyWritten(sending);
   if (!isReadyForDot(sending)) return drop(sending, insideData(sending.answered));
   sending.body.release();
-  return endedAfterDot(sending, await verdictWithin(sending, timeouts));
+  const answer = await verdictWithin(sending, timeouts);
+  return answer ? endedAfterDot(sending, answer) : overdue(sending, timeouts);
 }
 
 function startSending(connection: SMTPConnection, shipment: Shipment): Sending {
@@ -190,19 +194,26 @@ export function hasUnreadReply(connection: SMTPConnection): boolean {
   return (queue?.length ?? 0) > 0 || (rest?.length ?? 0) > 0;
 }
 
-async function verdictWithin(sending: Sending, timeouts: TransactionTimeouts): Promise<Answer> {
+/** Null where none came in time. */
+async function verdictWithin(sending: Sending, timeouts: TransactionTimeouts): Promise<Answer | null> {
   const socket = sending.connection._socket;
   if (socket) socket.setTimeout(0);
   let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<Answer>((resolve) => {
-    const giveUp = () => resolve({ error: new Error(`no verdict within ${timeouts.verdictMs} ms`), reply: null });
+  const timeout = new Promise<null>((resolve) => {
     // After a pause of the process timers fire before sockets are read: a verdict that has arrived must win.
-    timer = setTimeout(() => setImmediate(giveUp), timeouts.verdictMs);
+    timer = setTimeout(() => setImmediate(() => resolve(null)), timeouts.verdictMs);
   });
   const answer = await Promise.race([sending.answer, timeout]);
   clearTimeout(timer);
-  if (socket && !socket.destroyed) socket.setTimeout(timeouts.stallMs);
+  if (answer && socket && !socket.destroyed) socket.setTimeout(timeouts.stallMs);
   return answer;
+}
+
+/** Silence is no verdict, and no end either: while the session lives, the relay may still say what it did. */
+function overdue(sending: Sending, { verdictMs }: TransactionTimeouts): Ended {
+  const late = sending.answer.then((answer) => endedAfterDot(sending, answer).outcome);
+  const outcome: Outcome = { kind: 'in_doubt', reason: `no verdict within ${verdictMs} ms`, late };
+  return { outcome, next: 'linger', isStale: false };
 }
 
 function endedAfterDot(sending: Sending, { error, reply }: Answer): Ended {

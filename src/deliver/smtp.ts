@@ -21,6 +21,10 @@ const VERDICT_TIMEOUT_MS = 10 * 60_000;
 const IDLE_MS = 8_000;
 /** Enough that opening costs nothing, few enough that a relay's load balancer gets to move us. Many relays cap at 100. */
 const MESSAGES_PER_SESSION = 100;
+/** Ten minutes are the client's patience, not the relay's: content filters behind it may take longer. */
+const LATE_VERDICT_MS = 60 * 60_000;
+/** Overdue sessions that are listened to beside those that work; beyond it the oldest is given up. */
+const LINGERING_MAX = 50;
 /** A relay that does not answer QUIT is left without an answer. */
 const QUIT_TIMEOUT_MS = 1_000;
 
@@ -37,6 +41,8 @@ class SmtpRelay implements Relay {
   /** Last in, first out, so that what a calm day does not need falls idle. */
   readonly #idle: Session[] = [];
   readonly #waiting: Array<() => void> = [];
+  /** Their verdict is overdue. In the order they became so. */
+  readonly #lingering = new Set<Session>();
   #busy = 0;
   #closed = false;
 
@@ -64,6 +70,7 @@ class SmtpRelay implements Relay {
 
   async close(): Promise<void> {
     this.#closed = true;
+    for (const { connection } of this.#lingering) connection.close();
     await Promise.all(this.#idle.splice(0).map((session) => this.#quit(session)));
   }
 
@@ -108,6 +115,7 @@ class SmtpRelay implements Relay {
   /** Hands the outcome back at once; the place is free again when the session is fit for the next mail. */
   #finish(session: Session, { outcome, next }: Ended): Outcome {
     this.#restore(session, next, () => this.#leave());
+    if (outcome.kind === 'in_doubt') void outcome.late?.then(() => session.connection.close());
     return outcome;
   }
 
@@ -121,7 +129,21 @@ class SmtpRelay implements Relay {
       return;
     }
     if (next === 'reuse') this.#park(session);
+    if (next === 'linger') this.#linger(session);
     done();
+  }
+
+  /** Takes no place of those that work; ends with its verdict, or with our patience. */
+  #linger(session: Session): void {
+    const { connection } = session;
+    const timer = setTimeout(() => connection.close(), LATE_VERDICT_MS);
+    connection.once('end', () => {
+      clearTimeout(timer);
+      this.#lingering.delete(session);
+    });
+    this.#lingering.add(session);
+    const [oldest] = this.#lingering;
+    if (this.#lingering.size > LINGERING_MAX) oldest?.connection.close();
   }
 
   #park(session: Session): void {

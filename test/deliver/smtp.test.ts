@@ -28,6 +28,31 @@ class StuckLink extends net.Socket {
   }
 }
 
+describe('an overdue verdict', () => {
+  test('is heard when it comes after all, and holds up no other mail meanwhile', async (t) => {
+    const late = signal();
+    const slow: Mode = { dot: { when: late.promise, accept: true, say: '250 2.0.0 at last\r\n' } };
+    const behave = ({ from }: { from: string }) => (from === 'from@example.com' ? slow : modes.accept);
+    const { sink, relay } = await rig(t, { behave }, { verdictTimeoutMs: 40, concurrency: 1 });
+    const outcome = await relay.ship(mail('one'), openGate);
+    assert(outcome.kind === 'in_doubt' && outcome.late, JSON.stringify(outcome));
+    const other = mail('two');
+    const sent = await relay.ship({ ...other, envelope: { ...other.envelope, from: 'quick@example.com' } }, openGate);
+    assert.equal(sent.kind, 'sent');
+    late.resolve();
+    assert.deepEqual(await outcome.late, { kind: 'sent', reply: '250 2.0.0 at last' });
+    assert.equal(sink.count, 2);
+  });
+
+  test('is given up with its session', async (t) => {
+    const { relay } = await rig(t, { behave: () => modes.silenceAtDot }, { verdictTimeoutMs: 40 });
+    const outcome = await relay.ship(mail('one'), openGate);
+    assert(outcome.kind === 'in_doubt' && outcome.late, JSON.stringify(outcome));
+    await relay.close();
+    assert.equal((await outcome.late).kind, 'in_doubt');
+  });
+});
+
 describe('the verdict', () => {
   const cases: Array<[string, Mode, Outcome['kind'], RegExp]> = [
     ['250', modes.accept, 'sent', /^250 2\.0\.0 taken$/],

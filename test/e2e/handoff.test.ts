@@ -8,11 +8,14 @@ import PostalMime from 'postal-mime';
 import { queue } from '../../src/command/queue.ts';
 import { readConfig } from '../../src/config.ts';
 import { hashToken } from '../../src/core/token.ts';
+import { createSmtpRelay } from '../../src/deliver/smtp.ts';
 import { ensureAccount, insertApiKey } from '../../src/store/accounts.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { printed } from '../support/printed.ts';
 import { addApiKey, drained, serve } from '../support/served.ts';
-import { message, type TestServer } from '../support/server.ts';
+import { message, startTestServer, type TestServer } from '../support/server.ts';
+import { signal } from '../support/smtp-rig.ts';
+import { startSink } from '../support/smtp-sink.ts';
 import { modes } from '../support/smtp-sink-modes.ts';
 import { createTemp } from '../support/temp.ts';
 
@@ -292,6 +295,71 @@ describe('an email in doubt', () => {
     await server.tick();
     assert.equal((await server.call('GET', `/emails/${id}`)).json.in_doubt, true);
     assert.equal(sink.count, 1);
+  });
+});
+
+describe('a verdict that comes late', () => {
+  /** A mail whose relay has thought about its dot for longer than we wait. */
+  async function overdue(t: TestContext, say: string, change: Record<string, unknown> = {}) {
+    const late = signal();
+    const sink = await startSink({ behave: () => ({ dot: { when: late.promise, accept: say.startsWith('2'), say } }) });
+    const relay = createSmtpRelay({
+      host: '127.0.0.1',
+      port: sink.port,
+      secure: false,
+      auth: null,
+      verdictTimeoutMs: 30,
+    });
+    const server = await startTestServer({ relay });
+    t.after(async () => {
+      await server.stop();
+      await sink.close();
+    });
+    const id = await send(server, change);
+    await untilEvent(server, id, 'delivery_delayed');
+    assert.equal((await server.call('GET', `/emails/${id}`)).json.in_doubt, true);
+    return { server, sink, id, late };
+  }
+
+  it('settles the doubt', async (t) => {
+    const { server, sink, id, late } = await overdue(t, '250 2.0.0 taken\r\n');
+    late.resolve();
+    await untilEvent(server, id, 'sent');
+    assert.equal((await server.call('GET', `/emails/${id}`)).json.in_doubt, undefined);
+    assert.equal(sink.count, 1);
+  });
+
+  it('stops the second copy that the policy has queued meanwhile', async (t) => {
+    const again = { tags: [{ name: 'sendonce-in-doubt', value: 'send-again' }] };
+    const { server, sink, id, late } = await overdue(t, '250 2.0.0 taken\r\n', again);
+    const isOpen = signal();
+    sink.behave = () => ({ mail: { when: isOpen.promise } });
+    server.clock.advance(11 * minuteMs);
+    await server.tick();
+    await sink.until(() => sink.transactions === 2);
+    late.resolve();
+    await untilEvent(server, id, 'sent');
+    isOpen.resolve();
+    await drained(server);
+    assert.equal(sink.count, 1, 'the second attempt found its gate shut');
+  });
+
+  it('that says no lets the same mail be tried again', async (t) => {
+    const { server, sink, id, late } = await overdue(t, '451 4.3.0 not now\r\n');
+    sink.behave = () => modes.accept;
+    late.resolve();
+    await server.until('it is queued', async () => !(await server.call('GET', `/emails/${id}`)).json.in_doubt);
+    server.clock.advance(10_000);
+    await untilEvent(server, id, 'sent');
+    assert.equal(sink.count, 1);
+  });
+
+  it('changes nothing once an operator has decided', async (t) => {
+    const { server, id, late } = await overdue(t, '250 2.0.0 taken\r\n');
+    await server.call('POST', `/in-doubt/${id}`, { answer: 'abandon' });
+    late.resolve();
+    await server.restart();
+    assert.equal(await lastEvent(server, id), 'failed');
   });
 });
 

@@ -40,6 +40,8 @@ export type Sink = {
   /** Final dots seen, of mails taken or not. */
   readonly dots: number;
   readonly connections: number;
+  /** MAIL commands taken up. */
+  readonly transactions: number;
   /** Every command line, without AUTH's secrets. */
   readonly commands: string[];
   copies(messageId: string): number;
