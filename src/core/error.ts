@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'invalid_idempotency_key'
   | 'idempotency_mismatch'
   | 'idempotency_busy'
+  | 'invalid_template'
   | 'not_found'
   | 'route_not_found'
   | 'method_not_allowed'

@@ -19,6 +19,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, WireError>> = {
   invalid_field: { status: 400, code: 'invalid_parameter' },
   invalid_parameter: { status: 400, code: 'invalid_parameter' },
   invalid_attachment: { status: 400, code: 'invalid_parameter' },
+  invalid_template: { status: 400, code: 'invalid_parameter' },
   out_of_range: { status: 400, code: 'out_of_range' },
   already_exists: { status: 400, code: 'duplicate_parameter' },
   missing_api_key: { status: 401, code: 'unauthorized', message: 'authentication not found in headers' },

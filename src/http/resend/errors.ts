@@ -25,6 +25,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, WireError>> = {
   invalid_idempotency_key: { status: 400, name: 'invalid_idempotency_key' },
   idempotency_mismatch: { status: 409, name: 'invalid_idempotent_request' },
   idempotency_busy: { status: 409, name: 'concurrent_idempotent_requests' },
+  invalid_template: { status: 422, name: 'validation_error' },
   not_found: { status: 404, name: 'not_found' },
   route_not_found: { status: 404, name: 'not_found' },
   method_not_allowed: { status: 405, name: 'method_not_allowed' },
