@@ -17,6 +17,17 @@ export type DraftAttachment = Attachment | RemoteAttachment;
 
 export type Draft = Omit<Message, 'attachments'> & { attachments: DraftAttachment[] };
 
+/** After Base64, which is how attachments leave; what is still at its URL counts nothing yet. */
+export function draftBytes(draft: Pick<Draft, 'subject' | 'html' | 'text' | 'headers' | 'attachments'>): number {
+  let bytes =
+    Buffer.byteLength(draft.subject) + Buffer.byteLength(draft.html ?? '') + Buffer.byteLength(draft.text ?? '');
+  for (const [name, value] of draft.headers) bytes += name.length + Buffer.byteLength(value);
+  for (const attachment of draft.attachments) {
+    if (!isRemote(attachment)) bytes += Math.ceil(attachment.content.length / 3) * 4;
+  }
+  return bytes;
+}
+
 export function isRemote(attachment: DraftAttachment): attachment is RemoteAttachment {
   return !('content' in attachment);
 }

@@ -1,12 +1,10 @@
 /** A first request that takes long: what its duplicates are told meanwhile, and afterwards. */
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { assertSentOnce, serve } from '../support/served.ts';
 import { message } from '../support/server.ts';
+import { startSlowFile } from '../support/slow-file.ts';
 
 describe('a first request that takes long', () => {
   test('a duplicate waits 3 s, is told to come back, and then gets the same answer', async (t) => {
@@ -56,27 +54,3 @@ const BUSY = {
   name: 'concurrent_idempotent_requests',
   message: 'There is another request in progress with the same idempotency key.',
 };
-
-/** A web server that answers nobody before it is told to. */
-async function startSlowFile(t: TestContext) {
-  let asked = () => {};
-  const held: http.ServerResponse[] = [];
-  const web = http.createServer((_request, response) => {
-    held.push(response);
-    asked();
-  });
-  web.listen(0, '127.0.0.1');
-  await once(web, 'listening');
-  t.after(() => {
-    web.closeAllConnections();
-    web.close();
-  });
-  return {
-    url: `http://127.0.0.1:${(web.address() as AddressInfo).port}/report.pdf`,
-    asked: new Promise<void>((resolve) => {
-      asked = resolve;
-    }),
-    finish: () => held.forEach((response) => void response.end('a report')),
-    fail: () => held.forEach((response) => void response.writeHead(500).end()),
-  };
-}

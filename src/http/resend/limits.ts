@@ -6,16 +6,13 @@ export type ResendLimits = {
   addressCharsMax: number;
   subjectCharsMax: number;
   headersMax: number;
-  headerNameCharsMax: number;
   headerValueCharsMax: number;
   tagsMax: number;
   tagCharsMax: number;
   topicIdCharsMax: number;
   attachmentsMax: number;
-  filenameCharsMax: number;
   contentTypeCharsMax: number;
   contentIdCharsMax: number;
-  pathCharsMax: number;
   emailBytesMax: number;
   scheduleAheadMsMax: number;
   scheduleBehindMsMax: number;
@@ -36,7 +33,6 @@ export const RESEND_LIMITS: ResendLimits = {
   subjectCharsMax: 2_000,
   // Ours: the contract has no number; a mail with more header fields than this is refused by common relays anyway.
   headersMax: 100,
-  headerNameCharsMax: 76,
   headerValueCharsMax: 10_000,
   // docs/resend.md, tags.
   tagsMax: 75,
@@ -45,14 +41,10 @@ export const RESEND_LIMITS: ResendLimits = {
   topicIdCharsMax: 256,
   // Ours: bounds the parts of one MIME message.
   attachmentsMax: 200,
-  // What ext4, NTFS and APFS can store.
-  filenameCharsMax: 255,
   // RFC 6838 4.2 allows 127 on each side of the slash; the rest is room for parameters.
   contentTypeCharsMax: 400,
   // docs/resend.md: fewer than 128.
   contentIdCharsMax: 127,
-  // Presigned URLs carry their signature; 8 kB is where common servers stop.
-  pathCharsMax: 8_192,
   // docs/resend.md: 40 MB after Base64, read generously as MiB.
   emailBytesMax: 40 * 1024 * 1024,
   // docs/resend.md: up to 30 days ahead.

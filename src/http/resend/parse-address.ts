@@ -2,8 +2,9 @@
 
 import { parseMailbox } from '../../core/address.ts';
 import type { AppError } from '../../core/error.ts';
+import { breaksLine, isAbsent, wellFormed } from '../fields.ts';
 import type { ResendLimits } from './limits.ts';
-import { breaksLine, invalidField, isAbsent, wellFormed } from './parse-fields.ts';
+import { invalidField } from './parse-fields.ts';
 
 type AddressField = 'from' | 'to' | 'cc' | 'bcc' | 'reply_to';
 

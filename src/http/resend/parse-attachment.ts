@@ -4,8 +4,9 @@ import mime from 'mime-types';
 import type { DraftAttachment, RemoteAttachment } from '../../core/draft.ts';
 import type { Attachment } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
+import { contentTypeOf, decodeBase64, extensionOf, filenameFromUrl, isHttpUrl, safeFilename } from '../attachments.ts';
+import { breaksLine, type Fields, isAbsent, isFields } from '../fields.ts';
 import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
-import { breaksLine, type Fields, isAbsent, isFields, wellFormed } from './parse-fields.ts';
 
 export function parseAttachments(value: unknown, limits: ResendLimits): DraftAttachment[] {
   if (isAbsent(value)) return [];
@@ -26,8 +27,8 @@ export function completeAttachment(
   servedType: string | null,
   limits: ResendLimits = RESEND_LIMITS,
 ): Attachment {
-  const named = remote.filename ?? filenameFromUrl(remote.path, limits);
-  const contentType = remote.contentType ?? typeOf(named) ?? readServedType(servedType, limits);
+  const named = remote.filename ?? filenameFromUrl(remote.path);
+  const contentType = remote.contentType ?? contentTypeOf(named) ?? readServedType(servedType, limits);
   const filename = named ?? defaultFilename(contentType);
   refuseForbidden(filename);
   return {
@@ -43,16 +44,16 @@ export function completeAttachment(
 function parseAttachment(item: unknown, limits: ResendLimits): DraftAttachment {
   if (!isFields(item)) throw refused('Attachment must have either a `content` or `path`.');
   const content = parseContent(item.content, limits);
-  const filename = parseFilename(item.filename, limits);
+  const filename = parseFilename(item.filename);
   // Rust spells it `contentType` (docs/resend.md).
   const contentType = parseContentType(item.content_type ?? item.contentType, limits);
   // Older SDKs send `inline_content_id` (docs/resend.md).
   const contentId = parseContentId(isAbsent(item.content_id) ? item.inline_content_id : item.content_id, limits);
   if (filename !== null) refuseForbidden(filename);
-  if (content === null) return { path: parsePath(item, limits), filename, contentType, contentId };
+  if (content === null) return { path: parsePath(item), filename, contentType, contentId };
   return {
     filename: filename ?? defaultFilename(contentType),
-    contentType: contentType ?? typeOf(filename) ?? 'application/octet-stream',
+    contentType: contentType ?? contentTypeOf(filename) ?? 'application/octet-stream',
     contentId,
     content,
     path: null,
@@ -62,34 +63,17 @@ function parseAttachment(item: unknown, limits: ResendLimits): DraftAttachment {
 /** Null where absent. Empty content counts as absent in every encoding, as `""` does everywhere else. */
 function parseContent(value: unknown, limits: ResendLimits): Uint8Array | null {
   if (isAbsent(value)) return null;
-  if (typeof value === 'string') return decodeBase64(value);
+  if (typeof value === 'string') return parseBase64(value);
   // Node SDK up to 6.22: a Buffer's own toJSON.
   const bytes = isFields(value) && value.type === 'Buffer' ? value.data : value;
   if (!Array.isArray(bytes)) throw refused('Attachment `content` must be a Base64 string or an array of bytes.');
   return bytes.length === 0 ? null : decodeBytes(bytes, limits);
 }
 
-/**
- * Standard and URL-safe alphabet, padded or not, whitespace allowed. Node's decoder skips what it does not know instead of
- * failing; a result shorter than the text promises is how that shows, at a tenth of the price of a regular expression.
- */
-function decodeBase64(text: string): Uint8Array {
-  const direct = Buffer.from(text, 'base64');
-  if (direct.length > 0 && direct.length === decodedLength(text)) return direct;
-  const dense = text.replace(/\s+/g, '');
-  const decoded = Buffer.from(dense, 'base64');
-  if (decoded.length === 0 || decoded.length !== decodedLength(dense)) {
-    throw refused('Attachment `content` is not valid Base64.');
-  }
+function parseBase64(text: string): Uint8Array {
+  const decoded = decodeBase64(text);
+  if (decoded === null) throw refused('Attachment `content` is not valid Base64.');
   return decoded;
-}
-
-/** -1 where no Base64 text has this length. */
-function decodedLength(text: string): number {
-  let chars = text.length;
-  if (text.endsWith('==')) chars -= 2;
-  else if (text.endsWith('=')) chars -= 1;
-  return chars % 4 === 1 ? -1 : Math.floor((chars * 3) / 4);
 }
 
 function decodeBytes(values: unknown[], limits: ResendLimits): Uint8Array {
@@ -105,54 +89,20 @@ function decodeBytes(values: unknown[], limits: ResendLimits): Uint8Array {
   return bytes;
 }
 
-function parsePath(item: Fields, limits: ResendLimits): string {
+function parsePath(item: Fields): string {
   const path = item.path;
   if (isAbsent(path)) throw refused('Attachment must have either a `content` or `path`.');
-  if (typeof path !== 'string' || path.length > limits.pathCharsMax || !isHttpUrl(path)) {
+  if (typeof path !== 'string' || !isHttpUrl(path)) {
     throw refused('Attachment `path` must be an http or https URL.');
   }
   return path;
 }
 
-function isHttpUrl(text: string): boolean {
-  return /^https?:\/\//i.test(text) && !breaksLine(text) && URL.canParse(text);
-}
-
-/** Control characters, and the bidirectional overrides that make `gpj.exe` read as `exe.jpg`. */
-const UNSAFE_CHARS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-
-/** Null where absent or nothing is left. Path separators become `_`, so that `Q3/Q4.pdf` stays recognisable. */
-function parseFilename(value: unknown, limits: ResendLimits): string | null {
+/** Null where absent or nothing is left. */
+function parseFilename(value: unknown): string | null {
   if (isAbsent(value)) return null;
   if (typeof value !== 'string') throw refused('Attachment `filename` must be a string.');
-  if (value.length > limits.pathCharsMax) throw refused('Attachment `filename` is too long.');
-  const safe = wellFormed(value)
-    .replace(UNSAFE_CHARS, '')
-    .replace(/[/\\]/g, '_')
-    // Windows drops them too: `run.exe.` would otherwise not end in `.exe`.
-    .replace(/^\s+|[\s.]+$/g, '');
-  return safe === '' ? null : shorten(safe, limits.filenameCharsMax);
-}
-
-/** Cuts the stem, never the extension. */
-function shorten(filename: string, charsMax: number): string {
-  if (filename.length <= charsMax) return filename;
-  const extension = /\.[^.]{1,20}$/.exec(filename)?.[0] ?? '';
-  return wellFormed(filename.slice(0, charsMax - extension.length)) + extension;
-}
-
-function filenameFromUrl(path: string, limits: ResendLimits): string | null {
-  const segment = new URL(path).pathname.split('/').pop() ?? '';
-  return parseFilename(decodeSegment(segment), limits);
-}
-
-function decodeSegment(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    // A stray percent sign: the name as it stands is good enough.
-    return segment;
-  }
+  return safeFilename(value);
 }
 
 /** `type/subtype` with optional parameters, as RFC 2045 5.1 writes them. */
@@ -176,10 +126,6 @@ function readServedType(servedType: string | null, limits: ResendLimits): string
   return isContentType(text, limits) ? text : null;
 }
 
-function typeOf(filename: string | null): string | null {
-  return filename === null ? null : mime.lookup(filename) || null;
-}
-
 function defaultFilename(contentType: string | null): string {
   const extension = (contentType !== null && mime.extension(contentType)) || 'bin';
   return FORBIDDEN_EXTENSIONS.has(extension) ? 'attachment.bin' : `attachment.${extension}`;
@@ -200,8 +146,8 @@ function parseContentId(value: unknown, limits: ResendLimits): string | null {
 }
 
 function refuseForbidden(filename: string): void {
-  const extension = /\.([^.]*)$/.exec(filename)?.[1]?.toLowerCase();
-  if (extension !== undefined && FORBIDDEN_EXTENSIONS.has(extension)) {
+  const extension = extensionOf(filename);
+  if (extension !== null && FORBIDDEN_EXTENSIONS.has(extension)) {
     throw refused(`Attachments of type \`.${extension}\` are not supported.`);
   }
 }

@@ -2,18 +2,8 @@
 
 import type { Tag } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
+import { breaksLine, headerNameCharsMax, isAbsent, isFields, isHeaderName, wellFormed } from '../fields.ts';
 import type { ResendLimits } from './limits.ts';
-
-export type Fields = Record<string, unknown>;
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** `null` and `""` count as absent: Go sends both for what its caller left out (docs/resend.md). */
-export function isAbsent(value: unknown): value is undefined | null | '' {
-  return value === undefined || value === null || value === '';
-}
 
 export function invalidField(field: string, rule: string): AppError {
   return new AppError('invalid_field', `Invalid \`${field}\` field. ${rule}`);
@@ -21,19 +11,6 @@ export function invalidField(field: string, rule: string): AppError {
 
 export function missingField(field: string): AppError {
   return new AppError('missing_field', `Missing \`${field}\` field.`);
-}
-
-/** Whether the text would end or cut a header line. */
-export function breaksLine(text: string): boolean {
-  return text.includes('\n') || text.includes('\r') || text.includes('\0');
-}
-
-/**
- * Lone surrogates become U+FFFD here, once: every later step (UTF-8, storing, composing, comparing) then sees the same text.
- * The method is in Node 20 but not in TypeScript's es2023 library.
- */
-export function wellFormed(text: string): string {
-  return (text as string & { toWellFormed(): string }).toWellFormed();
 }
 
 /** Null where absent; `""` is kept, since for `text` it means something (docs/resend.md). */
@@ -52,9 +29,6 @@ export function parseSubject(value: unknown, limits: ResendLimits): string {
   return wellFormed(value);
 }
 
-/** RFC 5322 3.6.8: printable US-ASCII without the colon. */
-const FIELD_NAME = /^[!-9;-~]+$/;
-
 export function parseHeaders(value: unknown, limits: ResendLimits): [name: string, value: string][] {
   // PHP writes an empty map as `[]`.
   if (isAbsent(value) || (Array.isArray(value) && value.length === 0)) return [];
@@ -65,16 +39,16 @@ export function parseHeaders(value: unknown, limits: ResendLimits): [name: strin
   }
   const headers: [string, string][] = [];
   for (const [name, raw] of entries) {
-    if (!isAbsent(raw)) headers.push([parseHeaderName(name, limits), parseHeaderValue(raw, limits)]);
+    if (!isAbsent(raw)) headers.push([parseHeaderName(name), parseHeaderValue(raw, limits)]);
   }
   return headers;
 }
 
-function parseHeaderName(name: string, limits: ResendLimits): string {
-  if (!FIELD_NAME.test(name) || name.length > limits.headerNameCharsMax) {
+function parseHeaderName(name: string): string {
+  if (!isHeaderName(name)) {
     throw invalidField(
       'headers',
-      `A header name must be 1 to ${limits.headerNameCharsMax} printable ASCII characters without spaces or colons.`,
+      `A header name must be 1 to ${headerNameCharsMax} printable ASCII characters without spaces or colons.`,
     );
   }
   return name;

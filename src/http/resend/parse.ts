@@ -1,15 +1,13 @@
 /** Request bodies of POST /emails and POST /emails/batch to drafts (docs/resend.md). */
 
-import { type Draft, isRemote } from '../../core/draft.ts';
+import { type Draft, draftBytes } from '../../core/draft.ts';
 import { AppError } from '../../core/error.ts';
+import { type Fields, isAbsent, isFields } from '../fields.ts';
 import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
 import { parseAddress, parseAddresses } from './parse-address.ts';
 import { parseAttachments } from './parse-attachment.ts';
 import {
-  type Fields,
   invalidField,
-  isAbsent,
-  isFields,
   missingField,
   parseHeaders,
   parseSubject,
@@ -64,13 +62,7 @@ export function checkSize(
   draft: Pick<Draft, 'subject' | 'html' | 'text' | 'headers' | 'attachments'>,
   limits: ResendLimits = RESEND_LIMITS,
 ): void {
-  let bytes =
-    Buffer.byteLength(draft.subject) + Buffer.byteLength(draft.html ?? '') + Buffer.byteLength(draft.text ?? '');
-  for (const [name, value] of draft.headers) bytes += name.length + Buffer.byteLength(value);
-  for (const attachment of draft.attachments) {
-    if (!isRemote(attachment)) bytes += Math.ceil(attachment.content.length / 3) * 4;
-  }
-  if (bytes > limits.emailBytesMax) {
+  if (draftBytes(draft) > limits.emailBytesMax) {
     const megabytes = Math.floor(limits.emailBytesMax / (1024 * 1024));
     throw new AppError(
       'invalid_field',

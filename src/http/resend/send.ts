@@ -2,12 +2,13 @@
 
 import type { Accepted, Accepting, Answer, Submission } from '../../accept.ts';
 import { type Draft, isRemote } from '../../core/draft.ts';
-import type { Attachment, Message } from '../../core/email.ts';
+import type { Message } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import { type Fingerprint, fingerprint } from '../../core/fingerprint.ts';
 import { shortHash } from '../../core/token.ts';
 import type { Egress } from '../../egress/egress.ts';
 import { log } from '../../log.ts';
+import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { readIdempotencyKey, warnAboutKey } from '../idempotency-header.ts';
@@ -27,7 +28,7 @@ export type SendParts = {
   accepting: Accepting;
   egress: Egress;
   now: () => number;
-  remote: { maxBytes: number; timeoutMs: number };
+  remote: RemoteLimits;
 };
 
 type Opened = { call: Call; key: string | null; json: unknown; fingerprint: () => Fingerprint; warning: string | null };
@@ -101,7 +102,7 @@ async function open(call: Call, mode: string): Promise<Opened> {
   const body = await call.body();
   const json = parseJson(body);
   const key = readIdempotencyKey(call.rawHeaders);
-  const warning = warnAboutKey(key, json);
+  const warning = warnAboutKey(key, json, 'as the Idempotency-Key header');
   let known: Fingerprint | null = null;
   const lazily = () => {
     known ??= fingerprint(body, json, mode);
@@ -162,24 +163,7 @@ function hintAt(fields: string[] | null): { hint?: string } {
 /** Fetches what the author gave as a URL. */
 async function complete(parts: SendParts, draft: Draft): Promise<Message> {
   if (isComplete(draft)) return draft;
-  const attachments: Attachment[] = [];
-  for (const attachment of draft.attachments) {
-    if (!isRemote(attachment)) {
-      attachments.push(attachment);
-      continue;
-    }
-    const fetched = await parts.egress.fetchBytes(attachment.path, parts.remote);
-    if (fetched.kind !== 'ok') {
-      throw new AppError('invalid_attachment', `The attachment could not be fetched: ${fetched.message}`);
-    }
-    attachments.push(
-      completeAttachment(
-        { ...attachment, filename: attachment.filename ?? fetched.filename },
-        fetched.bytes,
-        fetched.contentType,
-      ),
-    );
-  }
+  const attachments = await fetchAttachments(parts, draft.attachments, completeAttachment);
   const message = { ...draft, attachments };
   checkSize(message);
   return message;

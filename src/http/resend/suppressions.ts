@@ -14,9 +14,10 @@ import {
 } from '../../store/suppressions.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
+import { breaksLine, type Fields, isAbsent, isFields } from '../fields.ts';
 import { MESSAGES } from './errors.ts';
 import { RESEND_LIMITS } from './limits.ts';
-import { breaksLine, type Fields, invalidField, isAbsent, isFields, missingField } from './parse-fields.ts';
+import { invalidField, missingField } from './parse-fields.ts';
 import { parsePagination } from './parse-query.ts';
 import { renderTime } from './render.ts';
 
