@@ -48,8 +48,8 @@ export type Accepted =
   /** The key was used before, for another request; `fields` names what differs, null where that cannot be told. */
   | { kind: 'conflict'; record: KeyRecord; fields: string[] | null };
 
-/** Names the fields in which what was stored differs from the request at hand. */
-export type Differences = (stored: StoredEmail[]) => string[];
+/** Names the fields in which what was stored differs from the request at hand; null where nobody is told. */
+export type Differences = ((stored: StoredEmail[]) => string[]) | null;
 
 export type AcceptOptions = {
   database: Database;
@@ -129,6 +129,7 @@ export class Accepting {
 
   /** Comparing is a courtesy: a new request that is not even valid, or an old one that was purged, is still a conflict. */
   async #explain(record: KeyRecord, differences: Differences): Promise<string[] | null> {
+    if (differences === null) return null;
     const stored: StoredEmail[] = [];
     for (const id of record.emailIds) {
       const email = await findEmail(this.#options.database, record.account, id);

@@ -24,6 +24,8 @@ export type Config = {
   rateLimit: number | null;
   /** Null: contents are kept for ever. */
   retentionDays: number | null;
+  /** Whether Brevo's idempotency keys are held to its documented rule. */
+  brevoKeyMustBeUuid: boolean;
   dkim: DkimSource[];
   /** CIDRs that remote attachments may be fetched from although they are not public. */
   egressAllow: string[];
@@ -74,6 +76,7 @@ export const settingNames = [
   'PUBLIC_URL',
   'RATE_LIMIT',
   'RETENTION_DAYS',
+  'BREVO_KEY_MUST_BE_UUID',
   'DKIM_KEYS',
   'EGRESS_ALLOW',
   'LOG_LEVEL',
@@ -100,6 +103,7 @@ export function readConfig(environment: Environment): Config {
     publicUrl: read.url('PUBLIC_URL'),
     rateLimit: read.optionalInteger('RATE_LIMIT', { min: 1, max: 1_000_000 }),
     retentionDays: read.optionalInteger('RETENTION_DAYS', { min: 1, max: 36_500 }),
+    brevoKeyMustBeUuid: read.choice('BREVO_KEY_MUST_BE_UUID', ['false', 'true']) === 'true',
     dkim: read.dkim(),
     egressAllow: read.list('EGRESS_ALLOW'),
     logLevel: read.choice('LOG_LEVEL', ['info', 'debug', 'warn', 'error', 'silent']),

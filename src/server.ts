@@ -175,10 +175,11 @@ function appParts(parts: Parts): AppParts {
   const { limits } = config;
   const now = () => clock.now();
   const wake = () => worker?.wake();
+  const nextId = createIdSource(randomBytes);
   const accepting = new Accepting({
     database,
     clock,
-    nextId: createIdSource(randomBytes),
+    nextId,
     keyUses,
     onQueued: (emails) => {
       metrics.accepted(emails);
@@ -192,22 +193,22 @@ function appParts(parts: Parts): AppParts {
     now,
     lifetimeMs: limits.attachmentLinkMs,
   });
+  const sending = {
+    accepting,
+    egress: createEgress({ allow: config.egressAllow }),
+    remote: { maxBytes: limits.remoteBytesMax, timeoutMs: limits.remoteTimeoutMs },
+    database,
+    amend: createAmend(database, clock, wake),
+    now,
+  };
   return {
     gatekeeper: {
       auth: createAuth({ reader: database, bootstrap: bootstrapKey, cacheMs: limits.apiKeyCacheMs }),
       rateLimit: createRateLimit(config.rateLimit),
       bodyBytesMax: limits.bodyBytesMax,
     },
-    resend: {
-      accepting,
-      egress: createEgress({ allow: config.egressAllow }),
-      remote: { maxBytes: limits.remoteBytesMax, timeoutMs: limits.remoteTimeoutMs },
-      database,
-      amend: createAmend(database, clock, wake),
-      now,
-      links,
-    },
-    brevo: {},
+    resend: { ...sending, links },
+    brevo: { ...sending, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid },
     keys: { database, clock, flushUses: () => keyUses.flush() },
     doubt: { database, clock, onQueued: wake },
     database,

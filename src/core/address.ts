@@ -64,6 +64,17 @@ function readMailbox(text: string): Mailbox | null {
   return name === null ? null : mailboxOf(name, trimmed.slice(open + 1, -1));
 }
 
+/** A name and an address as one text that `parseMailbox` reads back; null where either is not fit for it. */
+export function writeMailbox({ name, address }: Mailbox): string | null {
+  const text = name === '' ? address : `${/[<>"@,;\\]/.test(name) ? quote(name) : name} <${address}>`;
+  const read = address.includes('<') ? null : parseMailbox(text);
+  return read?.name === name ? text : null;
+}
+
+function quote(name: string): string {
+  return `"${name.replace(/["\\]/g, '\\$&')}"`;
+}
+
 /** The bare address of a mailbox that was validated when it was accepted, as SMTP is told it. */
 export function envelopeAddress(text: string): string {
   const mailbox = parseMailbox(text);

@@ -28,6 +28,10 @@ export type Message = {
   headers: [name: string, value: string][];
   tags: Tag[];
   topicId: string | null;
+  /** Set where the message was made from a stored template. */
+  templateId?: number | undefined;
+  /** Set where the email was scheduled: what its author names all emails of one occasion by. */
+  batchId?: string | undefined;
   attachments: Attachment[];
   /** As written by the author (ISO 8601 or English), null for now. */
   scheduledText: string | null;
@@ -64,6 +68,8 @@ export function emailOf(message: Message, named: Pick<Email, 'account' | 'id' | 
     headers: message.headers,
     tags: message.tags,
     topicId: message.topicId,
+    templateId: message.templateId,
+    batchId: message.batchId,
     attachments: message.attachments,
     scheduledText: message.scheduledText,
     scheduledAt: message.scheduledAt,

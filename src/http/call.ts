@@ -15,7 +15,8 @@ export type Bindings = {
 };
 export type HttpContext = Context<Bindings>;
 
-export type Reply = { status: number; body: string; headers?: Record<string, string> };
+/** Without a body, as 204 has to be, there is no content type either. */
+export type Reply = { status: number; body: string | null; headers?: Record<string, string> };
 
 /** An authenticated request, read as far as a handler asks. */
 export class Call {
@@ -80,6 +81,7 @@ export function answerWith(gatekeeper: Gatekeeper, facade: Facade, needs: 'sendi
 const plainHeaders = { 'content-type': json };
 
 export function toResponse(reply: Reply, more?: Record<string, string> | null): Response {
-  const headers = more || reply.headers ? { ...plainHeaders, ...more, ...reply.headers } : plainHeaders;
+  const plain: Record<string, string> = reply.body === null ? {} : plainHeaders;
+  const headers = more || reply.headers ? { ...plain, ...more, ...reply.headers } : plain;
   return new Response(reply.body, { status: reply.status, headers });
 }

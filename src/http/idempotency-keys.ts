@@ -15,6 +15,7 @@ export const keyPath = '/idempotency-keys/';
 const scopes: Record<string, string> = {
   '/emails': 'resend POST /emails',
   '/emails/batch': 'resend POST /emails/batch',
+  '/v3/smtp/email': 'brevo POST /v3/smtp/email',
 };
 
 /** `path` is the raw path of the request: a key may hold slashes, encoded or not. */

@@ -21,6 +21,8 @@ export type EmailSummary = Pick<
   | 'subject'
   | 'tags'
   | 'topicId'
+  | 'templateId'
+  | 'batchId'
 > & {
   lastEvent: EventType;
   /** Some delivery of it awaits a decision. */
@@ -32,7 +34,10 @@ export type StoredEmail = EmailSummary & Email & { purged: boolean };
 
 export type AttachmentInfo = Omit<Attachment, 'content'> & { id: string; sizeBytes: number };
 
-type Summary = Pick<Email, 'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'tags' | 'topicId' | 'scheduledText'>;
+type Summary = Pick<
+  Email,
+  'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'tags' | 'topicId' | 'templateId' | 'batchId' | 'scheduledText'
+>;
 /** `files` spares the reader a look for attachments where there are none. */
 type Content = Pick<Email, 'headers'> & { files: number };
 
@@ -57,7 +62,7 @@ export async function insertEmail(
   facade: string,
   keyHash: Uint8Array | null,
 ): Promise<void> {
-  const { from, to, cc, bcc, replyTo, subject, tags, topicId, scheduledText, html, text, headers } = email;
+  const { html, text, headers } = email;
   await tx.run(
     `insert into emails
        (account, id, facade, message_id, created_at, scheduled_at, key_hash, summary, content, html, text)
@@ -69,7 +74,7 @@ export async function insertEmail(
     email.createdAt,
     email.scheduledAt,
     keyHash,
-    JSON.stringify({ from, to, cc, bcc, replyTo, subject, tags, topicId, scheduledText } satisfies Summary),
+    summaryOf(email),
     JSON.stringify({ headers, files: email.attachments.length } satisfies Content),
     html === null ? null : Buffer.from(html),
     text === null ? null : Buffer.from(text),
@@ -77,6 +82,32 @@ export async function insertEmail(
   for (const [position, attachment] of email.attachments.entries()) {
     await insertAttachment(tx, email, position, attachment);
   }
+  if (email.batchId !== undefined) {
+    await tx.run(
+      'insert into batches (account, batch_id, email_id) values (?, ?, ?)',
+      email.account,
+      email.batchId,
+      email.id,
+    );
+  }
+}
+
+/** Members that are undefined are left out: most emails have neither template nor batch. */
+function summaryOf(email: Summary): string {
+  const { from, to, cc, bcc, replyTo, subject, tags, topicId, templateId, batchId, scheduledText } = email;
+  return JSON.stringify({
+    from,
+    to,
+    cc,
+    bcc,
+    replyTo,
+    subject,
+    tags,
+    topicId,
+    templateId,
+    batchId,
+    scheduledText,
+  } satisfies Summary);
 }
 
 async function insertAttachment(tx: Transaction, email: Email, position: number, attachment: Attachment) {
@@ -202,11 +233,10 @@ export async function rescheduleEmail(
   scheduledAt: number,
   scheduledText: string,
 ): Promise<void> {
-  const { from, to, cc, bcc, replyTo, subject, tags, topicId } = email;
   await tx.run(
     'update emails set scheduled_at = ?, summary = ? where account = ? and id = ?',
     scheduledAt,
-    JSON.stringify({ from, to, cc, bcc, replyTo, subject, tags, topicId, scheduledText } satisfies Summary),
+    summaryOf({ ...email, scheduledText }),
     email.account,
     email.id,
   );

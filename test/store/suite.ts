@@ -44,7 +44,6 @@ import {
 } from '../../src/store/idempotency.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { describeSuppressions } from './suite-suppressions.ts';
-import { describeTemplates } from './suite-templates.ts';
 
 export type OpenForTest = () => Promise<{ database: Database; remove: () => Promise<void> }>;
 
@@ -76,7 +75,6 @@ export function describeStore(engine: string, open: OpenForTest): void {
     describeDoubt(() => database);
     describeAmendments(() => database);
     describeSuppressions(() => database);
-    describeTemplates(() => database);
   });
 }
 

@@ -6,16 +6,29 @@ import { answerWith, type Bindings, type Call, type Gatekeeper, type HttpContext
 import { addRoutes } from '../route-table.ts';
 import { showAccount } from './account.ts';
 import { brevo } from './errors.ts';
+import { type SendParts, send } from './send.ts';
+import * as senders from './senders.ts';
 
 export const brevoPath = '/v3';
 
-export type BrevoParts = Record<never, never>;
+export type BrevoParts = SendParts;
 
 export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: BrevoParts): void {
-  const full = (handle: (parts: BrevoParts, call: Call) => Promise<Reply>) =>
-    answerWith(gatekeeper, brevo, 'full', (call) => handle(parts, call));
+  type Handle = (parts: BrevoParts, call: Call) => Promise<Reply>;
+  const sending = (handle: Handle) => answerWith(gatekeeper, brevo, 'sending', (call) => handle(parts, call));
+  const full = (handle: Handle) => answerWith(gatekeeper, brevo, 'full', (call) => handle(parts, call));
 
-  addRoutes(app, [['/v3/account', { GET: full(showAccount) }]], { route: refuseRoute, method: refuseMethod });
+  addRoutes(
+    app,
+    [
+      ['/v3/smtp/email', { POST: sending(send) }],
+      ['/v3/senders', { GET: full(senders.list), POST: full(senders.create) }],
+      ['/v3/senders/:id', { PUT: full(senders.update), DELETE: full(senders.remove) }],
+      ['/v3/senders/:id/validate', { PUT: full(senders.validate) }],
+      ['/v3/account', { GET: full(showAccount) }],
+    ],
+    { route: refuseRoute, method: refuseMethod },
+  );
 }
 
 function refuseRoute(): never {

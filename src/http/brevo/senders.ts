@@ -1,0 +1,82 @@
+/** Senders: names for the address mail comes from. Nothing is verified, so that each is active at once. */
+
+import { AppError } from '../../core/error.ts';
+import type { Database, Transaction } from '../../store/database.ts';
+import { deleteSender, findSender, insertSender, listSenders, type Sender, updateSender } from '../../store/senders.ts';
+import { parseJson } from '../body.ts';
+import type { Call, Reply } from '../call.ts';
+import { type Fields, isAbsent, isFields } from '../fields.ts';
+import { parseSender } from './parse-address.ts';
+import { missing } from './refusal.ts';
+
+export type SenderParts = { database: Database; now: () => number };
+
+const done: Reply = { status: 204, body: null };
+
+export async function list({ database }: SenderParts, call: Call): Promise<Reply> {
+  const { domain, ip } = call.query();
+  const known = ip === undefined ? await listSenders(database, call.caller.account) : [];
+  const shown = domain === undefined ? known : known.filter(({ email }) => email.endsWith(`@${domain}`));
+  const senders = shown.map(({ id, name, email }) => ({ id, name, email, active: true, ips: [] }));
+  return { status: 200, body: JSON.stringify({ senders }) };
+}
+
+export async function create({ database, now }: SenderParts, call: Call): Promise<Reply> {
+  const fields = await readFields(call);
+  if (isAbsent(fields.name)) throw missing('name');
+  if (isAbsent(fields.email)) throw missing('email');
+  const sender = check({ name: fields.name, email: fields.email });
+  const id = await database.write((tx) => insertSender(tx, call.caller.account, { ...sender, now: now() }));
+  if (id === null) throw alreadyExists();
+  return { status: 201, body: JSON.stringify({ id, spfError: false, dkimError: false }) };
+}
+
+export async function update({ database }: SenderParts, call: Call): Promise<Reply> {
+  const { name, email } = await readFields(call);
+  await database.write(async (tx) => {
+    const known = await existing(tx, call);
+    const changed = check({
+      name: isAbsent(name) ? known.name : name,
+      email: isAbsent(email) ? known.email : email,
+    });
+    if (!(await updateSender(tx, call.caller.account, { ...changed, id: known.id }))) throw alreadyExists();
+  });
+  return done;
+}
+
+export async function remove({ database }: SenderParts, call: Call): Promise<Reply> {
+  await database.write(async (tx) => {
+    const { id } = await existing(tx, call);
+    await deleteSender(tx, call.caller.account, id);
+  });
+  return done;
+}
+
+/** Brevo mails a number to the address; whoever asks here has nothing to prove. */
+export async function validate({ database }: SenderParts, call: Call): Promise<Reply> {
+  await existing(database, call);
+  return done;
+}
+
+async function existing(reader: Database | Transaction, call: Call): Promise<Sender> {
+  const text = call.param('id');
+  const sender = /^\d{1,15}$/.test(text) ? await findSender(reader, call.caller.account, Number(text)) : null;
+  if (sender) return sender;
+  throw new AppError('not_found', 'Sender ID does not exist');
+}
+
+/** By the rules of a send, whose `sender` it will stand for. */
+function check({ name, email }: { name: unknown; email: unknown }): Omit<Sender, 'id'> {
+  parseSender({ name, email });
+  return { name: String(name).trim(), email: String(email).trim() };
+}
+
+async function readFields(call: Call): Promise<Fields> {
+  const body = parseJson(await call.body());
+  if (isFields(body)) return body;
+  throw new AppError('invalid_field', 'The request body must be a JSON object.');
+}
+
+function alreadyExists(): AppError {
+  return new AppError('already_exists', 'Sender already exists');
+}
