@@ -10,6 +10,7 @@ import type { Database } from './store/database.ts';
 import type { InDoubtPolicy } from './store/deliveries.ts';
 import { recover } from './store/holds.ts';
 import { migrate } from './store/migrate.ts';
+import { ensureSampleTemplates } from './store/templates.ts';
 
 /** The account of whoever does not make others. */
 export const firstAccount = 'default';
@@ -33,6 +34,7 @@ export async function bootstrap(
   const now = options.clock.now();
   const ready = await database.write(async (tx) => {
     await ensureAccount(tx, firstAccount, now);
+    await ensureSampleTemplates(tx, now);
     const linkSecret = await ensureSetting(tx, 'link_secret', randomBytes(32).toString('base64url'));
     const keys = await listApiKeys(tx);
     if (options.hasKey || keys.some((key) => key.revokedAt === null)) return { linkSecret, newApiKey: null };

@@ -1,6 +1,7 @@
 /** Accounts, their API keys (hashes only) and the settings the program made for itself. */
 
 import type { Reader, Transaction } from './database.ts';
+import { ensureSampleTemplate } from './templates.ts';
 
 export type Permission = 'full_access' | 'sending_access';
 
@@ -23,8 +24,10 @@ type ApiKeyRow = {
   revoked_at: number | null;
 };
 
+/** A new one has its sample template from the start. */
 export async function ensureAccount(tx: Transaction, id: string, now: number): Promise<void> {
   await tx.run('insert into accounts (id, created_at) values (?, ?) on conflict (id) do nothing', id, now);
+  await ensureSampleTemplate(tx, id, now);
 }
 
 export async function insertApiKey(tx: Transaction, hash: Uint8Array, key: Omit<ApiKey, 'revokedAt'>): Promise<void> {

@@ -44,6 +44,7 @@ import {
 } from '../../src/store/idempotency.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { describeSuppressions } from './suite-suppressions.ts';
+import { describeTemplates } from './suite-templates.ts';
 
 export type OpenForTest = () => Promise<{ database: Database; remove: () => Promise<void> }>;
 
@@ -75,6 +76,7 @@ export function describeStore(engine: string, open: OpenForTest): void {
     describeDoubt(() => database);
     describeAmendments(() => database);
     describeSuppressions(() => database);
+    describeTemplates(() => database);
   });
 }
 

@@ -1,22 +1,26 @@
-/** From a parsed request to the messages it stands for: sender, files, and each version filled in. */
+/** From a parsed request to the messages it stands for: sender, template, files, and each version filled in. */
 
-import { envelopeAddress, writeMailbox } from '../../core/address.ts';
+import { writeMailbox } from '../../core/address.ts';
 import { draftBytes } from '../../core/draft.ts';
-import type { Message } from '../../core/email.ts';
+import type { Attachment, Message } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
-import { createBudget, parseTemplate, renderTemplate, type Scope, type Template } from '../../core/template.ts';
 import type { Egress } from '../../egress/egress.ts';
 import type { Database } from '../../store/database.ts';
 import { findSender } from '../../store/senders.ts';
+import { findTemplate, type StoredTemplate } from '../../store/templates.ts';
 import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
+import { Filling, scopeOf } from './fill.ts';
 import { LIMITS } from './limits.ts';
 import type { ParsedSend, Version } from './parse.ts';
 import type { SenderRef } from './parse-address.ts';
-import { completeAttachment } from './parse-attachment.ts';
+import { completeAttachment, parseAttachments } from './parse-attachment.ts';
 import { checkSubject } from './parse-fields.ts';
-import { inVersion, invalid } from './refusal.ts';
+import { inVersion, invalid, missing } from './refusal.ts';
 
 export type PrepareParts = { database: Database; egress: Egress; remote: RemoteLimits };
+
+/** A stored template as a send needs it. */
+type Source = { template: StoredTemplate; attachments: Attachment[] };
 
 /** One message for each version, in order. @throws AppError, and then nothing is accepted. */
 export async function prepareMessages(
@@ -26,29 +30,33 @@ export async function prepareMessages(
   batchId: string | null,
 ): Promise<Message[]> {
   const from = await resolveSender(parts, account, parsed.sender);
+  const sources = await loadSources(parts, account, parsed);
   const attachments = await fetchAttachments(parts, parsed.attachments, completeAttachment);
-  const shared = {
-    from,
-    tags: parsed.tags,
-    topicId: null,
-    attachments,
-    scheduledText: parsed.schedule?.text ?? null,
-    scheduledAt: parsed.schedule?.at ?? null,
-    batchId: batchId ?? undefined,
-  };
-  const write = createWriter(parsed.versions.length);
+  const filling = new Filling(parsed.versions.length);
   const messages = parsed.versions.map((version, index) =>
     inVersion(parsed.isBatch ? index : null, () => {
-      if (version.templateId !== null) throw invalid('templateId', `there is no template ${version.templateId}`);
-      return { ...shared, ...write(version) };
+      const source = version.templateId === null ? null : (sources.get(version.templateId) ?? null);
+      return {
+        ...fill(filling, version, source?.template ?? null),
+        from: from ?? senderOf(source),
+        tags:
+          parsed.tags.length === 0 && source?.template.tag ? [{ name: source.template.tag, value: '' }] : parsed.tags,
+        topicId: null,
+        attachments: attachments.length === 0 && source ? source.attachments : attachments,
+        scheduledText: parsed.schedule?.text ?? null,
+        scheduledAt: parsed.schedule?.at ?? null,
+        templateId: version.templateId ?? undefined,
+        batchId: batchId ?? undefined,
+      };
     }),
   );
   refuseTooLarge(messages);
   return messages;
 }
 
-async function resolveSender(parts: PrepareParts, account: string, sender: SenderRef): Promise<string> {
-  if (sender === null) throw new AppError('missing_field', 'sender is missing');
+/** Null: the template's. */
+async function resolveSender(parts: PrepareParts, account: string, sender: SenderRef): Promise<string | null> {
+  if (sender === null) return null;
   if ('from' in sender) return sender.from;
   const known = await findSender(parts.database, account, sender.id);
   const from = known && writeMailbox({ name: known.name, address: known.email });
@@ -56,34 +64,47 @@ async function resolveSender(parts: PrepareParts, account: string, sender: Sende
   throw new AppError('invalid_field', `sender id is not valid: there is no sender ${sender.id}`);
 }
 
-type Written = Pick<Message, 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'html' | 'text' | 'headers' | 'templateId'>;
+function senderOf(source: Source | null): string {
+  const sender = source?.template.sender;
+  const from = sender ? writeMailbox({ name: sender.name, address: sender.email }) : null;
+  if (from === null) throw missing('sender');
+  return from;
+}
 
-/** Fills versions in, each source read once however many versions share it. */
-function createWriter(versions: number): (version: Version) => Written {
-  const budget = createBudget(versions);
-  const templates = new Map<string, Template>();
-
-  function fill(name: string, source: string, scope: Scope, output: 'html' | 'text'): string {
-    const known = templates.get(source);
-    const template = known?.name === name ? known : parseTemplate(source, name);
-    templates.set(source, template);
-    return renderTemplate(template, scope, output, budget);
+/** Each template once, with its file where the request has none. */
+async function loadSources(parts: PrepareParts, account: string, parsed: ParsedSend): Promise<Map<number, Source>> {
+  const sources = new Map<number, Source>();
+  for (const { templateId } of parsed.versions) {
+    if (templateId === null || sources.has(templateId)) continue;
+    const template = await findTemplate(parts.database, account, templateId);
+    if (!template) throw invalid('templateId', `there is no template ${templateId}`);
+    if (!template.isActive) throw invalid('templateId', `template ${templateId} is not active`);
+    const url = parsed.attachments.length === 0 ? template.attachmentUrl : null;
+    const drafted = url === null ? [] : parseAttachments([{ url }]);
+    sources.set(templateId, { template, attachments: await fetchAttachments(parts, drafted, completeAttachment) });
   }
+  return sources;
+}
 
-  return (version) => {
-    const { to, cc, bcc, replyTo, headers, subject, html, text, params } = version;
-    const scope = { params, contact: { EMAIL: envelopeAddress(to[0] ?? '') } };
-    return {
-      to,
-      cc,
-      bcc,
-      replyTo,
-      headers,
-      // Looked at once more: params can hold line breaks.
-      subject: checkSubject(fill('subject', subject ?? '', scope, 'text')),
-      html: html === null ? null : fill('htmlContent', html, scope, 'html'),
-      text: text === null ? null : fill('textContent', text, scope, 'text'),
-    };
+type Filled = Pick<Message, 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'html' | 'text' | 'headers'>;
+
+/** What the version says counts; what it leaves out is the template's. */
+function fill(filling: Filling, version: Version, template: StoredTemplate | null): Filled {
+  const { to, cc, bcc, headers, text } = version;
+  const scope = scopeOf(version.params, to[0] ?? '');
+  const subject = version.subject ?? template?.subject ?? '';
+  const html = template?.html ?? version.html;
+  const ownReplyTo = template?.replyTo && version.replyTo.length === 0 ? [template.replyTo] : version.replyTo;
+  return {
+    to,
+    cc,
+    bcc,
+    replyTo: ownReplyTo,
+    headers,
+    // Looked at once more: params can hold line breaks.
+    subject: checkSubject(filling.fill('subject', subject, scope)),
+    html: html === null ? null : filling.fill('htmlContent', html, scope),
+    text: text === null ? null : filling.fill('textContent', text, scope),
   };
 }
 

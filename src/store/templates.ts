@@ -1,0 +1,198 @@
+/** Templates: what an account keeps to fill in and send; numbered for each account from 1. */
+
+import assert from 'node:assert/strict';
+import type { Reader, SqlValue, Transaction } from './database.ts';
+
+/** What its author wrote; parsed when it was kept, so that it can be rendered. */
+export type TemplateContent = {
+  name: string;
+  sender: { name: string; email: string };
+  subject: string;
+  html: string;
+  /** Null: replies go to the sender. */
+  replyTo: string | null;
+  /** How recipients are named; empty for as they are. */
+  toField: string;
+  tag: string;
+  attachmentUrl: string | null;
+};
+
+export type StoredTemplate = TemplateContent & {
+  account: string;
+  id: number;
+  isActive: boolean;
+  /** Whether a test of it was ever sent. */
+  testSent: boolean;
+  createdAt: number;
+  modifiedAt: number;
+};
+
+type TemplateRow = {
+  account: string;
+  id: number;
+  is_active: number;
+  test_sent: number;
+  created_at: number;
+  modified_at: number;
+  content: string;
+};
+
+const columns = 'account, id, is_active, test_sent, created_at, modified_at, content';
+
+type NewTemplate = TemplateContent & { isActive: boolean };
+
+/** The number of the new template; one that was deleted is not given again. */
+export async function insertTemplate(
+  tx: Transaction,
+  account: string,
+  template: NewTemplate,
+  now: number,
+): Promise<number> {
+  // The row is ours until the commit: two that create at once get two numbers.
+  await tx.run('update accounts set last_template_id = last_template_id + 1 where id = ?', account);
+  const [row] = await tx.all<{ id: number }>('select last_template_id as id from accounts where id = ?', account);
+  assert(row, 'templates belong to an account that exists');
+  await insertAs(tx, account, row.id, template, now);
+  return row.id;
+}
+
+export async function findTemplate(reader: Reader, account: string, id: number): Promise<StoredTemplate | null> {
+  const [row] = await reader.all<TemplateRow>(
+    `select ${columns} from templates where account = ? and id = ?`,
+    account,
+    id,
+  );
+  return row ? toTemplate(row) : null;
+}
+
+export type TemplatePage = { isActive: boolean | null; limit: number; offset: number; order: 'asc' | 'desc' };
+
+/** In the order they were created, and how many there are in all pages. */
+export async function listTemplates(
+  reader: Reader,
+  account: string,
+  page: TemplatePage,
+): Promise<{ templates: StoredTemplate[]; count: number }> {
+  const where = `account = ?${page.isActive === null ? '' : ' and is_active = ?'}`;
+  const params: SqlValue[] = page.isActive === null ? [account] : [account, Number(page.isActive)];
+  const [total] = await reader.all<{ count: number }>(
+    `select count(*) as count from templates where ${where}`,
+    ...params,
+  );
+  const rows = await reader.all<TemplateRow>(
+    `select ${columns} from templates where ${where} order by id ${page.order} limit ? offset ?`,
+    ...params,
+    page.limit,
+    page.offset,
+  );
+  return { templates: rows.map(toTemplate), count: total?.count ?? 0 };
+}
+
+/** Changes the named members only. False: there is no such template. */
+export async function updateTemplate(
+  tx: Transaction,
+  account: string,
+  id: number,
+  change: Partial<TemplateContent & { isActive: boolean }>,
+  now: number,
+): Promise<boolean> {
+  // Written before it is read, so that of two changes at once none undoes the other.
+  const found = await tx.run('update templates set modified_at = ? where account = ? and id = ?', now, account, id);
+  const before = found === 1 ? await findTemplate(tx, account, id) : null;
+  if (!before) return false;
+  const { isActive = before.isActive, ...content } = change;
+  await tx.run(
+    'update templates set is_active = ?, content = ? where account = ? and id = ?',
+    Number(isActive),
+    JSON.stringify({ ...contentOf(before), ...content }),
+    account,
+    id,
+  );
+  return true;
+}
+
+/** An active template is not deleted: something may be sending it. */
+export async function deleteTemplate(
+  tx: Transaction,
+  account: string,
+  id: number,
+): Promise<'deleted' | 'active' | 'missing'> {
+  const deleted = await tx.run('delete from templates where account = ? and id = ? and is_active = 0', account, id);
+  if (deleted === 1) return 'deleted';
+  return (await findTemplate(tx, account, id)) ? 'active' : 'missing';
+}
+
+export async function markTestSent(tx: Transaction, account: string, id: number): Promise<void> {
+  await tx.run('update templates set test_sent = 1 where account = ? and id = ?', account, id);
+}
+
+/** Number 1 of an account that never had a template: something to send before one has written anything. */
+export async function ensureSampleTemplate(tx: Transaction, account: string, now: number): Promise<void> {
+  const isFirst = await tx.run(
+    'update accounts set last_template_id = 1 where id = ? and last_template_id = 0',
+    account,
+  );
+  if (isFirst === 1) await insertAs(tx, account, 1, sample, now);
+}
+
+/** For accounts older than templates. */
+export async function ensureSampleTemplates(tx: Transaction, now: number): Promise<void> {
+  const rows = await tx.all<{ id: string }>('select id from accounts where last_template_id = 0');
+  for (const { id } of rows) await ensureSampleTemplate(tx, id, now);
+}
+
+const sample: NewTemplate = {
+  name: 'Sample',
+  sender: { name: 'Sendonce', email: 'sample@example.com' },
+  subject: 'Hello{% if contact.NAME %} {{ contact.NAME }}{% endif %}',
+  html: [
+    '<!DOCTYPE html>',
+    '<html><body>',
+    '<h1>{{ params.headline|default:"It works" }}</h1>',
+    '<p>{{ params.greeting|default:"Hello" }}{% if contact.NAME %} {{ contact.NAME }}{% endif %},</p>',
+    '<p>this is the sample template. Change it, or write your own.</p>',
+    '</body></html>',
+  ].join('\n'),
+  replyTo: null,
+  toField: '',
+  tag: '',
+  attachmentUrl: null,
+  isActive: true,
+};
+
+async function insertAs(
+  tx: Transaction,
+  account: string,
+  id: number,
+  template: NewTemplate,
+  now: number,
+): Promise<void> {
+  const { isActive, ...content } = template;
+  await tx.run(
+    'insert into templates (account, id, is_active, created_at, modified_at, content) values (?, ?, ?, ?, ?, ?)',
+    account,
+    id,
+    Number(isActive),
+    now,
+    now,
+    JSON.stringify(content),
+  );
+}
+
+function contentOf(template: StoredTemplate): TemplateContent {
+  const { name, sender, subject, html, replyTo, toField, tag, attachmentUrl } = template;
+  return { name, sender, subject, html, replyTo, toField, tag, attachmentUrl };
+}
+
+function toTemplate(row: TemplateRow): StoredTemplate {
+  const content = JSON.parse(row.content) as TemplateContent;
+  return {
+    ...content,
+    account: row.account,
+    id: row.id,
+    isActive: row.is_active === 1,
+    testSent: row.test_sent === 1,
+    createdAt: row.created_at,
+    modifiedAt: row.modified_at,
+  };
+}
