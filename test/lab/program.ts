@@ -11,11 +11,18 @@ import { testKey } from '../support/server.ts';
 
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
-export type Setting = { databasePath: string; relayUrl: string };
+export type Setting = {
+  databasePath: string;
+  relayUrl: string;
+  /** More of the environment. */
+  environment?: Record<string, string>;
+};
 
 export type Ended = { code: number | null; signal: NodeJS.Signals | null };
 
 export type Program = {
+  /** Of the command; where that runs another one (strace does), the server's own is another. */
+  pid: number;
   /** Resolves with the address once it listens; null when it ended before. */
   listening: Promise<string | null>;
   ended: Promise<Ended>;
@@ -39,6 +46,7 @@ export function startProgram(setting: Setting, command: string[] = [process.exec
     child.once('exit', () => resolve(null));
   });
   return {
+    pid: child.pid ?? 0,
     listening,
     ended: once(child, 'exit').then(([code, signal]) => ({ code, signal })),
     signal: (name) => child.kill(name),
@@ -46,7 +54,7 @@ export function startProgram(setting: Setting, command: string[] = [process.exec
   };
 }
 
-function environmentOf({ databasePath, relayUrl }: Setting): NodeJS.ProcessEnv {
+function environmentOf({ databasePath, relayUrl, environment }: Setting): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,
     PORT: '0',
@@ -54,6 +62,7 @@ function environmentOf({ databasePath, relayUrl }: Setting): NodeJS.ProcessEnv {
     RELAY_URL: relayUrl,
     SENDONCE_API_KEY: testKey,
     LOG_LEVEL: 'warn',
+    ...environment,
   };
 }
 

@@ -1,0 +1,56 @@
+/** The server with one guard taken out, which nobody may have: `node unguarded-main.js VARIANT`. */
+
+import assert from 'node:assert/strict';
+import { createSystemClock } from '../../src/clock.ts';
+import { readConfig } from '../../src/config.ts';
+import { AppError } from '../../src/core/error.ts';
+import { startLog } from '../../src/log.ts';
+import { type Outside, startServer } from '../../src/server.ts';
+import type { Database } from '../../src/store/database.ts';
+import { bendDatabase, handoffsAreQueuedAgain } from '../support/bent-database.ts';
+
+const variants: Record<string, Partial<Outside>> = {
+  'sends-again': { database: (own) => bendDatabase(own, [handoffsAreQueuedAgain]) },
+  'answers-early': { database: answersEarly },
+  'refuses-late': { database: refusesLate },
+  'outlives-unknown-commits': { die: () => undefined as never },
+  'follows-the-wall-clock': { clock: { now: Date.now, expiryNow: Date.now, check() {}, confirm() {} } },
+};
+
+const variant = variants[process.argv[2] ?? ''];
+assert(variant, `a variant: ${Object.keys(variants).join(', ')}`);
+const config = readConfig(process.env);
+startLog(config.logLevel);
+const die = () => process.exit(1);
+const server = await startServer(config, { clock: createSystemClock(), die, ...variant });
+console.log(`Sendonce listens on ${server.url}`);
+process.on('SIGTERM', () => void server.stop().then(() => process.exit(0)));
+
+/** What was written counts as done before its commit, which takes long enough for an answer or a dot to leave. */
+function answersEarly(own: Database): Database {
+  return {
+    ...bendDatabase(own, []),
+    write: (work) =>
+      new Promise((resolve, reject) => {
+        const committed = own.write(async (tx) => {
+          resolve(await work(tx));
+          await new Promise((done) => setTimeout(done, 30));
+        });
+        committed.catch(reject);
+      }),
+  };
+}
+
+/** One commit in a few is said to have failed although it happened. */
+function refusesLate(own: Database): Database {
+  let commits = 0;
+  return {
+    ...bendDatabase(own, []),
+    async write(work) {
+      const value = await own.write(work);
+      commits += 1;
+      if (commits % 7 === 0) throw new AppError('unavailable', 'The commit happened all the same.');
+      return value;
+    },
+  };
+}
