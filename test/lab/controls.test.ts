@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { createSmtpRelay } from '../../src/deliver/smtp.ts';
 import { type Bend, bendDatabase } from '../support/bent-database.ts';
@@ -10,7 +9,7 @@ import { drained } from '../support/served.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
 import { signal } from '../support/smtp-rig.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
-import { killAgainAndAgain } from './kills.ts';
+import { controls } from './guards.ts';
 
 /** Past the lease of a claim: its worker counts as hung. */
 const leaseMs = 16 * 60_000;
@@ -129,8 +128,10 @@ test('with a gate that ignores the attempt, the late worker and the next attempt
   assert.equal(await copiesAfterTakeover(t, [unfenced]), 2);
 });
 
-test('kills show duplicates of a server that sends again what they interrupted', async () => {
-  const main = fileURLToPath(new URL('./server-main.js', import.meta.url));
-  const findings = await killAgainAndAgain({ kills: 8, seed: 8, command: [process.execPath, main, 'sends-again'] });
-  assert.match(findings.violations.join('\n'), / left \d times/);
-});
+for (const { guard, sees, run } of controls.filter((one) => one.isQuick)) {
+  test(`the lab sees ${sees} without its guard: ${guard}`, async () => {
+    const row = await run({ seed: 8 });
+    assert(row[sees] > 0, JSON.stringify(row));
+    assert.notDeepEqual(row.violations, []);
+  });
+}

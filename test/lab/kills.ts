@@ -1,14 +1,13 @@
-/** kill -9 at random moments under load, again and again: what the test and the long run share. */
+/** kill -9, pauses and stops at random moments under load, again and again: what the tests and the lab share. */
 
+import { type Findings, Life, type LifeOptions } from './life.ts';
 import { pause } from './load.ts';
-import { type Findings, Run } from './run.ts';
 
-export type KillOptions = {
+export type KillOptions = LifeOptions & {
   kills: number;
-  seed: number;
-  /** Another program than the real one. */
-  command?: string[];
-  onKill?: (kill: number, run: Run) => void;
+  /** Pauses (SIGSTOP), and stops by SIGTERM, among the kills; else kills alone. */
+  isMixed?: boolean;
+  onKill?: (kill: number, life: Life) => void;
 };
 
 /** Before a kill: counted in answers, so that a slow machine does not kill idle servers, and then some time. */
@@ -18,32 +17,55 @@ const moreMsMax = 40;
 const atStart = 0.125;
 /** About what a start takes. */
 const startMs = 250;
+/** Under the patience of clients, and over it. */
+const pauseMsMax = 1_500;
 
-export async function killAgainAndAgain({ kills, seed, command, onKill }: KillOptions): Promise<Findings> {
-  const run = await Run.start(seed, command);
+export async function killAgainAndAgain(options: KillOptions): Promise<Findings> {
+  const life = await Life.start(options);
   try {
-    run.load.start();
-    for (let kill = 1; kill <= kills; kill++) {
-      if (run.random() < atStart) {
-        const program = run.spawn();
-        await pause(run.random() * startMs);
-        await run.kill(program);
-      } else {
-        const program = await run.up();
-        await run.load.answeredMore(1 + run.random() * answersMax);
-        await pause(run.random() * moreMsMax);
-        await run.kill(program);
-      }
-      onKill?.(kill, run);
+    life.load.start();
+    for (let kill = 1; kill <= options.kills; kill++) {
+      await (options.isMixed ? anyEnd(life) : killed(life));
+      options.onKill?.(kill, life);
     }
-    await run.up();
-    return await run.examine();
+    await life.up();
+    return await life.examine();
   } finally {
-    await run.destroy();
+    await life.destroy();
   }
 }
 
+async function killed(life: Life): Promise<void> {
+  if (life.random() < atStart) {
+    const program = life.spawn();
+    await pause(life.random() * startMs);
+    return life.kill(program);
+  }
+  const program = await life.up();
+  await underLoad(life);
+  await life.kill(program);
+}
+
+async function anyEnd(life: Life): Promise<void> {
+  const fate = life.random();
+  if (fate < 0.6) return killed(life);
+  const program = await life.up();
+  await underLoad(life);
+  if (fate < 0.75) return void (await life.terminate(program));
+  program.signal('SIGSTOP');
+  await pause(life.random() * pauseMsMax);
+  if (fate < 0.85) return life.kill(program);
+  program.signal('SIGCONT');
+  await underLoad(life);
+  await life.kill(program);
+}
+
+async function underLoad(life: Life): Promise<void> {
+  await life.load.answeredMore(1 + life.random() * answersMax);
+  await pause(life.random() * moreMsMax);
+}
+
 export function summaryOf(findings: Findings): string {
-  const { keys, emails, mails, inDoubt, interrupted, replays, aborts } = findings;
-  return `${keys} keys, ${emails} emails, ${mails} mails at the sink, ${inDoubt} in doubt of ${interrupted} interrupted hand-offs, ${replays} replays, ${aborts} impatient clients`;
+  const { keys, mails, duplicates, lost, held, explained, interrupted, replays, aborts } = findings;
+  return `${keys} keys, ${mails} mails, ${duplicates} duplicates, ${lost} lost, ${held} in doubt (${explained} explained), ${interrupted} hand-offs interrupted, ${replays} replays, ${aborts} impatient clients`;
 }

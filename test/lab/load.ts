@@ -8,11 +8,13 @@ export type Operation = {
   key: string;
   path: '/emails' | '/emails/batch';
   text: string;
-  /** How many emails it asks for. */
-  count: number;
+  /** The emails it asks for, in order. */
+  asked: Asked[];
   /** The body of the first 2xx: what every later one has to be. */
   answer: string | null;
 };
+
+export type Asked = { from: string; to: string[]; subject: string; html: string };
 
 export type LoadOptions = {
   random: Random;
@@ -92,22 +94,29 @@ export class Load {
 
   #begin(): Operation {
     const number = this.operations.length;
-    const one = (part: number) => ({
-      from: 'Acme <onboarding@resend.dev>',
-      to: [`user${number}.${part}@example.com`],
-      subject: `mail ${number}.${part}`,
-      html: `<p>${'it works '.repeat(20)}</p>`,
-    });
-    const isBatch = this.#options.random() < 0.1;
+    const { random } = this.#options;
+    const isBatch = random() < 0.1;
+    const asked = Array.from({ length: isBatch ? 3 : 1 }, (_, part) => this.#ask(`${number}.${part}`));
     const operation: Operation = {
       key: `load/${number}`,
       path: isBatch ? '/emails/batch' : '/emails',
-      text: JSON.stringify(isBatch ? [one(0), one(1), one(2)] : one(0)),
-      count: isBatch ? 3 : 1,
+      text: JSON.stringify(isBatch ? asked : asked[0]),
+      asked,
       answer: null,
     };
     this.operations.push(operation);
     return operation;
+  }
+
+  /** Every address and subject belongs to one email, so that whoever sees one knows which. One mail in four has some more recipients. */
+  #ask(name: string): Asked {
+    const recipients = this.#options.random() < 0.25 ? 3 : 1;
+    return {
+      from: 'Acme <onboarding@resend.dev>',
+      to: Array.from({ length: recipients }, (_, index) => `user${name}.${index}@example.com`),
+      subject: `mail ${name}`,
+      html: `<p>${'it works '.repeat(20)}</p>`,
+    };
   }
 
   #old(): Operation {

@@ -82,14 +82,16 @@ export function deliveriesIn(databasePath: string, ...states: DeliveryState[]): 
   return readColumn(databasePath, `select email_id from deliveries where state in (${marks})`, states);
 }
 
-/** The first column of a query. A read-only connection leaves the log for the next start to read. */
+/** The first column of a query. */
 export function readColumn(databasePath: string, sql: string, params: string[] = []): string[] {
+  return readRows<Record<string, string>>(databasePath, sql, params).map((row) => Object.values(row)[0] ?? '');
+}
+
+/** A read-only connection leaves the log for the next start to read. */
+export function readRows<R>(databasePath: string, sql: string, params: string[] = []): R[] {
   const connection = new Sqlite(databasePath, { readonly: true, timeout: 5_000 });
   try {
-    return connection
-      .prepare<string[], string>(sql)
-      .pluck()
-      .all(...params);
+    return connection.prepare<string[], R>(sql).all(...params);
   } finally {
     connection.close();
   }

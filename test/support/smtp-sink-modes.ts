@@ -18,7 +18,7 @@ export type Mode = {
 
 const says = (line: string): Act => ({ say: `${line}\r\n` });
 
-/** The scripts that have a name, for tests and for the command line of smtp-sink-main. */
+/** The scripts that have a name. */
 export const modes = {
   accept: {},
   dropAtMail: { mail: { leave: 'close' } },

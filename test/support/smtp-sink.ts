@@ -7,15 +7,24 @@ import { TEST_CERTIFICATE, TEST_KEY } from './certificate.ts';
 import { BodyReader } from './smtp-sink-body.ts';
 import { type Act, type Mode, modes } from './smtp-sink-modes.ts';
 
-export type Context = { connection: number; transaction: number; from: string };
+/** One MAIL; `asked` fills with every RCPT, `to` with those that are taken up. */
+export type Context = { connection: number; transaction: number; from: string; asked: string[]; to: string[] };
+
+/** A final dot that was read, whatever is made of it. */
+export type Dot = { transaction: number; messageId: string; to: string[]; bytes: () => Buffer };
 
 export type SinkOptions = {
   port?: number;
   behave?: (context: Context) => Mode;
+  onDot?: (dot: Dot) => void;
+  /** It took responsibility for the mail of this transaction. */
+  onTaken?: (transaction: number) => void;
   /** Called for each connection, counted from 1. */
   greet?: (connection: number) => Act | undefined;
   extensions?: string[];
   tls?: 'starttls' | 'implicit';
+  /** True: what follows STARTTLS is not TLS. */
+  breaksTls?: (connection: number) => boolean;
   auth?: { user: string; pass: string };
   /** False: only count, for millions of mails. */
   keepBytes?: boolean;
@@ -30,6 +39,7 @@ export type Received = {
   /** Without dot-stuffing; empty where `keepBytes` is false. */
   bytes: Buffer;
   connection: number;
+  transaction: number;
 };
 
 export type Sink = {
@@ -152,7 +162,9 @@ class Client {
   #mode: Mode = {};
   #mail: string | null = null;
   #from = '';
+  #asked: string[] = [];
   #to: string[] = [];
+  #transaction = 0;
 
   constructor(ledger: Ledger, socket: net.Socket) {
     this.#ledger = ledger;
@@ -236,6 +248,12 @@ class Client {
     this.#body = null;
     if (this.#isHeld) return false;
     this.#ledger.dots += 1;
+    this.#ledger.options.onDot?.({
+      transaction: this.#transaction,
+      messageId: body.messageId(),
+      to: this.#to,
+      bytes: () => body.bytes(),
+    });
     this.#act(this.#mode.dot, '250 2.0.0 taken\r\n', this.#take(body));
     this.#mail = null;
     return true;
@@ -243,9 +261,16 @@ class Client {
 
   #take(body: BodyReader): () => void {
     const { keepsBytes } = this.#ledger;
-    const received = { from: this.#from, to: this.#to, mail: this.#mail ?? '', connection: this.#number };
+    const received = {
+      from: this.#from,
+      to: this.#to,
+      mail: this.#mail ?? '',
+      connection: this.#number,
+      transaction: this.#transaction,
+    };
     return () => {
       const bytes = keepsBytes ? body.bytes() : Buffer.alloc(0);
+      this.#ledger.options.onTaken?.(received.transaction);
       this.#ledger.take({ ...received, messageId: body.messageId(), bytes });
     };
   }
@@ -293,8 +318,15 @@ class Client {
     else {
       this.#from = from;
       this.#to = [];
-      const context = { connection: this.#number, transaction: ++this.#ledger.transactions, from };
-      this.#mode = this.#ledger.behave(context);
+      this.#asked = [];
+      this.#transaction = ++this.#ledger.transactions;
+      this.#mode = this.#ledger.behave({
+        connection: this.#number,
+        transaction: this.#transaction,
+        from,
+        asked: this.#asked,
+        to: this.#to,
+      });
       if (!this.#mode.mail) this.#mail = line;
       this.#act(this.#mode.mail, '250 2.1.0 ok\r\n');
     }
@@ -303,6 +335,7 @@ class Client {
   #obeyRcpt(line: string): void {
     const address = /^rcpt to:\s*<([^>]+)>/i.exec(line)?.[1];
     const reply = address === undefined ? '501 5.5.4 RCPT TO:<address>' : this.#mode.rcpt?.(address);
+    if (address !== undefined) this.#asked.push(address);
     if (this.#mail === null) this.#out += '503 5.5.1 MAIL first\r\n';
     else if (reply !== undefined && !reply.startsWith('2')) this.#out += `${reply}\r\n`;
     else {
@@ -340,7 +373,10 @@ class Client {
   #startTls(): void {
     this.#out += '220 2.0.0 go ahead\r\n';
     this.#flush();
-    this.#secure();
+    if (this.#ledger.options.breaksTls?.(this.#number)) {
+      this.#out += 'this is not TLS\r\n';
+      this.#leave('close');
+    } else this.#secure();
   }
 
   #obeyAuth(line: string): void {

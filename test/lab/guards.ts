@@ -1,0 +1,65 @@
+/** Each guard switched off: without it the lab has to see a duplicate or a loss. */
+
+import { type KillOptions, killAgainAndAgain } from './kills.ts';
+import { labServer, labSpeed } from './lab-server.ts';
+import { thoughtful } from './life.ts';
+import { createMoods } from './moods.ts';
+import { restoreAgainAndAgain } from './restore.ts';
+import type { Row } from './row.ts';
+import { rowOf, type Scale, untroubled } from './scenarios.ts';
+
+export type Control = {
+  guard: string;
+  sees: 'duplicates' | 'lost';
+  /** Seconds at most: `npm test` runs it, too. */
+  isQuick?: boolean;
+  run: (scale: Scale) => Promise<Row>;
+};
+
+const kills = 12;
+
+async function killed(fault: string, variant: string, { seed }: Scale, more: Partial<KillOptions> = {}): Promise<Row> {
+  const options = { kills, seed, moods: thoughtful, command: labServer(variant), speed: labSpeed, ...more };
+  return rowOf(fault, kills, await killAgainAndAgain(options));
+}
+
+export const controls: Control[] = [
+  {
+    guard: 'what a crash interrupted is in doubt',
+    sees: 'duplicates',
+    isQuick: true,
+    run: (scale) => killed('hand-offs are queued again after a crash', 'sends-again', scale),
+  },
+  {
+    guard: 'what has no verdict is in doubt',
+    sees: 'duplicates',
+    isQuick: true,
+    run: ({ seed }) => {
+      const moods = (thinking: Parameters<typeof createMoods>[0]) =>
+        createMoods(thinking).filter(({ name }) => name === 'acceptThenDrop');
+      const options = { seed, moods, command: labServer('retries-doubt'), speed: labSpeed };
+      return untroubled('a lost verdict is tried again', 10, options);
+    },
+  },
+  {
+    guard: 'what a dead process had claimed is queued again',
+    sees: 'lost',
+    isQuick: true,
+    run: (scale) => killed('claims of the dead are given up', 'forgets-claims', scale),
+  },
+  {
+    guard: 'no answer leaves before the commit',
+    sees: 'lost',
+    run: (scale) => killed('answers leave before the commit', 'answers-early', scale),
+  },
+  {
+    guard: 'the witness of the restore guard',
+    sees: 'duplicates',
+    run: ({ seed }) => restoreAgainAndAgain({ times: 1, seed, losesWitness: true }),
+  },
+];
+
+/** A guard that can be taken out without anybody noticing guards nothing. */
+export function bites({ sees }: Control, row: Row): boolean {
+  return row[sees] > 0;
+}

@@ -1,0 +1,80 @@
+/** The whole matrix: `npm run lab -- [--seed N] [--scale 0.1] [--only WORDS]`. Prints one table, and exits with 1 when anything is wrong. */
+
+import { parseArgs } from 'node:util';
+import { bites, controls } from './guards.ts';
+import { restoreAgainAndAgain } from './restore.ts';
+import type { Row } from './row.ts';
+import { brokenTls, mixedKills, moodsAlone, plainKills, rollingRestarts, type Scale } from './scenarios.ts';
+import { renderTable } from './table.ts';
+
+const { values } = parseArgs({
+  options: { seed: { type: 'string' }, scale: { type: 'string' }, only: { type: 'string' } },
+});
+const seed = Number(values.seed ?? Date.now() % 2 ** 31);
+const factor = Number(values.scale ?? 1);
+const times = (count: number) => Math.max(1, Math.round(count * factor));
+const startedAt = performance.now();
+let lastSaid = 0;
+
+type Scenario = { name: string; run: (scale: Scale) => Promise<Row[]> };
+
+const scenarios: Scenario[] = [
+  { name: 'kill -9', run: async (scale) => [await plainKills(times(300), scale)] },
+  { name: 'kills and stops, hold', run: async (scale) => [await mixedKills(times(1_000), 'hold', scale)] },
+  { name: 'kills and stops, send-again', run: async (scale) => [await mixedKills(times(300), 'send-again', scale)] },
+  { name: 'rolling restarts', run: async (scale) => [await rollingRestarts(times(100), scale)] },
+  { name: 'backup put back', run: async (scale) => [await restoreAgainAndAgain({ times: times(10), ...scale })] },
+  { name: 'relay: TLS that fails', run: async (scale) => [await brokenTls(times(100), scale)] },
+  { name: 'relay: each mood', run: (scale) => moodsAlone(times(30), scale) },
+];
+
+console.log(`lab: --seed ${seed}${factor === 1 ? '' : ` --scale ${factor}`}`);
+const rows: Row[] = [];
+const failures: string[] = [];
+const names = [...scenarios.map(({ name }) => name), ...controls.map(({ guard }) => `guard: ${guard}`)];
+if (!names.some((name) => isWanted({ name })))
+  failures.push(`nothing is called "${values.only}": ${names.join(' · ')}`);
+for (const { name, run } of scenarios.filter(isWanted)) {
+  for (const row of await run({ seed, onProgress })) {
+    rows.push(row);
+    for (const violation of row.violations) failures.push(`${row.fault}: ${violation}`);
+  }
+  say(`${name}: done`);
+}
+const switchedOff: Row[] = [];
+for (const control of controls.filter(({ guard }) => isWanted({ name: `guard: ${guard}` }))) {
+  say(`guard off: ${control.guard}`);
+  const row = await control.run({ seed, onProgress });
+  switchedOff.push({ ...row, fault: row.fault === control.guard ? row.fault : `without "${control.guard}"` });
+  if (!bites(control, row)) failures.push(`without "${control.guard}" nobody noticed anything`);
+}
+report();
+
+function isWanted({ name }: { name: string }): boolean {
+  return values.only === undefined || name.includes(values.only);
+}
+
+/** One line that moves on a terminal; a line now and then in a log. */
+function onProgress(text: string): void {
+  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${elapsed()} ${text}`);
+  else if (performance.now() - lastSaid > 10_000) say(text);
+}
+
+function say(text: string): void {
+  lastSaid = performance.now();
+  console.log(`${process.stdout.isTTY ? '\r\x1b[K' : ''}${elapsed()} ${text}`);
+}
+
+function elapsed(): string {
+  return `[${String(Math.round((performance.now() - startedAt) / 1_000)).padStart(4)} s]`;
+}
+
+function report(): void {
+  console.log(`\n${renderTable(rows)}`);
+  if (switchedOff.length > 0) console.log(`\nGuards switched off, which must be seen:\n\n${renderTable(switchedOff)}`);
+  for (const { fault, skipped } of rows) if (skipped !== undefined) console.log(`\nNOT RUN: ${fault}: ${skipped}`);
+  for (const failure of failures.slice(0, 30)) console.log(`\nFAILED: ${failure}`);
+  const verdict = failures.length === 0 ? 'held' : `FAILED (${failures.length})`;
+  console.log(`\nlab: ${verdict}, --seed ${seed}, ${elapsed()}`);
+  process.exitCode = failures.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,117 @@
+/** The relay of the lab: a sink in changing moods that writes down each transaction, which is all the checker believes. */
+
+import { hash } from 'node:crypto';
+import type { Random } from '../support/random.ts';
+import { type Context, type Dot, type Sink, startSink } from '../support/smtp-sink.ts';
+import type { Act, Mode } from '../support/smtp-sink-modes.ts';
+import { type Mood, pick, type Thinking } from './moods.ts';
+
+/** What the sink saw of one MAIL. */
+export type Transaction = {
+  number: number;
+  mood: Mood;
+  /** Every RCPT, also after a MAIL that was refused. */
+  asked: string[];
+  /** Recipients it took up. */
+  to: string[];
+  /** Recipients it refused for good. */
+  refused: string[];
+  /** Null where no final dot was read. */
+  dot: { messageId: string; sha256: string; subjects: string[] } | null;
+  /** It took responsibility, whether or not it said so. */
+  taken: boolean;
+};
+
+export type Relay = {
+  readonly port: number;
+  readonly transactions: Transaction[];
+  /** Moods from now on. */
+  moods: Mood[];
+  /** One connection in so many is met with silence or a goodbye; 0: none. */
+  badGreetings: number;
+  /** One handshake in so many fails; 0: none. Only where it speaks TLS at all. */
+  badHandshakes: number;
+  /** Some dot has been read and will still be answered. */
+  readonly isThinking: boolean;
+  /** Its clients died: what it was thinking about is kept or dropped, and nobody will be told. */
+  clientsDied(): void;
+  close(): Promise<void>;
+};
+
+export async function startRelay(random: Random, thinking: Thinking, moods: Mood[], tls?: 'starttls'): Promise<Relay> {
+  const transactions: Transaction[] = [];
+  const byNumber = new Map<number, Transaction>();
+  let sink: Sink;
+  const relay: Relay = {
+    get port() {
+      return sink.port;
+    },
+    get isThinking() {
+      return thinking.size > 0;
+    },
+    transactions,
+    moods,
+    badGreetings: 0,
+    badHandshakes: 0,
+    clientsDied() {
+      for (const act of thinking) act.accept = random() < 0.5;
+    },
+    close: () => sink.close(),
+  };
+
+  function behave(context: Context): Mode {
+    const mood = pick(relay.moods, random);
+    const one: Transaction = {
+      number: context.transaction,
+      mood,
+      asked: context.asked,
+      to: context.to,
+      refused: [],
+      dot: null,
+      taken: false,
+    };
+    transactions.push(one);
+    byNumber.set(one.number, one);
+    return watched(mood.mode(random), one);
+  }
+
+  function onDot({ transaction, messageId, bytes }: Dot): void {
+    const one = byNumber.get(transaction);
+    if (!one) return;
+    const whole = bytes();
+    const subjects = [...whole.toString('latin1').matchAll(/^subject: (.*)$/gim)].map((match) => match[1] ?? '');
+    one.dot = { messageId, sha256: hash('sha256', whole, 'hex'), subjects };
+  }
+
+  function oneIn(many: number): boolean {
+    return many > 0 && random() < 1 / many;
+  }
+
+  function greet(): Act | undefined {
+    if (!oneIn(relay.badGreetings)) return undefined;
+    return random() < 0.5 ? { leave: 'close' } : { say: '421 4.3.2 too busy\r\n', leave: 'close' };
+  }
+
+  function onTaken(transaction: number): void {
+    const one = byNumber.get(transaction);
+    if (one) one.taken = true;
+  }
+
+  const breaksTls = () => oneIn(relay.badHandshakes);
+  sink = await startSink({ keepBytes: false, behave, onDot, onTaken, greet, tls, breaksTls });
+  return relay;
+}
+
+/** Writes down what RCPT was refused for good with. */
+function watched(mode: Mode, one: Transaction): Mode {
+  const { rcpt } = mode;
+  if (!rcpt) return mode;
+  return {
+    ...mode,
+    rcpt: (address) => {
+      const reply = rcpt(address);
+      if (reply?.startsWith('5')) one.refused.push(address);
+      return reply;
+    },
+  };
+}

@@ -1,0 +1,106 @@
+/** What the lab does to the program: each scenario makes one fault again and again, and is one line of the table, or some. */
+
+import { type KillOptions, killAgainAndAgain } from './kills.ts';
+import { labServer, labSpeed } from './lab-server.ts';
+import { type Findings, Life, type LifeOptions, thoughtful } from './life.ts';
+import { pause } from './load.ts';
+import { clearMoods, createMoods } from './moods.ts';
+import type { Row } from './row.ts';
+import { sumRows } from './table.ts';
+
+export type Scale = { seed: number; onProgress?: (text: string) => void };
+
+export function rowOf(fault: string, runs: number, findings: Findings): Row {
+  const { mails, duplicates, lost, held, explained, violations } = findings;
+  return { fault, runs, mails, duplicates, lost, held, explained, violations };
+}
+
+const everyMood: Partial<LifeOptions> = {
+  moods: createMoods,
+  badGreetings: 10,
+  command: labServer(),
+  speed: labSpeed,
+};
+
+/** Kills in one life: beyond it, keys would come of age under the lab's fast clock. */
+const killsInLife = 50;
+
+/** Several lives, added up. */
+async function lives(fault: string, kills: number, options: KillOptions, { onProgress }: Scale): Promise<Row> {
+  const rows: Row[] = [];
+  for (let done = 0; done < kills; done += killsInLife) {
+    const some = Math.min(killsInLife, kills - done);
+    const onKill = (kill: number) => onProgress?.(`${fault}: ${done + kill} of ${kills}`);
+    const seed = options.seed + done;
+    rows.push(rowOf(fault, some, await killAgainAndAgain({ ...options, seed, kills: some, onKill })));
+  }
+  return sumRows(fault, rows);
+}
+
+/** kill -9 of the program as it is shipped, before a relay that answers: only kills make doubt. */
+export function plainKills(kills: number, scale: Scale): Promise<Row> {
+  return lives('kill -9', kills, { kills, seed: scale.seed, moods: thoughtful }, scale);
+}
+
+/** kill -9, SIGSTOP and SIGTERM before a relay in every mood. */
+export function mixedKills(kills: number, policy: 'hold' | 'send-again', scale: Scale): Promise<Row> {
+  const options = { ...everyMood, kills, seed: scale.seed, policy, isMixed: true };
+  return lives(`kills and stops, every relay mood, ${policy}`, kills, options, scale);
+}
+
+/** SIGTERM under load, with the next process waiting at the door: nothing may be in doubt. */
+export async function rollingRestarts(restarts: number, { seed, onProgress }: Scale): Promise<Row> {
+  const fault = 'rolling restarts (SIGTERM)';
+  const life = await Life.start({ seed, moods: clearMoods, badGreetings: 10 });
+  const violations: string[] = [];
+  try {
+    life.load.start();
+    let program = await life.up();
+    for (let restart = 1; restart <= restarts; restart++) {
+      await life.load.answeredMore(10);
+      const { next, ended } = await life.handOver(program);
+      if (ended.code !== 0) violations.push(`restart ${restart} ended with ${ended.code ?? ended.signal}`);
+      program = next;
+      onProgress?.(`${fault}: ${restart} of ${restarts}`);
+    }
+    const row = rowOf(fault, restarts, await life.examine());
+    if (row.held > 0) violations.push(`${row.held} are in doubt after clean stops`);
+    return { ...row, violations: [...row.violations, ...violations] };
+  } finally {
+    await life.destroy();
+  }
+}
+
+/** Each mood of the relay by itself, without a kill: what it alone leaves in doubt. */
+export async function moodsAlone(mails: number, { seed, onProgress }: Scale): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const { name } of createMoods(new Set())) {
+    onProgress?.(`relay: ${name}`);
+    const only: LifeOptions['moods'] = (thinking) => createMoods(thinking).filter((mood) => mood.name === name);
+    rows.push(await untroubled(`relay: ${name}`, mails, { ...everyMood, seed, badGreetings: 0, moods: only }));
+  }
+  return rows;
+}
+
+/** Handshakes that fail, before a relay that speaks TLS. */
+export function brokenTls(mails: number, { seed, onProgress }: Scale): Promise<Row> {
+  onProgress?.('relay: TLS that fails');
+  return untroubled('relay: TLS that fails', mails, { ...everyMood, seed, moods: clearMoods, badHandshakes: 3 });
+}
+
+/** How long a mood is given to meet so many mails: the silent ones keep their connections for seconds. */
+const meetMs = 15_000;
+
+export async function untroubled(fault: string, mails: number, options: LifeOptions): Promise<Row> {
+  const life = await Life.start({ ...options, clients: 4 });
+  try {
+    await life.up();
+    life.load.start();
+    const giveUpAt = performance.now() + meetMs;
+    const isMet = () => life.relay.transactions.length >= mails && life.load.answered >= mails;
+    while (!isMet() && performance.now() < giveUpAt) await pause(5);
+    return rowOf(fault, 1, await life.examine());
+  } finally {
+    await life.destroy();
+  }
+}

@@ -1,0 +1,44 @@
+/** The lab's result, a line a fault. */
+
+import type { Row } from './row.ts';
+
+const columns: [title: string, cell: (row: Row) => string | number][] = [
+  ['fault', (row) => row.fault],
+  ['runs', (row) => row.runs],
+  ['mails', (row) => row.mails],
+  ['duplicates', (row) => row.duplicates],
+  ['lost', (row) => row.lost],
+  ['held', (row) => row.held],
+  ['explained', (row) => row.explained],
+];
+
+/** Markdown, so that it may be quoted as it is. */
+export function renderTable(rows: Row[]): string {
+  const shown = rows.filter((row) => row.skipped === undefined);
+  const cells = [columns.map(([title]) => title), ...shown.map((row) => columns.map(([, cell]) => String(cell(row))))];
+  const widths = columns.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
+  const line = (texts: string[]) => `| ${texts.map((text, column) => pad(text, column, widths)).join(' | ')} |`;
+  const rule = `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
+  const [head = [], ...body] = cells;
+  return [line(head), rule, ...body.map(line)].join('\n');
+}
+
+function pad(text: string, column: number, widths: number[]): string {
+  const width = widths[column] ?? 0;
+  return column === 0 ? text.padEnd(width) : text.padStart(width);
+}
+
+/** One line for many of a kind, so that a README can quote it. */
+export function sumRows(fault: string, rows: Row[]): Row {
+  const sum = (of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0);
+  return {
+    fault,
+    runs: sum((row) => row.runs),
+    mails: sum((row) => row.mails),
+    duplicates: sum((row) => row.duplicates),
+    lost: sum((row) => row.lost),
+    held: sum((row) => row.held),
+    explained: sum((row) => row.explained),
+    violations: rows.flatMap((row) => row.violations),
+  };
+}
