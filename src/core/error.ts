@@ -46,3 +46,15 @@ export class AppError extends Error {
     this.retryAfterSeconds = details.retryAfterSeconds ?? null;
   }
 }
+
+/** Another process held what this request needs for too long; nothing was written, and a later try will see what came of it. */
+export class Contended extends AppError {
+  constructor(cause: unknown) {
+    super('unavailable', 'Another request holds what this one needs; nothing was written. Try again.', { cause });
+  }
+}
+
+/** A commit may or may not have happened, and nobody can tell: there is no status that would be true. */
+export class CommitUnknown extends Error {
+  override readonly name = 'CommitUnknown';
+}

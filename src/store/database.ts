@@ -15,6 +15,16 @@ export interface Transaction extends Reader {
   run(sql: string, ...params: SqlValue[]): Awaitable<number>;
 }
 
+export type WriteTerms = {
+  /**
+   * Names what the work is about. Works about different things never touch the same rows, so that an engine may run them
+   * interleaved in one transaction; works about the same thing come one after the other. Without a name a work runs alone.
+   */
+  about?: string;
+  /** Is not called off for taking long: migrations, above all. */
+  patient?: boolean;
+};
+
 export interface Database extends Reader {
   readonly engine: 'sqlite' | 'postgres';
 
@@ -22,12 +32,22 @@ export interface Database extends Reader {
    * Runs `work` in a transaction of its own, or in a savepoint of a group that shares one commit.
    * Resolves only after COMMIT is durable; rejects, with everything `work` wrote undone, when `work` throws.
    * `work` must await nothing but the transaction, and may be run again when its group failed.
-   * @throws AppError `unavailable` when the database cannot take writes now (disk full, locked): nothing was written.
+   * @throws AppError `unavailable` when the database cannot take writes now (disk full, locked): nothing was written;
+   * Contended when another process held the rows for too long: nothing was written;
+   * CommitUnknown when what became of the commit cannot be found out.
    */
-  write<T>(work: (tx: Transaction) => Awaitable<T>): Promise<T>;
+  write<T>(work: (tx: Transaction) => Awaitable<T>, terms?: WriteTerms): Promise<T>;
 
   /** Like `all`, away from the thread that serves requests: for long reads. */
   report<R>(sql: string, ...params: SqlValue[]): Promise<R[]>;
+
+  /** Epoch milliseconds by the clock that all processes of this database share. */
+  wall(): number;
+
+  /** Tells other processes, soon, that something may be due. Announcements may get lost: polling is the fallback. */
+  announce(): void;
+  /** `listener` is told what other processes announce. */
+  onAnnounced(listener: () => void): void;
 
   close(): Promise<void>;
 }

@@ -22,6 +22,7 @@ type Migration = { version: number; name: string; statements: string[] };
 export async function migrate(database: Database): Promise<string[]> {
   const known = readMigrations(database.engine);
   return database.write(async (tx) => {
+    for (const statement of locks[database.engine]) await tx.run(statement);
     await tx.run('create table if not exists migrations (version bigint primary key, name text not null)');
     const rows = await tx.all<{ version: number }>('select version from migrations');
     const applied = new Set(rows.map((row) => row.version));
@@ -32,8 +33,17 @@ export async function migrate(database: Database): Promise<string[]> {
       await tx.run('insert into migrations (version, name) values (?, ?)', migration.version, migration.name);
     }
     return pending.map((migration) => migration.name);
-  });
+  }, patiently);
 }
+
+const patiently = { patient: true };
+
+/** Of processes that start at once, one migrates and the others wait for it. Where there is one writer, nobody else can. */
+const locks = {
+  sqlite: [],
+  // Any number that nothing else takes: "Sendonce" in ASCII, and held until the transaction ends.
+  postgres: ['select pg_advisory_xact_lock(6008201938405483365)'],
+} as const;
 
 function refuseNewer(applied: Set<number>, known: Migration[]): void {
   const newest = Math.max(0, ...known.map((migration) => migration.version));
@@ -47,7 +57,7 @@ function refuseNewer(applied: Set<number>, known: Migration[]): void {
 function readMigrations(engine: Database['engine']): Migration[] {
   const words = dialects[engine];
   return readdirSync(folder)
-    .filter((name) => name.endsWith('.sql'))
+    .filter((name) => isFor(engine, name))
     .sort()
     .map((name) => {
       const text = readFileSync(`${folder}${name}`, 'utf8')
@@ -59,4 +69,9 @@ function readMigrations(engine: Database['engine']): Migration[] {
         .filter((statement) => statement !== '');
       return { version: Number.parseInt(name, 10), name, statements };
     });
+}
+
+/** `0001-name.sql` is for every engine, `0002-name.postgres.sql` for one. */
+function isFor(engine: Database['engine'], name: string): boolean {
+  return /^[^.]+\.sql$/.test(name) || name.endsWith(`.${engine}.sql`);
 }

@@ -104,6 +104,14 @@ class SqliteDatabase implements Database {
     return this.#besides().all<R>(sql, params);
   }
 
+  wall(): number {
+    return Date.now();
+  }
+
+  /** One process serves a file: there is nobody to tell. */
+  announce(): void {}
+  onAnnounced(): void {}
+
   async close(): Promise<void> {
     await this.#flushing;
     this.#stopReading();

@@ -41,6 +41,9 @@ function answersEarly(own: Database): Database {
     engine: own.engine,
     all: own.all.bind(own),
     report: own.report.bind(own),
+    wall: () => own.wall(),
+    announce: () => own.announce(),
+    onAnnounced: (listener) => own.onAnnounced(listener),
     close: () => own.close(),
     write: early,
   };

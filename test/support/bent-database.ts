@@ -32,15 +32,20 @@ export function bendDatabase(own: Database, bends: Bend[]): Database {
   return {
     engine: own.engine,
     all: all(own),
-    write: (work) =>
-      own.write((tx) =>
-        work({
-          skipLocked: tx.skipLocked,
-          all: all(tx),
-          run: (sql, ...params) => tx.run(...bent(sql, params)),
-        }),
+    write: (work, terms) =>
+      own.write(
+        (tx) =>
+          work({
+            skipLocked: tx.skipLocked,
+            all: all(tx),
+            run: (sql, ...params) => tx.run(...bent(sql, params)),
+          }),
+        terms,
       ),
     report: (sql, ...params) => own.report(...bent(sql, params)),
+    wall: () => own.wall(),
+    announce: () => own.announce(),
+    onAnnounced: (listener) => own.onAnnounced(listener),
     close: () => own.close(),
   };
 }

@@ -1,0 +1,147 @@
+/** The PostgreSQL engine: any number of processes, each with one write queue whose groups commit on a few connections. */
+
+import pg from 'pg';
+import type { Awaitable, Database, SqlValue, Transaction, WriteTerms } from './database.ts';
+import { DatabaseClock } from './postgres-clock.ts';
+import { Connection, ServerRefused } from './postgres-connection.ts';
+import { WriteQueue } from './postgres-queue.ts';
+import { Readers } from './postgres-reader.ts';
+import { Signals } from './postgres-signals.ts';
+import { Writer, type WriterOptions } from './postgres-writer.ts';
+
+export type PostgresOptions = {
+  url: string;
+  /** For LISTEN, where `url` leads through a pooler. */
+  directUrl?: string | null;
+  /** How long a COMMIT whose answer was lost is asked about, before it is said to be unknown. */
+  findOutMs?: number;
+  /** Instead of finding out what became of a COMMIT whose answer was lost: only negative controls assume. */
+  assumeLostCommits?: 'undone' | 'committed';
+};
+
+/** Measured (docs/decisions/0021-groups-on-postgresql.md). */
+const writers = 2;
+const readers = 2;
+
+/** Longer than a transaction of ours may stand idle, shorter than what most clients wait for an answer. */
+const findOutMsMax = 15_000;
+
+const readSilenceMs = 15_000;
+const reportSilenceMs = 120_000;
+
+/** How long a start waits for a server that is starting, too. */
+const startPatienceMs = 15_000;
+const startPauseMs = 200;
+
+/** @throws Error when the server cannot be reached, does not let us in, or could not keep the promise. */
+export async function openPostgres(options: PostgresOptions): Promise<Database> {
+  await reachable(options.url);
+  const database = new PostgresDatabase(options);
+  await database.start();
+  return database;
+}
+
+async function reachable(url: string): Promise<void> {
+  const giveUpAt = performance.now() + startPatienceMs;
+  for (;;) {
+    try {
+      const connection = await Connection.open({ url, name: 'sendonce starts', silenceMs: readSilenceMs });
+      return await connection.close();
+    } catch (cause) {
+      if (isHopeless(cause) || performance.now() > giveUpAt) {
+        throw new Error(`PostgreSQL cannot be used: ${(cause as Error).message}`, { cause });
+      }
+      await new Promise((resolve) => setTimeout(resolve, startPauseMs));
+    }
+  }
+}
+
+/** Waiting would not help: a wrong password, no such database, a server that does not sync. */
+function isHopeless(error: unknown): boolean {
+  return error instanceof ServerRefused || (error instanceof pg.DatabaseError && /^(28|3D|42)/.test(error.code ?? ''));
+}
+
+class PostgresDatabase implements Database {
+  readonly engine = 'postgres';
+  readonly #queue = new WriteQueue();
+  readonly #writers: Writer[];
+  readonly #readers: Readers;
+  readonly #reports: Readers;
+  readonly #clock: DatabaseClock;
+  readonly #signals: Signals;
+
+  constructor({ url, directUrl, findOutMs, assumeLostCommits }: PostgresOptions) {
+    this.#readers = new Readers({ url, name: 'sendonce reads', connections: readers, silenceMs: readSilenceMs });
+    this.#reports = new Readers({ url, name: 'sendonce reports', connections: 1, silenceMs: reportSilenceMs });
+    this.#clock = new DatabaseClock(async () => {
+      const [row] = await this.#readers.all<{ now: number }>(
+        'select (extract(epoch from clock_timestamp()) * 1000)::numeric as now',
+        [],
+      );
+      return row?.now ?? 0;
+    });
+    this.#signals = new Signals({ url: directUrl ?? url, readers: this.#readers });
+    const options: WriterOptions = {
+      url,
+      queue: this.#queue,
+      wall: () => this.wall(),
+      onDone: () => this.#wake(),
+      findOutMs: findOutMs ?? findOutMsMax,
+      assumeLostCommits,
+    };
+    this.#writers = Array.from({ length: writers }, () => new Writer(options));
+  }
+
+  start(): Promise<void> {
+    return this.#clock.start();
+  }
+
+  all<R>(sql: string, ...params: SqlValue[]): Promise<R[]> {
+    return this.#readers.all<R>(sql, params);
+  }
+
+  write<T>(work: (tx: Transaction) => Awaitable<T>, terms: WriteTerms = {}): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.add({
+        work,
+        terms,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        since: performance.now(),
+        solo: false,
+        lost: 0,
+      });
+      this.#wake();
+    });
+  }
+
+  report<R>(sql: string, ...params: SqlValue[]): Promise<R[]> {
+    return this.#reports.all<R>(sql, params);
+  }
+
+  wall(): number {
+    return Math.floor(this.#clock.now());
+  }
+
+  announce(): void {
+    this.#signals.announce();
+  }
+
+  onAnnounced(listener: () => void): void {
+    this.#signals.listen(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#clock.stop();
+    await this.#signals.close();
+    for (const writer of this.#writers) await writer.close();
+    await this.#readers.close();
+    await this.#reports.close();
+  }
+
+  /** One at a time: while it gathers a group, more may arrive for it. */
+  #wake(): void {
+    if (this.#queue.isEmpty) return;
+    this.#writers.find((writer) => writer.isIdle)?.wake();
+  }
+}

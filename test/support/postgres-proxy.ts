@@ -1,0 +1,82 @@
+/** A TCP proxy before a PostgreSQL server that cuts a connection in the middle of COMMIT, or whenever it is told. */
+
+import { once } from 'node:events';
+import net from 'node:net';
+
+/** `before`: the COMMIT is lost; `after`: only the answer to it; `silence`: neither side hears anything more, nor a reset. */
+export type Cut = 'before' | 'after' | 'silence';
+
+export type PostgresProxy = {
+  /** The same database, through the proxy. */
+  readonly url: string;
+  /** The next COMMITs meet these cuts, one each. */
+  cutNext(...cuts: Cut[]): void;
+  /** How many were cut so far. */
+  readonly cuts: number;
+  /** Refuses new connections and ends the present ones, until told otherwise. */
+  setDown(down: boolean): void;
+  close(): Promise<void>;
+};
+
+/** A simple query: type, length, text, NUL. */
+const commit = Buffer.from('Q\0\0\0\x0bcommit\0', 'latin1');
+
+export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
+  const target = new URL(url.replace('@/', '@localhost/'));
+  const socketPath = `${target.searchParams.get('host')}/.s.PGSQL.5432`;
+  const sockets = new Set<net.Socket>();
+  const planned: Cut[] = [];
+  let cuts = 0;
+  let isDown = false;
+
+  const server = net.createServer((client) => {
+    if (isDown) return void client.destroy();
+    const upstream = net.connect(socketPath);
+    const both = [client, upstream];
+    const end = () => {
+      for (const socket of both) socket.destroy();
+    };
+    let cut: Cut | null = null;
+    for (const socket of both) {
+      sockets.add(socket);
+      socket.on('error', end);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        if (cut !== 'silence') end();
+      });
+    }
+    client.on('data', (bytes: Buffer) => {
+      if (cut === null && bytes.includes(commit) && planned.length > 0) {
+        cut = planned.shift() as Cut;
+        cuts += 1;
+        if (cut === 'before') return end();
+        if (cut === 'silence') return;
+      }
+      if (cut !== 'silence') upstream.write(bytes);
+    });
+    upstream.on('data', (bytes: Buffer) => {
+      // The answer to COMMIT: its command tag. What it answered before goes with it.
+      if (cut === 'after' && bytes.includes('COMMIT\0')) return end();
+      if (cut !== 'silence') client.write(bytes);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}${target.pathname}`,
+    cutNext: (...more) => void planned.push(...more),
+    get cuts() {
+      return cuts;
+    },
+    setDown(down) {
+      isDown = down;
+      if (down) for (const socket of sockets) socket.destroy();
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
