@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { settingNames } from '../src/config.ts';
+import { filters } from '../src/core/template-filters.ts';
 import { createTemp } from './support/temp.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -108,6 +109,12 @@ describe('the documents', () => {
       }
     });
   }
+
+  it('docs/brevo.md names every filter of the template language', () => {
+    const page = readFileSync(join(root, 'docs/brevo.md'), 'utf8');
+    const table = page.slice(page.indexOf('| filter |'), page.indexOf('**Different from Brevo.**'));
+    for (const name of filters.keys()) assert.ok(table.includes(`\`${name}\``), name);
+  });
 
   it('docs/architecture.md names every runtime dependency', () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

@@ -20,7 +20,7 @@ export type Scope = Readonly<Record<string, unknown>>;
 const sourceLengthMax = 2 ** 20;
 /** Gmail cuts a message after 102 kB. */
 const renderedLengthMax = 2 ** 21;
-/** Some 50,000 loop steps: a tenth of a second on a slow core. */
+/** Some 100,000 steps of a loop that prints: a fifth of a second on a slow core. */
 const renderingUnits = 10_000_000;
 
 /**

@@ -6,7 +6,8 @@ import type { Reader, SqlValue, Transaction } from './database.ts';
 /** What its author wrote; parsed when it was kept, so that it can be rendered. */
 export type TemplateContent = {
   name: string;
-  sender: { name: string; email: string };
+  /** `id` where it was named by number; the name and address are those it had then. */
+  sender: { id?: number; name: string; email: string };
   subject: string;
   html: string;
   /** Null: replies go to the sender. */

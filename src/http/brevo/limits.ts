@@ -30,4 +30,14 @@ export const LIMITS = {
   scheduleBehindMsMax: 60 * 60_000,
   // Ours: no moment needs more.
   scheduleCharsMax: 100,
+  // docs/brevo.md: the shortest html of a template, and its pages.
+  templateHtmlCharsMin: 10,
+  templatesPageDefault: 50,
+  templatesPageMax: 1_000,
+  // Ours: what can be rendered (core/template.ts).
+  templateHtmlCharsMax: 2 ** 20,
+  // Ours: of a name, and of toField.
+  templateNameCharsMax: 255,
+  // docs/brevo.md: 50 tests a day; here as many at once.
+  testRecipientsMax: 50,
 } as const;

@@ -19,6 +19,13 @@ import { inVersion, invalid, missing } from './refusal.ts';
 
 export type PrepareParts = { database: Database; egress: Egress; remote: RemoteLimits };
 
+export type PrepareOptions = {
+  /** Null where nothing is scheduled. */
+  batchId: string | null;
+  /** Whether templates may be used that are not active yet: tests of them do. */
+  isTest?: boolean;
+};
+
 /** A stored template as a send needs it. */
 type Source = { template: StoredTemplate; attachments: Attachment[] };
 
@@ -27,10 +34,10 @@ export async function prepareMessages(
   parts: PrepareParts,
   account: string,
   parsed: ParsedSend,
-  batchId: string | null,
+  { batchId, isTest = false }: PrepareOptions,
 ): Promise<Message[]> {
-  const from = await resolveSender(parts, account, parsed.sender);
-  const sources = await loadSources(parts, account, parsed);
+  const from = parsed.sender && (await resolveSender(parts, account, parsed.sender));
+  const sources = await loadSources(parts, account, parsed, isTest);
   const attachments = await fetchAttachments(parts, parsed.attachments, completeAttachment);
   const filling = new Filling(parsed.versions.length);
   const messages = parsed.versions.map((version, index) =>
@@ -54,11 +61,14 @@ export async function prepareMessages(
   return messages;
 }
 
-/** Null: the template's. */
-async function resolveSender(parts: PrepareParts, account: string, sender: SenderRef): Promise<string | null> {
-  if (sender === null) return null;
+/** The mailbox it stands for. */
+export async function resolveSender(
+  { database }: { database: Database },
+  account: string,
+  sender: NonNullable<SenderRef>,
+): Promise<string> {
   if ('from' in sender) return sender.from;
-  const known = await findSender(parts.database, account, sender.id);
+  const known = await findSender(database, account, sender.id);
   const from = known && writeMailbox({ name: known.name, address: known.email });
   if (from) return from;
   throw new AppError('invalid_field', `sender id is not valid: there is no sender ${sender.id}`);
@@ -72,18 +82,33 @@ function senderOf(source: Source | null): string {
 }
 
 /** Each template once, with its file where the request has none. */
-async function loadSources(parts: PrepareParts, account: string, parsed: ParsedSend): Promise<Map<number, Source>> {
+async function loadSources(
+  parts: PrepareParts,
+  account: string,
+  parsed: ParsedSend,
+  isTest: boolean,
+): Promise<Map<number, Source>> {
   const sources = new Map<number, Source>();
-  for (const { templateId } of parsed.versions) {
+  let bytes = 0;
+  for (const [index, { templateId }] of parsed.versions.entries()) {
     if (templateId === null || sources.has(templateId)) continue;
-    const template = await findTemplate(parts.database, account, templateId);
-    if (!template) throw invalid('templateId', `there is no template ${templateId}`);
-    if (!template.isActive) throw invalid('templateId', `template ${templateId} is not active`);
+    const found = await findTemplate(parts.database, account, templateId);
+    const template = inVersion(parsed.isBatch ? index : null, () => usable(found, templateId, isTest));
     const url = parsed.attachments.length === 0 ? template.attachmentUrl : null;
     const drafted = url === null ? [] : parseAttachments([{ url }]);
-    sources.set(templateId, { template, attachments: await fetchAttachments(parts, drafted, completeAttachment) });
+    const attachments = await fetchAttachments(parts, drafted, completeAttachment);
+    // Counted as they come: a thousand versions may have a template each, and each template a file.
+    for (const { content } of attachments) bytes += content.length;
+    if (bytes > LIMITS.requestBytesMax) throw tooLarge('all versions together', LIMITS.requestBytesMax);
+    sources.set(templateId, { template, attachments });
   }
   return sources;
+}
+
+function usable(found: StoredTemplate | null, id: number, isTest: boolean): StoredTemplate {
+  if (!found) throw invalid('templateId', `there is no template ${id}`);
+  if (!found.isActive && !isTest) throw invalid('templateId', `template ${id} is not active`);
+  return found;
 }
 
 type Filled = Pick<Message, 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'html' | 'text' | 'headers'>;

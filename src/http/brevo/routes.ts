@@ -8,6 +8,7 @@ import { showAccount } from './account.ts';
 import { brevo } from './errors.ts';
 import { type SendParts, send } from './send.ts';
 import * as senders from './senders.ts';
+import * as templates from './templates.ts';
 
 export const brevoPath = '/v3';
 
@@ -22,6 +23,13 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
     app,
     [
       ['/v3/smtp/email', { POST: sending(send) }],
+      ['/v3/smtp/templates', { GET: full(templates.list), POST: full(templates.create) }],
+      [
+        '/v3/smtp/templates/:id',
+        { GET: full(templates.show), PUT: full(templates.update), DELETE: full(templates.remove) },
+      ],
+      ['/v3/smtp/templates/:id/sendTest', { POST: full(templates.sendTest) }],
+      ['/v3/smtp/template/preview', { POST: full(templates.preview) }],
       ['/v3/senders', { GET: full(senders.list), POST: full(senders.create) }],
       ['/v3/senders/:id', { PUT: full(senders.update), DELETE: full(senders.remove) }],
       ['/v3/senders/:id/validate', { PUT: full(senders.validate) }],

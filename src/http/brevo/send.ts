@@ -50,7 +50,7 @@ export async function send(parts: SendParts, call: Call): Promise<Reply> {
 async function prepare(parts: SendParts, account: string, json: unknown): Promise<Submission> {
   const parsed = parseSend(json, parts.now());
   const batchId = parsed.schedule && (parsed.schedule.batchId ?? randomUUID());
-  const messages = await prepareMessages(parts, account, parsed, batchId);
+  const messages = await prepareMessages(parts, account, parsed, { batchId });
   const render = (messageIds: string[]) => renderAccepted(parsed, messageIds, batchId);
   const terms = { lifetimeMs: keyLifetimeMs, keyFollowsSchedule: false };
   if (parsed.isSandbox) {

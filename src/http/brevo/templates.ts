@@ -1,0 +1,184 @@
+/** /v3/smtp/templates: keeping templates, looking at them filled in, and sending a test of one. */
+
+import { parseMailbox } from '../../core/address.ts';
+import { AppError } from '../../core/error.ts';
+import { fingerprint } from '../../core/fingerprint.ts';
+import {
+  deleteTemplate,
+  findTemplate,
+  insertTemplate,
+  listTemplates,
+  markTestSent,
+  type StoredTemplate,
+  type TemplateContent,
+  updateTemplate,
+} from '../../store/templates.ts';
+import { parseJson } from '../body.ts';
+import type { Call, Reply } from '../call.ts';
+import { wellFormed } from '../fields.ts';
+import { Filling, scopeOf } from './fill.ts';
+import { LIMITS } from './limits.ts';
+import { parseFlag, parsePage } from './parse-query.ts';
+import {
+  checkHtml,
+  parseNewTemplate,
+  parsePreview,
+  parseTemplateChange,
+  parseTemplateId,
+  parseTestRecipients,
+  type TemplateFields,
+} from './parse-template.ts';
+import { prepareMessages, resolveSender } from './prepare.ts';
+import { invalid } from './refusal.ts';
+import type { SendParts } from './send.ts';
+
+const done: Reply = { status: 204, body: null };
+
+export async function create(parts: SendParts, call: Call): Promise<Reply> {
+  const { account } = call.caller;
+  const { name, sender, subject, html, ...optional } = parseNewTemplate(parseJson(await call.body()));
+  const template = {
+    ...{ replyTo: null, toField: '', tag: '', attachmentUrl: null, isActive: false },
+    ...withoutUndefined(optional),
+    name,
+    subject,
+    sender: await nameSender(parts, account, sender),
+    html: await loadHtml(parts, html),
+  };
+  const id = await parts.database.write((tx) => insertTemplate(tx, account, template, parts.now()));
+  return json(201, { id });
+}
+
+export async function list(parts: SendParts, call: Call): Promise<Reply> {
+  const query = call.query();
+  const page = parsePage(query, { limitDefault: LIMITS.templatesPageDefault, limitMax: LIMITS.templatesPageMax });
+  const isActive = parseFlag('templateStatus', query.templateStatus);
+  const { templates, count } = await listTemplates(parts.database, call.caller.account, { ...page, isActive });
+  return json(200, { count, templates: templates.map(render) });
+}
+
+export async function show(parts: SendParts, call: Call): Promise<Reply> {
+  const template = await getTemplate(parts, call, parseTemplateId(call.param('id')));
+  return json(200, { ...render(template), doiTemplate: false });
+}
+
+export async function update(parts: SendParts, call: Call): Promise<Reply> {
+  const { account } = call.caller;
+  const { id } = await getTemplate(parts, call, parseTemplateId(call.param('id')));
+  const { sender, html, ...plain } = parseTemplateChange(parseJson(await call.body()));
+  const change = withoutUndefined({
+    ...plain,
+    sender: sender && (await nameSender(parts, account, sender)),
+    html: html && (await loadHtml(parts, html)),
+  });
+  if (!(await parts.database.write((tx) => updateTemplate(tx, account, id, change, parts.now())))) throw notFound();
+  return done;
+}
+
+export async function remove(parts: SendParts, call: Call): Promise<Reply> {
+  const { account } = call.caller;
+  const { id } = await getTemplate(parts, call, parseTemplateId(call.param('id')));
+  const outcome = await parts.database.write((tx) => deleteTemplate(tx, account, id));
+  if (outcome === 'missing') throw notFound();
+  if (outcome === 'active') {
+    throw new AppError('method_not_allowed', 'An active template cannot be deleted: set isActive to false first.');
+  }
+  return done;
+}
+
+export async function preview(parts: SendParts, call: Call): Promise<Reply> {
+  const { templateId, params, recipient } = parsePreview(parseJson(await call.body()));
+  const template = await getTemplate(parts, call, templateId);
+  const filling = new Filling();
+  const scope = scopeOf(params, recipient);
+  return json(200, {
+    html: filling.fill('htmlContent', template.html, scope),
+    subject: filling.fill('subject', template.subject, scope),
+    previewText: '',
+    fromEmail: template.sender.email,
+    fromName: template.sender.name,
+    usedFeedNames: [],
+  });
+}
+
+/** One email for each address, accepted like any other; a template need not be active for that. */
+export async function sendTest(parts: SendParts, call: Call): Promise<Reply> {
+  const { account } = call.caller;
+  const { id } = await getTemplate(parts, call, parseTemplateId(call.param('id')));
+  const body = await call.body();
+  const versions = parseTestRecipients(parseJson(body)).map((to) => ({ ...blank, to: [to], templateId: id }));
+  const messages = await prepareMessages(parts, account, { ...test, versions }, { batchId: null, isTest: true });
+  // Before they are accepted: afterwards nothing may fail any more, or a client would send them again.
+  await parts.database.write((tx) => markTestSent(tx, account, id));
+  const request = {
+    account,
+    facade: 'brevo',
+    endpoint: 'POST /v3/smtp/templates/sendTest',
+    key: null,
+    fingerprint: () => fingerprint(body, undefined, ''),
+    client: null,
+  };
+  const submission = { messages, lifetimeMs: 0, keyFollowsSchedule: false, render: () => ({ status: 204, body: '' }) };
+  await parts.accepting.accept(request, async () => submission, null);
+  return done;
+}
+
+const test = { sender: null, isBatch: false, attachments: [], tags: [], schedule: null, isSandbox: false };
+const blank = { cc: [], bcc: [], replyTo: [], subject: null, html: null, text: null, params: {}, headers: [] };
+
+/** @throws AppError `not_found` for a number that is somebody else's, too, and for any name. */
+async function getTemplate(parts: SendParts, call: Call, id: number | null): Promise<StoredTemplate> {
+  const template = id === null ? null : await findTemplate(parts.database, call.caller.account, id);
+  if (!template) throw notFound();
+  return template;
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', 'Template ID not found');
+}
+
+async function nameSender(
+  parts: SendParts,
+  account: string,
+  sender: NonNullable<TemplateFields['sender']>,
+): Promise<TemplateContent['sender']> {
+  const mailbox = parseMailbox(await resolveSender(parts, account, sender));
+  const named = { name: mailbox?.name ?? '', email: mailbox?.address ?? '' };
+  return 'id' in sender ? { ...named, id: sender.id } : named;
+}
+
+async function loadHtml(parts: SendParts, html: NonNullable<TemplateFields['html']>): Promise<string> {
+  if ('content' in html) return html.content;
+  const fetched = await parts.egress.fetchBytes(html.url, parts.remote);
+  if (fetched.kind !== 'ok') throw invalid('htmlUrl', `it could not be fetched: ${fetched.message}`);
+  return checkHtml(wellFormed(Buffer.from(fetched.bytes).toString('utf8')));
+}
+
+function withoutUndefined<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+function render(template: StoredTemplate) {
+  const { sender } = template;
+  return {
+    id: template.id,
+    name: template.name,
+    subject: template.subject,
+    isActive: template.isActive,
+    testSent: template.testSent,
+    // A text, unlike everywhere else.
+    sender: { name: sender.name, email: sender.email, ...(sender.id === undefined ? {} : { id: String(sender.id) }) },
+    replyTo: template.replyTo ?? '',
+    toField: template.toField,
+    tag: template.tag,
+    htmlContent: template.html,
+    createdAt: new Date(template.createdAt).toISOString(),
+    modifiedAt: new Date(template.modifiedAt).toISOString(),
+  };
+}
+
+function json(status: number, body: unknown): Reply {
+  return { status, body: JSON.stringify(body) };
+}
