@@ -54,6 +54,12 @@ export function uuidv7Time(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
+/** Not larger than any UUIDv7 of this millisecond, and larger than all before: where a search by time begins or ends. */
+export function uuidv7Floor(ms: number): string {
+  const time = hex(Math.min(Math.max(0, Math.floor(ms)), TIMESTAMP_MAX), 12);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
+}
+
 /** A UUID of any version, in either case: what a client may put where an id belongs. */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text);

@@ -28,6 +28,8 @@ export type EmailSummary = Pick<
   /** Some delivery of it awaits a decision. */
   inDoubt: boolean;
   keyHash: Uint8Array | null;
+  /** Recipients (in lower case) whose log was deleted. */
+  forgotten?: string[] | undefined;
 };
 
 export type StoredEmail = EmailSummary & Email & { purged: boolean };
@@ -37,14 +39,14 @@ export type AttachmentInfo = Omit<Attachment, 'content'> & { id: string; sizeByt
 type Summary = Pick<
   Email,
   'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'tags' | 'topicId' | 'templateId' | 'batchId' | 'scheduledText'
->;
+> & { forgotten?: string[] | undefined };
 /** `files` spares the reader a look for attachments where there are none. */
 type Content = Pick<Email, 'headers'> & { files: number };
 
 /** Bodies are kept as bytes: JSON around them would be escaped and parsed for nothing, and PostgreSQL's text refuses NUL. */
 type ContentRow = { content: string | null; html: Uint8Array | null; text: Uint8Array | null };
 
-type EmailRow = {
+export type EmailRow = {
   account: string;
   id: string;
   message_id: string;
@@ -92,9 +94,9 @@ export async function insertEmail(
   }
 }
 
-/** Members that are undefined are left out: most emails have neither template nor batch. */
+/** Members that are undefined are left out: most emails have no template, no batch, and nobody who was forgotten. */
 function summaryOf(email: Summary): string {
-  const { from, to, cc, bcc, replyTo, subject, tags, topicId, templateId, batchId, scheduledText } = email;
+  const { from, to, cc, bcc, replyTo, subject, tags, topicId, templateId, batchId, scheduledText, forgotten } = email;
   return JSON.stringify({
     from,
     to,
@@ -107,6 +109,7 @@ function summaryOf(email: Summary): string {
     templateId,
     batchId,
     scheduledText,
+    forgotten,
   } satisfies Summary);
 }
 
@@ -134,7 +137,7 @@ function attachmentId(emailId: string, position: number): string {
 }
 
 // The last event is looked up, not kept: a column would have to be rewritten at each step of every email.
-const summaryColumns = `account, id, message_id, created_at, scheduled_at, key_hash, summary,
+export const summaryColumns = `account, id, message_id, created_at, scheduled_at, key_hash, summary,
   (select type from events where events.account = emails.account and events.email_id = emails.id
    order by events.id desc limit 1) as last_event,
   (select count(*) from deliveries where deliveries.account = emails.account and deliveries.email_id = emails.id
@@ -212,7 +215,7 @@ function pageTerms(page: Page): { where: string; order: 'asc' | 'desc'; cursor: 
   return { where: '', order: 'desc', cursor: [] };
 }
 
-function toSummary(row: EmailRow): EmailSummary {
+export function toSummary(row: EmailRow): EmailSummary {
   const summary: Summary = JSON.parse(row.summary);
   return {
     ...summary,
@@ -310,14 +313,39 @@ export async function purgeContents(tx: Transaction, before: number, now: number
     before,
     limit,
   );
-  for (const { account, id } of rows) {
-    await tx.run(
-      'update emails set content = null, html = null, text = null, purged_at = ? where account = ? and id = ?',
-      now,
-      account,
-      id,
-    );
-    await tx.run('delete from attachments where account = ? and email_id = ?', account, id);
-  }
+  for (const { account, id } of rows) await purgeContent(tx, account, id, now);
   return rows.length;
+}
+
+async function purgeContent(tx: Transaction, account: string, id: string, now: number): Promise<void> {
+  await tx.run(
+    'update emails set content = null, html = null, text = null, purged_at = ? where account = ? and id = ?',
+    now,
+    account,
+    id,
+  );
+  await tx.run('delete from attachments where account = ? and email_id = ?', account, id);
+}
+
+/**
+ * Takes an email out of the log of these recipients (in lower case); once it is in nobody's, its contents go.
+ * False: some delivery of it is not settled, and nothing was written.
+ */
+export async function forgetEmail(
+  tx: Transaction,
+  email: EmailSummary,
+  { recipients, isLast, now }: { recipients: string[]; isLast: boolean; now: number },
+): Promise<boolean> {
+  const { account, id } = email;
+  const open = await tx.all(
+    `select part from deliveries where account = ? and email_id = ?
+     and state in ('queued', 'sending', 'handoff', 'in_doubt') limit 1`,
+    account,
+    id,
+  );
+  if (open.length > 0) return false;
+  const summary = summaryOf({ ...email, forgotten: recipients });
+  await tx.run('update emails set summary = ? where account = ? and id = ?', summary, account, id);
+  if (isLast) await purgeContent(tx, account, id, now);
+  return true;
 }

@@ -5,14 +5,18 @@ import { AppError } from '../../core/error.ts';
 import { answerWith, type Bindings, type Call, type Gatekeeper, type HttpContext, type Reply } from '../call.ts';
 import { addRoutes } from '../route-table.ts';
 import { showAccount } from './account.ts';
+import * as emails from './emails.ts';
 import { brevo } from './errors.ts';
+import { deleteLog } from './log.ts';
+import { cancel, type ScheduledParts, status } from './scheduled.ts';
 import { type SendParts, send } from './send.ts';
 import * as senders from './senders.ts';
+import { listEvents } from './statistics.ts';
 import * as templates from './templates.ts';
 
 export const brevoPath = '/v3';
 
-export type BrevoParts = SendParts;
+export type BrevoParts = SendParts & ScheduledParts;
 
 export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: BrevoParts): void {
   type Handle = (parts: BrevoParts, call: Call) => Promise<Reply>;
@@ -30,6 +34,12 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
       ],
       ['/v3/smtp/templates/:id/sendTest', { POST: full(templates.sendTest) }],
       ['/v3/smtp/template/preview', { POST: full(templates.preview) }],
+      ['/v3/smtp/email/:identifier', { DELETE: full(cancel) }],
+      ['/v3/smtp/emailStatus/:identifier', { GET: full(status) }],
+      ['/v3/smtp/emails', { GET: full(emails.list) }],
+      ['/v3/smtp/emails/:uuid', { GET: full(emails.retrieve) }],
+      ['/v3/smtp/log/:identifier', { DELETE: full(deleteLog) }],
+      ['/v3/smtp/statistics/events', { GET: full(listEvents) }],
       ['/v3/senders', { GET: full(senders.list), POST: full(senders.create) }],
       ['/v3/senders/:id', { PUT: full(senders.update), DELETE: full(senders.remove) }],
       ['/v3/senders/:id/validate', { PUT: full(senders.validate) }],
