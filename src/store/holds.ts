@@ -98,6 +98,12 @@ export async function sendAgainDue(tx: Transaction, now: number, limit: number):
       giveUpAfterHold(row, now),
       ...at(row),
     );
+    const detail = {
+      recipients: JSON.parse(row.recipients),
+      reply: 'Sent again by the policy.',
+      by: 'policy' as const,
+    };
+    await appendEvent(tx, row.account, row.email_id, 'queued', now, detail);
   }
   return rows.map(refOf);
 }

@@ -1,7 +1,7 @@
 /** Trusts no server: holds what clients were told and what the sink saw against the database that is left. */
 
 import type { DeliveryState } from '../../src/core/event.ts';
-import type { Operation } from './load.ts';
+import type { Asked, Operation } from './load.ts';
 import { readRows } from './program.ts';
 import type { Transaction } from './relay.ts';
 
@@ -35,78 +35,123 @@ type DeliveryRow = {
   gated_at: number | null;
 };
 
-type StoredEmail = { messageId: string; deliveries: DeliveryRow[]; doubts: number };
+type StoredEmail = {
+  messageId: string;
+  deliveries: DeliveryRow[];
+  doubts: number;
+  /** How often the policy, or an operator, had it sent again. */
+  resends: number;
+};
 
 /** What one recipient of one email came to, on both sides. */
-type Story = { id: string; recipient: string; states: DeliveryState[]; seen: Transaction[]; isInterrupted: boolean };
+type Story = {
+  recipient: string;
+  /** Undefined where no delivery is for them. */
+  state: DeliveryState | undefined;
+  seen: Transaction[];
+  isInterrupted: boolean;
+};
 
 export function examine(evidence: Evidence): Finding {
-  const { operations, policy } = evidence;
-  const stored = readStored(evidence.databasePath);
-  const seen = transactionsByRecipient(evidence.transactions);
-  const finding: Finding = { mails: 0, duplicates: 0, lost: 0, held: 0, explained: 0, doubts: 0, violations: [] };
-  const violate = (text: string) => void finding.violations.push(text);
+  const checker = new Checker(evidence);
+  for (const operation of evidence.operations) checker.checkOperation(operation);
+  checker.checkCount();
+  return checker.finding;
+}
 
-  for (const operation of operations) {
-    const ids = idsOf(operation.answer);
-    if (ids.length !== operation.asked.length) violate(`${operation.key} was answered ${operation.answer}`);
-    for (const [index, id] of ids.entries()) {
-      const email = stored.get(id);
-      finding.mails += 1;
-      if (!email) {
-        finding.lost += 1;
-        violate(`${id} was acknowledged and is not in the database`);
-        continue;
-      }
-      finding.doubts += email.doubts;
-      const to = operation.asked[index]?.to ?? [];
-      checkConservation(id, email, to, violate);
-      checkBytes(id, email, operation.asked[index]?.subject ?? '', seen, to, violate);
-      let extra = 0;
-      let isHeld = false;
-      let isExplained = false;
-      for (const recipient of to) {
-        const story: Story = {
-          id,
-          recipient,
-          states: statesOf(email, recipient),
-          seen: seen.get(recipient) ?? [],
-          isInterrupted: evidence.interrupted.has(id),
-        };
-        extra += copiesOf(story) > 1 ? copiesOf(story) - 1 : 0;
-        if (isLost(story, policy)) {
-          finding.lost += 1;
-          violate(`${id} is ${story.states} for ${recipient}, and the sink saw ${told(story)}`);
-        }
-        if (policy === 'hold') checkDots(story, violate);
-        if (story.states.includes('in_doubt')) isHeld = true;
-        if (isUnclear(story)) isExplained = true;
-      }
-      finding.duplicates += extra;
-      if (policy === 'hold' && extra > 0) violate(`${id} left ${extra + 1} times`);
-      if (extra > email.doubts * to.length)
-        violate(`${id} left ${extra} times more than its ${email.doubts} doubts allow`);
-      if (isHeld) finding.held += 1;
-      if (isHeld && isExplained) finding.explained += 1;
-      if (isHeld && !isExplained) violate(`${id} is in doubt, and no fault explains it`);
+class Checker {
+  readonly finding: Finding = { mails: 0, duplicates: 0, lost: 0, held: 0, explained: 0, doubts: 0, violations: [] };
+  readonly #evidence: Evidence;
+  readonly #stored: Map<string, StoredEmail>;
+  readonly #seen: Map<string, Transaction[]>;
+
+  constructor(evidence: Evidence) {
+    this.#evidence = evidence;
+    this.#stored = readStored(evidence.databasePath);
+    this.#seen = transactionsByRecipient(evidence.transactions);
+  }
+
+  /** Nothing is stored that nobody asked for: a retry has made no second email. */
+  checkCount(): void {
+    const asked = this.#evidence.operations.reduce((sum, operation) => sum + operation.asked.length, 0);
+    if (this.#stored.size !== asked) this.#violate(`${asked} emails were asked for, ${this.#stored.size} are stored`);
+  }
+
+  checkOperation({ key, answer, asked }: Operation): void {
+    const ids = idsOf(answer);
+    if (ids.length !== asked.length) this.#violate(`${key} was answered ${answer}`);
+    for (const [index, one] of asked.entries()) {
+      const id = ids[index] ?? '';
+      const email = this.#stored.get(id);
+      this.finding.mails += 1;
+      if (email) this.#checkEmail(id, email, one);
+      else this.#lose(`${id} was acknowledged and is not in the database`);
     }
   }
-  const asked = operations.reduce((sum, { asked }) => sum + asked.length, 0);
-  if (stored.size !== asked) violate(`${asked} emails were asked for, ${stored.size} are stored`);
-  return finding;
+
+  #checkEmail(id: string, email: StoredEmail, { to, subject }: Asked): void {
+    const violate = (text: string) => this.#violate(`${id} ${text}`);
+    checkConservation(email, to, violate);
+    checkBytes(email, to, subject, this.#seen, violate);
+    const stories = to.map((recipient) => this.#storyOf(id, email, recipient));
+    for (const story of stories) this.#checkStory(id, story);
+    this.#checkCopies(id, email, stories);
+    this.#countHeld(id, stories);
+  }
+
+  #storyOf(id: string, email: StoredEmail, recipient: string): Story {
+    const seen = this.#seen.get(recipient) ?? [];
+    return { recipient, state: stateOf(email, recipient), seen, isInterrupted: this.#evidence.interrupted.has(id) };
+  }
+
+  #checkStory(id: string, story: Story): void {
+    const { policy } = this.#evidence;
+    if (isLost(story, policy)) {
+      this.#lose(`${id} is ${story.state} for ${story.recipient}, and the sink saw ${told(story)}`);
+    }
+    if (policy === 'hold') checkDots(story, (text) => this.#violate(`${id}: ${text}`));
+  }
+
+  /** A second copy takes a doubt, and somebody who decided. */
+  #checkCopies(id: string, { doubts, resends }: StoredEmail, stories: Story[]): void {
+    this.finding.doubts += doubts;
+    const copies = stories.map(copiesOf);
+    this.finding.duplicates += copies.reduce((sum, count) => sum + Math.max(0, count - 1), 0);
+    if (Math.max(...copies) > 1 + Math.min(doubts, resends)) {
+      this.#violate(`${id} left ${Math.max(...copies)} times: in doubt ${doubts} times, sent again ${resends} times`);
+    }
+  }
+
+  #countHeld(id: string, stories: Story[]): void {
+    if (!stories.some(({ state }) => state === 'in_doubt')) return;
+    this.finding.held += 1;
+    if (stories.some(isUnclear)) this.finding.explained += 1;
+    else this.#violate(`${id} is in doubt, and no fault explains it`);
+  }
+
+  #lose(text: string): void {
+    this.finding.lost += 1;
+    this.#violate(text);
+  }
+
+  #violate(text: string): void {
+    this.finding.violations.push(text);
+  }
 }
 
 function readStored(databasePath: string): Map<string, StoredEmail> {
   const stored = new Map<string, StoredEmail>();
   for (const row of readRows<{ id: string; message_id: string }>(databasePath, 'select id, message_id from emails')) {
-    stored.set(row.id, { messageId: row.message_id, deliveries: [], doubts: 0 });
+    stored.set(row.id, { messageId: row.message_id, deliveries: [], doubts: 0, resends: 0 });
   }
   const deliveries = 'select email_id, part, state, recipients, content_hash, gated_at from deliveries';
   for (const row of readRows<DeliveryRow>(databasePath, deliveries)) stored.get(row.email_id)?.deliveries.push(row);
-  const doubts = `select email_id, count(*) as doubts from events where detail like '%"in_doubt":true%' group by email_id`;
-  for (const row of readRows<{ email_id: string; doubts: number }>(databasePath, doubts)) {
+  const events = 'select email_id, type, detail from events';
+  for (const row of readRows<{ email_id: string; type: string; detail: string }>(databasePath, events)) {
     const email = stored.get(row.email_id);
-    if (email) email.doubts = row.doubts;
+    const { in_doubt, by } = JSON.parse(row.detail);
+    if (email && in_doubt) email.doubts += 1;
+    if (email && by !== undefined && row.type === 'queued') email.resends += 1;
   }
   return stored;
 }
@@ -127,43 +172,40 @@ export function idsOf(answer: string | null): string[] {
 }
 
 /** Accepted recipients are in one delivery each, in a state that a settled life may have. */
-function checkConservation(id: string, email: StoredEmail, to: string[], violate: (text: string) => void): void {
+function checkConservation(email: StoredEmail, to: string[], violate: (text: string) => void): void {
   const found = email.deliveries.flatMap((row) => JSON.parse(row.recipients) as string[]);
-  if ([...found].sort().join() !== [...to].sort().join())
-    violate(`${id} was for ${to}, its deliveries are for ${found}`);
+  if ([...found].sort().join() !== [...to].sort().join()) violate(`was for ${to}, its deliveries are for ${found}`);
   for (const { state } of email.deliveries) {
-    if (state === 'queued' || state === 'sending' || state === 'handoff') violate(`${id} is still ${state}`);
+    if (state === 'queued' || state === 'sending' || state === 'handoff') violate(`is still ${state}`);
   }
 }
 
-function statesOf(email: StoredEmail, recipient: string): DeliveryState[] {
-  return email.deliveries
-    .filter((row) => (JSON.parse(row.recipients) as string[]).includes(recipient))
-    .map((row) => row.state);
+function stateOf(email: StoredEmail, recipient: string): DeliveryState | undefined {
+  return email.deliveries.find((row) => (JSON.parse(row.recipients) as string[]).includes(recipient))?.state;
 }
 
 /** One mail, whole, the same on each attempt, and the one whose hash stands at the gate: nothing of another mail is in it. */
 function checkBytes(
-  id: string,
   email: StoredEmail,
+  to: string[],
   subject: string,
   seen: Map<string, Transaction[]>,
-  to: string[],
   violate: (text: string) => void,
 ): void {
   const dots = new Set(to.flatMap((recipient) => (seen.get(recipient) ?? []).flatMap((one) => one.dot ?? [])));
   const hashes = new Set([...dots].map((dot) => dot.sha256));
-  if (hashes.size > 1) violate(`${id} left with different bytes`);
+  if (hashes.size > 1) violate('left with different bytes');
   for (const dot of dots) {
-    if (dot.messageId !== email.messageId) violate(`${id} left under ${dot.messageId}`);
-    if (dot.subjects.join() !== subject) violate(`${id} left with the subjects ${dot.subjects}`);
+    if (dot.messageId !== email.messageId) violate(`left under ${dot.messageId}`);
+    if (dot.subjects.join() !== subject) violate(`left with the subjects ${dot.subjects}`);
   }
   for (const { content_hash, gated_at, recipients } of email.deliveries) {
     const inEnvelope = (one: Transaction, recipient: string) => one.dot !== null && one.to.includes(recipient);
-    const dotted = (JSON.parse(recipients) as string[]).some((to) => seen.get(to)?.some((one) => inEnvelope(one, to)));
-    if (dotted && gated_at === null) violate(`${id} left without a gate`);
-    const gated = content_hash?.toString('hex');
-    if (dotted && gated && !hashes.has(gated)) violate(`${id} left with other bytes than its gate recorded`);
+    const hasDot = (JSON.parse(recipients) as string[]).some((to) => seen.get(to)?.some((one) => inEnvelope(one, to)));
+    if (!hasDot) continue;
+    if (gated_at === null) violate('left without a gate');
+    if (content_hash && !hashes.has(content_hash.toString('hex')))
+      violate('left with other bytes than its gate recorded');
   }
 }
 
@@ -173,7 +215,7 @@ function copiesOf({ seen, recipient }: Story): number {
 
 /** Settled states have to be true: sent means taken, bounced means refused. What is in doubt is not lost: it is shown. */
 function isLost(story: Story, policy: Evidence['policy']): boolean {
-  const [state] = story.states;
+  const { state } = story;
   const wasTaken = copiesOf(story) > 0;
   if (state === 'in_doubt') return false;
   if (state === 'sent' || state === 'delivered') return !wasTaken;
@@ -191,11 +233,10 @@ function told({ seen }: Story): string {
 }
 
 /** Under `hold`, a dot follows another only where the relay has said clearly that it did not take it. */
-function checkDots({ id, recipient, seen }: Story, violate: (text: string) => void): void {
+function checkDots({ recipient, seen }: Story, violate: (text: string) => void): void {
   const dots = seen.filter((one) => one.dot && one.to.includes(recipient));
-  for (const [index, one] of dots.entries()) {
-    if (index < dots.length - 1 && one.mood.said !== 'later')
-      violate(`${id}: after ${one.mood.name} another dot left for ${recipient}`);
+  for (const one of dots.slice(0, -1)) {
+    if (one.mood.said !== 'later') violate(`after ${one.mood.name} another dot left for ${recipient}`);
   }
 }
 

@@ -612,6 +612,8 @@ function describeDoubt(db: () => Database): void {
       const [again] = await claim(db(), delivery.account, 1, now + 10 * minute);
       assert.equal(again?.possibleDuplicate, true);
       assert.equal((again?.giveUpAt ?? 0) - delivery.giveUpAt, 10 * minute, 'time held does not count');
+      const last = (await listEvents(db(), delivery.account, delivery.emailId)).at(-1);
+      assert.deepEqual([last?.type, last?.detail.by], ['queued', 'policy'], 'who decided is in its history');
     });
 
     for (const [answer, state] of [
