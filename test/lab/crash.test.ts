@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { killAgainAndAgain, summaryOf } from './kills.ts';
 import { labServer, labSpeed } from './lab-server.ts';
-import { Life, thoughtful } from './life.ts';
+import { Life, type LifeOptions, thoughtful } from './life.ts';
 import { pause } from './load.ts';
 import { createMoods } from './moods.ts';
+import type { Program } from './program.ts';
 
 test('25 kills at random moments lose nothing, send nothing twice, and leave in doubt only what they interrupted', async (t) => {
   const seed = Date.now() % 2 ** 31;
@@ -72,4 +73,22 @@ test('a process that is paused for longer than its clients wait goes on where it
   t.diagnostic(summaryOf(findings));
   assert.deepEqual(findings.violations, []);
   assert.equal(findings.held, 0);
+});
+
+test('what a kill left in doubt is said in the log once, loudly, and not again at the next start', async (t) => {
+  const silent: LifeOptions['moods'] = (thinking) =>
+    createMoods(thinking).filter(({ name }) => name === 'silenceAtDot');
+  const life = await Life.start({ seed: 3, moods: silent, clients: 2 });
+  t.after(() => life.destroy());
+  const first = await life.up();
+  life.load.start();
+  while (!life.relay.transactions.some(({ dot }) => dot)) await pause(5);
+  await life.kill(first);
+  life.load.abandon();
+  const cries = (program: Program) => program.words().match(/IN DOUBT/g)?.length ?? 0;
+  const second = await life.up();
+  assert.equal(cries(second), life.interrupted.size);
+  assert(life.interrupted.size > 0, 'something was handed off');
+  await life.kill(second);
+  assert.equal(cries(await life.up()), 0);
 });

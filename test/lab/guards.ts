@@ -2,6 +2,7 @@
 
 import { type KillOptions, killAgainAndAgain } from './kills.ts';
 import { labServer, labSpeed } from './lab-server.ts';
+import { type After, copiesAfterPause, copiesAfterTakeover, unfenced } from './late-workers.ts';
 import { thoughtful } from './life.ts';
 import { createMoods } from './moods.ts';
 import { restoreAgainAndAgain } from './restore.ts';
@@ -23,7 +24,32 @@ async function killed(fault: string, variant: string, { seed }: Scale, more: Par
   return rowOf(fault, kills, await killAgainAndAgain(options));
 }
 
+/** In this process: what the relay got beyond the one copy. */
+async function lateWorker(fault: string, copies: (after: After) => Promise<number>): Promise<Row> {
+  const cleanUps: (() => Promise<void>)[] = [];
+  try {
+    const duplicates = (await copies((cleanUp) => cleanUps.push(cleanUp))) - 1;
+    const violations = duplicates > 0 ? ['the mail left again'] : [];
+    return { fault, runs: 1, mails: 1, duplicates, lost: 0, held: 0, explained: 0, violations };
+  } finally {
+    for (const cleanUp of cleanUps) await cleanUp();
+  }
+}
+
 export const controls: Control[] = [
+  {
+    guard: 'the gate before the dot',
+    sees: 'duplicates',
+    isQuick: true,
+    run: () =>
+      lateWorker('the dot leaves whatever the gate says', (after) => copiesAfterPause(after, { asksNobody: true })),
+  },
+  {
+    guard: 'the attempt number fences',
+    sees: 'duplicates',
+    isQuick: true,
+    run: () => lateWorker('the gate opens for any attempt', (after) => copiesAfterTakeover(after, [unfenced])),
+  },
   {
     guard: 'what a crash interrupted is in doubt',
     sees: 'duplicates',

@@ -48,9 +48,10 @@ async function restoreOnce(row: Row, seed: number, losesWitness: boolean): Promi
     putBack(life.databasePath, copy);
     if (losesWitness) removeWitness(life.databasePath);
     const left = life.relay.transactions.length;
-    await life.up();
+    const restored = await life.up();
     // Three polls: whatever could leave would have by then.
     await pause(3_000);
+    if (!restored.words().includes('THE DATABASE WENT BACK IN TIME')) row.violations.push('the log says nothing');
     const inDoubt = deliveriesIn(life.databasePath, 'in_doubt');
     const copies = life.relay.transactions.length - left;
     if (copies > 0) row.violations.push(`${copies} left from a database that went back in time`);
