@@ -104,6 +104,27 @@ export async function listSuppressions(
   return { suppressions, hasMore: rows.length > page.limit };
 }
 
+/** Those made in a span (epoch milliseconds, `until` excluded), by their place, and how many there are in all pages. */
+export async function listSuppressionsMade(
+  reader: Reader,
+  account: string,
+  page: { from: number; until: number; limit: number; offset: number; order: 'asc' | 'desc' },
+): Promise<{ suppressions: Suppression[]; count: number }> {
+  const where = 'account = ? and created_at >= ? and created_at < ?';
+  const params = [account, page.from, page.until];
+  const [total] = await reader.all<{ count: number }>(
+    `select count(*) as count from suppressions where ${where}`,
+    ...params,
+  );
+  const rows = await reader.all<SuppressionRow>(
+    `select ${columns} from suppressions where ${where} order by id ${page.order} limit ? offset ?`,
+    ...params,
+    page.limit,
+    page.offset,
+  );
+  return { suppressions: rows.map(toSuppression), count: total?.count ?? 0 };
+}
+
 /** Statements are kept by their text: lists are filled up to one of these lengths, so that there are few texts. */
 const lookUpSizes = [1, 4, 16, 64, 256, 1_024] as const;
 

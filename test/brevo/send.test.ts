@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { addApiKey, serve } from '../support/served.ts';
 import { startSlowFile } from '../support/slow-file.ts';
+import { modes } from '../support/smtp-sink-modes.ts';
 import { asBrevo, assertMailed, mail, messageIdsOf, readMail, send } from './brevo.ts';
 
 async function sendOne(t: TestContext, change: Record<string, unknown>) {
@@ -231,4 +232,30 @@ describe('params', () => {
       ['Own, NOBODY', '<p>Bye, nobody b@example.org</p>', 'Bye, nobody'],
     );
   });
+});
+
+describe('a mail that must arrive even twice', () => {
+  const inDoubt = 'sendonce-in-doubt: send-again';
+  const ways: [string, Record<string, unknown>][] = [
+    ['a tag', { tags: ['reset', inDoubt] }],
+    ['a header', { headers: { 'Sendonce-In-Doubt': 'send-again' } }],
+  ];
+  for (const [what, change] of ways) {
+    test(`says so with ${what}: in doubt, it is sent again after ten minutes, under the same Message-ID`, async (t) => {
+      const { server, sink } = await serve(t);
+      sink.behave = () => modes.acceptThenDrop;
+      const reply = await send(server, mail(change));
+      assert.equal(reply.status, 201, reply.text);
+      await sink.waitFor(1);
+      sink.behave = () => modes.accept;
+      await server.until('it is in doubt', async () => {
+        const { text } = await server.call('GET', '/metrics');
+        return /in_doubt"\} 1/.test(text);
+      });
+      server.clock.advance(10 * 60_000);
+      await server.until('it was sent again', () => sink.count === 2);
+      assert.equal(sink.copies(reply.json.messageId), 2);
+      assert.doesNotMatch(sink.received[0]?.bytes.toString() ?? '', /in-doubt/i);
+    });
+  }
 });

@@ -43,6 +43,7 @@ import {
   takeKey,
 } from '../../src/store/idempotency.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { describeBrevo } from './suite-brevo.ts';
 import { describeSuppressions } from './suite-suppressions.ts';
 import { describeTemplates } from './suite-templates.ts';
 
@@ -77,6 +78,7 @@ export function describeStore(engine: string, open: OpenForTest): void {
     describeAmendments(() => database);
     describeSuppressions(() => database);
     describeTemplates(() => database);
+    describeBrevo(() => database);
   });
 }
 

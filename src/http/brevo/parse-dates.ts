@@ -10,6 +10,11 @@ const dayMs = 86_400_000;
 
 export type SpanLimits = { daysDefault: number; daysMax: number };
 
+/** Null where no days are named. */
+export function parseSpanIfNamed(query: Query, now: number): Span | null {
+  return query.startDate || query.endDate ? parseSpan(query, now, { daysDefault: 1, daysMax: 36_500 }) : null;
+}
+
 /** `startDate` and `endDate`, both included, or `days` up to today; the last days where neither is given. */
 export function parseSpan(query: Query, now: number, { daysDefault, daysMax }: SpanLimits): Span {
   const tomorrow = Math.floor(now / dayMs) * dayMs + dayMs;

@@ -5,6 +5,7 @@ import { AppError } from '../../core/error.ts';
 import { answerWith, type Bindings, type Call, type Gatekeeper, type HttpContext, type Reply } from '../call.ts';
 import { addRoutes } from '../route-table.ts';
 import { showAccount } from './account.ts';
+import * as blocked from './blocked-contacts.ts';
 import * as emails from './emails.ts';
 import { brevo } from './errors.ts';
 import { deleteLog } from './log.ts';
@@ -39,6 +40,8 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
       ['/v3/smtp/emails', { GET: full(emails.list) }],
       ['/v3/smtp/emails/:uuid', { GET: full(emails.retrieve) }],
       ['/v3/smtp/log/:identifier', { DELETE: full(deleteLog) }],
+      ['/v3/smtp/blockedContacts', { GET: full(blocked.list) }],
+      ['/v3/smtp/blockedContacts/:email', { DELETE: full(blocked.unblock) }],
       ['/v3/smtp/statistics/events', { GET: full(listEvents) }],
       ['/v3/senders', { GET: full(senders.list), POST: full(senders.create) }],
       ['/v3/senders/:id', { PUT: full(senders.update), DELETE: full(senders.remove) }],

@@ -4,13 +4,14 @@ import { envelopeAddress } from '../../core/address.ts';
 import type { EventType } from '../../core/event.ts';
 import { type LoggedEvent, type Order, type Span, searchEmails, searchEvents } from '../../store/email-search.ts';
 import type { EmailSummary } from '../../store/emails.ts';
+import { listEvents as listEventsOf } from '../../store/events.ts';
 import type { Call, Reply } from '../call.ts';
 import { type EmailParts, parseEmail, parseTemplateId } from './emails.ts';
 import { isWanted, parseReportName, type ReportName, reportedTypes, reportNameOf } from './event-names.ts';
 import { parseSpan } from './parse-dates.ts';
 import { writeTag } from './parse-fields.ts';
 import { parsePage, type Query } from './parse-query.ts';
-import { recipientsOf } from './recipients.ts';
+import { findByMessageId, recipientsOf } from './recipients.ts';
 import { invalid } from './refusal.ts';
 
 /** docs/brevo.md: pages of 2,500, at most 5,000; the last 30 days, and no more than 90. */
@@ -21,7 +22,8 @@ type Wanted = {
   email: string | null;
   event: ReportName | null;
   tags: string[];
-  messageId: string | null;
+  /** The email that was asked for by its messageId. */
+  named: EmailSummary | null;
   templateId: number | null;
 };
 
@@ -35,7 +37,9 @@ export async function listEvents(parts: EmailParts, call: Call): Promise<Reply> 
   const span = parseSpan(query, parts.now(), spanLimits);
   const events: Record<string, unknown>[] = [];
   let skipped = 0;
-  if (limit === 0) return { status: 200, body: JSON.stringify({ events }) };
+  if (query.messageId) wanted.named = await findByMessageId(parts.database, call.caller.account, query.messageId);
+  const isNobody = Boolean(query.messageId) && wanted.named === null;
+  if (limit === 0 || isNobody) return { status: 200, body: JSON.stringify({ events }) };
   for await (const fact of facts(parts, call.caller.account, { span, order, wanted })) {
     if (!matches(wanted, fact)) continue;
     if (skipped < offset) skipped += 1;
@@ -50,12 +54,7 @@ function parseWanted(query: Query): Wanted {
     email: parseEmail(query.email),
     event: parseReportName(query.event),
     tags: parseTags(query.tags),
-    messageId: query.messageId
-      ? `<${query.messageId
-          .trim()
-          .replace(/^<(.*)>$/, '$1')
-          .toLowerCase()}>`
-      : null,
+    named: null,
     templateId: parseTemplateId(query.templateId),
   };
 }
@@ -98,17 +97,31 @@ function comesFirst(acceptance: Fact, event: Fact, order: Order): boolean {
 
 async function* acceptances({ database }: EmailParts, account: string, { span, order, wanted }: Terms) {
   if (!isWanted(wanted.event, 'requests')) return;
-  for await (const email of searchEmails(database, account, { span, order, holding: null })) {
+  const emails = wanted.named ? [wanted.named] : searchEmails(database, account, { span, order, holding: null });
+  for await (const email of emails) {
+    if (!isWithin(span, email.createdAt)) continue;
     for (const { address } of recipientsOf(email)) {
       yield { name: 'requests', at: email.createdAt, address, reply: null, email } satisfies Fact;
     }
   }
 }
 
-async function* recordings({ database }: EmailParts, account: string, { span, order, wanted }: Terms) {
+async function* recordings(parts: EmailParts, account: string, { span, order, wanted }: Terms) {
   const types = reportedTypes.filter((type) => mayBe(type, wanted.event));
   if (types.length === 0) return;
-  for await (const event of searchEvents(database, account, { span, order, types })) yield* factsOf(event);
+  const events = wanted.named
+    ? await eventsOf(parts, wanted.named, order)
+    : searchEvents(parts.database, account, { span, order, types });
+  for await (const event of events) if (isWithin(span, event.at)) yield* factsOf(event);
+}
+
+async function eventsOf({ database }: EmailParts, email: EmailSummary, order: Order): Promise<LoggedEvent[]> {
+  const events = (await listEventsOf(database, email.account, email.id)).map((event) => ({ ...event, email }));
+  return order === 'asc' ? events : events.reverse();
+}
+
+function isWithin({ from, until }: Span, at: number): boolean {
+  return at >= from && at < until;
 }
 
 /** Which kind of bounce it was is only seen in the relay's words. */
@@ -129,7 +142,6 @@ function* factsOf({ type, at, detail, email }: LoggedEvent): Generator<Fact> {
 function matches(wanted: Wanted, { name, address, email }: Fact): boolean {
   if (!isWanted(wanted.event, name)) return false;
   if (wanted.email !== null && address.toLowerCase() !== wanted.email) return false;
-  if (wanted.messageId !== null && email.messageId.toLowerCase() !== wanted.messageId) return false;
   if (wanted.templateId !== null && email.templateId !== wanted.templateId) return false;
   return wanted.tags.length === 0 || email.tags.some((tag) => wanted.tags.includes(writeTag(tag)));
 }

@@ -1,0 +1,46 @@
+/** Brevo's blocked contacts are our suppressions: whom no mail goes to, why, and letting it through again. */
+
+import { AppError } from '../../core/error.ts';
+import { type SuppressionOrigin, whySuppressed } from '../../core/suppression.ts';
+import type { Database } from '../../store/database.ts';
+import { listSuppressionsMade, type Suppression, unsuppress } from '../../store/suppressions.ts';
+import type { Call, Reply } from '../call.ts';
+import { parseSpanIfNamed } from './parse-dates.ts';
+import { parsePage } from './parse-query.ts';
+
+export type BlockedParts = { database: Database; now: () => number };
+
+/** docs/brevo.md: pages of 50, at most 100. */
+const pageLimits = { limitDefault: 50, limitMax: 100 };
+
+const reasonCodes: Record<SuppressionOrigin, string> = {
+  bounce: 'hardBounce',
+  complaint: 'contactFlaggedAsSpam',
+  manual: 'adminBlocked',
+};
+
+export async function list({ database, now }: BlockedParts, call: Call): Promise<Reply> {
+  const query = call.query();
+  const page = parsePage(query, pageLimits);
+  const always = { from: 0, until: Number.MAX_SAFE_INTEGER };
+  const span = parseSpanIfNamed(query, now()) ?? always;
+  const { suppressions, count } = await listSuppressionsMade(database, call.caller.account, { ...page, ...span });
+  return { status: 200, body: JSON.stringify({ count, contacts: suppressions.map(render) }) };
+}
+
+/** An address is blocked whoever writes to it: there is no sender to name. */
+function render({ address, origin, createdAt }: Suppression) {
+  return {
+    email: address,
+    senderEmail: null,
+    blockedAt: new Date(createdAt).toISOString(),
+    reason: { code: reasonCodes[origin], message: whySuppressed(origin) },
+  };
+}
+
+export async function unblock({ database }: BlockedParts, call: Call): Promise<Reply> {
+  const address = call.param('email').trim();
+  const found = await database.write((tx) => unsuppress(tx, call.caller.account, { address }));
+  if (!found) throw new AppError('not_found', 'Contact is not blocked');
+  return { status: 204, body: null };
+}

@@ -1,0 +1,185 @@
+/** What every engine must do about senders, batches, and finding emails and events by what they hold: called by the suite. */
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { type Email, emailOf, type Message } from '../../src/core/email.ts';
+import { createIdSource } from '../../src/core/token.ts';
+import type { Database } from '../../src/store/database.ts';
+import { insertDelivery } from '../../src/store/deliveries.ts';
+import { findEmailBetween, listBatch, searchEmails, searchEvents } from '../../src/store/email-search.ts';
+import { findEmail, findEmailSummary, forgetEmail, insertEmail } from '../../src/store/emails.ts';
+import { appendEvent } from '../../src/store/events.ts';
+import { deleteSender, findSender, insertSender, listSenders, updateSender } from '../../src/store/senders.ts';
+
+const now = 1_800_000_000_000;
+const nextId = createIdSource(randomBytes);
+
+const message: Message = {
+  from: 'Acme <hello@example.com>',
+  to: ['Ann <ann@example.org>'],
+  cc: [],
+  bcc: [],
+  replyTo: [],
+  subject: 'Hello',
+  html: '<p>Hi</p>',
+  text: null,
+  headers: [],
+  tags: [],
+  topicId: null,
+  attachments: [],
+  scheduledText: null,
+  scheduledAt: null,
+};
+
+async function take<T>(found: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const one of found) all.push(one);
+  return all;
+}
+
+export function describeBrevo(db: () => Database): void {
+  async function accept(account: string, createdAt: number, change: Partial<Message> = {}): Promise<Email> {
+    const id = nextId(createdAt);
+    const email = emailOf({ ...message, ...change }, { account, id, messageId: `<${id}@example.com>`, createdAt });
+    await db().write((tx) => insertEmail(tx, email, 'brevo', null));
+    return email;
+  }
+
+  describe('senders', () => {
+    const sender = { name: 'Acme', email: 'hello@example.com', now };
+    const insert = (account: string, change: Partial<typeof sender> = {}) =>
+      db().write((tx) => insertSender(tx, account, { ...sender, ...change }));
+
+    it('are numbered in each account, each address once', async () => {
+      assert.equal(await insert('senders-a'), 1);
+      assert.equal(await insert('senders-a'), null);
+      assert.equal(await insert('senders-a', { email: 'shop@example.com' }), 2);
+      assert.equal(await insert('senders-b'), 1);
+      assert.deepEqual(await findSender(db(), 'senders-a', 2), { id: 2, name: 'Acme', email: 'shop@example.com' });
+      assert.equal(await findSender(db(), 'senders-b', 2), null);
+      const change = { id: 2, name: 'Shop', email: 'hello@example.com' };
+      assert.equal(await db().write((tx) => updateSender(tx, 'senders-a', change)), false);
+      assert.equal(
+        await db().write((tx) => updateSender(tx, 'senders-a', { ...change, email: 'x@example.com' })),
+        true,
+      );
+      assert.equal(await db().write((tx) => deleteSender(tx, 'senders-a', 1)), true);
+      assert.equal(await db().write((tx) => deleteSender(tx, 'senders-a', 1)), false);
+      assert.deepEqual(await listSenders(db(), 'senders-a'), [{ id: 2, name: 'Shop', email: 'x@example.com' }]);
+    });
+
+    it('get different numbers when they are created at once', async () => {
+      const made = Array.from({ length: 20 }, (_, index) => insert('senders-race', { email: `u${index}@example.com` }));
+      const ids = await Promise.all(made);
+      assert.deepEqual(
+        ids.sort((a, b) => Number(a) - Number(b)),
+        Array.from({ length: 20 }, (_, index) => index + 1),
+      );
+    });
+  });
+
+  describe('emails found by what they hold', () => {
+    it('are those of a span and an account, in either order, through all chunks', async () => {
+      const account = 'search-span';
+      const ids: string[] = [];
+      for (let index = 0; index < 1_203; index++) ids.push((await accept(account, now + index)).id);
+      await accept('search-other', now + 1);
+      const span = { from: now + 1, until: now + 1_202 };
+      const found = (order: 'asc' | 'desc') => take(searchEmails(db(), account, { span, order, holding: null }));
+      assert.deepEqual(
+        (await found('asc')).map(({ id }) => id),
+        ids.slice(1, 1_202),
+      );
+      assert.deepEqual(
+        (await found('desc')).map(({ id }) => id),
+        ids.slice(1, 1_202).reverse(),
+      );
+    });
+
+    it('hold a text as it is written, upper and lower case aside', async () => {
+      const account = 'search-text';
+      const wanted = await accept(account, now, { to: ['Ann_1%\\ <Ann_1%@Example.org>'], templateId: 7 });
+      await accept(account, now, { to: ['annx1y@example.org'], templateId: 71 });
+      // Ids never go back: those of the test before came later.
+      const span = { from: now, until: now + 1_000_000 };
+      for (const holding of ['ann_1%@example.ORG', '"templateId":7,', 'Ann_1%\\\\']) {
+        const found = await take(searchEmails(db(), account, { span, order: 'asc', holding }));
+        assert.deepEqual(
+          found.map(({ id }) => id),
+          [wanted.id],
+          holding,
+        );
+      }
+    });
+
+    it('are found by the beginning and the end of an id', async () => {
+      const { id } = await accept('search-id', now);
+      const range = { low: id.slice(0, 19), high: `${id.slice(0, 19)}~`, end: id.slice(23) };
+      assert.equal((await findEmailBetween(db(), 'search-id', range))?.id, id);
+      assert.equal(await findEmailBetween(db(), 'search-else', range), null);
+      assert.equal(await findEmailBetween(db(), 'search-id', { ...range, end: '-000000000000' }), null);
+    });
+
+    it('are found by the batch they were scheduled under, in their account', async () => {
+      const batchId = '5c6cfa04-eed9-42c2-8b5c-6d470d978e9d';
+      const one = await accept('batch-a', now, { batchId });
+      const other = await accept('batch-a', now + 1, { batchId });
+      await accept('batch-b', now, { batchId });
+      await accept('batch-a', now);
+      const found = await listBatch(db(), 'batch-a', batchId);
+      assert.deepEqual(
+        found.map(({ id }) => id),
+        [one.id, other.id],
+      );
+      assert.equal(found[0]?.batchId, batchId);
+    });
+  });
+
+  describe('events found by when they were recorded', () => {
+    it('come with their emails, of the wanted types, in either order, through all chunks', async () => {
+      const { id } = await accept('events-span', now);
+      const other = await accept('events-other', now);
+      await db().write(async (tx) => {
+        for (let index = 0; index < 1_203; index++) {
+          await appendEvent(tx, 'events-span', id, 'delivered', now + index, { recipients: [`u${index}@x.test`] });
+        }
+        await appendEvent(tx, 'events-span', id, 'sent', now, {});
+        await appendEvent(tx, 'events-other', other.id, 'delivered', now, {});
+      });
+      const terms = { span: { from: now + 1, until: now + 1_202 }, types: ['delivered', 'failed'] as const };
+      const newest = await take(searchEvents(db(), 'events-span', { ...terms, order: 'desc' }));
+      const oldest = await take(searchEvents(db(), 'events-span', { ...terms, order: 'asc' }));
+      assert.deepEqual(newest, [...oldest].reverse());
+      assert.deepEqual(
+        oldest.map(({ at }) => at - now),
+        Array.from({ length: 1_201 }, (_, index) => index + 1),
+      );
+      assert.deepEqual([oldest[0]?.email.id, oldest[0]?.detail], [id, { recipients: ['u1@x.test'] }]);
+    });
+  });
+
+  describe('a log that is deleted', () => {
+    it('is kept while a delivery is open, and drops the contents with the last recipient', async () => {
+      const email = await accept('forget', now);
+      const delivery = { account: 'forget', emailId: email.id, recipients: ['ann@example.org'], policy: null };
+      const insert = (part: number, state: 'queued' | 'sent') =>
+        db().write((tx) => insertDelivery(tx, { ...delivery, part, state, runAt: now, giveUpAt: now }));
+      const forget = async (isLast: boolean) => {
+        const summary = await findEmailSummary(db(), 'forget', email.id);
+        assert(summary);
+        return db().write((tx) => forgetEmail(tx, summary, { recipients: ['ann@example.org'], isLast, now }));
+      };
+      await insert(0, 'queued');
+      assert.equal(await forget(true), false);
+      assert.equal((await findEmail(db(), 'forget', email.id))?.html, '<p>Hi</p>');
+      await db().write((tx) => tx.run("update deliveries set state = 'sent' where account = ?", 'forget'));
+      await insert(1, 'sent');
+      assert.equal(await forget(false), true);
+      const hidden = await findEmail(db(), 'forget', email.id);
+      assert.deepEqual([hidden?.forgotten, hidden?.html], [['ann@example.org'], '<p>Hi</p>']);
+      assert.equal(await forget(true), true);
+      assert.equal((await findEmail(db(), 'forget', email.id))?.purged, true);
+    });
+  });
+}
