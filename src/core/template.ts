@@ -16,10 +16,9 @@ export type Template = {
 /** What a template may look at: JSON values. */
 export type Scope = Readonly<Record<string, unknown>>;
 
-/** Ten times a large newsletter; a source that has nothing to render may be as large as a request. */
-const sourceLengthMax = 2 ** 20;
-/** Gmail cuts a message after 102 kB. */
-const renderedLengthMax = 2 ** 21;
+/** Gmail cuts a message after 102 kB, but pictures may stand in it. With nothing to render it may be as large as a request. */
+const sourceLengthMax = 2 ** 22;
+const renderedLengthMax = 2 ** 22;
 /** Some 100,000 steps of a loop that prints: a fifth of a second on a slow core. */
 const renderingUnits = 10_000_000;
 

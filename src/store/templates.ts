@@ -1,7 +1,7 @@
 /** Templates: what an account keeps to fill in and send; numbered for each account from 1. */
 
 import assert from 'node:assert/strict';
-import type { Reader, SqlValue, Transaction } from './database.ts';
+import type { Database, Reader, SqlValue, Transaction } from './database.ts';
 
 /** What its author wrote; parsed when it was kept, so that it can be rendered. */
 export type TemplateContent = {
@@ -68,25 +68,43 @@ export async function findTemplate(reader: Reader, account: string, id: number):
 
 export type TemplatePage = { isActive: boolean | null; limit: number; offset: number; order: 'asc' | 'desc' };
 
-/** In the order they were created, and how many there are in all pages. */
-export async function listTemplates(
-  reader: Reader,
+/** How many there are in all pages, and how many characters those of this page have. */
+export async function measureTemplates(
+  database: Database,
   account: string,
   page: TemplatePage,
-): Promise<{ templates: StoredTemplate[]; count: number }> {
-  const where = `account = ?${page.isActive === null ? '' : ' and is_active = ?'}`;
-  const params: SqlValue[] = page.isActive === null ? [account] : [account, Number(page.isActive)];
-  const [total] = await reader.all<{ count: number }>(
+): Promise<{ count: number; characters: number }> {
+  const [where, params] = whereOf(account, page);
+  const [total] = await database.report<{ count: number }>(
     `select count(*) as count from templates where ${where}`,
     ...params,
   );
+  // Away from the serving thread: to measure them is to read them.
+  const rows = await database.report<{ characters: number }>(
+    `select length(content) as characters from templates where ${where} order by id ${page.order} limit ? offset ?`,
+    ...params,
+    page.limit,
+    page.offset,
+  );
+  return { count: total?.count ?? 0, characters: rows.reduce((sum, row) => sum + row.characters, 0) };
+}
+
+/** In the order they were created. */
+export async function listTemplates(reader: Reader, account: string, page: TemplatePage): Promise<StoredTemplate[]> {
+  const [where, params] = whereOf(account, page);
   const rows = await reader.all<TemplateRow>(
     `select ${columns} from templates where ${where} order by id ${page.order} limit ? offset ?`,
     ...params,
     page.limit,
     page.offset,
   );
-  return { templates: rows.map(toTemplate), count: total?.count ?? 0 };
+  return rows.map(toTemplate);
+}
+
+function whereOf(account: string, { isActive }: TemplatePage): [where: string, params: SqlValue[]] {
+  return isActive === null
+    ? ['account = ?', [account]]
+    : ['account = ? and is_active = ?', [account, Number(isActive)]];
 }
 
 /** Changes the named members only. False: there is no such template. */

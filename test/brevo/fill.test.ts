@@ -41,4 +41,21 @@ describe('filling in', () => {
     assert.throws(() => fillAll(new Filling(1)), /too much work/);
     assert.doesNotThrow(() => fillAll(new Filling(1_000)));
   });
+
+  it('lets other requests be served between versions, where it took long', async () => {
+    const servedMeanwhile = async (busyMs: number) => {
+      let served = false;
+      setImmediate(() => {
+        served = true;
+      });
+      const filling = new Filling(1_000);
+      for (const until = performance.now() + busyMs; performance.now() < until; ) {
+        filling.fill('subject', '{{ params.item }}', scope);
+      }
+      await filling.letOthers();
+      return served;
+    };
+    assert.equal(await servedMeanwhile(50), true);
+    assert.equal(await servedMeanwhile(0), false);
+  });
 });

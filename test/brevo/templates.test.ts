@@ -6,6 +6,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { BrevoClient, BrevoError } from '@getbrevo/brevo';
+import { TransactionalEmailsApi, TransactionalEmailsApiApiKeys } from 'brevo-2';
 import { addApiKey, drained, serve } from '../support/served.ts';
 import { type TestServer, testKey } from '../support/server.ts';
 import { asBrevo, assertMailed, mail, messageIdsOf, readMail, send } from './brevo.ts';
@@ -140,6 +141,24 @@ describe('the SDK', () => {
   });
 });
 
+describe('the SDK, version 2', () => {
+  test('creates, lists, changes, tests and deletes a template', async (t) => {
+    const { server, sink } = await serve(t);
+    const api = new TransactionalEmailsApi(`${server.url}/v3`);
+    api.setApiKey(TransactionalEmailsApiApiKeys.apiKey, testKey);
+    const { body } = await api.createSmtpTemplate(order);
+    assert.equal(body.id, 2);
+    const { body: list } = await api.getSmtpTemplates(true, 10, 0, 'asc');
+    assert.deepEqual([list.count, list.templates?.map(({ name }) => name)], [2, ['Sample', order.templateName]]);
+    await api.updateSmtpTemplate(2, { isActive: false });
+    await api.sendTestTemplate(2, { emailTo: ['a@example.org'] });
+    await drained(server);
+    assert.equal(sink.received.length, 1);
+    const { response } = await api.deleteSmtpTemplate(2);
+    assert.equal(response.statusCode, 204);
+  });
+});
+
 describe('a template', () => {
   test('is there from the start as number 1, and can be sent', async (t) => {
     const { server, sink } = await serve(t);
@@ -222,6 +241,15 @@ describe('a template', () => {
     assert.deepEqual(await ids('?templateStatus=false'), [[3], 1]);
     assert.deepEqual(await ids('?limit=0'), [[], 4]);
     assert.deepEqual(await ids('?offset=9'), [[], 4]);
+  });
+
+  test('is not listed with so many others that the answer would be too large', async (t) => {
+    const { server } = await serve(t);
+    for (let count = 0; count < 33; count++) await create(server, { htmlContent: 'x'.repeat(1_000_000) });
+    const refused = await call(server, 'GET', 'templates?limit=1000');
+    assert.deepEqual([refused.status, refused.json.code], [400, 'out_of_range']);
+    const fewer = await call(server, 'GET', 'templates?limit=30');
+    assert.deepEqual([fewer.status, fewer.json.templates.length, fewer.json.count], [200, 30, 34]);
   });
 
   test("is one account's own", async (t) => {

@@ -11,6 +11,7 @@ import {
   insertTemplate,
   listTemplates,
   markTestSent,
+  measureTemplates,
   type TemplateContent,
   updateTemplate,
 } from '../../src/store/templates.ts';
@@ -93,7 +94,11 @@ export function describeTemplates(db: () => Database): void {
       const one = await account('templates-list');
       for (const isActive of [true, false, true]) await insert(one, { isActive });
       const ids = async (change: object) => {
-        const { templates, count } = await listTemplates(db(), one, { ...page, ...change });
+        const templates = await listTemplates(db(), one, { ...page, ...change });
+        const { count, characters } = await measureTemplates(db(), one, { ...page, ...change });
+        // Each is longer than its html, and what is not in the page is not counted.
+        const expected = templates.reduce((sum, { html }) => sum + html.length, 0);
+        assert.ok(characters >= expected && characters <= expected + templates.length * 1_000);
         return [templates.map(({ id }) => id), count];
       };
       assert.deepEqual(await ids({}), [[4, 3, 2, 1], 4]);

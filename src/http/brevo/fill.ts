@@ -6,10 +6,14 @@ import { createBudget, parseTemplate, renderTemplate, type Scope, type Template 
 /** Named as requests name them, and so named in refusals. Values are escaped in HTML only. */
 export type Filled = 'subject' | 'htmlContent' | 'textContent';
 
+/** An ordinary request is over by then; longer, and others would notice. */
+const keptMsMax = 20;
+
 /** The renderings of one request: what its versions share is read once, what they cost is counted together. */
 export class Filling {
   readonly #read = new Map<string, Template>();
   readonly #budget;
+  #since = performance.now();
 
   constructor(versions = 1) {
     this.#budget = createBudget(versions);
@@ -23,6 +27,13 @@ export class Filling {
       field === 'htmlContent' ? 'html' : 'text',
       this.#budget,
     );
+  }
+
+  /** Between two versions: lets other requests be served where this one has kept the thread for long. */
+  async letOthers(): Promise<void> {
+    if (performance.now() - this.#since < keptMsMax) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#since = performance.now();
   }
 
   #template(field: Filled, source: string): Template {

@@ -34,8 +34,9 @@ export const LIMITS = {
   templateHtmlCharsMin: 10,
   templatesPageDefault: 50,
   templatesPageMax: 1_000,
-  // Ours: what can be rendered (core/template.ts).
+  // Ours: kept html is listed with all others of its page, which is one text in memory.
   templateHtmlCharsMax: 2 ** 20,
+  templatesPageCharsMax: 32_000_000,
   // Ours: of a name, and of toField.
   templateNameCharsMax: 255,
   // docs/brevo.md: 50 tests a day; here as many at once.

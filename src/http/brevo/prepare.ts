@@ -40,23 +40,26 @@ export async function prepareMessages(
   const sources = await loadSources(parts, account, parsed, isTest);
   const attachments = await fetchAttachments(parts, parsed.attachments, completeAttachment);
   const filling = new Filling(parsed.versions.length);
-  const messages = parsed.versions.map((version, index) =>
-    inVersion(parsed.isBatch ? index : null, () => {
-      const source = version.templateId === null ? null : (sources.get(version.templateId) ?? null);
-      return {
-        ...fill(filling, version, source?.template ?? null),
-        from: from ?? senderOf(source),
-        tags:
-          parsed.tags.length === 0 && source?.template.tag ? [{ name: source.template.tag, value: '' }] : parsed.tags,
-        topicId: null,
-        attachments: attachments.length === 0 && source ? source.attachments : attachments,
-        scheduledText: parsed.schedule?.text ?? null,
-        scheduledAt: parsed.schedule?.at ?? null,
-        templateId: version.templateId ?? undefined,
-        batchId: batchId ?? undefined,
-      };
-    }),
-  );
+  const messages: Message[] = [];
+  const write = (version: Version): Message => {
+    const source = version.templateId === null ? null : (sources.get(version.templateId) ?? null);
+    return {
+      ...fill(filling, version, source?.template ?? null),
+      from: from ?? senderOf(source),
+      tags: parsed.tags.length === 0 && source?.template.tag ? [{ name: source.template.tag, value: '' }] : parsed.tags,
+      topicId: null,
+      attachments: attachments.length === 0 && source ? source.attachments : attachments,
+      scheduledText: parsed.schedule?.text ?? null,
+      scheduledAt: parsed.schedule?.at ?? null,
+      templateId: version.templateId ?? undefined,
+      batchId: batchId ?? undefined,
+    };
+  };
+  for (const [index, version] of parsed.versions.entries()) {
+    messages.push(inVersion(parsed.isBatch ? index : null, () => write(version)));
+    // A thousand long ones take seconds, in which others are served.
+    await filling.letOthers();
+  }
   refuseTooLarge(messages);
   return messages;
 }
@@ -98,7 +101,7 @@ async function loadSources(
     const drafted = url === null ? [] : parseAttachments([{ url }]);
     const attachments = await fetchAttachments(parts, drafted, completeAttachment);
     // Counted as they come: a thousand versions may have a template each, and each template a file.
-    for (const { content } of attachments) bytes += content.length;
+    bytes += attachments.reduce((sum, { content }) => sum + content.length, template.html.length);
     if (bytes > LIMITS.requestBytesMax) throw tooLarge('all versions together', LIMITS.requestBytesMax);
     sources.set(templateId, { template, attachments });
   }

@@ -9,6 +9,7 @@ import {
   insertTemplate,
   listTemplates,
   markTestSent,
+  measureTemplates,
   type StoredTemplate,
   type TemplateContent,
   updateTemplate,
@@ -51,9 +52,13 @@ export async function create(parts: SendParts, call: Call): Promise<Reply> {
 
 export async function list(parts: SendParts, call: Call): Promise<Reply> {
   const query = call.query();
-  const page = parsePage(query, { limitDefault: LIMITS.templatesPageDefault, limitMax: LIMITS.templatesPageMax });
-  const isActive = parseFlag('templateStatus', query.templateStatus);
-  const { templates, count } = await listTemplates(parts.database, call.caller.account, { ...page, isActive });
+  const limits = { limitDefault: LIMITS.templatesPageDefault, limitMax: LIMITS.templatesPageMax };
+  const page = { ...parsePage(query, limits), isActive: parseFlag('templateStatus', query.templateStatus) };
+  const { count, characters } = await measureTemplates(parts.database, call.caller.account, page);
+  if (characters > LIMITS.templatesPageCharsMax) {
+    throw new AppError('out_of_range', 'This page would be too large: ask for fewer templates at once with `limit`');
+  }
+  const templates = await listTemplates(parts.database, call.caller.account, page);
   return json(200, { count, templates: templates.map(render) });
 }
 
