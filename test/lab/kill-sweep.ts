@@ -88,17 +88,10 @@ async function runOnce(stand: Stand, phase: Phase, call: string, nth: number): P
   const terms = { calls: [call], what: 'signal=KILL', when: String(nth), paths };
   const injection = await inject(program.pid, stand.path('strace'), terms);
   const tried = staged.begin();
-  await until('the server is dead, or done', () => injection.hasKilled() || staged.isOver(injection));
+  await until('the server is dead, or done', () => injection.isDead() || staged.isOver(injection));
   staged.release();
   await injection.detach();
-  // A last call may have come between the look and the detaching.
-  const isKilled = injection.hasKilled();
-  if (isKilled) await program.ended;
+  if (injection.isDead()) await program.ended;
   await tried;
-  if (isKilled) {
-    stand.autopsy(mail);
-    await stand.up();
-  }
-  await stand.recover(mail);
-  return isKilled;
+  return stand.recover(mail);
 }

@@ -19,7 +19,7 @@ export type Injection = {
   /** The calls watched that have been made so far, one a line. */
   trace(): string;
   /** True once the process is dead, be it not yet buried. */
-  hasKilled(): boolean;
+  isDead(): boolean;
   /** True once a call was made to fail. */
   hasFailed(): boolean;
   /** From here on the calls are the system's again. The process goes on. */
@@ -70,7 +70,7 @@ export async function inject(pid: number, output: string, { calls, what, when, p
   const trace = () => readFileSync(output, 'utf8');
   return {
     trace,
-    hasKilled: () => isDead(pid),
+    isDead: () => hasEnded(pid),
     hasFailed: () => trace().includes('(INJECTED)'),
     async detach() {
       strace.kill('SIGTERM');
@@ -82,7 +82,7 @@ export async function inject(pid: number, output: string, { calls, what, when, p
 }
 
 /** Its parent is not told while some thread has not ended: the first one's state tells (proc(5)). */
-function isDead(pid: number): boolean {
+function hasEnded(pid: number): boolean {
   try {
     return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {

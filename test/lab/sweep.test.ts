@@ -1,18 +1,27 @@
-/** A slice of the sweeps: kills at system calls, and the same kills with a guard taken out. The whole is `npm run lab`. */
+/** A slice of the faults made one at a time, and of the same faults with a guard taken out. */
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runClockJumps } from './clock-jumps.ts';
+import { type DiskFaultOptions, runDiskFaults } from './disk-faults.ts';
+import { runFullDisk } from './full-disk.ts';
 import { runKillSweeps, type SweepOptions } from './kill-sweep.ts';
 import type { Row } from './row.ts';
 
 const main = fileURLToPath(new URL('./unguarded-main.js', import.meta.url));
 
+function unguarded(variant: string): string[] {
+  return [process.execPath, main, variant];
+}
+
+type Common = { seed: number; onProgress: (text: string) => void };
+
 /** Null, and loudly so, where the machine cannot do it. */
-async function sweep(t: TestContext, options: Omit<SweepOptions, 'seed'>): Promise<Row | null> {
+async function only(t: TestContext, run: (common: Common) => Promise<Row[]>): Promise<Row | null> {
   const seed = Date.now() % 2 ** 31;
   t.diagnostic(`--seed ${seed}`);
-  const [row] = await runKillSweeps({ cleanRuns: 1, ...options, seed, onProgress: (text) => t.diagnostic(text) });
+  const [row] = await run({ seed, onProgress: (text) => t.diagnostic(text) });
   assert(row);
   if (!row.skipped) return row;
   t.diagnostic(`NOT CHECKED: ${row.fault}: ${row.skipped}`);
@@ -20,15 +29,23 @@ async function sweep(t: TestContext, options: Omit<SweepOptions, 'seed'>): Promi
   return null;
 }
 
-test('a kill around each sync and answer of an accept loses nothing that was acknowledged', async (t) => {
-  const row = await sweep(t, { phases: ['accept'], calls: ['writev', 'fsync'] });
+function sweep(t: TestContext, options: Omit<SweepOptions, 'seed'>): Promise<Row | null> {
+  return only(t, (common) => runKillSweeps({ ...common, cleanRuns: 1, ...options }));
+}
+
+function breakDisk(t: TestContext, options: Omit<DiskFaultOptions, 'seed'>): Promise<Row | null> {
+  return only(t, (common) => runDiskFaults({ ...common, ...options }));
+}
+
+test('a kill around each sync of an accept loses nothing that was acknowledged', async (t) => {
+  const row = await sweep(t, { phases: ['accept'], calls: ['fsync'] });
   if (!row) return;
   assert.deepEqual(row.violations, []);
-  assert(row.runs > 3, 'there were kills');
+  assert(row.runs > 2, 'there were kills');
 });
 
-test('a kill around each sync and line to the relay of a delivery sends nothing twice', async (t) => {
-  const row = await sweep(t, { phases: ['delivery'], calls: ['write', 'fsync'] });
+test('kills all through a delivery send nothing twice, and leave in doubt what they interrupted', async (t) => {
+  const row = await sweep(t, { phases: ['delivery'], calls: ['pwrite64'], step: 4 });
   if (!row) return;
   assert.deepEqual(row.violations, []);
   assert(row.held > 0, 'some kill came between the gate and the verdict');
@@ -36,21 +53,21 @@ test('a kill around each sync and line to the relay of a delivery sends nothing 
 });
 
 test('the sweep of an accept notices a server that answers before its commit', async (t) => {
-  const command = [process.execPath, main, 'answers-early'];
+  const command = unguarded('answers-early');
   const row = await sweep(t, { command, stopsAtViolation: true, phases: ['accept'], calls: ['pwrite64'], step: 8 });
   if (!row) return;
   assert.match(row.violations.join('\n'), /was answered 200 and is not in the database/);
 });
 
 test('the sweep of a delivery notices a server whose dot leaves before its gate has committed', async (t) => {
-  const command = [process.execPath, main, 'answers-early'];
+  const command = unguarded('dots-early');
   const row = await sweep(t, { command, stopsAtViolation: true, phases: ['delivery'], calls: ['pwrite64'], step: 8 });
   if (!row) return;
   assert.match(row.violations.join('\n'), /left 2 times/);
 });
 
 test('the sweep of a delivery notices a server that sends again what a kill has interrupted', async (t) => {
-  const command = [process.execPath, main, 'sends-again'];
+  const command = unguarded('sends-again');
   const row = await sweep(t, {
     command,
     stopsAtViolation: true,
@@ -61,4 +78,74 @@ test('the sweep of a delivery notices a server that sends again what a kill has 
   });
   if (!row) return;
   assert.match(row.violations.join('\n'), /left 2 times/);
+});
+
+const once = { error: 'ENOSPC', lasts: false } as const;
+const failedSync = { error: 'EIO', lasts: false } as const;
+
+test('a disk that takes no more is said to the client, before the commit, and everything goes on when it does', async (t) => {
+  const row = await breakDisk(t, {
+    faults: [{ error: 'ENOSPC', lasts: true }],
+    phases: ['accept'],
+    calls: ['pwrite64'],
+    step: 13,
+  });
+  if (!row) return;
+  assert.deepEqual(row.violations, []);
+  assert(row.runs > 1, 'there were failures');
+});
+
+test('a write or a sync that fails around a hand-off loses nothing and sends nothing twice', async (t) => {
+  const row = await breakDisk(t, { faults: [failedSync], phases: ['delivery'], calls: ['pwrite64'], step: 5 });
+  if (!row) return;
+  assert.deepEqual(row.violations, []);
+  assert(row.runs > 1, 'there were failures');
+});
+
+test('the sweep of disk faults notices a server that answers before its commit', async (t) => {
+  const command = unguarded('answers-early');
+  const options: Omit<DiskFaultOptions, 'seed'> = {
+    command,
+    faults: [once],
+    phases: ['accept'],
+    calls: ['pwrite64'],
+    stopsAtViolation: true,
+  };
+  const row = await breakDisk(t, options);
+  if (!row) return;
+  assert.match(row.violations.join('\n'), /was answered 200 and is not in the database/);
+});
+
+test('the sweep of disk faults notices a server that says no to what may be on its disk', async (t) => {
+  const command = unguarded('outlives-unknown-commits');
+  const options = {
+    command,
+    faults: [failedSync],
+    phases: ['accept'],
+    calls: ['fsync'],
+    stopsAtViolation: true,
+  } as const;
+  const row = await breakDisk(t, options);
+  if (!row) return;
+  assert.match(row.violations.join('\n'), /was answered 503 and is on disk/);
+});
+
+test('a full file system is said to the client, and nothing is lost when it has room again', async (t) => {
+  const row = await only(t, (common) => runFullDisk({ ...common, rounds: 1 }));
+  if (!row) return;
+  assert.deepEqual(row.violations, []);
+});
+
+test('a wall clock that jumps two days, and back, makes no key forgotten and no mail late', async (t) => {
+  const row = await only(t, (common) => runClockJumps({ ...common, jumps: [-2] }));
+  if (!row) return;
+  assert.deepEqual(row.violations, []);
+});
+
+test('the check of clock jumps notices a server whose keys follow the wall clock', async (t) => {
+  const row = await only(t, (common) =>
+    runClockJumps({ ...common, command: unguarded('follows-the-wall-clock'), jumps: [2] }),
+  );
+  if (!row) return;
+  assert.match(row.violations.join('\n'), /was answered [\w-]+, then/);
 });

@@ -4,17 +4,20 @@ import assert from 'node:assert/strict';
 import { createSystemClock } from '../../src/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { AppError } from '../../src/core/error.ts';
-import { startLog } from '../../src/log.ts';
+import { log, startLog } from '../../src/log.ts';
 import { type Outside, startServer } from '../../src/server.ts';
-import type { Database } from '../../src/store/database.ts';
+import type { Database, Transaction } from '../../src/store/database.ts';
 import { bendDatabase, handoffsAreQueuedAgain } from '../support/bent-database.ts';
+
+const clock = createSystemClock({ onJump: (deltaMs) => log.clockJumped(deltaMs) });
 
 const variants: Record<string, Partial<Outside>> = {
   'sends-again': { database: (own) => bendDatabase(own, [handoffsAreQueuedAgain]) },
-  'answers-early': { database: answersEarly },
+  'answers-early': { database: (own) => resolvesEarly(own, 'insert into emails') },
+  'dots-early': { database: (own) => resolvesEarly(own, "set state = 'handoff'") },
   'refuses-late': { database: refusesLate },
   'outlives-unknown-commits': { die: () => undefined as never },
-  'follows-the-wall-clock': { clock: { now: Date.now, expiryNow: Date.now, check() {}, confirm() {} } },
+  'follows-the-wall-clock': { clock: { ...clock, now: Date.now, expiryNow: Date.now } },
 };
 
 const variant = variants[process.argv[2] ?? ''];
@@ -22,21 +25,29 @@ assert(variant, `a variant: ${Object.keys(variants).join(', ')}`);
 const config = readConfig(process.env);
 startLog(config.logLevel);
 const die = () => process.exit(1);
-const server = await startServer(config, { clock: createSystemClock(), die, ...variant });
+const server = await startServer(config, { clock, die, ...variant });
 console.log(`Sendonce listens on ${server.url}`);
 process.on('SIGTERM', () => void server.stop().then(() => process.exit(0)));
 
-/** What was written counts as done before its commit, which takes long enough for an answer or a dot to leave. */
-function answersEarly(own: Database): Database {
+/** Writes with such a statement count as done before their commit, which takes long enough for an answer or a dot to leave. */
+function resolvesEarly(own: Database, statement: string): Database {
   return {
     ...bendDatabase(own, []),
     write: (work) =>
       new Promise((resolve, reject) => {
-        const committed = own.write(async (tx) => {
-          resolve(await work(tx));
+        let isMeant = false;
+        const written = own.write(async (tx) => {
+          const run: Transaction['run'] = (sql, ...params) => {
+            isMeant ||= sql.includes(statement);
+            return tx.run(sql, ...params);
+          };
+          const value = await work({ ...tx, run });
+          if (!isMeant) return value;
+          resolve(value);
           await new Promise((done) => setTimeout(done, 30));
+          return value;
         });
-        committed.catch(reject);
+        written.then(resolve, reject);
       }),
   };
 }
