@@ -165,11 +165,19 @@ export class Stand {
       this.#broken(mail, `was answered ${answer.status} ${answer.text}`);
       return 'nothing';
     }
-    const { id } = JSON.parse(answer.text) as { id: string };
+    this.hear(mail, (JSON.parse(answer.text) as { id: string }).id);
+    return 'accepted';
+  }
+
+  /** Somebody was told 200 and this id. */
+  hear(mail: Mail, id: string): void {
     if (this.#stateOf(id) === null) this.#broken(mail, 'was answered 200 and is not in the database');
     if (mail.ids.some((one) => one !== id)) this.#broken(mail, `was answered ${mail.ids.at(-1)}, then ${id}`);
     mail.ids.push(id);
-    return 'accepted';
+  }
+
+  isCommitted(key: string): boolean {
+    return findStored(this.setting.databasePath, key) !== null;
   }
 
   /**
@@ -231,7 +239,7 @@ export class Stand {
       this.violations.push(`${this.doing}: ${keys?.length} keys name ${emails?.length} emails`);
     }
     for (const mail of this.mails) {
-      if (mail.atDeath !== 'handoff') mail.atDeath = this.#stateOf(findStored(databasePath, mail) ?? '');
+      if (mail.atDeath !== 'handoff') mail.atDeath = this.#stateOf(findStored(databasePath, mail.key) ?? '');
     }
   }
 
@@ -259,7 +267,7 @@ export class Stand {
     const { databasePath } = this.setting;
     const copy = this.path('copy.db');
     for (const end of ['', '-wal']) if (existsSync(databasePath + end)) copyFileSync(databasePath + end, copy + end);
-    return findStored(copy, mail) !== null;
+    return findStored(copy, mail.key) !== null;
   }
 
   #integrity(path: string): void {
@@ -326,8 +334,8 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   }
 }
 
-/** The id of the email that was accepted under the mail's key. */
-function findStored(databasePath: string, { key }: Mail): string | null {
+/** The id of the email that was accepted under the key. */
+function findStored(databasePath: string, key: string): string | null {
   const hash = Buffer.from(keyHash('resend POST /emails', key)).toString('hex');
   const ids = `select json_extract(email_ids, '$[0]') from idempotency_keys where hex(key_hash) = upper(?)`;
   return readColumn(databasePath, ids, [hash])[0] ?? null;

@@ -7,6 +7,7 @@ import { runClockJumps } from './clock-jumps.ts';
 import { type DiskFaultOptions, runDiskFaults } from './disk-faults.ts';
 import { runFullDisk } from './full-disk.ts';
 import { runKillSweeps, type SweepOptions } from './kill-sweep.ts';
+import { runLostAnswers } from './lost-answers.ts';
 import type { Row } from './row.ts';
 
 const main = fileURLToPath(new URL('./unguarded-main.js', import.meta.url));
@@ -148,4 +149,16 @@ test('the check of clock jumps notices a server whose keys follow the wall clock
   );
   if (!row) return;
   assert.match(row.violations.join('\n'), /was answered [\w-]+, then/);
+});
+
+test('answers that a proxy loses, cuts, delays or replaces cost retries, and each mail leaves once', async (t) => {
+  const row = await only(t, (common) => runLostAnswers({ ...common, mails: 40 }));
+  if (!row) return;
+  assert.deepEqual(row.violations, []);
+});
+
+test('the watch on the proxy notices a server that says 503 to what it has committed', async (t) => {
+  const row = await only(t, (common) => runLostAnswers({ ...common, command: unguarded('refuses-late'), mails: 20 }));
+  if (!row) return;
+  assert.match(row.violations.join('\n'), /a 503 left after the commit/);
 });

@@ -15,7 +15,7 @@ const variants: Record<string, Partial<Outside>> = {
   'sends-again': { database: (own) => bendDatabase(own, [handoffsAreQueuedAgain]) },
   'answers-early': { database: (own) => resolvesEarly(own, 'insert into emails') },
   'dots-early': { database: (own) => resolvesEarly(own, "set state = 'handoff'") },
-  'refuses-late': { database: refusesLate },
+  'refuses-late': { database: (own) => refusesLate(own, 'insert into emails') },
   'outlives-unknown-commits': { die: () => undefined as never },
   'follows-the-wall-clock': { clock: { ...clock, now: Date.now, expiryNow: Date.now } },
 };
@@ -35,14 +35,10 @@ function resolvesEarly(own: Database, statement: string): Database {
     ...bendDatabase(own, []),
     write: (work) =>
       new Promise((resolve, reject) => {
-        let isMeant = false;
         const written = own.write(async (tx) => {
-          const run: Transaction['run'] = (sql, ...params) => {
-            isMeant ||= sql.includes(statement);
-            return tx.run(sql, ...params);
-          };
-          const value = await work({ ...tx, run });
-          if (!isMeant) return value;
+          const watched = watch(tx, statement);
+          const value = await work(watched.tx);
+          if (!watched.hasRun) return value;
           resolve(value);
           await new Promise((done) => setTimeout(done, 30));
           return value;
@@ -52,16 +48,30 @@ function resolvesEarly(own: Database, statement: string): Database {
   };
 }
 
-/** One commit in a few is said to have failed although it happened. */
-function refusesLate(own: Database): Database {
+/** One commit in a few with such a statement is said to have failed although it happened. */
+function refusesLate(own: Database, statement: string): Database {
   let commits = 0;
   return {
     ...bendDatabase(own, []),
     async write(work) {
-      const value = await own.write(work);
-      commits += 1;
-      if (commits % 7 === 0) throw new AppError('unavailable', 'The commit happened all the same.');
+      let hasRun = false;
+      const value = await own.write(async (tx) => {
+        const watched = watch(tx, statement);
+        const done = await work(watched.tx);
+        hasRun = watched.hasRun;
+        return done;
+      });
+      if (hasRun && commits++ % 7 === 0) throw new AppError('unavailable', 'The commit happened all the same.');
       return value;
     },
   };
+}
+
+function watch(tx: Transaction, statement: string): { tx: Transaction; hasRun: boolean } {
+  const run: Transaction['run'] = (sql, ...params) => {
+    watched.hasRun ||= sql.includes(statement);
+    return tx.run(sql, ...params);
+  };
+  const watched = { tx: { ...tx, run }, hasRun: false };
+  return watched;
 }

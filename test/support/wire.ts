@@ -109,7 +109,7 @@ export async function exchange(url: string, request: WireRequest): Promise<WireR
 }
 
 /** Null while the answer is not complete. */
-function readReply(received: Buffer): { reply: WireReply; rest: Buffer } | null {
+export function readReply(received: Buffer): { reply: WireReply; rest: Buffer } | null {
   const end = received.indexOf('\r\n\r\n');
   if (end < 0) return null;
   const [first = '', ...lines] = received.toString('latin1', 0, end).split('\r\n');
