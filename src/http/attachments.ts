@@ -84,24 +84,35 @@ export function contentTypeOf(filename: string | null): string | null {
 /** What a facade makes of a fetched file; `servedType` is the answer's Content-Type. */
 export type Complete = (remote: RemoteAttachment, content: Uint8Array, servedType: string | null) => Attachment;
 
-/** Fetches what the author gave as a URL. @throws AppError `invalid_attachment`, and whatever `complete` throws. */
+/**
+ * Fetches what the author gave as URLs; all together may take no more time and bytes than one of them.
+ * @throws AppError `invalid_attachment`, and whatever `complete` throws.
+ */
 export async function fetchAttachments(
   { egress, remote }: { egress: Egress; remote: RemoteLimits },
   drafted: DraftAttachment[],
   complete: Complete,
 ): Promise<Attachment[]> {
   const attachments: Attachment[] = [];
+  const giveUpAt = performance.now() + remote.timeoutMs;
+  let room = remote.maxBytes;
   for (const attachment of drafted) {
     if (!isRemote(attachment)) {
       attachments.push(attachment);
       continue;
     }
-    const fetched = await egress.fetchBytes(attachment.path, remote);
-    if (fetched.kind !== 'ok') {
-      throw new AppError('invalid_attachment', `The attachment could not be fetched: ${fetched.message}`);
-    }
+    const timeoutMs = giveUpAt - performance.now();
+    if (timeoutMs <= 0) throw unfetched(`all of them together took longer than ${remote.timeoutMs / 1_000} s.`);
+    const fetched = await egress.fetchBytes(attachment.path, { maxBytes: room, timeoutMs });
+    if (fetched.kind === 'too_large') throw unfetched(`with it there are more than ${remote.maxBytes} bytes.`);
+    if (fetched.kind !== 'ok') throw unfetched(fetched.message);
+    room -= fetched.bytes.length;
     const named = { ...attachment, filename: attachment.filename ?? fetched.filename };
     attachments.push(complete(named, fetched.bytes, fetched.contentType));
   }
   return attachments;
+}
+
+function unfetched(reason: string): AppError {
+  return new AppError('invalid_attachment', `The attachment could not be fetched: ${reason}`);
 }

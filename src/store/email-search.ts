@@ -21,10 +21,11 @@ export async function* searchEmails(
   account: string,
   { span, order, holding }: { span: Span; order: Order; holding: string | null },
 ): AsyncGenerator<EmailSummary> {
+  // Whole ids only: how a beginning compares to one is the collation's business on PostgreSQL.
   let [low, high] = [uuidv7Floor(span.from), uuidv7Floor(span.until)];
   for (;;) {
     const rows = await database.report<EmailRow>(
-      `select ${summaryColumns} from emails where account = ? and id >= ? and id < ?
+      `select ${summaryColumns} from emails where account = ? and id > ? and id < ?
        and lower(summary) like ? escape '\\' order by id ${order} limit ?`,
       account,
       low,
@@ -35,8 +36,7 @@ export async function* searchEmails(
     for (const row of rows) yield toSummary(row);
     const last = rows.at(-1);
     if (!last || rows.length < chunkRows) return;
-    // The next text after the id, and the id itself, which is excluded.
-    if (order === 'asc') low = `${last.id} `;
+    if (order === 'asc') low = last.id;
     else high = last.id;
   }
 }

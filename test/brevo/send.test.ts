@@ -80,6 +80,16 @@ describe('headers', () => {
     assert.doesNotMatch(raw, /secret-key|1\.2\.3\.4|sandbox|in-doubt|^empty/im);
   });
 
+  test('beyond ASCII are encoded, and X-Mailin-Tag names a tag', async (t) => {
+    const { server, sink } = await serve(t);
+    const headers = { 'X-Note': 'Grüße', 'X-Mailin-Tag': 'spring' };
+    const [messageId = ''] = messageIdsOf(await send(server, mail({ headers, tags: ['own'] })));
+    await assertMailed(server, sink, [messageId]);
+    assert.match((await readMail(sink, messageId)).raw, /^X-Note: =\?UTF-8\?/m);
+    const { json } = await server.call('GET', `/v3/smtp/emails?messageId=${encodeURIComponent(messageId)}`);
+    assert.deepEqual(json.transactionalEmails[0].tags, ['own', 'spring']);
+  });
+
   test('an empty list, as PHP writes an empty map, is none', async (t) => {
     await sendOne(t, { headers: [], params: [] });
   });
@@ -116,6 +126,18 @@ describe('attachments', () => {
     file.fail();
     const reply = await sending;
     assert.deepEqual([reply.status, reply.json.code], [400, 'invalid_parameter']);
+    await assertMailed(server, sink, []);
+  });
+
+  test('urls may together hold no more than one of them alone', async (t) => {
+    const { server, sink } = await serve(t, { limits: { remoteBytesMax: 'a report'.length * 2 - 1 } });
+    const file = await startSlowFile(t);
+    const sending = send(server, mail({ attachment: [{ url: file.url }, { url: file.url }] }));
+    await file.asked;
+    file.finish();
+    const reply = await sending;
+    assert.deepEqual([reply.status, reply.json.code], [400, 'invalid_parameter']);
+    assert.match(reply.json.message, /with it there are more than 15 bytes/);
     await assertMailed(server, sink, []);
   });
 

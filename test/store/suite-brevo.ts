@@ -115,7 +115,11 @@ export function describeBrevo(db: () => Database): void {
 
     it('are found by the beginning and the end of an id', async () => {
       const { id } = await accept('search-id', now);
-      const range = { low: id.slice(0, 19), high: `${id.slice(0, 19)}~`, end: id.slice(23) };
+      const range = {
+        low: `${id.slice(0, 19)}0000-000000000000`,
+        high: `${id.slice(0, 19)}ffff-ffffffffffff`,
+        end: id.slice(23),
+      };
       assert.equal((await findEmailBetween(db(), 'search-id', range))?.id, id);
       assert.equal(await findEmailBetween(db(), 'search-else', range), null);
       assert.equal(await findEmailBetween(db(), 'search-id', { ...range, end: '-000000000000' }), null);

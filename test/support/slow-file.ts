@@ -5,16 +5,22 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 
-/** A web server that answers nobody before it is told to. */
+/** A web server that answers nobody before it is told to, and everybody from then on. */
 export async function startSlowFile(t: TestContext) {
   let asked = () => {};
   let requests = 0;
+  let answer: ((response: http.ServerResponse) => unknown) | null = null;
   const held: http.ServerResponse[] = [];
   const web = http.createServer((_request, response) => {
     requests++;
-    held.push(response);
+    if (answer) answer(response);
+    else held.push(response);
     asked();
   });
+  const answerAll = (how: (response: http.ServerResponse) => unknown) => {
+    answer = how;
+    held.forEach(how);
+  };
   web.listen(0, '127.0.0.1');
   await once(web, 'listening');
   t.after(() => {
@@ -27,7 +33,7 @@ export async function startSlowFile(t: TestContext) {
       asked = resolve;
     }),
     requests: () => requests,
-    finish: () => held.forEach((response) => void response.end('a report')),
-    fail: () => held.forEach((response) => void response.writeHead(500).end()),
+    finish: () => answerAll((response) => response.end('a report')),
+    fail: () => answerAll((response) => response.writeHead(500).end()),
   };
 }

@@ -76,7 +76,7 @@ async function* find(
 }
 
 /** How an address stands in what is stored; one beyond ASCII may be spelled in several ways. */
-function asStored(email: string): string | null {
+export function asStored(email: string): string | null {
   return /^[!-~]+$/.test(email) && !email.includes('xn--') ? JSON.stringify(email).slice(1, -1) : null;
 }
 

@@ -1,10 +1,12 @@
 /** DELETE /v3/smtp/log/…: takes emails out of what this API shows, one by its messageId, or all to an address. */
 
+import { parseMailbox } from '../../core/address.ts';
 import { AppError } from '../../core/error.ts';
 import type { Database } from '../../store/database.ts';
 import { searchEmails } from '../../store/email-search.ts';
 import { type EmailSummary, findEmailSummary, forgetEmail } from '../../store/emails.ts';
 import type { Call, Reply } from '../call.ts';
+import { asStored } from './emails.ts';
 import { findByMessageId, recipientsOf } from './recipients.ts';
 
 export type LogParts = { database: Database; now: () => number };
@@ -18,15 +20,20 @@ export async function deleteLog({ database, now }: LogParts, call: Call): Promis
     if (await forget(database, named, null, now())) return { status: 204, body: null };
     throw new AppError('invalid_field', 'The email is still being sent: its log can be deleted once that is over.');
   }
-  const address = identifier.trim().toLowerCase();
+  const address = parseMailbox(identifier)?.address.toLowerCase();
+  if (address === undefined) throw notFound();
   let forgotten = 0;
-  const everything = { span: { from: 0, until: now() + 1 }, order: 'asc' as const, holding: null };
+  const everything = { span: { from: 0, until: now() + 1 }, order: 'asc' as const, holding: asStored(address) };
   for await (const email of searchEmails(database, account, everything)) {
     if (!recipientsOf(email).some((one) => one.address.toLowerCase() === address)) continue;
     if (await forget(database, email, address, now())) forgotten += 1;
   }
-  if (forgotten === 0) throw new AppError('not_found', 'Message ID not found');
+  if (forgotten === 0) throw notFound();
   return { status: 204, body: null };
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', 'Message ID not found');
 }
 
 /** `address` null: for all recipients. */

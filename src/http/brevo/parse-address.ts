@@ -34,7 +34,13 @@ function parseSenderId(value: unknown): number {
 export function parseRecipients(field: 'to' | 'cc' | 'bcc', value: unknown): string[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw invalid(field, 'it must be an array of objects');
+  // Before each of them is read.
+  if (value.length > LIMITS.requestRecipientsMax) throw tooManyRecipients(field);
   return value.map((item) => parseRecipient(field, item));
+}
+
+export function tooManyRecipients(field: string): AppError {
+  return invalid(field, `a request must have at most ${LIMITS.requestRecipientsMax} recipients`);
 }
 
 function parseRecipient(field: string, item: unknown): string {

@@ -5,7 +5,7 @@ import type { Tag } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
 import { LIMITS } from './limits.ts';
-import { parseRecipients, parseReplyTo, parseSender, type SenderRef } from './parse-address.ts';
+import { parseRecipients, parseReplyTo, parseSender, type SenderRef, tooManyRecipients } from './parse-address.ts';
 import { parseAttachments } from './parse-attachment.ts';
 import {
   type ParsedHeaders,
@@ -63,12 +63,18 @@ export function parseSend(body: unknown, now: number): ParsedSend {
     sender,
     versions,
     isBatch,
-    tags: parseTags(fields.tags),
+    tags: [...parseTags(fields.tags), ...tagOf(headers)],
     schedule: parseSchedule(fields.scheduledAt, fields.batchId, now),
     isSandbox: headers.isSandbox,
     // Last, since decoding is what costs.
     attachments: parseAttachments(fields.attachment),
   };
+}
+
+/** The older way to name one tag, which Brevo still listens to. */
+function tagOf({ mail }: ParsedHeaders): Tag[] {
+  const tag = mail.get('X-Mailin-Tag');
+  return tag === undefined ? [] : parseTags([tag]);
 }
 
 /** Everything but `to`, which is each version's own. */
@@ -149,9 +155,7 @@ function refuseTooMuch(versions: Version[]): void {
     recipients += recipientCount(version);
     params += paramsBytes(version.params);
   }
-  if (recipients > LIMITS.requestRecipientsMax) {
-    throw invalid('to', `a request must have at most ${LIMITS.requestRecipientsMax} recipients`);
-  }
+  if (recipients > LIMITS.requestRecipientsMax) throw tooManyRecipients('to');
   if (params > LIMITS.paramsBytesTotalMax) {
     throw invalid('params', `all versions together must have at most ${LIMITS.paramsBytesTotalMax / 1024} KB`);
   }

@@ -41,7 +41,7 @@ export async function findRecipient(
   if (isUuid(wanted)) {
     const start = `${wanted.slice(0, 14)}7${wanted.slice(15, 19)}`;
     const end = wanted.slice(23);
-    const range = { low: `${start}0000`, high: `${start}ffff${end}`, end };
+    const range = { low: `${start}0000-000000000000`, high: `${start}ffff-ffffffffffff`, end };
     const email = await findEmailBetween(reader, account, range);
     const recipient = email && recipientsOf(email).find((one) => one.uuid === wanted);
     if (recipient) return { email, recipient };
