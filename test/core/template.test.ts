@@ -392,17 +392,19 @@ describe('a hostile template', () => {
     ['what never closes', '{{'.repeat(500_000), /never closed/],
   ];
   for (const [what, source, reason] of refused) {
-    it(`is refused before it costs a second: ${what}`, () => {
+    it(`is refused before it costs much: ${what}`, () => {
       const started = performance.now();
       assert.match(refusal(source, values).message, reason);
-      assert.ok(performance.now() - started < 1_000);
+      // A quarter of a second at most on an idle core; without limits, minutes or the whole memory.
+      assert.ok(performance.now() - started < 10_000);
     });
   }
 
   it('is read in linear time', () => {
     const started = performance.now();
     for (const piece of ['{#', '{ ', '{# x #}', '}}', '#}', '{ { ']) html(piece.repeat(2 ** 20 / piece.length - 1));
-    assert.ok(performance.now() - started < 2_000);
+    // A quarter of a second; quadratic, it would be an hour.
+    assert.ok(performance.now() - started < 20_000);
   });
 
   it('may be as long as it likes when there is nothing to render in it', () => {
