@@ -50,6 +50,15 @@ async function startServing(t: TestContext, env: Record<string, string>): Promis
 }
 
 describe('sendonce serve', () => {
+  it('names a base URL for the SDKs of each facade', async (t) => {
+    const { welcome } = await startServing(t, environmentFor(t));
+    const key = /API key: (re_\w{32})/.exec(welcome)?.[1] ?? '';
+    const [, resend, brevo] = /Resend's SDKs want (\S+) as their base URL, Brevo's (\S+)\.\n/.exec(welcome) ?? [];
+    for (const url of [`${resend}/emails`, `${brevo}/account`]) {
+      assert.equal((await fetch(url, { headers: { 'api-key': key } })).status, 200, url);
+    }
+  });
+
   it('prints at its first start a key and a curl that works as pasted, and at its second no key', async (t) => {
     const env = environmentFor(t);
     const first = await startServing(t, env);

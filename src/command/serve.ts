@@ -50,6 +50,8 @@ function welcome(config: Config, { url, newApiKey }: Started): string {
     "    -H 'Idempotency-Key: welcome-user/123456789' \\",
     `    -d '{"from":"Acme <onboarding@resend.dev>","to":["you@example.com"],"subject":"hello world","html":"<p>it works!</p>"}'`,
     '',
+    `Resend's SDKs want ${url} as their base URL, Brevo's ${url}/v3.`,
+    '',
   );
   if (config.relayUrl === 'capture:')
     lines.push('Mail is captured, nothing leaves. Set RELAY_URL to send for real.', '');
