@@ -11,6 +11,7 @@ import type { InDoubtPolicy } from './store/deliveries.ts';
 import { recover } from './store/holds.ts';
 import { migrate } from './store/migrate.ts';
 import { ensureSampleTemplates } from './store/templates.ts';
+import { recoverWebhookDeliveries } from './store/webhook-deliveries.ts';
 
 /** The account of whoever does not make others. */
 export const firstAccount = 'default';
@@ -65,4 +66,6 @@ async function recoverAll(database: Database, options: { clock: Clock; policy: I
     if (step.requeued.length + step.inDoubt.length === 0) break;
   }
   if (requeued > 0) log.requeued(requeued);
+  // Where others may be alive the lease, a minute, tells who is not.
+  if (database.engine === 'sqlite') await database.write((tx) => recoverWebhookDeliveries(tx, options.clock.now()));
 }

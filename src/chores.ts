@@ -2,6 +2,7 @@
 
 import type { SystemClock } from './clock.ts';
 import type { Config } from './config.ts';
+import { uuidv7Floor } from './core/token.ts';
 import type { KeyUses } from './key-uses.ts';
 import { log } from './log.ts';
 import type { RestoreGuard } from './restore-guard.ts';
@@ -9,6 +10,7 @@ import type { Database } from './store/database.ts';
 import { purgeContents } from './store/emails.ts';
 import { requeueExpiredClaims, sendAgainDue } from './store/holds.ts';
 import { deleteExpiredKeys } from './store/idempotency.ts';
+import { forgetWebhookDeliveries } from './store/webhook-history.ts';
 
 export type ChoreOptions = {
   database: Database;
@@ -30,6 +32,9 @@ const stepSize = 500;
 const purgeStep = 20;
 
 const dayMs = 24 * 60 * 60_000;
+
+/** How long it can be seen, and replayed, what a webhook was told. */
+const webhookHistoryMs = 30 * dayMs;
 
 export class Chores {
   readonly #options: ChoreOptions;
@@ -57,6 +62,7 @@ export class Chores {
     await attempt('claims', () => this.#requeue());
     await attempt('keys', () => this.#deleteKeys());
     await attempt('retention', () => this.#purge());
+    await attempt('webhooks', () => this.#forgetWebhooks());
     this.#busy = false;
   }
 
@@ -81,6 +87,12 @@ export class Chores {
   async #deleteKeys(): Promise<void> {
     const { database, clock, garbagePerSecondMax } = this.#options;
     await database.write((tx) => deleteExpiredKeys(tx, clock.expiryNow(), garbagePerSecondMax));
+  }
+
+  async #forgetWebhooks(): Promise<void> {
+    const { database, clock, garbagePerSecondMax } = this.#options;
+    const before = uuidv7Floor(clock.now() - webhookHistoryMs);
+    await database.write((tx) => forgetWebhookDeliveries(tx, before, garbagePerSecondMax));
   }
 
   async #purge(): Promise<void> {

@@ -27,7 +27,7 @@ export type Config = {
   /** Whether Brevo's idempotency keys are held to its documented rule. */
   brevoKeyMustBeUuid: boolean;
   dkim: DkimSource[];
-  /** CIDRs that remote attachments may be fetched from although they are not public. */
+  /** CIDRs that webhooks may be sent to and attachments fetched from although they are not public. */
   egressAllow: string[];
   logLevel: string;
   limits: Limits;

@@ -54,6 +54,11 @@ export const log = {
   choreFailed: (chore: string, error: unknown) => out.error({ chore, err: error }, 'a chore failed; trying again'),
   clockJumped: (deltaMs: number) =>
     out.warn({ deltaMs }, 'the wall clock jumped: idempotency keys are kept longer until the next start'),
+  webhookDisabled: (webhook: { account: string; id: string }, reason: string) =>
+    out.error(
+      { account: webhook.account, webhook: webhook.id, reason },
+      'a webhook has failed for five days and is disabled: it is told nothing until somebody enables it',
+    ),
   commitUnknown: (error: unknown) =>
     out.fatal({ err: error }, 'a commit may or may not have happened; ending now, the next start reads the truth'),
 };

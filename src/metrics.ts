@@ -2,12 +2,16 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { DeliveryState } from './core/event.ts';
+import type { WebhookCounts } from './store/webhook-history.ts';
 
 export type Metrics = {
   accepted(emails: number): void;
   outcome(kind: string): void;
   /** Told by whoever answers a keyed request. */
   keyUsed(kind: 'replay' | 'conflict'): void;
+  /** `ok`, or why it failed. */
+  webhookAttempt(outcome: string): void;
+  webhookDisabled(): void;
   render(): Promise<string>;
   readonly contentType: string;
 };
@@ -22,8 +26,13 @@ function processRegistry(): Registry {
   return ofProcess;
 }
 
-/** `openByState` is read at each scrape, away from the serving thread. */
-export function createMetrics(openByState: () => Promise<Partial<Record<DeliveryState, number>>>): Metrics {
+export type MetricSources = {
+  openByState: () => Promise<Partial<Record<DeliveryState, number>>>;
+  webhooks: () => Promise<WebhookCounts>;
+};
+
+/** The sources are read at each scrape, away from the serving thread. */
+export function createMetrics({ openByState, webhooks }: MetricSources): Metrics {
   const watched = processRegistry();
   const registry = new Registry();
   const registers = [registry];
@@ -51,11 +60,46 @@ export function createMetrics(openByState: () => Promise<Partial<Record<Delivery
         open.set({ state }, counts[state] ?? 0);
     },
   });
+  const { attempts, disabled } = addWebhookMetrics(registry, webhooks);
   return {
     accepted: (emails) => accepted.inc(emails),
     outcome: (kind) => outcomes.inc({ outcome: kind }),
     keyUsed: (kind) => keys.inc({ kind }),
+    webhookAttempt: (outcome) => attempts.inc({ outcome }),
+    webhookDisabled: () => disabled.inc(),
     render: async () => `${await watched.metrics()}\n${await registry.metrics()}`,
     contentType: registry.contentType,
   };
+}
+
+function addWebhookMetrics(registry: Registry, counts: () => Promise<WebhookCounts>) {
+  const registers = [registry];
+  const attempts = new Counter({
+    name: 'sendonce_webhook_attempts_total',
+    help: 'Requests to webhooks by outcome: ok, or why they failed.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const disabled = new Counter({
+    name: 'sendonce_webhooks_disabled_total',
+    help: 'Webhooks disabled because they failed for days.',
+    registers,
+  });
+  const endpoints: Gauge = new Gauge({
+    name: 'sendonce_webhooks',
+    help: 'Webhooks by how they fare.',
+    labelNames: ['state'],
+    registers,
+    async collect() {
+      const { pending: waiting, ...states } = await counts();
+      for (const [state, count] of Object.entries(states)) endpoints.set({ state }, count);
+      pending.set(waiting);
+    },
+  });
+  const pending = new Gauge({
+    name: 'sendonce_webhook_deliveries_pending',
+    help: 'Events that webhooks are still to be told.',
+    registers,
+  });
+  return { attempts, disabled };
 }

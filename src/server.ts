@@ -19,7 +19,7 @@ import type { Relay } from './deliver/relay.ts';
 import { Settler } from './deliver/settle.ts';
 import { createSmtpRelay } from './deliver/smtp.ts';
 import { parseRelayUrl } from './deliver/smtp-url.ts';
-import { createEgress } from './egress/egress.ts';
+import { createEgress, type Egress } from './egress/egress.ts';
 import { type AppParts, createApp } from './http/app.ts';
 import { createAttachmentLinks } from './http/attachment-links.ts';
 import { createAuth } from './http/auth.ts';
@@ -30,10 +30,11 @@ import { log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { RestoreGuard } from './restore-guard.ts';
 import type { Database } from './store/database.ts';
-import type { Delivery } from './store/deliveries.ts';
 import { countOpen } from './store/holds.ts';
 import { openSqlite } from './store/sqlite.ts';
 import { acquireServingLock } from './store/sqlite-lock.ts';
+import { countWebhooks } from './store/webhook-history.ts';
+import { type Errand, WebhookLane } from './webhook/lane.ts';
 import { Worker } from './worker.ts';
 
 /** What comes from outside the program, so that tests can bring their own. */
@@ -67,7 +68,9 @@ type Parts = {
   database: Database;
   keyUses: KeyUses;
   metrics: Metrics;
-  worker: Worker<Delivery> | null;
+  egress: Egress;
+  /** Something may be due. */
+  wake: () => void;
   /** Known once listening. */
   publicUrl: { text: string };
   linkSecret: string;
@@ -91,30 +94,34 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
   const database = outside.database?.(own) ?? own;
   const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir });
   const ready = await bootstrap(database, { clock, policy: config.inDoubt, hasKey: config.apiKey !== null, guard });
-  const metrics = createMetrics(() => countOpen(database));
+  const metrics = createMetrics({ openByState: () => countOpen(database), webhooks: () => countWebhooks(database) });
   const settler = new Settler({
     database,
     clock,
     policy: config.inDoubt,
     sentCountsAsDelivered: config.sentCountsAsDelivered,
     random: Math.random,
+    onRecorded: () => webhooks?.wake(),
   });
+  const workerName = `${process.pid}.${randomBytes(4).toString('hex')}`;
+  const egress = createEgress({ allow: config.egressAllow });
+  const webhooks = config.role === 'api' ? null : createWebhookWorker({ database, clock, egress, metrics, workerName });
   const lane = new DeliverLane({
     database,
     clock,
     relay,
     settler,
-    worker: `${process.pid}.${randomBytes(4).toString('hex')}`,
+    worker: workerName,
     signerFor,
     random: Math.random,
     onOutcome: metrics.outcome,
   });
   const worker = config.role === 'api' ? null : new Worker(lane);
-  const wake = () => worker?.wake();
+  const wake = () => wakeAll(worker, webhooks);
   const keyUses = createKeyUses(database, metrics.keyUsed);
   const publicUrl = { text: config.publicUrl ?? '' };
   const durable = (outside.synchronous ?? 'FULL') === 'FULL';
-  const parts: Parts = { ...ready, config, clock, relay, database, keyUses, metrics, worker, publicUrl, durable };
+  const parts: Parts = { ...ready, config, clock, relay, database, keyUses, metrics, wake, egress, publicUrl, durable };
   const http = await listen(config, createApp(appParts(parts)).fetch);
   publicUrl.text ||= urlOf(config.host, http);
   const { retentionDays, limits } = config;
@@ -122,6 +129,7 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
   const chores = new Chores({ database, clock, guard, keyUses, retentionDays, garbagePerSecondMax, onQueued: wake });
   chores.start();
   worker?.start();
+  webhooks?.start();
   log.started({
     url: publicUrl.text,
     database: config.databasePath,
@@ -138,7 +146,7 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
     },
     async stop() {
       const closed = closeHttp(http);
-      await worker?.drain();
+      await Promise.all([worker?.drain(), webhooks?.drain()]);
       await closed;
       await chores.stop();
       await relay.close();
@@ -170,11 +178,26 @@ function loadSigners(config: Config): (domain: string) => DkimSigner | null {
   return (domain) => signers.get(domain) ?? null;
 }
 
+function wakeAll(...workers: ({ wake(): void } | null)[]): void {
+  for (const worker of workers) worker?.wake();
+}
+
+function createWebhookWorker(parts: {
+  database: Database;
+  clock: SystemClock;
+  egress: Egress;
+  metrics: Metrics;
+  workerName: string;
+}): Worker<Errand> {
+  const { metrics, workerName, ...rest } = parts;
+  const { webhookAttempt: onAttempt, webhookDisabled: onDisabled } = metrics;
+  return new Worker(new WebhookLane({ ...rest, worker: workerName, onAttempt, onDisabled }));
+}
+
 function appParts(parts: Parts): AppParts {
-  const { config, clock, database, keyUses, metrics, worker } = parts;
+  const { config, clock, database, egress, keyUses, metrics, wake } = parts;
   const { limits } = config;
   const now = () => clock.now();
-  const wake = () => worker?.wake();
   const nextId = createIdSource(randomBytes);
   const accepting = new Accepting({
     database,
@@ -195,7 +218,7 @@ function appParts(parts: Parts): AppParts {
   });
   const sending = {
     accepting,
-    egress: createEgress({ allow: config.egressAllow }),
+    egress,
     remote: { maxBytes: limits.remoteBytesMax, timeoutMs: limits.remoteTimeoutMs },
     database,
     amend: createAmend(database, clock, wake),
@@ -207,7 +230,7 @@ function appParts(parts: Parts): AppParts {
       rateLimit: createRateLimit(config.rateLimit),
       bodyBytesMax: limits.bodyBytesMax,
     },
-    resend: { ...sending, links },
+    resend: { ...sending, links, wakeWebhooks: wake },
     brevo: { ...sending, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid },
     keys: { database, clock, flushUses: () => keyUses.flush() },
     doubt: { database, clock, onQueued: wake },

@@ -30,6 +30,7 @@ describe('the layers', () => {
     ['src/store/probe.ts', '../deliver/lane.ts'],
     ['src/egress/probe.ts', '../store/idempotency.ts'],
     ['src/deliver/probe.ts', '../http/app.ts'],
+    ['src/webhook/probe.ts', '../http/app.ts'],
     ['src/accept.ts', './http/app.ts'],
     ['src/worker.ts', './server.ts'],
     ['src/http/probe.ts', '../deliver/lane.ts'],

@@ -1,5 +1,7 @@
 /** Facts about an email, append-only, spelled as the wire spells them. */
 
+import { describeBounce } from './bounce.ts';
+
 export type EventType =
   | 'queued'
   | 'scheduled'
@@ -11,6 +13,15 @@ export type EventType =
   | 'failed'
   | 'suppressed'
   | 'canceled';
+
+/** What a webhook may want to hear of: a type of event, or only bounces of one kind. */
+export type Subject = EventType | 'hard_bounce' | 'soft_bounce';
+
+/** What an event is about, once in general and once precisely; mostly the same. */
+export function subjectsOf(type: EventType, reply: string): [Subject, Subject] {
+  if (type !== 'bounced') return [type, type];
+  return [type, describeBounce(reply).type === 'Permanent' ? 'hard_bounce' : 'soft_bounce'];
+}
 
 /** States of a delivery; the same words stand in SQL, docs and the command line. */
 export type DeliveryState =

@@ -24,6 +24,8 @@ export type SettleOptions = {
   sentCountsAsDelivered: boolean;
   /** 0 ≤ x < 1, for jitter. */
   random: () => number;
+  /** Told after each commit: somebody may be to be told. */
+  onRecorded: () => void;
 };
 
 type Refused = Pick<Outcome & { kind: 'refused' }, 'bounced' | 'deferred'> & { isOneReply?: boolean };
@@ -80,7 +82,9 @@ export class Settler {
   async record(write: (tx: Transaction) => Promise<boolean>): Promise<boolean> {
     for (;;) {
       try {
-        return await this.#options.database.write(write);
+        const recorded = await this.#options.database.write(write);
+        this.#options.onRecorded();
+        return recorded;
       } catch (error) {
         log.settleFailed(error);
         await new Promise((resolve) => setTimeout(resolve, settleRetryMs));

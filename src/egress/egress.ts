@@ -26,6 +26,8 @@ export type EgressRequest = EgressLimits & {
   /** Ours to choose, not the URL's author's; Node throws on names and values that are not header text. */
   headers?: Record<string, string>;
   body?: Uint8Array | string | null;
+  /** Calls it off; it then counts as timed out. */
+  signal?: AbortSignal;
 };
 
 /** Any status, redirects included; `truncated` where the body went beyond `maxBytes`, of which only as much was read. */
@@ -44,6 +46,8 @@ export type Egress = {
   fetchBytes(url: string, limits: EgressLimits): Promise<FetchedBytes | EgressFailure>;
   /** One request, one answer, never an exception for what the outside does. */
   request(request: EgressRequest): Promise<EgressResponse | EgressFailure>;
+  /** Why no request to this URL will be made, where the URL alone tells; a name may still turn out to lead nowhere. */
+  refusalOf(url: string): EgressFailure | null;
 };
 
 /** Presigned URLs carry their signature; 8 kB is where common servers stop. */
@@ -59,7 +63,7 @@ export function createEgress(options: EgressOptions = {}): Egress {
   async function request(wanted: EgressRequest): Promise<EgressResponse | EgressFailure> {
     const url = parseUrl(wanted.url);
     if (url === null) return invalidUrl(wanted.url);
-    const deadline = startDeadline(wanted.timeoutMs);
+    const deadline = startDeadline(wanted.timeoutMs, wanted.signal);
     try {
       const addresses = await Promise.race([addressesOf(url), deadline.passed]);
       if ('kind' in addresses) return addresses;
@@ -81,15 +85,11 @@ export function createEgress(options: EgressOptions = {}): Egress {
    * so it gains nothing, while a stray AAAA record (ULA, NAT64) must not make an honest host unreachable.
    */
   async function addressesOf(url: URL): Promise<string[] | EgressFailure> {
-    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const host = hostOf(url);
     const found = isIP(host) === 0 ? await resolve(host).catch(() => []) : [host];
     if (found.length === 0) return { kind: 'unresolvable', message: `No address was found for ${host}.` };
     const usable = found.filter(allowed).slice(0, ADDRESSES_MAX);
-    if (usable.length > 0) return usable;
-    return {
-      kind: 'blocked_address',
-      message: `${host} is not on the public internet; requests to it are not allowed here.`,
-    };
+    return usable.length > 0 ? usable : blocked(host);
   }
 
   async function fetchBytes(url: string, limits: EgressLimits): Promise<FetchedBytes | EgressFailure> {
@@ -98,7 +98,26 @@ export function createEgress(options: EgressOptions = {}): Egress {
     return contentOf(response, new URL(url), limits.maxBytes);
   }
 
-  return { fetchBytes, request };
+  function refusalOf(text: string): EgressFailure | null {
+    const url = parseUrl(text);
+    if (url === null) return invalidUrl(text);
+    const host = hostOf(url);
+    return isIP(host) !== 0 && !allowed(host) ? blocked(host) : null;
+  }
+
+  return { fetchBytes, request, refusalOf };
+}
+
+/** IPv6 without its brackets. The URL parser has made plain IPv4 of 0x7f.1, 2130706433 and the like. */
+function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, '');
+}
+
+function blocked(host: string): EgressFailure {
+  return {
+    kind: 'blocked_address',
+    message: `${host} is not on the public internet; requests to it are not allowed here.`,
+  };
 }
 
 /** getaddrinfo rather than DNS alone: a container's or an office's own names are found as by every other program there. */
@@ -123,15 +142,22 @@ function invalidUrl(text: string): EgressFailure {
 }
 
 /** `signal` ends what can be aborted; `passed` rejects for what cannot (getaddrinfo), and should Node ever swallow the signal. */
-function startDeadline(timeoutMs: number): { signal: AbortSignal; passed: Promise<never>; stop: () => void } {
+function startDeadline(timeoutMs: number, calledOff?: AbortSignal) {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), timeoutMs);
+  const end = () => controller.abort();
+  const timer = setTimeout(end, timeoutMs);
   const passed = new Promise<never>((_resolve, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
   });
   // Where the race is long over, nobody waits for it any more.
   passed.catch(() => {});
-  return { signal: controller.signal, passed, stop: () => clearTimeout(timer) };
+  calledOff?.addEventListener('abort', end, { once: true });
+  if (calledOff?.aborted) end();
+  const stop = () => {
+    clearTimeout(timer);
+    calledOff?.removeEventListener('abort', end);
+  };
+  return { signal: controller.signal, passed, stop };
 }
 
 function timedOut(url: URL, timeoutMs: number): EgressFailure {

@@ -71,7 +71,8 @@ export async function* searchEvents(
       chunkRows,
     );
     for (const row of rows) {
-      yield { type: row.type, at: row.at, detail: JSON.parse(row.detail), email: toSummary(row) };
+      const { event_id: id, type, at } = row;
+      yield { id, type, at, detail: JSON.parse(row.detail), email: toSummary(row) };
     }
     const last = rows.at(-1);
     if (!last || rows.length < chunkRows) return;

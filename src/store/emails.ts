@@ -175,6 +175,28 @@ export async function findEmailToCompose(reader: Reader, account: string, id: st
   return { ...toSummary(row), ...(await readContent(reader, account, id, row)) };
 }
 
+/** What webhooks are told of an email. */
+export type EmailToTell = Pick<
+  Email,
+  'id' | 'messageId' | 'createdAt' | 'from' | 'to' | 'subject' | 'tags' | 'headers'
+> & { facade: string };
+
+/** Without bodies and attachments; after the purge without headers. */
+export async function findEmailToTell(reader: Reader, account: string, id: string): Promise<EmailToTell | null> {
+  const [row] = await reader.all<Pick<EmailRow, 'id' | 'message_id' | 'created_at' | 'summary'> & StoredContent>(
+    'select id, message_id, created_at, summary, facade, content from emails where account = ? and id = ?',
+    account,
+    id,
+  );
+  if (!row) return null;
+  const { from, to, subject, tags }: Summary = JSON.parse(row.summary);
+  const { headers }: Pick<Content, 'headers'> = row.content === null ? { headers: [] } : JSON.parse(row.content);
+  const { facade, message_id, created_at } = row;
+  return { id, messageId: message_id, createdAt: created_at, from, to, subject, tags, headers, facade };
+}
+
+type StoredContent = { facade: string; content: string | null };
+
 async function readContent(reader: Reader, account: string, id: string, row: ContentRow) {
   const { files, headers }: Content = row.content === null ? { headers: [], files: 0 } : JSON.parse(row.content);
   return {

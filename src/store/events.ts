@@ -4,6 +4,7 @@ import type { EventType } from '../core/event.ts';
 import { isMailboxGone, type SuppressionOrigin } from '../core/suppression.ts';
 import type { Reader, Transaction } from './database.ts';
 import { suppress } from './suppressions.ts';
+import { fanOut } from './webhook-deliveries.ts';
 
 /** What is worth knowing beside the type; `recipients` are the ones it is about. */
 export type EventDetail = {
@@ -21,9 +22,15 @@ export type EventDetail = {
   origin?: SuppressionOrigin;
 };
 
-export type Event = { type: EventType; at: number; detail: EventDetail };
+export type Event = {
+  /** Grows with time. */
+  id: number;
+  type: EventType;
+  at: number;
+  detail: EventDetail;
+};
 
-/** The one place where a fact becomes known, and where it is learned from. */
+/** The one place where a fact becomes known: it is written, webhooks are to be told, and bounces are learned from. */
 export async function appendEvent(
   tx: Transaction,
   account: string,
@@ -32,14 +39,16 @@ export async function appendEvent(
   at: number,
   detail: EventDetail,
 ): Promise<void> {
-  await tx.run(
-    'insert into events (account, email_id, type, at, detail) values (?, ?, ?, ?, ?)',
+  const [row] = await tx.all<{ id: number }>(
+    'insert into events (account, email_id, type, at, detail) values (?, ?, ?, ?, ?) returning id',
     account,
     emailId,
     type,
     at,
     JSON.stringify(detail),
   );
+  const { recipients = [], reply = '' } = detail;
+  await fanOut(tx, { account, emailId, event: row?.id ?? 0, type, at, reply, recipientCount: recipients.length });
   if (type === 'bounced') await suppressGone(tx, account, emailId, at, detail);
 }
 
@@ -59,12 +68,27 @@ async function suppressGone(
   }
 }
 
+type EventRow = { id: number; type: EventType; at: number; detail: string };
+
 /** All events of an email, oldest first. */
 export async function listEvents(reader: Reader, account: string, emailId: string): Promise<Event[]> {
-  const rows = await reader.all<{ type: EventType; at: number; detail: string }>(
-    'select type, at, detail from events where account = ? and email_id = ? order by id',
+  const rows = await reader.all<EventRow>(
+    'select id, type, at, detail from events where account = ? and email_id = ? order by id',
     account,
     emailId,
   );
-  return rows.map((row) => ({ type: row.type, at: row.at, detail: JSON.parse(row.detail) }));
+  return rows.map(toEvent);
+}
+
+export async function findEvent(reader: Reader, account: string, id: number): Promise<Event | null> {
+  const [row] = await reader.all<EventRow>(
+    'select id, type, at, detail from events where id = ? and account = ?',
+    id,
+    account,
+  );
+  return row ? toEvent(row) : null;
+}
+
+function toEvent(row: EventRow): Event {
+  return { ...row, detail: JSON.parse(row.detail) };
 }

@@ -8,6 +8,9 @@ import { deleteExpiredKeys } from '../../src/store/idempotency.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { acquireServingLock } from '../../src/store/sqlite-lock.ts';
+import { claimWebhookDeliveries } from '../../src/store/webhook-deliveries.ts';
+import { forgetWebhookDeliveries } from '../../src/store/webhook-history.ts';
+import { type Webhook, webhooksWithDue } from '../../src/store/webhooks.ts';
 import { createTemp } from '../support/temp.ts';
 import { describeStore } from './suite.ts';
 
@@ -45,11 +48,19 @@ describe('what runs every second', () => {
       await sendAgainDue(recording, 1, 1);
       await deleteExpiredKeys(recording, 1, 1);
       await purgeContents(recording, 1, 1, 1);
+      await webhooksWithDue(recording, 1);
+      const webhook = { number: 1 } as Webhook;
+      await claimWebhookDeliveries(recording, webhook, 'w', { now: 1, leaseMs: 1, limit: 1 });
+      await recording.run(
+        `insert into webhooks (id, account, facade, url, events, options, secret, enabled, created_at, modified_at)
+         values ('1', 'a', 'resend', '', '[]', '{}', '', 1, 1, 1)`,
+      );
+      await forgetWebhookDeliveries(recording, '1', 1);
     });
-    assert.equal(statements.size, 5);
+    assert.equal(statements.size, 10);
     for (const [sql, params] of statements) {
       const plan = await database.all<{ detail: string }>(`explain query plan ${sql}`, ...params);
-      const scans = plan.map((step) => step.detail).filter((detail) => /^SCAN (?!accounts)/.test(detail));
+      const scans = plan.map((step) => step.detail).filter((detail) => /^SCAN (?!accounts|webhooks$)/.test(detail));
       assert.deepEqual(scans, [], sql);
     }
     await database.close();

@@ -46,6 +46,7 @@ import { migrate } from '../../src/store/migrate.ts';
 import { describeBrevo } from './suite-brevo.ts';
 import { describeSuppressions } from './suite-suppressions.ts';
 import { describeTemplates } from './suite-templates.ts';
+import { describeWebhooks } from './suite-webhooks.ts';
 
 export type OpenForTest = () => Promise<{ database: Database; remove: () => Promise<void> }>;
 
@@ -79,6 +80,7 @@ export function describeStore(engine: string, open: OpenForTest): void {
     describeSuppressions(() => database);
     describeTemplates(() => database);
     describeBrevo(() => database);
+    describeWebhooks(() => database);
   });
 }
 

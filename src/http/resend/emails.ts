@@ -4,11 +4,12 @@ import type { Amend } from '../../amend.ts';
 import { AppError } from '../../core/error.ts';
 import type { Database } from '../../store/database.ts';
 import { type AttachmentInfo, findEmail, findEmailSummary, listAttachments, listEmails } from '../../store/emails.ts';
+import { listEvents } from '../../store/events.ts';
 import type { AttachmentLinks } from '../attachment-links.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { MESSAGES } from './errors.ts';
-import { parseEmailId, parsePagination } from './parse-query.ts';
+import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
 import { parseReschedule } from './parse-schedule.ts';
 import {
   type AttachmentView,
@@ -17,6 +18,7 @@ import {
   renderEmail,
   renderEmailList,
   renderEmailRef,
+  renderEvents,
 } from './render.ts';
 import { keyLifetimeMs } from './send.ts';
 
@@ -48,16 +50,22 @@ export async function cancel({ amend }: EmailParts, call: Call): Promise<Reply> 
   return ok(renderEmailRef(id));
 }
 
+/** Our own: everything that happened, oldest first. */
+export async function events({ database }: EmailParts, call: Call): Promise<Reply> {
+  const { account } = call.caller;
+  const email = await findEmailSummary(database, account, emailId(call));
+  if (!email) throw notFound();
+  return ok(renderEvents(email.createdAt, await listEvents(database, account, email.id)));
+}
+
 export async function attachments(parts: EmailParts, call: Call): Promise<Reply> {
   const id = emailId(call);
   const page = parsePagination(call.query());
   const { account } = call.caller;
   if (!(await findEmailSummary(parts.database, account, id))) throw notFound();
   const all = (await listAttachments(parts.database, account, id)).map((one) => view(parts, account, id, one));
-  const start = page.after === null ? 0 : all.findIndex((one) => one.id === page.after) + 1;
-  const end = page.before === null ? all.length : all.findIndex((one) => one.id === page.before);
-  const shown = page.before === null ? all.slice(start, start + page.limit) : all.slice(0, end).slice(-page.limit);
-  return ok(renderAttachmentList(shown, page.before === null ? start + page.limit < all.length : end > page.limit));
+  const { items, hasMore } = sliceOf(all, page);
+  return ok(renderAttachmentList(items, hasMore));
 }
 
 export async function attachment(parts: EmailParts, call: Call): Promise<Reply> {

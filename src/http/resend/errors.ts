@@ -47,6 +47,8 @@ export const MESSAGES = {
   emailNotFound: 'Email not found',
   attachmentNotFound: 'Attachment not found',
   suppressionNotFound: 'Suppression not found',
+  webhookNotFound: 'Webhook not found',
+  webhookEventNotFound: 'Webhook event not found',
   routeNotFound: 'The requested endpoint does not exist.',
   methodNotAllowed: 'Method is not allowed for the requested path.',
   internal: 'An unexpected error occurred.',

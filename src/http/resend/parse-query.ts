@@ -22,6 +22,16 @@ export function parsePagination(
   return { limit: query.limit ? parseLimit(query.limit, limits) : limits.pageSizeDefault, after, before };
 }
 
+/** A page of a list that is short enough to be held whole, in the order it is shown in. */
+export function sliceOf<T extends { id: string }>(all: T[], page: Pagination): { items: T[]; hasMore: boolean } {
+  if (page.before !== null) {
+    const end = all.findIndex((one) => one.id === page.before);
+    return { items: all.slice(0, Math.max(end, 0)).slice(-page.limit), hasMore: end > page.limit };
+  }
+  const start = page.after === null ? 0 : all.findIndex((one) => one.id === page.after) + 1;
+  return { items: all.slice(start, start + page.limit), hasMore: start + page.limit < all.length };
+}
+
 /** Lower-case. What is no UUID is 422 (docs/resend.md), what is one but unknown is the caller's 404. */
 export function parseEmailId(text: string): string {
   return parseId('id', text);

@@ -1,6 +1,7 @@
 /** Success bodies in Resend's words: compact JSON, members in the contract's order (docs/resend.md). */
 
 import type { Email } from '../../core/email.ts';
+import type { Event } from '../../store/events.ts';
 import type { BatchError } from './parse.ts';
 
 export type EmailSummary = Pick<
@@ -85,6 +86,17 @@ export function renderEmailList(emails: readonly EmailSummary[], hasMore: boolea
 /** PATCH /emails/:id and POST /emails/:id/cancel. */
 export function renderEmailRef(id: string): string {
   return JSON.stringify({ object: 'email', id });
+}
+
+/** GET /emails/:id/events; that it was queued needs no row of its own, since nothing else can come of accepting. */
+export function renderEvents(acceptedAt: number, events: readonly Event[]): string {
+  const data = events.map(({ type, at, detail }) => {
+    const { recipients = [], scheduled_at, ...rest } = detail;
+    const scheduled = scheduled_at === undefined ? {} : { scheduled_at: renderTime(scheduled_at) };
+    return { type, created_at: renderTime(at), recipients, ...rest, ...scheduled };
+  });
+  const queued = { type: 'queued', created_at: renderTime(acceptedAt), recipients: [] };
+  return JSON.stringify({ object: 'list', has_more: false, data: [queued, ...data] });
 }
 
 /** GET /emails/:id/attachments. */

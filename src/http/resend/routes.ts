@@ -3,7 +3,7 @@
 import type { Hono } from 'hono';
 import { answerWith, type Bindings, type Call, type Gatekeeper, type Reply } from '../call.ts';
 import { addRoutes } from '../route-table.ts';
-import { attachment, attachments, cancel, type EmailParts, list, reschedule, retrieve } from './emails.ts';
+import { attachment, attachments, cancel, type EmailParts, events, list, reschedule, retrieve } from './emails.ts';
 import { refusals, resend } from './errors.ts';
 import { type SendParts, sendBatch, sendOne } from './send.ts';
 import {
@@ -15,8 +15,24 @@ import {
   showSuppression,
   showSuppressions,
 } from './suppressions.ts';
+import {
+  replayWebhook,
+  replayWebhookEvent,
+  showWebhookAttempts,
+  showWebhookEvent,
+  showWebhookEvents,
+} from './webhook-events.ts';
+import {
+  changeWebhook,
+  createWebhook,
+  removeWebhook,
+  rotateWebhook,
+  showWebhook,
+  showWebhooks,
+  type WebhookParts,
+} from './webhooks.ts';
 
-export type ResendParts = SendParts & EmailParts & SuppressionParts;
+export type ResendParts = SendParts & EmailParts & SuppressionParts & WebhookParts;
 
 export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: ResendParts): void {
   type Handle = (parts: ResendParts, call: Call) => Promise<Reply>;
@@ -33,12 +49,21 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
       ['/emails/receiving', {}],
       ['/emails/:id', { GET: full(retrieve), PATCH: full(reschedule) }],
       ['/emails/:id/cancel', { POST: full(cancel) }],
+      ['/emails/:id/events', { GET: full(events) }],
       ['/emails/:id/attachments', { GET: full(attachments) }],
       ['/emails/:id/attachments/:attachment', { GET: full(attachment) }],
       ['/suppressions', { POST: full(addSuppression), GET: full(showSuppressions) }],
       ['/suppressions/batch/add', { POST: full(addSuppressions) }],
       ['/suppressions/batch/remove', { POST: full(removeSuppressions) }],
       ['/suppressions/:suppression', { GET: full(showSuppression), DELETE: full(removeSuppression) }],
+      ['/webhooks', { POST: full(createWebhook), GET: full(showWebhooks) }],
+      ['/webhooks/:id', { GET: full(showWebhook), PATCH: full(changeWebhook), DELETE: full(removeWebhook) }],
+      ['/webhooks/:id/signing-secret/rotate', { POST: full(rotateWebhook) }],
+      ['/webhooks/:id/replay', { POST: full(replayWebhook) }],
+      ['/webhooks/:id/events', { GET: full(showWebhookEvents) }],
+      ['/webhooks/:id/events/:event', { GET: full(showWebhookEvent) }],
+      ['/webhooks/:id/events/:event/attempts', { GET: full(showWebhookAttempts) }],
+      ['/webhooks/:id/events/:event/replay', { POST: full(replayWebhookEvent) }],
     ],
     refusals,
   );
