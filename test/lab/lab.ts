@@ -1,7 +1,12 @@
 /** The whole matrix: `npm run lab -- [--seed N] [--scale 0.1] [--only WORDS]`. Prints one table, and exits with 1 when anything is wrong. */
 
 import { parseArgs } from 'node:util';
+import { runClockJumps } from './clock-jumps.ts';
+import { runDiskFaults } from './disk-faults.ts';
+import { runFullDisk } from './full-disk.ts';
 import { bites, controls } from './guards.ts';
+import { runKillSweeps } from './kill-sweep.ts';
+import { runLostAnswers } from './lost-answers.ts';
 import { restoreAgainAndAgain } from './restore.ts';
 import type { Row } from './row.ts';
 import { brokenTls, mixedKills, moodsAlone, plainKills, rollingRestarts, type Scale } from './scenarios.ts';
@@ -25,6 +30,11 @@ const scenarios: Scenario[] = [
   { name: 'rolling restarts', run: async (scale) => [await rollingRestarts(times(100), scale)] },
   { name: 'backup put back', run: async (scale) => [await restoreAgainAndAgain({ times: times(10), ...scale })] },
   { name: 'relay: TLS that fails', run: async (scale) => [await brokenTls(times(100), scale)] },
+  { name: 'system calls', run: runKillSweeps },
+  { name: 'disk faults', run: runDiskFaults },
+  { name: 'full disk', run: runFullDisk },
+  { name: 'clock jumps', run: runClockJumps },
+  { name: 'answers lost', run: (scale) => runLostAnswers({ ...scale, mails: times(400) }) },
   { name: 'relay: each mood', run: (scale) => moodsAlone(times(30), scale) },
 ];
 
