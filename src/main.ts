@@ -15,6 +15,8 @@ const usage = `Usage: sendonce [command] [--setting value …]
   queue settle EMAIL[.PART]|all sent|send-again|abandon
                                      answer for a mail in doubt, or for all of them
   queue hold                         hold everything open, before serving a restored backup on a new machine
+  webhook listen [--forward-to URL] [--account A]
+                                     print events as they happen, and send them to a program on this machine
   migrate                            bring the database's schema up to date
   doctor                             check settings, database and relay
 
@@ -22,7 +24,7 @@ Every setting is an environment variable or a flag: PORT=3000 is --port 3000.
 ${settingNames.map((name) => `  ${name}`).join('\n')}`;
 
 /** Flags of commands, beside the settings. */
-const commandFlags = ['name', 'account', 'permission'];
+const commandFlags = ['name', 'account', 'permission', 'forward-to'];
 
 // Natural-language times are read with the calendar of the process: in a zone with daylight saving, hours can be missing.
 process.env.TZ = 'UTC';
@@ -44,6 +46,8 @@ async function main(): Promise<void> {
       return (await import('./command/key.ts')).key(config, operands, flags);
     case 'queue':
       return (await import('./command/queue.ts')).queue(config, operands);
+    case 'webhook':
+      return (await import('./command/webhook.ts')).webhook(config, operands, flags);
     case 'migrate':
       return (await import('./command/migrate.ts')).migrateCommand(config);
     case 'doctor':

@@ -91,15 +91,18 @@ function addWebhookMetrics(registry: Registry, counts: () => Promise<WebhookCoun
     labelNames: ['state'],
     registers,
     async collect() {
-      const { pending: waiting, ...states } = await counts();
+      const { pending: _, ...states } = await counts();
       for (const [state, count] of Object.entries(states)) endpoints.set({ state }, count);
-      pending.set(waiting);
     },
   });
-  const pending = new Gauge({
+  const pending: Gauge = new Gauge({
     name: 'sendonce_webhook_deliveries_pending',
     help: 'Events that webhooks are still to be told.',
     registers,
+    // Of its own: what another gauge's `collect` sets may be read before it is set.
+    async collect() {
+      pending.set((await counts()).pending);
+    },
   });
   return { attempts, disabled };
 }

@@ -223,6 +223,7 @@ function appParts(parts: Parts): AppParts {
     database,
     amend: createAmend(database, clock, wake),
     now,
+    wakeWebhooks: wake,
   };
   return {
     gatekeeper: {
@@ -230,7 +231,7 @@ function appParts(parts: Parts): AppParts {
       rateLimit: createRateLimit(config.rateLimit),
       bodyBytesMax: limits.bodyBytesMax,
     },
-    resend: { ...sending, links, wakeWebhooks: wake },
+    resend: { ...sending, links },
     brevo: { ...sending, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid },
     keys: { database, clock, flushUses: () => keyUses.flush() },
     doubt: { database, clock, onQueued: wake },

@@ -15,7 +15,7 @@ import {
   someInDoubt,
 } from '../store/holds.ts';
 import { holdOpenDeliveries } from '../store/progress.ts';
-import { CommandError, relativeTime, table, withDatabase } from './terminal.ts';
+import { CommandError, printable, relativeTime, table, withDatabase } from './terminal.ts';
 
 const shownMax = 100;
 
@@ -70,11 +70,6 @@ function row(one: OpenDelivery, now: number): string[] {
     printable(one.subject.slice(0, 40)),
     printable(one.reply ?? ''),
   ];
-}
-
-/** What strangers wrote must not move the cursor. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ');
 }
 
 /** For whoever restores a backup where no witness can tell: before the server starts on it. */

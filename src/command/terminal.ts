@@ -73,3 +73,8 @@ export function relativeTime(at: number, now: number): string {
   const text = `${Math.round(seconds / size)} ${unit}`;
   return at > now ? `in ${text}` : `${text} ago`;
 }
+
+/** What strangers wrote must not move the cursor. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}+/gu, ' ');
+}

@@ -2,6 +2,11 @@
 
 export type Tag = { name: string; value: string };
 
+/** As one word, for those who know no values. */
+export function writeTag({ name, value }: Tag): string {
+  return value === '' ? name : `${name}: ${value}`;
+}
+
 /** A file as it leaves: decoded bytes, ready to be encoded into MIME. */
 export type Attachment = {
   filename: string;

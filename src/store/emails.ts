@@ -178,7 +178,7 @@ export async function findEmailToCompose(reader: Reader, account: string, id: st
 /** What webhooks are told of an email. */
 export type EmailToTell = Pick<
   Email,
-  'id' | 'messageId' | 'createdAt' | 'from' | 'to' | 'subject' | 'tags' | 'headers'
+  'id' | 'messageId' | 'createdAt' | 'from' | 'to' | 'subject' | 'tags' | 'headers' | 'templateId'
 > & { facade: string };
 
 /** Without bodies and attachments; after the purge without headers. */
@@ -189,10 +189,10 @@ export async function findEmailToTell(reader: Reader, account: string, id: strin
     id,
   );
   if (!row) return null;
-  const { from, to, subject, tags }: Summary = JSON.parse(row.summary);
+  const { from, to, subject, tags, templateId }: Summary = JSON.parse(row.summary);
   const { headers }: Pick<Content, 'headers'> = row.content === null ? { headers: [] } : JSON.parse(row.content);
   const { facade, message_id, created_at } = row;
-  return { id, messageId: message_id, createdAt: created_at, from, to, subject, tags, headers, facade };
+  return { id, messageId: message_id, createdAt: created_at, from, to, subject, tags, headers, templateId, facade };
 }
 
 type StoredContent = { facade: string; content: string | null };

@@ -89,6 +89,30 @@ export async function findEvent(reader: Reader, account: string, id: number): Pr
   return row ? toEvent(row) : null;
 }
 
+export type EmailEvent = Event & { emailId: string };
+
+/** Events of an account after one of them, oldest first, whatever email they are about. */
+export async function listEventsAfter(
+  reader: Reader,
+  account: string,
+  after: number,
+  limit: number,
+): Promise<EmailEvent[]> {
+  const rows = await reader.all<EventRow & { email_id: string }>(
+    'select id, email_id, type, at, detail from events where id > ? and account = ? order by id limit ?',
+    after,
+    account,
+    limit,
+  );
+  return rows.map(({ email_id, ...row }) => ({ ...toEvent(row), emailId: email_id }));
+}
+
+/** 0 where nothing has happened yet. */
+export async function lastEventId(reader: Reader): Promise<number> {
+  const [row] = await reader.all<{ id: number | null }>('select max(id) as id from events');
+  return row?.id ?? 0;
+}
+
 function toEvent(row: EventRow): Event {
   return { ...row, detail: JSON.parse(row.detail) };
 }

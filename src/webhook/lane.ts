@@ -43,6 +43,9 @@ const concurrency = 256;
  */
 const atOnceMax = 8;
 
+/** In one request, where the webhook takes several: some hundred kilobytes. */
+const batchMax = 200;
+
 /** Longer than any attempt may take; whoever has not settled by then has died or hangs. */
 const leaseMs = attemptTimeoutMs + 45_000;
 
@@ -78,9 +81,11 @@ export class WebhookLane implements Lane<Errand> {
     const errands = await database.write(async (tx) => {
       const claimed: Errand[] = [];
       for (const [webhook, share] of shares) {
-        const terms = { now, leaseMs, limit: share };
-        for (const delivery of await claimWebhookDeliveries(tx, webhook, worker, terms)) {
-          claimed.push({ webhook, deliveries: [delivery] });
+        const size = webhook.options.batched ? batchMax : 1;
+        const terms = { now, leaseMs, limit: share * size };
+        const deliveries = await claimWebhookDeliveries(tx, webhook, worker, terms);
+        for (let start = 0; start < deliveries.length; start += size) {
+          claimed.push({ webhook, deliveries: deliveries.slice(start, start + size) });
         }
       }
       return claimed;

@@ -3,6 +3,7 @@
 import { signWebhook } from '../core/webhook-secret.ts';
 import type { WebhookDelivery } from '../store/webhook-deliveries.ts';
 import type { Webhook } from '../store/webhooks.ts';
+import { brevoPayload } from './brevo-payload.ts';
 import { resendPayload } from './resend-payload.ts';
 import type { Told } from './told.ts';
 
@@ -18,7 +19,7 @@ export function webhookRequest(webhook: Webhook, tellings: Telling[], now: numbe
     case 'resend':
       return resendRequest(webhook, tellings, now);
     case 'brevo':
-      throw new Error('Brevo webhooks cannot be made yet');
+      return brevoRequest(webhook, tellings);
     default:
       return webhook.facade satisfies never;
   }
@@ -28,6 +29,42 @@ function resendRequest(webhook: Webhook, [telling]: Telling[], now: number): Web
   const body = telling ? JSON.stringify(resendPayload(telling.told)) : '';
   const id = telling?.delivery.id ?? '';
   return { url: webhook.url, headers: { ...headers, ...svixHeaders(webhook, id, now, body) }, body };
+}
+
+/** Nothing is signed: receivers know Brevo by a token, a header of their own, or a password in the URL. */
+function brevoRequest(webhook: Webhook, tellings: Telling[]): WebhookRequest {
+  const { auth, batched, headers: own = [] } = webhook.options;
+  const payloads = tellings.map(({ delivery, told }) => brevoPayload(told, webhook.number, delivery.position));
+  const { url, authorization } = splitCredentials(webhook.url);
+  const given = auth ? `${auth.type === 'basic' ? 'Basic' : 'Bearer'} ${auth.token}` : authorization;
+  return {
+    url,
+    headers: {
+      ...headers,
+      ...Object.fromEntries(own.map(({ key, value }) => [key.toLowerCase(), value])),
+      ...(given === null ? {} : { authorization: given }),
+    },
+    body: JSON.stringify(batched ? payloads : payloads[0]),
+  };
+}
+
+/** `https://user:password@host/` as the address and the header it stands for. What is no URL is left as it is. */
+export function splitCredentials(text: string): { url: string; authorization: string | null } {
+  if (!URL.canParse(text)) return { url: text, authorization: null };
+  const url = new URL(text);
+  if (url.username === '' && url.password === '') return { url: text, authorization: null };
+  const credentials = [url.username, url.password].map(decoded).join(':');
+  url.username = '';
+  url.password = '';
+  return { url: url.href, authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** During a rotation both secrets sign. */

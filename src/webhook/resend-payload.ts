@@ -16,6 +16,10 @@ export const resendEventTypes = {
   'email.suppressed': 'suppressed',
 } as const satisfies Record<string, EventType>;
 
+export function isResendType(type: EventType): boolean {
+  return `email.${type}` in resendEventTypes;
+}
+
 /** A pure function of what is stored, so that each attempt says the same. */
 export function resendPayload({ event, email }: Told): Record<string, unknown> {
   return {

@@ -1,6 +1,7 @@
 /** GET /v3/smtp/emails and one of them: what was sent to whom, and what became of it. */
 
 import { envelopeAddress, parseMailbox } from '../../core/address.ts';
+import { writeTag } from '../../core/email.ts';
 import type { Database } from '../../store/database.ts';
 import { type Order, type Span, searchEmails } from '../../store/email-search.ts';
 import { type EmailSummary, findEmail } from '../../store/emails.ts';
@@ -8,7 +9,6 @@ import { listEvents } from '../../store/events.ts';
 import type { Call, Reply } from '../call.ts';
 import { reportNameOf } from './event-names.ts';
 import { parseSpan } from './parse-dates.ts';
-import { writeTag } from './parse-fields.ts';
 import { parsePage, type Query } from './parse-query.ts';
 import { findByMessageId, findRecipient, type Recipient, recipientsOf } from './recipients.ts';
 import { invalid, missing } from './refusal.ts';

@@ -105,10 +105,6 @@ export function parseTags(value: unknown): Tag[] {
   });
 }
 
-export function writeTag({ name, value }: Tag): string {
-  return value === '' ? name : `${name}: ${value}`;
-}
-
 /** What templates are filled with. Null where absent. */
 export function parseParams(value: unknown): Fields | null {
   if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return null;

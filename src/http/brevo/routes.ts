@@ -14,10 +14,11 @@ import { type SendParts, send } from './send.ts';
 import * as senders from './senders.ts';
 import { listEvents } from './statistics.ts';
 import * as templates from './templates.ts';
+import * as webhooks from './webhooks.ts';
 
 export const brevoPath = '/v3';
 
-export type BrevoParts = SendParts & ScheduledParts;
+export type BrevoParts = SendParts & ScheduledParts & webhooks.WebhookParts;
 
 export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: BrevoParts): void {
   type Handle = (parts: BrevoParts, call: Call) => Promise<Reply>;
@@ -46,6 +47,8 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
       ['/v3/senders', { GET: full(senders.list), POST: full(senders.create) }],
       ['/v3/senders/:id', { PUT: full(senders.update), DELETE: full(senders.remove) }],
       ['/v3/senders/:id/validate', { PUT: full(senders.validate) }],
+      ['/v3/webhooks', { GET: full(webhooks.list), POST: full(webhooks.create) }],
+      ['/v3/webhooks/:id', { GET: full(webhooks.show), PUT: full(webhooks.update), DELETE: full(webhooks.remove) }],
       ['/v3/account', { GET: full(showAccount) }],
     ],
     { route: refuseRoute, method: refuseMethod },

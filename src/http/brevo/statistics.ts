@@ -1,6 +1,7 @@
 /** GET /v3/smtp/statistics/events: every fact about every recipient, in the order it was recorded. */
 
 import { envelopeAddress } from '../../core/address.ts';
+import { writeTag } from '../../core/email.ts';
 import type { EventType } from '../../core/event.ts';
 import { type LoggedEvent, type Order, type Span, searchEmails, searchEvents } from '../../store/email-search.ts';
 import type { EmailSummary } from '../../store/emails.ts';
@@ -9,7 +10,6 @@ import type { Call, Reply } from '../call.ts';
 import { type EmailParts, parseEmail, parseTemplateId } from './emails.ts';
 import { isWanted, parseReportName, type ReportName, reportedTypes, reportNameOf } from './event-names.ts';
 import { parseSpan } from './parse-dates.ts';
-import { writeTag } from './parse-fields.ts';
 import { parsePage, type Query } from './parse-query.ts';
 import { findByMessageId, recipientsOf } from './recipients.ts';
 import { invalid } from './refusal.ts';

@@ -1,0 +1,105 @@
+/** `sendonce webhook listen`: prints events as they happen, and forwards them to a program that is being written. */
+
+import { randomBytes } from 'node:crypto';
+import { firstAccount } from '../bootstrap.ts';
+import type { Config } from '../config.ts';
+import { createWebhookSecret } from '../core/webhook-secret.ts';
+import { createEgress, type Egress } from '../egress/egress.ts';
+import type { Database } from '../store/database.ts';
+import { type EmailEvent, lastEventId, listEventsAfter } from '../store/events.ts';
+import { attemptWebhook } from '../webhook/attempt.ts';
+import { svixHeaders } from '../webhook/request.ts';
+import { isResendType, resendPayload } from '../webhook/resend-payload.ts';
+import { findTold, type Told } from '../webhook/told.ts';
+import { CommandError, printable, withDatabase } from './terminal.ts';
+
+export type ListenFlags = { account?: string; 'forward-to'?: string };
+
+/**
+ * Read from the database rather than asked of the server: that needs no API key, which is shown once and stored as a hash,
+ * holds no request open, and goes on where it was when the server is restarted.
+ */
+const lookEveryMs = 250;
+
+const atOnce = 100;
+
+export async function webhook(config: Config, [action]: string[], flags: ListenFlags): Promise<void> {
+  if (action !== 'listen') throw new CommandError('Usage: sendonce webhook listen [--forward-to URL] [--account A]');
+  const stopped = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
+  await withDatabase(config, { create: false }, (database) =>
+    listen(database, {
+      account: flags.account ?? firstAccount,
+      forwardTo: flags['forward-to'] ?? null,
+      print: (line) => console.log(line),
+      signal: stopped.signal,
+    }),
+  );
+}
+
+export type ListenOptions = {
+  account: string;
+  /** Null: events are only printed. */
+  forwardTo: string | null;
+  print: (line: string) => void;
+  signal: AbortSignal;
+};
+
+/** Until it is told to stop. */
+export async function listen(database: Database, options: ListenOptions): Promise<void> {
+  const { account, forwardTo, print, signal } = options;
+  const forward = forwardTo === null ? null : createForward(forwardTo, signal);
+  let cursor = await lastEventId(database);
+  print(`Listening to the events of account ${account}; Ctrl-C ends it.`);
+  if (forward) print(`Forwarding to ${forwardTo}, signed with ${forward.secret}`);
+  while (!signal.aborted) {
+    const events = await listEventsAfter(database, account, cursor, atOnce);
+    for (const event of events) {
+      cursor = event.id;
+      const told = await findTold(database, account, { event: event.id, emailId: event.emailId });
+      if (told && !signal.aborted) print(`${lineOf(event, told)}${forward ? `  → ${await forward.send(told)}` : ''}`);
+    }
+    if (events.length < atOnce) await pause(signal);
+  }
+}
+
+function lineOf(event: EmailEvent, { email }: Told): string {
+  const time = new Date(event.at).toISOString().slice(11, 19);
+  const to = (event.detail.recipients ?? email.to).join(', ');
+  const reply = event.detail.reply ? `  ${event.detail.reply}` : '';
+  return `${time}  email.${event.type.padEnd(16)}  ${email.id}  ${printable(`${to}  "${email.subject}"${reply}`)}`;
+}
+
+/** Whoever types the URL may send to their own machine: everything is allowed, the bounds of a webhook stay. */
+function createForward(url: string, signal: AbortSignal) {
+  const egress: Egress = createEgress({ allow: ['0.0.0.0/0', '::/0'] });
+  const refusal = egress.refusalOf(url);
+  if (refusal) throw new CommandError(refusal.message);
+  const secret = createWebhookSecret(randomBytes);
+
+  async function send(told: Told): Promise<string> {
+    if (!isResendType(told.event.type)) return 'no webhook has this event';
+    const body = JSON.stringify(resendPayload(told));
+    const signed = { secret, previousSecret: null, previousUntil: null };
+    const headers = {
+      'content-type': 'application/json',
+      ...svixHeaders(signed, `msg_${told.event.id}`, Date.now(), body),
+    };
+    const attempt = await attemptWebhook(egress, { url, headers, body }, { now: Date.now, signal });
+    return attempt.status === null ? attempt.response : `${attempt.status} in ${attempt.tookMs} ms`;
+  }
+  return { secret, send };
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, lookEveryMs);
+    signal.addEventListener('abort', done);
+    if (signal.aborted) done();
+  });
+}
