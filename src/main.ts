@@ -33,7 +33,7 @@ async function main(): Promise<void> {
   const { positionals, values } = readArguments();
   const { help, ...rest } = values;
   const flags = rest as Record<string, string | undefined>;
-  if (help) return void console.log(usage);
+  if (help || positionals[0] === 'help') return void console.log(usage);
   const environment: Environment = {};
   for (const name of settingNames) environment[name] = flags[flagOf(name)] ?? process.env[name];
   const config = readConfig(environment);
@@ -63,7 +63,8 @@ function readArguments() {
   try {
     return parseArgs({ allowPositionals: true, options: { ...strings, help: { type: 'boolean', short: 'h' } } });
   } catch (error) {
-    throw new CommandError(`${(error as Error).message}\n\n${usage}`);
+    // The sentences after the first are about positional arguments that begin with a dash, which no command has.
+    throw new CommandError(`${(error as Error).message.split('. ')[0]}.\n\n${usage}`);
   }
 }
 

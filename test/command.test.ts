@@ -167,7 +167,10 @@ describe('sendonce', () => {
     const unknown = await run(env, 'send');
     assert.equal(unknown.code, 1);
     assert.match(unknown.err, /There is no command "send"/);
-    assert.equal((await run(env, '--colour', 'red')).code, 1);
+    assert.equal((await run(env, 'help')).out, help.out);
+    const flag = await run(env, '--colour', 'red');
+    assert.equal(flag.code, 1);
+    assert.match(flag.err, /^Unknown option '--colour'\.\n\nUsage/);
   });
 
   it('doctor finds nothing wrong with a fresh server, and a relay that does not answer', async (t) => {

@@ -116,7 +116,7 @@ function hostOf(url: URL): string {
 function blocked(host: string): EgressFailure {
   return {
     kind: 'blocked_address',
-    message: `${host} is not on the public internet; requests to it are not allowed here.`,
+    message: `${host} is not on the public internet; requests to it are not allowed here, unless EGRESS_ALLOW has its network.`,
   };
 }
 

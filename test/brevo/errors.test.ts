@@ -35,6 +35,7 @@ describe('below /v3', () => {
     const server = await start(t);
     const unknown = await server.call('GET', '/v3/nothing');
     assert.deepEqual([unknown.status, unknown.json.code], [404, 'document_not_found']);
+    assert.match(unknown.json.message, /docs\/brevo\.md/);
     const method = await server.call('POST', '/v3/account', {});
     assert.equal(method.status, 405);
     assert.equal(method.text, '{"code":"method_not_allowed","message":"POST Method is not allowed on this path"}');
@@ -56,6 +57,7 @@ describe('below /v3', () => {
     assert.equal(allowed?.headers.get('retry-after'), null);
     const refused = replies.find(({ status }) => status === 429);
     assert.equal(refused?.json.code, 'too_many_requests');
+    assert.match(refused?.json.message, /^Too many requests: try again after .* RATE_LIMIT/);
     assert.deepEqual(
       [
         'x-sib-ratelimit-limit',

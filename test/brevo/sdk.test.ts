@@ -103,7 +103,8 @@ describe('@getbrevo/brevo, newest', () => {
     const unknown = await brevoError(stranger.transactionalEmails.sendTransacEmail(MAIL));
     assert.deepEqual(unknown, { status: 401, body: { code: 'unauthorized', message: 'Key not found' } });
     const { account, senders } = new BrevoClient({ apiKey: testKey, baseUrl: `${server.url}/v3` });
-    assert.equal((await account.getAccount()).companyName, 'default');
+    const { companyName, relay } = await account.getAccount();
+    assert.deepEqual([companyName, relay?.enabled], ['default', true]);
     const { id } = await senders.createSender({ name: 'Shop', email: 'shop@example.com' });
     await senders.updateSender({ senderId: id, name: 'The shop' });
     assert.equal((await senders.getSenders()).senders?.[0]?.name, 'The shop');

@@ -74,7 +74,13 @@ const singles: Case[] = [
   ['attachments as an object', { attachments: {} }, 422, 'invalid_attachment', /must be an array/],
   ['a program', { attachments: [{ content: 'aGk=', filename: 'a.exe' }] }, 422, 'invalid_attachment', /`\.exe`/],
   ['a file path', { attachments: [{ path: 'file:///etc/passwd' }] }, 422, 'invalid_attachment', /http or https URL/],
-  ['an address inside', { attachments: [{ path: 'http://10.0.0.1/' }] }, 422, 'invalid_attachment', /not allowed here/],
+  [
+    'an address inside',
+    { attachments: [{ path: 'http://10.0.0.1/' }] },
+    422,
+    'invalid_attachment',
+    /not allowed here, unless EGRESS_ALLOW/,
+  ],
   ['a template', { template: { id: 'x' } }, 422, 'validation_error', /Templates are not supported/],
 ];
 

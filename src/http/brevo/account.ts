@@ -21,8 +21,8 @@ export async function showAccount(_parts: unknown, call: Call): Promise<Reply> {
     dateTimePreferences: { timezone: 'UTC', timeFormat: '24', dateFormat: 'yyyy-mm-dd' },
     plan,
     planVerticals: [],
-    // Brevo's own SMTP door, which is none of ours: mail comes in through this API.
-    relay: { enabled: false, data: { userName: '', relay: '', port: 0 } },
+    // Whether the account may send: wizards leave sending off where this is false. `data` is Brevo's SMTP door, and we have none.
+    relay: { enabled: true, data: { userName: '', relay: '', port: 0 } },
     marketingAutomation: { enabled: false },
   };
   return { status: 200, body: JSON.stringify(body) };

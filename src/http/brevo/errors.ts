@@ -35,9 +35,18 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, WireError>> = {
   // Not `duplicate_…`: careless clients take any duplicate for success, and this one may have accepted nothing.
   idempotency_busy: { status: 429, code: 'too_many_requests' },
   not_found: { status: 404, code: 'document_not_found' },
-  route_not_found: { status: 404, code: 'document_not_found' },
+  route_not_found: {
+    status: 404,
+    code: 'document_not_found',
+    message: 'The requested endpoint does not exist here: docs/brevo.md lists those that do.',
+  },
   method_not_allowed: { status: 405, code: 'method_not_allowed' },
-  rate_limited: { status: 429, code: 'too_many_requests' },
+  rate_limited: {
+    status: 429,
+    code: 'too_many_requests',
+    message:
+      'Too many requests: try again after the seconds in Retry-After. The server allows RATE_LIMIT requests a second.',
+  },
   unavailable: { status: 503, code: 'service_unavailable' },
   internal: { status: 500, code: 'internal_server_error' },
 };
