@@ -74,6 +74,23 @@ export async function unsuppress(tx: Transaction, account: string, name: Suppres
   return found;
 }
 
+/** Lets mail through again that bounces of a span (epoch milliseconds, `until` excluded) stopped; to all, where no address is named. */
+export async function unsuppressBounces(
+  tx: Transaction,
+  account: string,
+  { address, from, until }: { address: string | null; from: number; until: number },
+): Promise<void> {
+  const named = address === null ? [] : [suppressionKey(address)];
+  await tx.run(
+    `delete from suppressions where account = ? and origin = 'bounce' and created_at >= ? and created_at < ?
+     ${named.length === 0 ? '' : 'and address = ?'}`,
+    account,
+    from,
+    until,
+    ...named,
+  );
+}
+
 export type SuppressionPage = {
   limit: number;
   /** Ids; at most one of the two is set. */

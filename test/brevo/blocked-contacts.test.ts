@@ -64,4 +64,38 @@ describe('blocked contacts', () => {
     assert.equal((await server.call('DELETE', path, undefined, asBrevo())).status, 204);
     assert.equal((await server.call('DELETE', path, undefined, asBrevo())).status, 404);
   });
+
+  test('that a bounce blocked are let through again together; nobody else is', async (t) => {
+    const { server, sink } = await serve(t);
+    const { transactionalEmails } = new BrevoClient({ apiKey: testKey, baseUrl: `${server.url}/v3` });
+    sink.behave = () => ({ rcpt: (address) => (/gone/.test(address) ? '550 5.1.1 no such user' : undefined) });
+    for (const email of ['gone-1@example.org', 'gone-2@example.org', 'gone-3@example.org']) {
+      await send(server, mail({ to: [{ email }] }));
+    }
+    await drained(server);
+    await server.call('POST', '/suppressions', { email: 'by-hand@example.org' });
+    const blocked = async () => {
+      const { contacts = [] } = await transactionalEmails.getTransacBlockedContacts();
+      return contacts.map(({ email }) => email).sort();
+    };
+    const all = ['by-hand@example.org', 'gone-1@example.org', 'gone-2@example.org', 'gone-3@example.org'];
+    assert.deepEqual(await blocked(), all);
+
+    const theirs = { 'api-key': await addApiKey(server, 'xkeysib-other', 'other') };
+    const post = (body: unknown, headers: Record<string, string> = {}) =>
+      server.call('POST', '/v3/smtp/deleteHardbounces', body, asBrevo(headers));
+    assert.equal((await post({}, theirs)).status, 204);
+    await transactionalEmails.deleteHardbounces({ startDate: '2020-01-01', endDate: '2020-01-02' });
+    await transactionalEmails.deleteHardbounces({ contactEmail: 'by-hand@example.org' });
+    assert.deepEqual(await blocked(), all);
+
+    await transactionalEmails.deleteHardbounces({ contactEmail: 'Gone-2@example.org' });
+    assert.deepEqual(await blocked(), ['by-hand@example.org', 'gone-1@example.org', 'gone-3@example.org']);
+    const reply = await post(undefined);
+    assert.deepEqual([reply.status, reply.text], [204, '']);
+    assert.deepEqual(await blocked(), ['by-hand@example.org']);
+
+    const wrong = [{ contactEmail: 'nobody' }, { contactEmail: 5 }, { startDate: '2020-01-01' }, { endDate: 7 }, []];
+    for (const body of wrong) assert.equal((await post(body)).status, 400, JSON.stringify(body));
+  });
 });

@@ -3,15 +3,22 @@
 import { AppError } from '../../core/error.ts';
 import { type SuppressionOrigin, whySuppressed } from '../../core/suppression.ts';
 import type { Database } from '../../store/database.ts';
-import { listSuppressionsMade, type Suppression, unsuppress } from '../../store/suppressions.ts';
+import { listSuppressionsMade, type Suppression, unsuppress, unsuppressBounces } from '../../store/suppressions.ts';
+import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
+import { isAbsent, isFields } from '../fields.ts';
+import { parseEmail } from './emails.ts';
 import { parseSpanIfNamed } from './parse-dates.ts';
 import { parsePage } from './parse-query.ts';
+import { invalid } from './refusal.ts';
 
 export type BlockedParts = { database: Database; now: () => number };
 
 /** docs/brevo.md: pages of 50, at most 100. */
 const pageLimits = { limitDefault: 50, limitMax: 100 };
+
+/** Where no days are named. */
+const always = { from: 0, until: Number.MAX_SAFE_INTEGER };
 
 const reasonCodes: Record<SuppressionOrigin, string> = {
   bounce: 'hardBounce',
@@ -22,7 +29,6 @@ const reasonCodes: Record<SuppressionOrigin, string> = {
 export async function list({ database, now }: BlockedParts, call: Call): Promise<Reply> {
   const query = call.query();
   const page = parsePage(query, pageLimits);
-  const always = { from: 0, until: Number.MAX_SAFE_INTEGER };
   const span = parseSpanIfNamed(query, now()) ?? always;
   const { suppressions, count } = await listSuppressionsMade(database, call.caller.account, { ...page, ...span });
   return { status: 200, body: JSON.stringify({ count, contacts: suppressions.map(render) }) };
@@ -43,4 +49,24 @@ export async function unblock({ database }: BlockedParts, call: Call): Promise<R
   const found = await database.write((tx) => unsuppress(tx, call.caller.account, { address }));
   if (!found) throw new AppError('not_found', 'Contact is not blocked');
   return { status: 204, body: null };
+}
+
+/** POST /v3/smtp/deleteHardbounces: lets mail through again to whom a bounce blocked, after a provider's bad day. */
+export async function deleteBounces({ database, now }: BlockedParts, call: Call): Promise<Reply> {
+  const body = parseJson(await call.body());
+  if (body !== undefined && !isFields(body)) {
+    throw new AppError('invalid_field', 'The request body must be a JSON object.');
+  }
+  const { contactEmail, startDate, endDate } = body ?? {};
+  const address = parseEmail('contactEmail', parseText('contactEmail', contactEmail));
+  const days = { startDate: parseText('startDate', startDate), endDate: parseText('endDate', endDate) };
+  const span = parseSpanIfNamed(days, now()) ?? always;
+  await database.write((tx) => unsuppressBounces(tx, call.caller.account, { address, ...span }));
+  return { status: 204, body: null };
+}
+
+function parseText(name: string, value: unknown): string | undefined {
+  if (isAbsent(value)) return undefined;
+  if (typeof value === 'string') return value;
+  throw invalid(name, 'it must be a string');
 }

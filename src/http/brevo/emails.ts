@@ -42,13 +42,13 @@ export async function list(parts: EmailParts, call: Call): Promise<Reply> {
 function parseWanted(query: Query): Wanted {
   const { email, templateId, messageId } = query;
   if (!email && !templateId && !messageId) throw missing('One of email, templateId or messageId');
-  return { email: parseEmail(email), templateId: parseTemplateId(templateId), messageId: messageId || null };
+  return { email: parseEmail('email', email), templateId: parseTemplateId(templateId), messageId: messageId || null };
 }
 
-export function parseEmail(text: string | undefined): string | null {
+export function parseEmail(field: string, text: string | undefined): string | null {
   if (!text) return null;
   const mailbox = parseMailbox(text);
-  if (mailbox === null || mailbox.name !== '') throw invalid('email');
+  if (mailbox === null || mailbox.name !== '') throw invalid(field);
   return mailbox.address.toLowerCase();
 }
 

@@ -9,6 +9,7 @@ import * as blocked from './blocked-contacts.ts';
 import * as emails from './emails.ts';
 import { brevo } from './errors.ts';
 import { deleteLog } from './log.ts';
+import * as reports from './reports.ts';
 import { cancel, type ScheduledParts, status } from './scheduled.ts';
 import { type SendParts, send } from './send.ts';
 import * as senders from './senders.ts';
@@ -43,7 +44,10 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
       ['/v3/smtp/log/:identifier', { DELETE: full(deleteLog) }],
       ['/v3/smtp/blockedContacts', { GET: full(blocked.list) }],
       ['/v3/smtp/blockedContacts/:email', { DELETE: full(blocked.unblock) }],
+      ['/v3/smtp/deleteHardbounces', { POST: full(blocked.deleteBounces) }],
       ['/v3/smtp/statistics/events', { GET: full(listEvents) }],
+      ['/v3/smtp/statistics/aggregatedReport', { GET: full(reports.aggregated) }],
+      ['/v3/smtp/statistics/reports', { GET: full(reports.daily) }],
       ['/v3/senders', { GET: full(senders.list), POST: full(senders.create) }],
       ['/v3/senders/:id', { PUT: full(senders.update), DELETE: full(senders.remove) }],
       ['/v3/senders/:id/validate', { PUT: full(senders.validate) }],

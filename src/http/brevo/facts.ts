@@ -1,0 +1,101 @@
+/** What happened to recipients, in one order: that an email to them was accepted, and what came of it. */
+
+import { writeTag } from '../../core/email.ts';
+import type { EventType } from '../../core/event.ts';
+import { type LoggedEvent, type Order, type Span, searchEmails, searchEvents } from '../../store/email-search.ts';
+import type { EmailSummary } from '../../store/emails.ts';
+import { listEvents } from '../../store/events.ts';
+import type { EmailParts } from './emails.ts';
+import { isWanted, type ReportName, reportedTypes, reportNameOf } from './event-names.ts';
+import { recipientsOf } from './recipients.ts';
+
+/** One fact about one recipient. */
+export type Fact = { name: ReportName; at: number; address: string; reply: string | null; email: EmailSummary };
+
+export type Wanted = {
+  email: string | null;
+  event: ReportName | null;
+  tags: string[];
+  /** The email that was asked for by its messageId. */
+  named: EmailSummary | null;
+  templateId: number | null;
+};
+
+export type Terms = { span: Span; order: Order; wanted: Wanted };
+
+/** Those that are wanted, read no further than asked. */
+export async function* facts(parts: EmailParts, account: string, terms: Terms): AsyncGenerator<Fact> {
+  for await (const fact of allFacts(parts, account, terms)) if (matches(terms.wanted, fact)) yield fact;
+}
+
+/** Acceptances and events in one order. */
+async function* allFacts(parts: EmailParts, account: string, terms: Terms): AsyncGenerator<Fact> {
+  const accepted = acceptances(parts, account, terms);
+  const recorded = recordings(parts, account, terms);
+  let [one, other] = [await accepted.next(), await recorded.next()];
+  while (!one.done || !other.done) {
+    if (!one.done && (other.done || comesFirst(one.value, other.value, terms.order))) {
+      yield one.value;
+      one = await accepted.next();
+    } else if (!other.done) {
+      yield other.value;
+      other = await recorded.next();
+    }
+  }
+}
+
+/** An email is accepted before anything else happens to it. */
+function comesFirst(acceptance: Fact, event: Fact, order: Order): boolean {
+  return order === 'asc' ? acceptance.at <= event.at : acceptance.at > event.at;
+}
+
+async function* acceptances({ database }: EmailParts, account: string, { span, order, wanted }: Terms) {
+  if (!isWanted(wanted.event, 'requests')) return;
+  const emails = wanted.named ? [wanted.named] : searchEmails(database, account, { span, order, holding: null });
+  for await (const email of emails) {
+    if (!isWithin(span, email.createdAt)) continue;
+    for (const { address } of recipientsOf(email)) {
+      yield { name: 'requests', at: email.createdAt, address, reply: null, email } satisfies Fact;
+    }
+  }
+}
+
+async function* recordings(parts: EmailParts, account: string, { span, order, wanted }: Terms) {
+  const types = reportedTypes.filter((type) => mayBe(type, wanted.event));
+  if (types.length === 0) return;
+  const events = wanted.named
+    ? await eventsOf(parts, wanted.named, order)
+    : searchEvents(parts.database, account, { span, order, types });
+  for await (const event of events) if (isWithin(span, event.at)) yield* factsOf(event);
+}
+
+async function eventsOf({ database }: EmailParts, email: EmailSummary, order: Order): Promise<LoggedEvent[]> {
+  const events = (await listEvents(database, email.account, email.id)).map((event) => ({ ...event, email }));
+  return order === 'asc' ? events : events.reverse();
+}
+
+function isWithin({ from, until }: Span, at: number): boolean {
+  return at >= from && at < until;
+}
+
+/** Which kind of bounce it was is only seen in the relay's words. */
+function mayBe(type: EventType, wanted: ReportName | null): boolean {
+  const names = ['4', '5'].map((reply) => reportNameOf(type, reply));
+  return names.some((name) => name !== null && isWanted(wanted, name));
+}
+
+function* factsOf({ type, at, detail, email }: LoggedEvent): Generator<Fact> {
+  const shown = new Set(recipientsOf(email).map(({ address }) => address));
+  for (const [index, address] of (detail.recipients ?? []).entries()) {
+    const reply = detail.replies?.[index] ?? detail.reply ?? null;
+    const name = reportNameOf(type, reply ?? '');
+    if (name !== null && shown.has(address)) yield { name, at, address, reply, email };
+  }
+}
+
+function matches(wanted: Wanted, { name, address, email }: Fact): boolean {
+  if (!isWanted(wanted.event, name)) return false;
+  if (wanted.email !== null && address.toLowerCase() !== wanted.email) return false;
+  if (wanted.templateId !== null && email.templateId !== wanted.templateId) return false;
+  return wanted.tags.length === 0 || email.tags.some((tag) => wanted.tags.includes(writeTag(tag)));
+}
