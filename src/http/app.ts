@@ -35,13 +35,19 @@ export type AppParts = OwnParts & {
 export function createApp(parts: AppParts): Hono<Bindings> {
   const app = new Hono<Bindings>();
   app.onError(refuse);
-  app.notFound((context) => refuse(new AppError('route_not_found', 'The requested endpoint does not exist.'), context));
+  app.notFound((context) => refuse(new AppError('route_not_found', nowhere(context.req.path)), context));
   app.get('/healthz', (context) => context.json(parts.health()));
   app.get('/metrics', async (context) =>
     context.body(await parts.metrics.render(), 200, { 'content-type': parts.metrics.contentType }),
   );
   if (parts.servesApi) addApiRoutes(app, parts);
   return app;
+}
+
+/** Brevo's SDKs want a base URL that ends in /v3, and the mistake is easily made. */
+function nowhere(path: string): string {
+  const what = 'The requested endpoint does not exist.';
+  return path.startsWith('/smtp/') ? `${what} Brevo's API is below ${brevoPath}: ${brevoPath}${path}` : what;
 }
 
 function addApiRoutes(app: Hono<Bindings>, parts: AppParts): void {

@@ -66,7 +66,8 @@ function view(key: string, record: KeyRecord & KeyHistory, now: number) {
       at: iso(use.at),
       kind: use.kind,
       client: use.client,
-      ...(use.kind === 'conflict' ? { different_fields: use.fields } : {}),
+      // None is not an answer: Brevo's requests are not compared, and what was purged cannot be.
+      ...(use.fields.length > 0 ? { different_fields: use.fields } : {}),
     })),
   };
 }

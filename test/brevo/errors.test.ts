@@ -49,6 +49,14 @@ describe('below /v3', () => {
     }
   });
 
+  test('a path without /v3 is told where Brevo’s are', async (t) => {
+    const server = await start(t);
+    const { status, json } = await server.call('POST', '/smtp/email', {});
+    assert.equal(status, 404);
+    assert.match(json.message, /below \/v3: \/v3\/smtp\/email$/);
+    assert.doesNotMatch((await server.call('GET', '/nothing')).json.message, /v3/);
+  });
+
   test('the rate limit is told in x-sib-ratelimit headers, seconds left, and in Retry-After', async (t) => {
     const server = await start(t, { environment: { RATE_LIMIT: '3' } });
     const replies = await Promise.all(Array.from({ length: 12 }, () => server.call('GET', '/v3/account')));

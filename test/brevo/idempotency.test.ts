@@ -96,6 +96,13 @@ describe('a key that was used', () => {
     await send(server, withKey('k/1', { subject: 'other' }));
     const { json } = await server.call('GET', '/idempotency-keys/k%2F1?endpoint=/v3/smtp/email');
     assert.deepEqual([json.endpoint, json.replays, json.conflicts], ['POST /v3/smtp/email', 1, 1]);
+    assert.deepEqual(
+      json.uses.map((use: object) => Object.keys(use)),
+      [
+        ['at', 'kind', 'client'],
+        ['at', 'kind', 'client'],
+      ],
+    );
     assert.equal(Date.parse(json.expires_at) - Date.parse(json.first_seen_at), 30 * MINUTE);
   });
 });

@@ -209,7 +209,7 @@ describe('a template', () => {
     assert.equal((await call(server, 'PUT', `templates/${id}`, { isActive: false })).status, 204);
     const refused = await send(server, mail({ templateId: id }));
     assert.deepEqual([refused.status, refused.json.code], [400, 'invalid_parameter']);
-    assert.match(refused.json.message, /template \d+ is not active/);
+    assert.match(refused.json.message, /template \d+ is not active: set isActive/);
     const removed = await remove();
     assert.deepEqual([removed.status, removed.text, removed.headers.get('content-type')], [204, '', null]);
     assert.equal((await remove()).status, 404);

@@ -11,7 +11,7 @@ export type SenderRef = { from: string } | { id: number } | null;
 
 export function parseSender(value: unknown): SenderRef {
   if (value === undefined || value === null) return null;
-  if (!isFields(value)) throw invalid('sender', 'it must be an object');
+  if (!isFields(value)) throw invalid('sender', 'it must be an object with an email or an id');
   // `name` is ignored beside an id.
   if (!isAbsent(value.id)) return { id: parseSenderId(value.id) };
   if (isAbsent(value.email)) {

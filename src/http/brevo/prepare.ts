@@ -110,7 +110,8 @@ async function loadSources(
 
 function usable(found: StoredTemplate | null, id: number, isTest: boolean): StoredTemplate {
   if (!found) throw invalid('templateId', `there is no template ${id}`);
-  if (!found.isActive && !isTest) throw invalid('templateId', `template ${id} is not active`);
+  if (!found.isActive && !isTest)
+    throw invalid('templateId', `template ${id} is not active: set isActive to true first`);
   return found;
 }
 
