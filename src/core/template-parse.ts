@@ -116,7 +116,7 @@ class Parser {
     const [head, first = '', second] = form;
     const listed = rest.trim().slice(head.length);
     const isReversed = /\sreversed$/.test(listed);
-    const list = parseExpression(isReversed ? listed.slice(0, -'reversed'.length) : listed);
+    const list = parseList(isReversed ? listed.slice(0, -'reversed'.length) : listed, second !== undefined);
     const body = this.#block(['empty', 'endfor']);
     const empty = this.#closedBy(opening, body.end, 'endfor') === 'empty' ? this.#block(['endfor']) : null;
     if (empty) this.#closedBy(opening, empty.end, 'endfor');
@@ -208,6 +208,21 @@ function parseAssignments(text: string): [name: string, value: Expression][] {
     pattern.lastIndex = end;
   } while (pattern.lastIndex < text.length);
   return assignments;
+}
+
+/**
+ * In Django `{% for name, value in params.object.items %}` calls a method, unless the object has such a member. With one name
+ * it does not here: a list that is missing would become one of whatever stands beside it.
+ */
+function parseList(text: string, inPairs: boolean): Expression {
+  const list = parseExpression(text);
+  const holder = inPairs ? /^(.+)\.items$/.exec(text.trim())?.[1] : undefined;
+  if (holder === undefined) return list;
+  const object = parseExpression(holder);
+  return (run) => {
+    const listed = list(run);
+    return listed === undefined ? object(run) : listed;
+  };
 }
 
 /** Elements of a list, characters of a text, names of an object's members; with `inPairs` each with its value. */

@@ -131,6 +131,10 @@ describeTable('a loop', [
     '{% for k, v in params.map %}{{ k }}={{ v }};{% endfor %}{% for k in params.map %}{{ k }}{% endfor %}',
     'k=v;j=w;kj',
   ],
+  ['{% for k, v in params.map.items reversed %}{{ k }}={{ v }};{% empty %}none{% endfor %}', 'j=w;k=v;'],
+  ['{% for k, v in params.items %}{{ forloop.counter }}{% endfor %}', '12'],
+  ['{% for k, v in params.missing.items %}{{ k }}{% empty %}none{% endfor %}', 'none'],
+  ['{% for k in params.map.items %}{{ k }}{% empty %}none{% endfor %}', 'none'],
   [
     '{% for w in params.words|slice:":2" %}{% for x in params.words %}{{ forloop.parentloop.counter }}{{ x }}{% endfor %}{% endfor %}',
     '1a1b1c2a2b2c',
