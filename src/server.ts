@@ -33,6 +33,7 @@ import type { Database } from './store/database.ts';
 import { countOpen } from './store/holds.ts';
 import { openSqlite } from './store/sqlite.ts';
 import { acquireServingLock } from './store/sqlite-lock.ts';
+import { rewriteLog } from './store/sqlite-log.ts';
 import { countWebhooks } from './store/webhook-history.ts';
 import { type Errand, WebhookLane } from './webhook/lane.ts';
 import { Worker } from './worker.ts';
@@ -46,6 +47,8 @@ export type Outside = {
   relay?: Relay;
   /** Instead of FULL: only tests do, the negative control of syncing above all. */
   synchronous?: 'FULL' | 'NORMAL' | 'OFF';
+  /** Takes what a dead process left in the log for written: only a negative control does. */
+  trustsLog?: boolean;
   /** Around the database of the settings: only negative controls break it. */
   database?: (own: Database) => Database;
 };
@@ -91,6 +94,7 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
       outside.die();
     },
   });
+  if (!outside.trustsLog) rewriteLog(config.databasePath);
   const database = outside.database?.(own) ?? own;
   const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir });
   const ready = await bootstrap(database, { clock, policy: config.inDoubt, hasKey: config.apiKey !== null, guard });

@@ -51,7 +51,8 @@ export class Stand {
   readonly sink: Sink;
   readonly setting: Setting;
   readonly #temp = createTemp();
-  readonly #command: string[] | undefined;
+  /** Undefined: the real program. */
+  command: string[] | undefined;
   readonly #greeting: { when: Promise<void> | null };
   #program: Program | null = null;
   #isKnownToRelay = false;
@@ -67,7 +68,7 @@ export class Stand {
     this.random = createRandom(options.seed);
     this.sink = sink;
     this.#greeting = greeting;
-    this.#command = options.command;
+    this.command = options.command;
     this.setting = {
       databasePath: options.folder ? `${options.folder}/lab.db` : this.path('lab.db'),
       relayUrl: `smtp://127.0.0.1:${sink.port}`,
@@ -94,7 +95,7 @@ export class Stand {
   /** Null: it ended instead of listening. */
   async tryUp(): Promise<Program | null> {
     if (existsSync(this.setting.databasePath)) this.#autopsy();
-    const program = startProgram(this.setting, this.#command);
+    const program = startProgram(this.setting, this.command);
     this.#program = program;
     void program.ended.then(() => {
       if (this.#program === program) this.#program = null;

@@ -70,7 +70,7 @@ export async function inject(pid: number, output: string, { calls, what, when, p
   const trace = () => readFileSync(output, 'utf8');
   return {
     trace,
-    isDead: () => hasEnded(pid),
+    isDead: () => isDead(pid),
     hasFailed: () => trace().includes('(INJECTED)'),
     async detach() {
       strace.kill('SIGTERM');
@@ -82,7 +82,7 @@ export async function inject(pid: number, output: string, { calls, what, when, p
 }
 
 /** Its parent is not told while some thread has not ended: the first one's state tells (proc(5)). */
-function hasEnded(pid: number): boolean {
+export function isDead(pid: number): boolean {
   try {
     return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {

@@ -8,6 +8,7 @@ import { type DiskFaultOptions, runDiskFaults } from './disk-faults.ts';
 import { runFullDisk } from './full-disk.ts';
 import { runKillSweeps, type SweepOptions } from './kill-sweep.ts';
 import { runLostAnswers } from './lost-answers.ts';
+import { runPowerCuts } from './power-cut.ts';
 import type { Row } from './row.ts';
 
 const main = fileURLToPath(new URL('./unguarded-main.js', import.meta.url));
@@ -161,4 +162,28 @@ test('the watch on the proxy notices a server that says 503 to what it has commi
   const row = await only(t, (common) => runLostAnswers({ ...common, command: unguarded('refuses-late'), mails: 20 }));
   if (!row) return;
   assert.match(row.violations.join('\n'), /a 503 left after the commit/);
+});
+
+test('after a cut of the power all that was answered is on the disk, and nothing that left would leave again', async (t) => {
+  const row = await only(t, (common) => runPowerCuts({ ...common, lives: 2, mailsPerLife: 8, end: failedCommit }));
+  if (!row) return;
+  assert.deepEqual(row.violations, []);
+  assert(row.runs > 40, 'there were cuts');
+});
+
+test('the power cut notices a server that does not sync its log', async (t) => {
+  const options = { command: unguarded('syncs-little'), lives: 1, mailsPerLife: 4 };
+  const row = await only(t, (common) => runPowerCuts({ ...common, ...options }));
+  if (!row) return;
+  assert.match(row.violations.join('\n'), /has lost [\w-]+, which was acknowledged/);
+});
+
+/** Past those of the start, among those of the first mails. */
+const failedCommit = { what: 'error=EIO', nth: 9 } as const;
+
+test('the power cut notices a server that takes for written what a failed sync has left in its log', async (t) => {
+  const options = { command: unguarded('trusts-the-log'), lives: 2, mailsPerLife: 8, end: failedCommit };
+  const row = await only(t, (common) => runPowerCuts({ ...common, ...options }));
+  if (!row) return;
+  assert.match(row.violations.join('\n'), /life 2: the disk has lost [\w-]+, which was acknowledged/);
 });

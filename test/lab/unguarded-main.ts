@@ -17,6 +17,8 @@ const variants: Record<string, Partial<Outside>> = {
   'dots-early': { database: (own) => resolvesEarly(own, "set state = 'handoff'") },
   'refuses-late': { database: (own) => refusesLate(own, 'insert into emails') },
   'outlives-unknown-commits': { die: () => undefined as never },
+  'syncs-little': { synchronous: 'NORMAL' },
+  'trusts-the-log': { trustsLog: true },
   'follows-the-wall-clock': { clock: { ...clock, now: Date.now, expiryNow: Date.now } },
 };
 
@@ -24,7 +26,7 @@ const variant = variants[process.argv[2] ?? ''];
 assert(variant, `a variant: ${Object.keys(variants).join(', ')}`);
 const config = readConfig(process.env);
 startLog(config.logLevel);
-const die = () => process.exit(1);
+const die = () => process.kill(process.pid, 'SIGKILL') as never;
 const server = await startServer(config, { clock, die, ...variant });
 console.log(`Sendonce listens on ${server.url}`);
 process.on('SIGTERM', () => void server.stop().then(() => process.exit(0)));
