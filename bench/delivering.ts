@@ -16,36 +16,61 @@ const warmUpMails = 3_000;
 const mailsMin = 1_000;
 
 export async function compareDeliveries(plan: Plan): Promise<Summary> {
-  const path = join(plan.folder, 'deliveries.db');
+  const own = await startDelivering(plan, 'deliveries');
   const { helper: sink, ready } = await startHelper<SinkOrder, SinkReport>('sink');
-  const sendonce = await startSendonce(
-    {
-      RELAY_URL: `smtp://127.0.0.1:${ready.port}`,
-      RELAY_CONNECTIONS: String(connections),
-      DATABASE_URL: `sqlite:${path}`,
-      SENDONCE_API_KEY: apiKey,
-    },
-    plan.flags,
-  );
   const poolArgs = [ready.port, connections].map(String);
   const pool = (await startHelper<SendOrder, string>('pooled-transport', poolArgs)).helper;
-  const generator = (await startHelper<LoadOrder, LoadReport>('load')).helper;
-  const deliver = createDeliverer({ sink, sendonce, generator });
   const pooled = createPooled(sink, pool);
-  const firsts = [await pooled(warmUpMails), await deliver(warmUpMails)];
-  const fastest = Math.max(...firsts.map(({ done, elapsedMs }) => done / elapsedMs));
-  const mails = Math.max(mailsMin, Math.ceil((fastest * plan.roundMs) / 100) * 100);
-  const summary = await compare({
+  const summary = await compareMails(plan, {
     what: 'd  mails to an SMTP sink, 10 connections : nodemailer pool, no store',
     aim: 2,
-    rounds: plan.rounds,
-    subject: () => deliver(mails),
-    baseline: () => pooled(mails),
+    subject: own.deliver,
+    baseline: pooled,
   });
-  await sendonce.stop();
-  await checkDelivered(path, sink);
-  await Promise.all([pool.stop(), generator.stop(), sink.stop()]);
+  await own.stop();
+  await Promise.all([pool.stop(), sink.stop()]);
   return summary;
+}
+
+/** As many mails a round as the faster side sends in its time. */
+export async function compareMails(
+  plan: Plan,
+  sides: { what: string; aim: number; subject: Deliver; baseline: Deliver },
+): Promise<Summary> {
+  const { subject, baseline } = sides;
+  const firsts = [await baseline(warmUpMails), await subject(warmUpMails)];
+  const fastest = Math.max(...firsts.map(({ done, elapsedMs }) => done / elapsedMs));
+  const mails = Math.max(mailsMin, Math.ceil((fastest * plan.roundMs) / 100) * 100);
+  return compare({ ...sides, rounds: plan.rounds, subject: () => subject(mails), baseline: () => baseline(mails) });
+}
+
+export type Delivering = { port: number; deliver: Deliver; stop(): Promise<void> };
+
+/** The real program with a sink of its own. Its end is refused unless each mail is there, once, and recorded as sent. */
+export async function startDelivering(
+  plan: Plan,
+  name: string,
+  settings: Record<string, string> = {},
+): Promise<Delivering> {
+  const path = join(plan.folder, `${name}.db`);
+  const { helper: sink, ready } = await startHelper<SinkOrder, SinkReport>('sink');
+  const own = {
+    RELAY_URL: `smtp://127.0.0.1:${ready.port}`,
+    RELAY_CONNECTIONS: String(connections),
+    DATABASE_URL: `sqlite:${path}`,
+    SENDONCE_API_KEY: apiKey,
+  };
+  const sendonce = await startSendonce({ ...own, ...settings }, plan.flags);
+  const generator = (await startHelper<LoadOrder, LoadReport>('load')).helper;
+  return {
+    port: sendonce.port,
+    deliver: createDeliverer({ sink, sendonce, generator }),
+    async stop() {
+      await sendonce.stop();
+      await checkDelivered(path, sink);
+      await Promise.all([generator.stop(), sink.stop()]);
+    },
+  };
 }
 
 type Sink = Helper<SinkOrder, SinkReport>;

@@ -15,6 +15,7 @@ import { compareDeliveries } from './delivering.ts';
 import { measureDisk } from './disk.ts';
 import { renderMachine, renderTable } from './report.ts';
 import type { Summary } from './rounds.ts';
+import { compareBesideDeadWebhook } from './telling.ts';
 
 const lines: Record<string, (plan: Plan) => Promise<Summary>> = {
   a: compareShortSends,
@@ -22,6 +23,7 @@ const lines: Record<string, (plan: Plan) => Promise<Summary>> = {
   b: compareBatches,
   c: compareReplays,
   d: compareDeliveries,
+  e: compareBesideDeadWebhook,
 };
 
 const rounds = 5;

@@ -244,18 +244,20 @@ export async function rescheduleDeliveries(
     account,
     emailId,
   );
-  const movable = rows.every(
+  // Suppressed recipients were never to get it, whenever the others do.
+  const open = rows.filter((row) => row.state !== 'suppressed');
+  const movable = open.every(
     (row) =>
       (row.state === 'queued' || row.state === 'sending') &&
       row.tries === 0 &&
       row.handoff_attempt === null &&
       row.possible_duplicate === 0,
   );
-  if (rows.length === 0 || !movable) return false;
+  if (open.length === 0 || !movable) return false;
   await tx.run(
     `update deliveries set state = 'queued', attempt = attempt + 1, worker = null, run_at = ?, give_up_at = ?,
        content_hash = null
-     where account = ? and email_id = ?`,
+     where account = ? and email_id = ? and state in ('queued', 'sending')`,
     terms.runAt,
     terms.giveUpAt,
     account,

@@ -37,6 +37,20 @@ describe('blocked contacts', () => {
     assert.deepEqual((await readMail(sink, third)).recipients, ['Gone@example.org', 'ann@example.org']);
   });
 
+  test('get nothing from any of the messageVersions, and the other recipients do', async (t) => {
+    const { server, sink } = await serve(t);
+    await server.call('POST', '/suppressions', { email: 'no@example.org' });
+    const messageVersions = [['no@example.org'], ['No@example.org', 'ann@example.org'], ['bob@example.org']].map(
+      (to) => ({
+        to: to.map((email) => ({ email })),
+      }),
+    );
+    const ids = messageIdsOf(await send(server, mail({ messageVersions })));
+    assert.equal(ids.length, 3);
+    await drained(server);
+    assert.deepEqual(sink.received.map(({ to }) => to).sort(), [['ann@example.org'], ['bob@example.org']]);
+  });
+
   test('page, know days, refuse a limit over 100, and belong to their account', async (t) => {
     const { server } = await serve(t);
     for (const email of ['a@example.org', 'b@example.org', 'c@example.org']) {

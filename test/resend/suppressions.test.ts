@@ -121,6 +121,20 @@ describe('a suppressed recipient', () => {
     assert.equal(await lastEvent(served.server, json.data[0].id), 'suppressed');
   });
 
+  it('does not keep the others from being rescheduled, and still gets nothing', async (t) => {
+    const served = await suppressedBy(t);
+    const { server } = served;
+    const to = ['no@x.test', 'a@x.test'];
+    const { json } = await server.call('POST', '/emails', message({ to, scheduled_at: 'in 2 hours' }));
+    const moved = await server.call('PATCH', `/emails/${json.id}`, { scheduled_at: 'in 1 hour' });
+    assert.equal(moved.status, 200, moved.text);
+    server.clock.advance(3_700_000);
+    await drained(server);
+    assert.deepEqual(recipients(served), ['a@x.test']);
+    const alone = await server.call('POST', '/emails', message({ to: 'no@x.test', scheduled_at: 'in 2 hours' }));
+    assert.equal((await server.call('PATCH', `/emails/${alone.json.id}`, { scheduled_at: 'in 1 hour' })).status, 422);
+  });
+
   it('gets mail again once the suppression is removed', async (t) => {
     const served = await suppressedBy(t);
     await send(served.server, 'no@x.test');
