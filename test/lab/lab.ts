@@ -7,6 +7,7 @@ import { runFullDisk } from './full-disk.ts';
 import { bites, controls } from './guards.ts';
 import { runKillSweeps } from './kill-sweep.ts';
 import { runLostAnswers } from './lost-answers.ts';
+import { runPowerCuts } from './power-cut.ts';
 import { restoreAgainAndAgain } from './restore.ts';
 import type { Row } from './row.ts';
 import { brokenTls, mixedKills, moodsAlone, plainKills, rollingRestarts, type Scale } from './scenarios.ts';
@@ -33,6 +34,7 @@ const scenarios: Scenario[] = [
   { name: 'system calls', run: runKillSweeps },
   { name: 'disk faults', run: runDiskFaults },
   { name: 'full disk', run: runFullDisk },
+  { name: 'power cut', run: (scale) => runPowerCuts({ ...scale, lives: times(20) }) },
   { name: 'clock jumps', run: runClockJumps },
   { name: 'answers lost', run: (scale) => runLostAnswers({ ...scale, mails: times(400) }) },
   { name: 'relay: each mood', run: (scale) => moodsAlone(times(30), scale) },
