@@ -13,8 +13,20 @@ import { asBrevo, assertMailed, DUPLICATE, mail, messageIdsOf, send, withKey } f
 const MINUTE = 60_000;
 
 function assertDuplicate(reply: TestReply, first: TestReply): void {
+  assert.equal(reply.json.hint, undefined);
+  assertRefused(reply, first);
+}
+
+/** As above, and told that it is not a retry. */
+function assertAnother(reply: TestReply, first: TestReply): void {
+  assert.match(reply.json.hint, /it was not sent: give it a key of its own/);
+  assertRefused(reply, first);
+}
+
+function assertRefused(reply: TestReply, first: TestReply): void {
   assert.equal(reply.status, 400, reply.text);
-  assert.deepEqual(reply.json, { code: 'duplicate_parameter', message: DUPLICATE, ...first.json });
+  const { hint, ...rest } = reply.json;
+  assert.deepEqual(rest, { code: 'duplicate_parameter', message: DUPLICATE, ...first.json });
   assert(
     reply.text.startsWith(
       '{"code":"duplicate_parameter","message":"Email for the idempotency key has already been processed"',
@@ -37,12 +49,12 @@ async function serveAtRest(t: TestContext) {
 }
 
 describe('a key that was used', () => {
-  test('refuses the same request, and another one, with the first messageId', async (t) => {
+  test('refuses the same request, and another one, with the first messageId, and tells the two apart', async (t) => {
     const { server, sink } = await serve(t);
     const first = await send(server, withKey('k'));
     assertDuplicate(await send(server, withKey('k')), first);
-    assertDuplicate(await send(server, withKey('k', { subject: 'other' })), first);
-    assertDuplicate(await send(server, { headers: { idempotencyKey: 'k' } }), first);
+    assertAnother(await send(server, withKey('k', { subject: 'other' })), first);
+    assertAnother(await send(server, { headers: { idempotencyKey: 'k' } }), first);
     await assertMailed(server, sink, messageIdsOf(first));
   });
 
@@ -50,7 +62,7 @@ describe('a key that was used', () => {
     const { server, sink } = await serve(t);
     const messageVersions = [{ to: [{ email: 'a@example.org' }] }, { to: [{ email: 'b@example.org' }] }];
     const first = await send(server, withKey('k', { messageVersions }));
-    assertDuplicate(await send(server, withKey('k', { messageVersions: messageVersions.slice(0, 1) })), first);
+    assertAnother(await send(server, withKey('k', { messageVersions: messageVersions.slice(0, 1) })), first);
     assert.equal(first.json.messageIds.length, 2);
     await assertMailed(server, sink, first.json.messageIds);
   });
@@ -118,7 +130,7 @@ describe('the key is found', () => {
     test(`${place}, and is the same key as in every other place`, async (t) => {
       const { server, sink } = await serve(t);
       const first = await send(server, ...request('k'));
-      for (const [, again] of places) assertDuplicate(await send(server, ...again('k')), first);
+      for (const [, again] of places) assertRefused(await send(server, ...again('k')), first);
       await assertMailed(server, sink, messageIdsOf(first));
     });
   }
@@ -128,7 +140,7 @@ describe('the key is found', () => {
     const headers = { idempotencyKey: 'first', 'Idempotency-Key': 'second' };
     const http = { idempotencyKey: 'third', 'idempotency-key': 'fourth' };
     const first = await send(server, mail({ headers }), http);
-    assertDuplicate(await send(server, withKey('first')), first);
+    assertRefused(await send(server, withKey('first')), first);
     for (const free of ['second', 'third', 'fourth']) assert.equal((await send(server, withKey(free))).status, 201);
   });
 });

@@ -70,12 +70,17 @@ function renderAccepted(parsed: ParsedSend, messageIds: string[], batchId: strin
   return { status: 202, body: JSON.stringify({ ...ids, batchId }) };
 }
 
+/** Clients take a refused repeat for success, which it is not where it was another email that waited for its turn. */
+const anotherRequest =
+  'This is not the request that was accepted under this idempotencyKey. If it is another email, it was not sent: give it a key of its own.';
+
 /** Any repeat of a key is refused, the same request as well; what Brevo leaves out is which ids the first one got. */
 function answerOf(accepted: Accepted): Answer {
   if (accepted.kind === 'accepted') return accepted.answer;
   const { record } = accepted;
-  if (accepted.kind === 'conflict') log.conflict(shortHash(record.keyHash), []);
+  const isAnother = accepted.kind === 'conflict';
+  if (isAnother) log.conflict(shortHash(record.keyHash), []);
   throw new AppError('idempotency_mismatch', 'Email for the idempotency key has already been processed', {
-    extra: JSON.parse(record.body),
+    extra: { ...JSON.parse(record.body), ...(isAnother ? { hint: anotherRequest } : {}) },
   });
 }
