@@ -1,10 +1,11 @@
-/** What has to be done about once a second, each in small bounded steps: the witness, counts, expired claims, the policy's resends, garbage. */
+/** What has to be done about once a second, each in small bounded steps: the witness, counts, expired claims, the policy's resends, garbage, the page's index. */
 
 import type { SystemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { uuidv7Floor } from './core/token.ts';
 import type { KeyUses } from './key-uses.ts';
 import { log } from './log.ts';
+import { keepPageIndex } from './page-index.ts';
 import type { RestoreGuard } from './restore-guard.ts';
 import type { Database } from './store/database.ts';
 import { purgeContents } from './store/emails.ts';
@@ -66,6 +67,7 @@ export class Chores {
     await attempt('keys', () => this.#deleteKeys());
     await attempt('retention', () => this.#purge());
     await attempt('webhooks', () => this.#forgetWebhooks());
+    await attempt('page', () => keepPageIndex(this.#options.database, clock));
     this.#busy = false;
   }
 

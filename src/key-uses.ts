@@ -2,6 +2,7 @@
 
 import type { Database } from './store/database.ts';
 import { type KeyRecord, type KeyUse, recordUses } from './store/idempotency.ts';
+import { addFigures, hourMs } from './store/rollups.ts';
 
 type Counted = { account: string; keyHash: Uint8Array; replays: number; conflicts: number; uses: KeyUse[] };
 
@@ -44,7 +45,11 @@ export function createKeyUses(database: Database, onUse: (kind: KeyUse['kind']) 
     for (let start = 0; start < batch.length; start += keysPerWrite) {
       const group = batch.slice(start, start + keysPerWrite);
       await database.write(async (tx) => {
-        for (const one of group) await recordUses(tx, one.account, one.keyHash, one);
+        for (const one of group) {
+          await recordUses(tx, one.account, one.keyHash, one);
+          const hour = Math.floor((one.uses.at(-1)?.at ?? 0) / hourMs);
+          await addFigures(tx, one.account, hour, { replays: one.replays, conflicts: one.conflicts });
+        }
       });
     }
   }

@@ -44,6 +44,7 @@ import {
 } from '../../src/store/idempotency.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { describeBrevo } from './suite-brevo.ts';
+import { describePageIndex } from './suite-page-index.ts';
 import { describeSuppressions } from './suite-suppressions.ts';
 import { describeTemplates } from './suite-templates.ts';
 import { describeWebhooks } from './suite-webhooks.ts';
@@ -77,6 +78,7 @@ export function describeStore(engine: string, open: OpenForTest): void {
     describeVerdicts(() => database);
     describeDoubt(() => database);
     describeAmendments(() => database);
+    describePageIndex(() => database);
     describeSuppressions(() => database);
     describeTemplates(() => database);
     describeBrevo(() => database);

@@ -1,0 +1,7 @@
+// Copies what the compiler leaves where it is, beside the compiled files: migrations, and the page's style and script.
+import { cpSync } from 'node:fs';
+
+const [target] = process.argv.slice(2);
+for (const folder of ['store/migrations', 'http/dashboard/assets']) {
+  cpSync(`src/${folder}`, `${target}/${folder}`, { recursive: true });
+}
