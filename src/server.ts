@@ -23,6 +23,10 @@ import { createEgress, type Egress } from './egress/egress.ts';
 import { type AppParts, createApp } from './http/app.ts';
 import { createAttachmentLinks } from './http/attachment-links.ts';
 import { createAuth } from './http/auth.ts';
+import { createLive, type Live } from './http/dashboard/live.ts';
+import { createSessions } from './http/dashboard/session.ts';
+import { createThrottle } from './http/dashboard/throttle.ts';
+import type { DashboardParts } from './http/dashboard/visit.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import { answerUnreadable } from './http/unreadable.ts';
 import { createKeyUses, type KeyUses } from './key-uses.ts';
@@ -78,6 +82,8 @@ type Parts = {
   publicUrl: { text: string };
   linkSecret: string;
   durable: boolean;
+  live: Live;
+  signerFor: (domain: string) => DkimSigner | null;
 };
 
 export async function startServer(config: Config, outside: Outside): Promise<Started> {
@@ -110,26 +116,21 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
   const workerName = `${process.pid}.${randomBytes(4).toString('hex')}`;
   const egress = createEgress({ allow: config.egressAllow });
   const webhooks = config.role === 'api' ? null : createWebhookWorker({ database, clock, egress, metrics, workerName });
-  const lane = new DeliverLane({
-    database,
-    clock,
-    relay,
-    settler,
-    worker: workerName,
-    signerFor,
-    random: Math.random,
-    onOutcome: metrics.outcome,
-  });
+  const { outcome: onOutcome } = metrics;
+  const acting = { database, clock, relay, settler, signerFor, random: Math.random, onOutcome };
+  const lane = new DeliverLane({ ...acting, worker: workerName });
   const worker = config.role === 'api' ? null : new Worker(lane);
   const wake = () => wakeAll(worker, webhooks);
   const keyUses = createKeyUses(database, metrics.keyUsed);
   const publicUrl = { text: config.publicUrl ?? '' };
   const durable = (outside.synchronous ?? 'FULL') === 'FULL';
-  const parts: Parts = { ...ready, config, clock, relay, database, keyUses, metrics, wake, egress, publicUrl, durable };
+  const live = createLive(database);
+  const stages = { relay, keyUses, metrics, wake, egress, signerFor };
+  const parts: Parts = { ...ready, ...stages, config, clock, database, publicUrl, durable, live };
   const http = await listen(config, createApp(appParts(parts)).fetch);
   publicUrl.text ||= urlOf(config.host, http);
-  const { retentionDays, limits } = config;
-  const { garbagePerSecondMax } = limits;
+  const { retentionDays } = config;
+  const { garbagePerSecondMax } = config.limits;
   const chores = new Chores({ database, clock, guard, keyUses, retentionDays, garbagePerSecondMax, onQueued: wake });
   chores.start();
   worker?.start();
@@ -149,6 +150,7 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
       wake();
     },
     async stop() {
+      live.close();
       const closed = closeHttp(http);
       await Promise.all([worker?.drain(), webhooks?.drain()]);
       await closed;
@@ -243,7 +245,28 @@ function appParts(parts: Parts): AppParts {
     links,
     metrics,
     health: () => healthOf(parts),
+    dashboard: { ...sending, ...dashboardParts(parts), links, onQueued: wake },
     servesApi: config.role !== 'worker',
+  };
+}
+
+function dashboardParts(parts: Parts): Omit<DashboardParts, 'accepting' | 'amend' | 'links' | 'onQueued'> {
+  const { config, clock, database, keyUses, live, signerFor, relay, durable } = parts;
+  const bootstrap = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
+  const now = () => clock.now();
+  return {
+    database,
+    clock,
+    live,
+    signerFor,
+    durable,
+    sessions: createSessions({ reader: database, bootstrap, secret: parts.linkSecret, now }),
+    throttle: createThrottle(now),
+    flushUses: () => keyUses.flush(),
+    publicUrl: () => parts.publicUrl.text,
+    relay: relay.name,
+    inDoubtPolicy: config.inDoubt,
+    retentionDays: config.retentionDays,
   };
 }
 

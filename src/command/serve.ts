@@ -37,7 +37,7 @@ function die(): never {
 
 function welcome(config: Config, { url, newApiKey }: Started): string {
   const key = newApiKey ?? (config.apiKey === null ? 're_…' : '$SENDONCE_API_KEY');
-  const lines = [`Sendonce listens on ${url}`];
+  const lines = [`Sendonce listens on ${url}`, `Look at it: ${url}/dashboard`];
   if (newApiKey)
     lines.push('', `  API key: ${newApiKey}`, '  Keep it: it is stored as a hash only and not shown again.');
   lines.push(

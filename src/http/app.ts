@@ -11,6 +11,8 @@ import { ClientGone } from './body.ts';
 import { brevo } from './brevo/errors.ts';
 import { addBrevoRoutes, type BrevoParts, brevoPath } from './brevo/routes.ts';
 import { type Bindings, type Gatekeeper, type HttpContext, toResponse } from './call.ts';
+import { addDashboardRoutes } from './dashboard/routes.tsx';
+import type { DashboardParts } from './dashboard/visit.ts';
 import type { Facade } from './facade.ts';
 import { keyPath } from './idempotency-keys.ts';
 import { addOwnRoutes, type OwnParts } from './own-routes.ts';
@@ -28,6 +30,7 @@ export type AppParts = OwnParts & {
   links: AttachmentLinks;
   metrics: Metrics;
   health: Health;
+  dashboard: DashboardParts;
   /** False for `ROLE=worker`: only health and metrics are served then. */
   servesApi: boolean;
 };
@@ -56,6 +59,7 @@ function addApiRoutes(app: Hono<Bindings>, parts: AppParts): void {
   addOwnRoutes(app, parts.gatekeeper, parts);
   addResendRoutes(app, parts.gatekeeper, parts.resend);
   addBrevoRoutes(app, parts.gatekeeper, parts.brevo);
+  addDashboardRoutes(app, parts.dashboard);
 }
 
 /** Paths only, and never a key: those carry user ids. */

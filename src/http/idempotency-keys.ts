@@ -12,7 +12,7 @@ export type KeyParts = { database: Database; clock: Clock; flushUses: () => Prom
 export const keyPath = '/idempotency-keys/';
 
 /** What `?endpoint=` may say, and the scope each stands for. */
-const scopes: Record<string, string> = {
+export const keyScopes: Record<string, string> = {
   '/emails': 'resend POST /emails',
   '/emails/batch': 'resend POST /emails/batch',
   '/v3/smtp/email': 'brevo POST /v3/smtp/email',
@@ -42,10 +42,10 @@ function decodeKey(encoded: string): string {
 }
 
 function wantedScopes(endpoint: string | undefined): string[] {
-  if (endpoint === undefined) return Object.values(scopes);
-  const scope = scopes[endpoint.replace(/^POST /, '')];
+  if (endpoint === undefined) return Object.values(keyScopes);
+  const scope = keyScopes[endpoint.replace(/^POST /, '')];
   if (scope) return [scope];
-  throw new AppError('invalid_parameter', `\`endpoint\` must be one of ${Object.keys(scopes).join(', ')}.`);
+  throw new AppError('invalid_parameter', `\`endpoint\` must be one of ${Object.keys(keyScopes).join(', ')}.`);
 }
 
 function view(key: string, record: KeyRecord & KeyHistory, now: number) {

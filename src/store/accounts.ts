@@ -49,6 +49,11 @@ export async function findApiKey(reader: Reader, hash: Uint8Array): Promise<(Api
   return row ? { ...toApiKey(row), hash: row.hash } : null;
 }
 
+export async function findApiKeyById(reader: Reader, id: string): Promise<(ApiKey & { hash: Uint8Array }) | null> {
+  const [row] = await reader.all<ApiKeyRow>('select * from api_keys where id = ?', id);
+  return row ? { ...toApiKey(row), hash: row.hash } : null;
+}
+
 export async function listApiKeys(reader: Reader): Promise<ApiKey[]> {
   const rows = await reader.all<ApiKeyRow>('select * from api_keys order by created_at, id');
   return rows.map(toApiKey);

@@ -1,0 +1,130 @@
+// What makes the page alive: fresh content, times in the viewer's zone, keys. Everything works without it.
+
+document.documentElement.classList.add('has-script');
+
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const short = new Intl.DateTimeFormat(undefined, {
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+});
+
+function localize(root) {
+  for (const element of root.querySelectorAll('time[datetime]')) {
+    const at = new Date(element.dateTime);
+    element.textContent = (element.dataset.style === 'short' ? short : full).format(at);
+    element.title = `${full.format(at)} (${element.dateTime})`;
+  }
+  for (const input of root.querySelectorAll('input[name=zone]')) {
+    input.value = String(new Date().getTimezoneOffset());
+  }
+}
+
+// Content is fetched again from where the page is, and put in the place of the old, focus and open details kept.
+const shortestMs = 1000;
+let lastRefresh = 0;
+let waiting = null;
+
+function refreshSoon() {
+  if (waiting !== null || document.hidden) return;
+  waiting = setTimeout(refresh, Math.max(0, lastRefresh + shortestMs - Date.now()));
+}
+
+async function refresh() {
+  const main = document.querySelector('main[data-live]');
+  const isTyping = main?.querySelector('input:focus, textarea:focus, select:focus, iframe:focus') ?? null;
+  if (main && !isTyping) {
+    const answer = await fetch(location.href, { headers: { accept: 'text/html' } }).catch(() => null);
+    if (answer?.redirected) return location.reload();
+    if (answer?.ok) replace(main, new DOMParser().parseFromString(await answer.text(), 'text/html'));
+  }
+  lastRefresh = Date.now();
+  waiting = null;
+  if (main) refreshWhileSettling(main);
+}
+
+// Figures that are not complete yet say so, and are asked for again.
+function refreshWhileSettling(main) {
+  if (main.querySelector('[data-settling]')) setTimeout(refreshSoon, shortestMs);
+}
+
+function replace(main, fresh) {
+  const content = fresh.querySelector('main[data-live]');
+  if (!content) return;
+  localize(content);
+  const known = new Set([...main.querySelectorAll('a[data-row]')].map((row) => row.href));
+  const focused = main.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
+  for (const region of ['[data-keep]']) {
+    for (const kept of main.querySelectorAll(region)) {
+      const place = content.querySelector(`[data-keep="${kept.dataset.keep}"]`);
+      if (place) place.replaceWith(kept);
+    }
+  }
+  main.replaceChildren(...content.childNodes);
+  for (const row of main.querySelectorAll('a[data-row]')) {
+    if (known.size > 0 && !known.has(row.href)) row.classList.add('is-new');
+  }
+  if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+}
+
+function listen() {
+  const main = document.querySelector('main[data-live]');
+  if (!main) return;
+  refreshWhileSettling(main);
+  const stream = new EventSource(main.dataset.live);
+  stream.addEventListener('change', refreshSoon);
+  stream.addEventListener('hello', () => document.documentElement.classList.add('is-live'));
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) refreshSoon();
+  });
+  // Figures are counted a moment after their cause: look once more when it has been quiet.
+  let later = null;
+  stream.addEventListener('change', () => {
+    clearTimeout(later);
+    later = setTimeout(refreshSoon, 1800);
+  });
+}
+
+document.addEventListener('keydown', (event) => {
+  if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest('input, textarea, select')) return;
+  if (event.key === '/') {
+    const search = document.querySelector('input[type=search]');
+    if (search) {
+      event.preventDefault();
+      search.focus();
+      search.select();
+    } else {
+      location.href = '/dashboard/emails#search';
+    }
+  }
+  if (event.key === 'j' || event.key === 'k') move(event.key === 'j' ? 1 : -1);
+});
+
+function move(by) {
+  const rows = [...document.querySelectorAll('a[data-row]')];
+  const at = rows.indexOf(document.activeElement);
+  const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by];
+  next?.focus();
+  next?.scrollIntoView({ block: 'nearest' });
+}
+
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest('[data-copy]');
+  if (!button) return;
+  await navigator.clipboard?.writeText(button.dataset.copy);
+  const label = button.textContent;
+  button.textContent = 'Copied';
+  setTimeout(() => {
+    button.textContent = label;
+  }, 1500);
+});
+
+document.addEventListener('submit', (event) => {
+  const question = event.submitter?.dataset.confirm;
+  if (question && !confirm(question)) event.preventDefault();
+});
+
+localize(document);
+listen();
+if (location.hash === '#search') document.querySelector('input[type=search]')?.focus();

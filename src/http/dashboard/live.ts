@@ -1,0 +1,118 @@
+/** Tells open pages that something happened, as server-sent events: one look at the database for all of them. */
+
+import { AppError } from '../../core/error.ts';
+import type { Reader } from '../../store/database.ts';
+import { newestEmailId, newestEventId, newestEventIds } from '../../store/live.ts';
+
+export type Live = {
+  /** Names what an account has by now: a page is told what came after it was read. */
+  now(account: string): Promise<string>;
+  /**
+   * A stream that says `change` when the account has something that `since` does not name, and ends with the session.
+   * @throws AppError `unavailable` where too many watch already.
+   */
+  open(watch: Watch): ReadableStream<Uint8Array>;
+  /** Ends all streams. */
+  close(): void;
+};
+
+export type Watch = { account: string; since: string; isAllowed: () => Promise<boolean> };
+
+/** As fast as a person sees; each look is a few reads of an index's end, and only while somebody watches. */
+const lookEveryMs = 500;
+
+/** A revoked key ends its streams within this; it also keeps proxies from closing a quiet connection. */
+const checkEveryLooks = 6;
+
+/** Streams at once: people with tabs, not programs. */
+const watchersMax = 200;
+
+type Watcher = Watch & { event: number; email: string; say: (text: string) => void; end: () => void };
+
+export function createLive(reader: Reader): Live {
+  const watchers = new Set<Watcher>();
+  let timer: NodeJS.Timeout | null = null;
+  let looks = 0;
+  let isLooking = false;
+
+  async function look(): Promise<void> {
+    looks += 1;
+    const events = await newestEventIds(reader, Math.min(...[...watchers].map((one) => one.event)));
+    const emails = new Map<string, string>();
+    for (const { account } of watchers) emails.set(account, await newestEmailId(reader, account));
+    for (const watcher of watchers) {
+      tell(watcher, events.get(watcher.account) ?? 0, emails.get(watcher.account) ?? watcher.email);
+      if (looks % checkEveryLooks === 0) await check(watcher);
+    }
+  }
+
+  function tell(watcher: Watcher, event: number, email: string): void {
+    if (event <= watcher.event && email === watcher.email) return;
+    watcher.event = Math.max(watcher.event, event);
+    watcher.email = email;
+    watcher.say('event: change\ndata: 1\n\n');
+  }
+
+  async function check(watcher: Watcher): Promise<void> {
+    if (await watcher.isAllowed()) watcher.say(': here\n\n');
+    else watcher.end();
+  }
+
+  function add(watcher: Watcher): void {
+    watchers.add(watcher);
+    timer ??= setInterval(() => {
+      if (isLooking) return;
+      isLooking = true;
+      look()
+        // A database that is away for a moment: the next look tells.
+        .catch(() => {})
+        .finally(() => {
+          isLooking = false;
+        });
+    }, lookEveryMs).unref();
+  }
+
+  function remove(watcher: Watcher): void {
+    watchers.delete(watcher);
+    if (watchers.size > 0 || !timer) return;
+    clearInterval(timer);
+    timer = null;
+  }
+
+  return {
+    async now(account) {
+      return `${await newestEventId(reader)}.${await newestEmailId(reader, account)}`;
+    },
+
+    open(watch) {
+      if (watchers.size >= watchersMax) throw new AppError('unavailable', 'Too many pages are open at once.');
+      const [event = '0', email = ''] = watch.since.split('.', 2);
+      let watcher: Watcher | null = null;
+      return new ReadableStream<Uint8Array>({
+        start(controller) {
+          const say = (text: string) => controller.enqueue(Buffer.from(text));
+          const own: Watcher = {
+            ...watch,
+            event: Number(event) || 0,
+            email,
+            say,
+            end: () => {
+              remove(own);
+              controller.close();
+            },
+          };
+          watcher = own;
+          add(own);
+          say('retry: 2000\nevent: hello\ndata: 1\n\n');
+        },
+        cancel() {
+          if (watcher) remove(watcher);
+        },
+      });
+    },
+
+    close() {
+      for (const watcher of [...watchers]) watcher.end();
+    },
+  };
+}

@@ -1,0 +1,94 @@
+/** Who looks at the page: an API key, once shown, becomes a signed cookie that ends with the key. */
+
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { hashToken } from '../../core/token.ts';
+import { findApiKey, findApiKeyById } from '../../store/accounts.ts';
+import type { Reader } from '../../store/database.ts';
+
+export type Session = {
+  account: string;
+  keyName: string;
+  /** Enough of the key to tell it from others: `re_…x4Kd`. */
+  maskedKey: string;
+  /** Goes with every form: a page of another origin cannot know it. */
+  formToken: string;
+};
+
+export type Sessions = {
+  /** The cookie's value; null for a key that is wrong, revoked or may only send. */
+  open(token: string): Promise<string | null>;
+  /** Null when the cookie was changed, is too old, or its key has been revoked or replaced. */
+  find(cookie: string | undefined): Promise<Session | null>;
+};
+
+export type SessionOptions = {
+  reader: Reader;
+  /** The key of the settings, which no table knows. */
+  bootstrap: { token: string; account: string } | null;
+  secret: string;
+  now: () => number;
+};
+
+/** A week: the page is kept open; whoever wants it shorter revokes the key. */
+export const sessionMs = 7 * 24 * 60 * 60_000;
+
+type Key = { account: string; id: string; name: string; hash: Uint8Array };
+
+/** No stored key has this id: theirs begin with `key_`. */
+const bootstrapId = 'settings';
+
+export function createSessions({ reader, bootstrap, secret, now }: SessionOptions): Sessions {
+  // A key of our own, so that no signature made for a link is one for a session.
+  const signing = Buffer.from(hkdfSync('sha256', secret, '', 'dashboard session', 32));
+  const bootstrapKey: Key | null = bootstrap && {
+    account: bootstrap.account,
+    id: bootstrapId,
+    name: 'SENDONCE_API_KEY',
+    hash: hashToken(bootstrap.token),
+  };
+
+  function sign(purpose: string, key: Key, stated: string): string {
+    const text = JSON.stringify([purpose, key.id, Buffer.from(key.hash).toString('base64'), stated]);
+    return createHmac('sha256', signing).update(text).digest('base64url');
+  }
+
+  async function findByToken(token: string): Promise<Key | null> {
+    const hash = hashToken(token);
+    if (bootstrapKey && timingSafeEqual(hash, bootstrapKey.hash)) return bootstrapKey;
+    const key = await findApiKey(reader, hash);
+    return key && key.revokedAt === null && key.permission === 'full_access' ? key : null;
+  }
+
+  async function findById(id: string): Promise<Key | null> {
+    if (id === bootstrapId) return bootstrapKey;
+    const key = await findApiKeyById(reader, id);
+    return key && key.revokedAt === null ? key : null;
+  }
+
+  return {
+    async open(token) {
+      const key = await findByToken(token);
+      if (!key) return null;
+      const stated = Buffer.from(JSON.stringify([now() + sessionMs, mask(token)])).toString('base64url');
+      return `${key.id}.${stated}.${sign('session', key, stated)}`;
+    },
+
+    async find(cookie) {
+      const [id = '', stated = '', signature = ''] = cookie?.split('.') ?? [];
+      const key = id === '' ? null : await findById(id);
+      if (!key || !isSame(sign('session', key, stated), signature)) return null;
+      const [endsAt, maskedKey] = JSON.parse(Buffer.from(stated, 'base64url').toString()) as [number, string];
+      if (endsAt <= now()) return null;
+      return { account: key.account, keyName: key.name, maskedKey, formToken: sign('form', key, stated) };
+    },
+  };
+}
+
+export function isSame(expected: string, given: string): boolean {
+  return timingSafeEqual(hashToken(expected), hashToken(given));
+}
+
+/** Four characters of 32 tell keys apart and help nobody; of a short one somebody chose, none are shown. */
+function mask(token: string): string {
+  return token.length < 20 ? '••••••••' : `${token.startsWith('re_') ? 're_' : ''}••••${token.slice(-4)}`;
+}

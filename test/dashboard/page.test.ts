@@ -1,0 +1,248 @@
+/** The page in a real browser, as a person uses it. */
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import axe from 'axe-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { Resend } from 'resend';
+import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
+import { type Sink, startSink } from '../support/smtp-sink.ts';
+import { modes } from '../support/smtp-sink-modes.ts';
+import { openBrowser } from './browser.ts';
+
+const browser: Browser | null = await openBrowser();
+
+describe('the page in a browser', { skip: browser === null }, () => {
+  let server: TestServer;
+  let sink: Sink;
+  let resend: Resend;
+  /** Requests that left the server's own origin. */
+  const strayed: string[] = [];
+
+  before(async () => {
+    sink = await startSink();
+    server = await startTestServer({ environment: { RELAY_URL: `smtp://127.0.0.1:${sink.port}` } });
+    resend = new Resend(testKey, { baseUrl: server.url });
+  });
+  after(async () => {
+    await browser?.close();
+    await server.stop();
+    await sink.close();
+  });
+
+  async function open(
+    options: Parameters<Browser['newContext']>[0] = {},
+  ): Promise<{ context: BrowserContext; page: Page }> {
+    const context = await (browser as Browser).newContext(options);
+    context.setDefaultTimeout(20_000);
+    context.on('request', (request) => {
+      const url = request.url();
+      if (!url.startsWith(`${server.url}/`) && !url.startsWith('data:')) strayed.push(url);
+    });
+    // A page of ours that its own policy had to stop is as wrong as one that got through.
+    context.on('weberror', (error) => strayed.push(String(error.error())));
+    return { context, page: await context.newPage() };
+  }
+
+  async function signIn(page: Page): Promise<void> {
+    await page.goto(`${server.url}/dashboard`);
+    await page.getByLabel('API key').fill(testKey);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  }
+
+  async function send(subject: string, key: string, more: Record<string, unknown> = {}): Promise<string> {
+    const body = { from: 'Acme <a@example.com>', to: ['ann@example.com'], subject, html: '<p>Hello</p>', ...more };
+    const { data, error } = await resend.emails.send(body, { idempotencyKey: key });
+    assert.equal(error, null);
+    return data?.id ?? '';
+  }
+
+  /** What stands in the way of somebody who does not see, or has no mouse. */
+  async function assertAccessible(page: Page): Promise<void> {
+    await page.evaluate(axe.source);
+    const found = await page.evaluate(
+      `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations
+        .filter((one) => one.impact === 'serious' || one.impact === 'critical')
+        .map((one) => one.id + ': ' + one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')))`,
+    );
+    assert.deepEqual(found, [], `at ${page.url()}`);
+  }
+
+  test('a person signs in, sees a mail arrive, opens it, pastes its key, settles a doubt, and signs out', async () => {
+    const { context, page } = await open();
+    await page.goto(`${server.url}/dashboard`);
+    await assertAccessible(page);
+    await signIn(page);
+    await page.getByText('Nothing has been sent yet').waitFor();
+
+    await page.getByRole('link', { name: 'Emails', exact: true }).first().click();
+    await page.getByText('No emails yet').waitFor();
+    await page.waitForFunction("document.documentElement.classList.contains('is-live')");
+    await send('Your order has been paid', 'order/1');
+    await page.getByText('Your order has been paid').waitFor();
+
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Your order has been paid' }).waitFor();
+    await page.getByText('Gate passed').waitFor();
+    await page.getByText('250 2.0.0').first().waitFor();
+    await page.frameLocator('iframe').getByText('Hello').waitFor();
+    await assertAccessible(page);
+
+    await send('Your order has been paid', 'order/1');
+    await page.getByRole('link', { name: 'Keys', exact: true }).first().click();
+    await page.getByLabel('Idempotency key').fill('order/1');
+    await page.keyboard.press('Enter');
+    await page.getByText('duplicate prevented').waitFor();
+    await page.getByText('resend-node').waitFor();
+    await assertAccessible(page);
+
+    sink.behave = () => modes.acceptThenDrop;
+    const doubted = await send('Reset your password', 'reset/1');
+    await page.getByRole('link', { name: 'In doubt', exact: true }).first().click();
+    await page.getByRole('link', { name: 'Reset your password' }).waitFor();
+    await assertAccessible(page);
+    sink.behave = () => modes.accept;
+    await page.getByRole('button', { name: 'The relay has it' }).click();
+    await page.getByText('Recorded as sent.').waitFor();
+    assert.equal((await resend.emails.get(doubted)).data?.last_event, 'sent');
+    await page.getByRole('heading', { name: 'Nothing is in doubt' }).waitFor();
+
+    await page.getByRole('link', { name: 'Overview', exact: true }).first().click();
+    await page.getByText('The two sides are equal.').waitFor();
+    await assertAccessible(page);
+
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await page.goto(`${server.url}/dashboard/emails`);
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await context.close();
+  });
+
+  test('every page can be used without a mouse and without seeing, light and dark, and fits a phone', async () => {
+    const id = await send('Something to show', 'show/1');
+    const every = [
+      '/emails?q=nothing-like-it',
+      `/emails/${id}?view=headers`,
+      '/keys',
+      '/keys?key=show/1',
+      '/setup?lang=java',
+      '/nowhere',
+    ];
+    const mostly = ['', '/emails', `/emails/${id}`, '/in-doubt', '/setup'];
+    for (const [colorScheme, paths] of [
+      ['light', [...mostly, ...every]],
+      ['dark', mostly],
+    ] as const) {
+      const { context, page } = await open({ colorScheme, viewport: { width: 360, height: 740 } });
+      await signIn(page);
+      for (const path of paths) {
+        await page.goto(`${server.url}/dashboard${path}`);
+        await assertAccessible(page);
+        const fits = await page.evaluate('document.documentElement.scrollWidth <= innerWidth');
+        assert.equal(fits, true, `${path} is too wide`);
+      }
+      await context.close();
+    }
+    assert.deepEqual(strayed, [], 'no request left the origin');
+  });
+
+  test('the search is reached by a key and finds what was sent', async () => {
+    await send('A rare wombat', 'wombat/1', { to: ['zoe@example.com'] });
+    await server.tick();
+    const { context, page } = await open();
+    await signIn(page);
+    await page.goto(`${server.url}/dashboard/emails`);
+    await page.keyboard.press('/');
+    await page.keyboard.type('wombat');
+    await page.keyboard.press('Enter');
+    await page.getByText('zoe@example.com').waitFor();
+    assert.equal(await page.locator('a[data-row]').count(), 1);
+    await context.close();
+  });
+
+  test('without scripts it does the same, but for what is live', async () => {
+    const scheduled = await send('Not before tomorrow', 'tomorrow/1', { scheduledAt: 'in 20 hours' });
+    const { context, page } = await open({ javaScriptEnabled: false });
+    await signIn(page);
+    await page.goto(`${server.url}/dashboard/emails/${scheduled}`);
+    await page.getByRole('button', { name: 'Cancel it' }).click();
+    await page.getByText('It will not be sent.').waitFor();
+    assert.equal((await resend.emails.get(scheduled)).data?.last_event, 'canceled');
+    await page.getByRole('button', { name: 'Dark' }).first().click();
+    assert.equal(await page.locator('html').getAttribute('data-theme'), 'dark');
+    await page.goto(`${server.url}/dashboard/setup`);
+    await page.getByLabel('To').fill('you@example.com');
+    await page.getByRole('button', { name: 'Send it' }).click();
+    await page.getByRole('heading', { name: 'A test from Sendonce' }).waitFor();
+    await context.close();
+  });
+
+  test('a mail with scripts, forms, frames and remote images does nothing', async () => {
+    const witness = await startWitness();
+    const evil = witness.url;
+    const html = `<script>document.title = 'owned'; fetch('${evil}/fetch')</script><img src=x onerror="parent.document.title='owned'">
+      <img src="${evil}/pixel.png"><link rel="stylesheet" href="${evil}/a.css"><style>@import '${evil}/b.css'; body { background: url(${evil}/c.png) }</style>
+      <form action="${evil}/form"><input name="q"><button>Press</button></form><iframe src="${evil}/frame"></iframe>
+      <meta http-equiv="refresh" content="0;url=${evil}/refresh"><base href="${evil}/"><object data="${evil}/object"></object>
+      <svg onload="document.title='owned'"></svg><a href="javascript:document.title='owned'">Click</a>
+      <video src="${evil}/video" autoplay></video><p>The end</p>`;
+    const id = (await server.call('POST', '/emails', message({ subject: 'Evil', html }))).json.id;
+    const { context, page } = await open();
+    await signIn(page);
+    await page.goto(`${server.url}/dashboard/emails/${id}`);
+    const frame = page.frameLocator('iframe.mail');
+    await frame.getByText('The end').waitFor();
+    await frame.getByRole('button', { name: 'Press' }).click();
+    await frame.getByText('Click').click();
+    // Opened by itself, without the frame around it, it is held by the same rules.
+    const alone = await context.newPage();
+    await alone.goto(`${server.url}/dashboard/emails/${id}/html`);
+    await alone.getByText('The end').waitFor();
+    await alone.getByRole('button', { name: 'Press' }).click();
+    assert.equal(alone.url(), `${server.url}/dashboard/emails/${id}/html`);
+    assert.match(await page.title(), /^Evil/);
+    assert.deepEqual(witness.asked, []);
+    // The control: once asked for, pictures and styles are fetched, and still nothing else.
+    await page.getByRole('link', { name: 'Load remote images' }).click();
+    await witness.until('/pixel.png');
+    await page.frameLocator('iframe.mail').getByText('The end').waitFor();
+    const allowed = new Set(['/pixel.png', '/a.css', '/b.css', '/c.png']);
+    assert.deepEqual(
+      witness.asked.filter((path) => !allowed.has(path)),
+      [],
+    );
+    await context.close();
+    await witness.close();
+  });
+});
+
+/** A server of somebody else's, which only remembers what it was asked for. */
+async function startWitness() {
+  const asked: string[] = [];
+  let wake = () => {};
+  const witness = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.end();
+    wake();
+  });
+  await new Promise<void>((resolve) => witness.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(witness.address() as AddressInfo).port}`,
+    asked,
+    async until(path: string) {
+      while (!asked.includes(path)) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+    async close() {
+      witness.closeAllConnections();
+      await new Promise((resolve) => witness.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,39 @@
+/** Somebody at the door of the page, over plain HTTP: what no browser lets a test say. */
+
+import { type TestServer, testKey } from '../support/server.ts';
+
+export type Answer = { status: number; text: string; headers: Headers };
+
+export type Visitor = {
+  cookie: string;
+  get(path: string, headers?: Record<string, string>): Promise<Answer>;
+  /** Sends a form as our own page does: with its token, from its origin. `headers` replace what that says. */
+  post(path: string, fields?: Record<string, string>, headers?: Record<string, string>): Promise<Answer>;
+};
+
+export async function signIn(server: TestServer, key = testKey): Promise<Visitor> {
+  const visitor = createVisitor(server, '');
+  const { headers, status } = await visitor.post('/sign-in', { key });
+  if (status !== 303) throw new Error(`signing in was answered ${status}`);
+  return createVisitor(server, headers.get('set-cookie')?.split(';')[0] ?? '');
+}
+
+export function createVisitor(server: TestServer, cookie: string): Visitor {
+  async function ask(path: string, init: RequestInit): Promise<Answer> {
+    const response = await fetch(`${server.url}/dashboard${path}`, { redirect: 'manual', ...init });
+    return { status: response.status, text: await response.text(), headers: response.headers };
+  }
+  async function token(): Promise<string> {
+    const { text } = await ask('/keys', { headers: { cookie } });
+    return /name="token" value="([^"]+)"/.exec(text)?.[1] ?? '';
+  }
+  return {
+    cookie,
+    get: (path, headers = {}) => ask(path, { headers: { cookie, ...headers } }),
+    async post(path, fields = {}, headers = {}) {
+      const known = cookie === '' ? fields : { token: await token(), ...fields };
+      const own = { cookie, origin: server.url, ...headers };
+      return ask(path, { method: 'POST', headers: own, body: new URLSearchParams(known) });
+    },
+  };
+}

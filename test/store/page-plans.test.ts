@@ -1,0 +1,100 @@
+/** What the page and its chore ask SQLite: however much is stored, no table is read from end to end. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseSearch } from '../../src/core/search.ts';
+import type { Database, SqlValue, Transaction } from '../../src/store/database.ts';
+import { listEmails } from '../../src/store/emails.ts';
+import { listEvents } from '../../src/store/events.ts';
+import { findFacade, listDeliveries } from '../../src/store/history.ts';
+import { listInbox } from '../../src/store/inbox.ts';
+import { newestEmailId, newestEventId, newestEventIds } from '../../src/store/live.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { countOpenOf, findOldestDue, findRelaySigns } from '../../src/store/overview.ts';
+import {
+  accountsBehind,
+  findTotals,
+  idTimeMax,
+  isCounted,
+  listHours,
+  rollAccepted,
+  rollEvents,
+} from '../../src/store/rollups.ts';
+import { indexEmails, indexStates, searchEmails } from '../../src/store/search.ts';
+import { openSqlite } from '../../src/store/sqlite.ts';
+import { createTemp } from '../support/temp.ts';
+
+/** The end of an index, read backwards up to a limit, is a scan by name only. */
+const readsAnEnd = /order by id desc limit \?/;
+
+test('nothing the page asks reads a table from end to end', async () => {
+  const temp = createTemp();
+  const own = openSqlite({
+    path: temp.path('plans.db'),
+    onUnknownCommit: (cause) => {
+      throw cause;
+    },
+  });
+  await migrate(own);
+  const asked = new Map<string, SqlValue[]>();
+  const noting =
+    <R>(ask: (sql: string, ...params: SqlValue[]) => R) =>
+    (sql: string, ...params: SqlValue[]): R => {
+      asked.set(sql, params);
+      return ask(sql, ...params);
+    };
+  const database = Object.create(own) as Database;
+  database.all = noting((sql, ...params) => own.all(sql, ...params)) as Database['all'];
+  database.report = noting((sql, ...params) => own.report(sql, ...params)) as Database['report'];
+
+  await own.write(async (tx) => {
+    const noted: Transaction = {
+      skipLocked: tx.skipLocked,
+      run: noting((sql, ...params) => tx.run(sql, ...params)),
+      all: noting((sql, ...params) => tx.all(sql, ...params)) as Transaction['all'],
+    };
+    await tx.run("insert into accounts (id, created_at) values ('a', 1)");
+    await tx.run(
+      "insert into emails (account, id, facade, message_id, created_at, summary) values ('a', '0', 'x', 'm', 1, ?)",
+      JSON.stringify({ to: ['b@example.com'], cc: [], bcc: [], subject: 'hello', tags: [] }),
+    );
+    await tx.run("insert into events (account, email_id, type, at, detail) values ('a', '0', 'sent', 1, '{}')");
+    const step = { until: idTimeMax, limit: 10 };
+    await rollAccepted(noted, 'a', step);
+    await rollEvents(noted, step);
+    await indexEmails(noted, 'a', step);
+    await indexStates(noted, step);
+  });
+  await accountsBehind(database, 'terms');
+  await isCounted(database, 'a');
+  await listHours(database, 'a', 0);
+  await findTotals(database, 'a');
+  await countOpenOf(database, 'a');
+  await findOldestDue(database, 'a');
+  await findRelaySigns(database, 'a');
+  await newestEventId(database);
+  await newestEventIds(database, 0);
+  await newestEmailId(database, 'a');
+  await listEmails(database, 'a', { limit: 50, after: '1', before: null });
+  await listInbox(database, 'a', { after: null, oldest: '', limit: 50 });
+  await listEvents(database, 'a', '0');
+  await listDeliveries(database, 'a', '0');
+  await findFacade(database, 'a', '0');
+  for (const text of ['b@', 'hello', 'hello b@example.com is:sent']) {
+    const search = parseSearch(text);
+    const conditions = search?.kind === 'terms' ? search.conditions : [];
+    const { ids } = await searchEmails(database, 'a', conditions, { after: null, limit: 50 });
+    assert.deepEqual(ids, ['0'], text);
+  }
+
+  assert.ok(asked.size > 25);
+  for (const [sql, params] of asked) {
+    const plan = await own.all<{ detail: string }>(`explain query plan ${sql}`, ...params);
+    const scans = plan
+      .map(({ detail }) => detail)
+      .filter((detail) => /^SCAN (emails|deliveries|events|search_terms|rollups)/.test(detail));
+    if (!readsAnEnd.test(sql)) assert.deepEqual(scans, [], sql);
+  }
+  await own.close();
+  temp.remove();
+});
