@@ -6,10 +6,10 @@ import type { Config } from '../config.ts';
 import { createWebhookSecret } from '../core/webhook-secret.ts';
 import { createEgress, type Egress } from '../egress/egress.ts';
 import type { Database } from '../store/database.ts';
-import { type EmailEvent, lastEventId, listEventsAfter } from '../store/events.ts';
+import { lastEventId, listFactsAfter } from '../store/events.ts';
 import { attemptWebhook } from '../webhook/attempt.ts';
 import { svixHeaders } from '../webhook/request.ts';
-import { isResendType, resendPayload } from '../webhook/resend-payload.ts';
+import { resendEventTypes, resendNameOf, resendPayload } from '../webhook/resend-payload.ts';
 import { findTold, type Told } from '../webhook/told.ts';
 import { CommandError, printable, withDatabase } from './terminal.ts';
 
@@ -53,21 +53,27 @@ export async function listen(database: Database, options: ListenOptions): Promis
   print(`Listening to the events of account ${account}; Ctrl-C ends it.`);
   if (forward) print(`Forwarding to ${forwardTo}, signed with ${forward.secret}`);
   while (!signal.aborted) {
-    const events = await listEventsAfter(database, account, cursor, atOnce);
+    const events = await listFactsAfter(database, account, cursor, atOnce);
     for (const event of events) {
-      cursor = event.id;
-      const told = await findTold(database, account, { event: event.id, emailId: event.emailId });
-      if (told && !signal.aborted) print(`${lineOf(event, told)}${forward ? `  → ${await forward.send(told)}` : ''}`);
+      cursor = event.event;
+      const told = await findTold(database, account, event);
+      if (told && !signal.aborted) print(`${lineOf(told)}${forward ? `  → ${await forward.send(told)}` : ''}`);
     }
     if (events.length < atOnce) await pause(signal);
   }
 }
 
-function lineOf(event: EmailEvent, { email }: Told): string {
-  const time = new Date(event.at).toISOString().slice(11, 19);
-  const to = (event.detail.recipients ?? email.to).join(', ');
-  const reply = event.detail.reply ? `  ${event.detail.reply}` : '';
-  return `${time}  email.${event.type.padEnd(16)}  ${email.id}  ${printable(`${to}  "${email.subject}"${reply}`)}`;
+function lineOf(told: Told): string {
+  const time = new Date(told.event.at).toISOString().slice(11, 19);
+  const name = resendNameOf(told.event.type).padEnd(22);
+  if (told.email === null) {
+    const { id, address, origin } = told.event.suppression;
+    return `${time}  ${name}  ${id}  ${printable(`${address}  (${origin})`)}`;
+  }
+  const { recipients, reply } = told.event.detail;
+  const to = (recipients ?? told.email.to).join(', ');
+  const words = printable(`${to}  "${told.email.subject}"${reply ? `  ${reply}` : ''}`);
+  return `${time}  ${name}  ${told.email.id}  ${words}`;
 }
 
 /** Whoever types the URL may send to their own machine: everything is allowed, the bounds of a webhook stay. */
@@ -78,7 +84,7 @@ function createForward(url: string, signal: AbortSignal) {
   const secret = createWebhookSecret(randomBytes);
 
   async function send(told: Told): Promise<string> {
-    if (!isResendType(told.event.type)) return 'no webhook has this event';
+    if (!(resendNameOf(told.event.type) in resendEventTypes)) return 'no webhook has this event';
     const body = JSON.stringify(resendPayload(told));
     const signed = { secret, previousSecret: null, previousUntil: null };
     const headers = {

@@ -14,11 +14,20 @@ export type EventType =
   | 'suppressed'
   | 'canceled';
 
+/** Facts about the suppression list, told to webhooks like those about emails. */
+export type SuppressionFact = 'suppression_added' | 'suppression_removed';
+
+export type FactType = EventType | SuppressionFact;
+
+export function isSuppressionFact(type: FactType): type is SuppressionFact {
+  return type === 'suppression_added' || type === 'suppression_removed';
+}
+
 /** What a webhook may want to hear of: a type of event, or only bounces of one kind. */
-export type Subject = EventType | 'hard_bounce' | 'soft_bounce';
+export type Subject = FactType | 'hard_bounce' | 'soft_bounce';
 
 /** What an event is about, once in general and once precisely; mostly the same. */
-export function subjectsOf(type: EventType, reply: string): [Subject, Subject] {
+export function subjectsOf(type: FactType, reply: string): [Subject, Subject] {
   if (type !== 'bounced') return [type, type];
   return [type, describeBounce(reply).type === 'Permanent' ? 'hard_bounce' : 'soft_bounce'];
 }

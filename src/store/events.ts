@@ -1,10 +1,10 @@
 /** Facts about emails, appended in the transaction that makes them true. */
 
-import type { EventType } from '../core/event.ts';
+import { type EventType, type FactType, isSuppressionFact, type SuppressionFact } from '../core/event.ts';
 import { isMailboxGone, type SuppressionOrigin } from '../core/suppression.ts';
 import type { Reader, Transaction } from './database.ts';
-import { suppress } from './suppressions.ts';
-import { fanOut } from './webhook-deliveries.ts';
+import { writeFact } from './facts.ts';
+import { type Suppression, suppress } from './suppressions.ts';
 
 /** What is worth knowing beside the type; `recipients` are the ones it is about. */
 export type EventDetail = {
@@ -39,16 +39,7 @@ export async function appendEvent(
   at: number,
   detail: EventDetail,
 ): Promise<void> {
-  const [row] = await tx.all<{ id: number }>(
-    'insert into events (account, email_id, type, at, detail) values (?, ?, ?, ?, ?) returning id',
-    account,
-    emailId,
-    type,
-    at,
-    JSON.stringify(detail),
-  );
-  const { recipients = [], reply = '' } = detail;
-  await fanOut(tx, { account, emailId, event: row?.id ?? 0, type, at, reply, recipientCount: recipients.length });
+  await writeFact(tx, { account, about: emailId, type, at, detail });
   if (type === 'bounced') await suppressGone(tx, account, emailId, at, detail);
 }
 
@@ -80,31 +71,40 @@ export async function listEvents(reader: Reader, account: string, emailId: strin
   return rows.map(toEvent);
 }
 
-export async function findEvent(reader: Reader, account: string, id: number): Promise<Event | null> {
-  const [row] = await reader.all<EventRow>(
+/** That an address came to the suppression list, or left it. */
+export type SuppressionEvent = Pick<Event, 'id' | 'at'> & { type: SuppressionFact; suppression: Suppression };
+
+type FactRow = Omit<EventRow, 'type'> & { type: FactType };
+
+export async function findFact(reader: Reader, account: string, id: number): Promise<Event | SuppressionEvent | null> {
+  const [row] = await reader.all<FactRow>(
     'select id, type, at, detail from events where id = ? and account = ?',
     id,
     account,
   );
-  return row ? toEvent(row) : null;
+  if (!row) return null;
+  const { type, at } = row;
+  const detail = JSON.parse(row.detail);
+  return isSuppressionFact(type) ? { id, type, at, suppression: detail.suppression } : { id, type, at, detail };
 }
 
-export type EmailEvent = Event & { emailId: string };
+/** Where a fact stands, and the email or suppression it is about. */
+export type FactRef = { event: number; emailId: string };
 
-/** Events of an account after one of them, oldest first, whatever email they are about. */
-export async function listEventsAfter(
+/** Facts of an account after one of them, oldest first, whatever they are about. */
+export async function listFactsAfter(
   reader: Reader,
   account: string,
   after: number,
   limit: number,
-): Promise<EmailEvent[]> {
-  const rows = await reader.all<EventRow & { email_id: string }>(
-    'select id, email_id, type, at, detail from events where id > ? and account = ? order by id limit ?',
+): Promise<FactRef[]> {
+  const rows = await reader.all<{ id: number; email_id: string }>(
+    'select id, email_id from events where id > ? and account = ? order by id limit ?',
     after,
     account,
     limit,
   );
-  return rows.map(({ email_id, ...row }) => ({ ...toEvent(row), emailId: email_id }));
+  return rows.map(({ id, email_id }) => ({ event: id, emailId: email_id }));
 }
 
 /** 0 where nothing has happened yet. */

@@ -1,9 +1,11 @@
 /** Addresses an account must not mail: learned from bounces, or put on the list by hand. */
 
 import { randomBytes } from 'node:crypto';
+import type { SuppressionFact } from '../core/event.ts';
 import { type SuppressionOrigin, suppressionKey } from '../core/suppression.ts';
 import { createIdSource } from '../core/token.ts';
 import type { Reader, SqlValue, Transaction } from './database.ts';
+import { writeFact } from './facts.ts';
 
 export type Suppression = {
   account: string;
@@ -45,8 +47,15 @@ export async function suppress(tx: Transaction, wanted: Omit<Suppression, 'id'>)
     made.reply,
     made.createdAt,
   );
-  if (inserted === 1) return made;
+  if (inserted === 1) {
+    await tell(tx, 'suppression_added', made, made.createdAt);
+    return made;
+  }
   return (await findSuppression(tx, made.account, { address })) ?? made;
+}
+
+function tell(tx: Transaction, type: SuppressionFact, suppression: Suppression, at: number): Promise<void> {
+  return writeFact(tx, { account: suppression.account, about: suppression.id, type, at, detail: { suppression } });
 }
 
 /** By id or by address, in any spelling. */
@@ -67,10 +76,16 @@ export async function findSuppression(
 }
 
 /** Lets mail through again. Null: it was not suppressed. */
-export async function unsuppress(tx: Transaction, account: string, name: SuppressionName): Promise<Suppression | null> {
+export async function unsuppress(
+  tx: Transaction,
+  account: string,
+  name: SuppressionName,
+  now: number,
+): Promise<Suppression | null> {
   const found = await findSuppression(tx, account, name);
   if (!found) return null;
   await tx.run('delete from suppressions where account = ? and address = ?', account, found.address);
+  await tell(tx, 'suppression_removed', found, now);
   return found;
 }
 
@@ -78,17 +93,18 @@ export async function unsuppress(tx: Transaction, account: string, name: Suppres
 export async function unsuppressBounces(
   tx: Transaction,
   account: string,
-  { address, from, until }: { address: string | null; from: number; until: number },
+  { address, from, until, now }: { address: string | null; from: number; until: number; now: number },
 ): Promise<void> {
   const named = address === null ? [] : [suppressionKey(address)];
-  await tx.run(
+  const rows = await tx.all<SuppressionRow>(
     `delete from suppressions where account = ? and origin = 'bounce' and created_at >= ? and created_at < ?
-     ${named.length === 0 ? '' : 'and address = ?'}`,
+     ${named.length === 0 ? '' : 'and address = ?'} returning ${columns}`,
     account,
     from,
     until,
     ...named,
   );
+  for (const row of rows) await tell(tx, 'suppression_removed', toSuppression(row), now);
 }
 
 export type SuppressionPage = {

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { type EventType, type Subject, subjectsOf } from '../core/event.ts';
+import { type FactType, type Subject, subjectsOf } from '../core/event.ts';
 import { createIdSource } from '../core/token.ts';
 import type { Reader, SqlValue, Transaction } from './database.ts';
 import type { Webhook } from './webhooks.ts';
@@ -46,7 +46,7 @@ export type FannedOut = {
   emailId: string;
   /** Names the event in the store. */
   event: number;
-  type: EventType;
+  type: FactType;
   at: number;
   /** The relay's words, which decide what kind of bounce it is. */
   reply: string;
@@ -207,7 +207,7 @@ export type WebhookDeliveryState = 'pending' | 'delivered' | 'failed';
 
 /** What was to be told, for those who look. */
 export type WebhookDeliveryView = WebhookDelivery & {
-  type: EventType;
+  type: FactType;
   state: WebhookDeliveryState;
   /** A worker has it right now. */
   isUnderWay: boolean;
@@ -216,7 +216,7 @@ export type WebhookDeliveryView = WebhookDelivery & {
 };
 
 type ViewRow = DeliveryRow & {
-  type: EventType;
+  type: FactType;
   state: WebhookDeliveryState;
   worker: string | null;
   run_at: number;

@@ -2,10 +2,10 @@
 
 import { writeTag } from '../core/email.ts';
 import { subjectsOf } from '../core/event.ts';
-import type { Told } from './told.ts';
+import type { EmailTold } from './told.ts';
 
 /** Null: Brevo has no word for it, and nobody can subscribe to it. */
-function eventNameOf({ event }: Told): string | null {
+function eventNameOf({ event }: EmailTold): string | null {
   const [, subject] = subjectsOf(event.type, event.detail.reply ?? '');
   switch (subject) {
     case 'sent':
@@ -26,7 +26,7 @@ function eventNameOf({ event }: Told): string | null {
 }
 
 /** A pure function of what is stored. `webhook` is the webhook's number, which Brevo sends as `id`. */
-export function brevoPayload(told: Told, webhook: number, position: number): Record<string, unknown> {
+export function brevoPayload(told: EmailTold, webhook: number, position: number): Record<string, unknown> {
   const { event, email } = told;
   const { recipients = [], reply = '', replies } = event.detail;
   const tags = email.tags.map(writeTag);

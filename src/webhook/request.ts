@@ -34,7 +34,9 @@ function resendRequest(webhook: Webhook, [telling]: Telling[], now: number): Web
 /** Nothing is signed: receivers know Brevo by a token, a header of their own, or a password in the URL. */
 function brevoRequest(webhook: Webhook, tellings: Telling[]): WebhookRequest {
   const { auth, batched, headers: own = [] } = webhook.options;
-  const payloads = tellings.map(({ delivery, told }) => brevoPayload(told, webhook.number, delivery.position));
+  const payloads = tellings.flatMap(({ delivery, told }) =>
+    told.email === null ? [] : [brevoPayload(told, webhook.number, delivery.position)],
+  );
   const { url, authorization } = splitCredentials(webhook.url);
   const given = auth ? `${auth.type === 'basic' ? 'Basic' : 'Bearer'} ${auth.token}` : authorization;
   return {

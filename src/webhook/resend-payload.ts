@@ -1,8 +1,10 @@
 /** What Resend's webhooks are told of an event (docs/resend.md, webhooks). */
 
 import { describeBounce } from '../core/bounce.ts';
-import type { EventType } from '../core/event.ts';
-import type { Told } from './told.ts';
+import { type FactType, isSuppressionFact } from '../core/event.ts';
+import type { Event } from '../store/events.ts';
+import type { Suppression } from '../store/suppressions.ts';
+import type { EmailTold, Told } from './told.ts';
 
 /** The types that have a webhook; `queued` and `canceled` have none in the contract. */
 export const resendEventTypes = {
@@ -14,34 +16,41 @@ export const resendEventTypes = {
   'email.complained': 'complained',
   'email.failed': 'failed',
   'email.suppressed': 'suppressed',
-} as const satisfies Record<string, EventType>;
+  'suppression.added': 'suppression_added',
+  'suppression.removed': 'suppression_removed',
+} as const satisfies Record<string, FactType>;
 
-export function isResendType(type: EventType): boolean {
-  return `email.${type}` in resendEventTypes;
+/** What the wire calls it, whether or not the contract has a webhook for it. */
+export function resendNameOf(type: FactType): string {
+  return isSuppressionFact(type) ? type.replace('_', '.') : `email.${type}`;
 }
 
 /** A pure function of what is stored, so that each attempt says the same. */
-export function resendPayload({ event, email }: Told): Record<string, unknown> {
+export function resendPayload(told: Told): Record<string, unknown> {
+  const { type, at } = told.event;
+  const data = told.email === null ? suppressionData(told.event.suppression) : emailData(told);
+  return { type: resendNameOf(type), created_at: new Date(at).toISOString(), data };
+}
+
+function suppressionData({ id, address, origin, sourceId, createdAt }: Suppression): Record<string, unknown> {
+  return { id, email: address, origin, source_id: sourceId, created_at: new Date(createdAt).toISOString() };
+}
+
+function emailData({ event, email }: EmailTold): Record<string, unknown> {
   return {
-    type: `email.${event.type}`,
-    created_at: new Date(event.at).toISOString(),
-    data: {
-      created_at: new Date(email.createdAt).toISOString(),
-      email_id: email.id,
-      message_id: email.messageId,
-      from: email.from,
-      to: event.detail.recipients ?? email.to,
-      subject: email.subject,
-      ...(email.tags.length > 0
-        ? { tags: Object.fromEntries(email.tags.map(({ name, value }) => [name, value])) }
-        : {}),
-      ...(email.headers.length > 0 ? { headers: email.headers.map(([name, value]) => ({ name, value })) } : {}),
-      ...about({ event, email }),
-    },
+    created_at: new Date(email.createdAt).toISOString(),
+    email_id: email.id,
+    message_id: email.messageId,
+    from: email.from,
+    to: event.detail.recipients ?? email.to,
+    subject: email.subject,
+    ...(email.tags.length > 0 ? { tags: Object.fromEntries(email.tags.map(({ name, value }) => [name, value])) } : {}),
+    ...(email.headers.length > 0 ? { headers: email.headers.map(([name, value]) => ({ name, value })) } : {}),
+    ...about(event),
   };
 }
 
-function about({ event }: Told): Record<string, unknown> {
+function about(event: Event): Record<string, unknown> {
   const { reply = '', replies, origin, in_doubt, scheduled_at } = event.detail;
   switch (event.type) {
     case 'bounced':

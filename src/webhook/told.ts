@@ -1,18 +1,17 @@
-/** What a webhook is told about: an event and the email it happened to, read from the store. */
+/** What a webhook is told about: an event and the email it happened to, or a change of the suppression list. */
 
 import type { Reader } from '../store/database.ts';
 import { type EmailToTell, findEmailToTell } from '../store/emails.ts';
-import { type Event, findEvent } from '../store/events.ts';
-import type { WebhookDelivery } from '../store/webhook-deliveries.ts';
+import { type Event, type FactRef, findFact, type SuppressionEvent } from '../store/events.ts';
 
-export type Told = { event: Event; email: EmailToTell };
+export type EmailTold = { event: Event; email: EmailToTell };
 
-export async function findTold(
-  reader: Reader,
-  account: string,
-  delivery: Pick<WebhookDelivery, 'event' | 'emailId'>,
-): Promise<Told | null> {
-  const event = await findEvent(reader, account, delivery.event);
-  const email = await findEmailToTell(reader, account, delivery.emailId);
-  return event && email ? { event, email } : null;
+export type Told = EmailTold | { event: SuppressionEvent; email: null };
+
+export async function findTold(reader: Reader, account: string, ref: FactRef): Promise<Told | null> {
+  const event = await findFact(reader, account, ref.event);
+  if (!event) return null;
+  if ('suppression' in event) return { event, email: null };
+  const email = await findEmailToTell(reader, account, ref.emailId);
+  return email && { event, email };
 }

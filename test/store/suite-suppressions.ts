@@ -34,7 +34,7 @@ export function describeSuppressions(db: () => Database): void {
       const { id } = await add('suppress-mine', 'a@x.test');
       assert.equal((await findSuppressed(db(), 'suppress-other', ['a@x.test'])).size, 0);
       assert.equal(await findSuppression(db(), 'suppress-other', { id }), null);
-      assert.equal(await db().write((tx) => unsuppress(tx, 'suppress-other', { id })), null);
+      assert.equal(await db().write((tx) => unsuppress(tx, 'suppress-other', { id }, now)), null);
       assert.equal((await findSuppressed(db(), 'suppress-mine', ['a@x.test'])).size, 1);
     });
 
@@ -52,8 +52,8 @@ export function describeSuppressions(db: () => Database): void {
     it('are gone once removed, and then are not there', async () => {
       const account = 'suppress-remove';
       const { id } = await add(account, 'a@x.test');
-      assert.equal((await db().write((tx) => unsuppress(tx, account, { address: 'A@x.test' })))?.id, id);
-      assert.equal(await db().write((tx) => unsuppress(tx, account, { id })), null);
+      assert.equal((await db().write((tx) => unsuppress(tx, account, { address: 'A@x.test' }, now)))?.id, id);
+      assert.equal(await db().write((tx) => unsuppress(tx, account, { id }, now)), null);
       assert.equal((await findSuppressed(db(), account, ['a@x.test'])).size, 0);
     });
 

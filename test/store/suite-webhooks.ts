@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import type { EventType, Subject } from '../../src/core/event.ts';
 import { createIdSource, uuidv7Floor } from '../../src/core/token.ts';
 import type { Database } from '../../src/store/database.ts';
-import { appendEvent, type EventDetail, findEvent, listEvents } from '../../src/store/events.ts';
+import { appendEvent, type EventDetail, findFact, listEvents } from '../../src/store/events.ts';
 import {
   claimWebhookDeliveries,
   findWebhookDelivery,
@@ -140,9 +140,9 @@ export function describeWebhooks(db: () => Database): void {
       await happens(account, 'e1', 'sent', { reply: '250 ok' });
       const [delivery] = await claim(one);
       assert.ok(delivery);
-      const event = await findEvent(db(), account, delivery.event);
-      assert.deepEqual([event?.type, event?.detail.reply], ['sent', '250 ok']);
-      assert.equal(await findEvent(db(), 'wh-other', delivery.event), null);
+      const event = await findFact(db(), account, delivery.event);
+      assert.deepEqual([event?.type, event && 'detail' in event && event.detail.reply], ['sent', '250 ok']);
+      assert.equal(await findFact(db(), 'wh-other', delivery.event), null);
     });
   });
 

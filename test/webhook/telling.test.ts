@@ -198,6 +198,37 @@ describe('an endpoint', () => {
     );
   });
 
+  it('is told of what came to the suppression list and what left it, and of the mail that taught it', async (t) => {
+    const events = ['email.bounced', 'suppression.added', 'suppression.removed'] as const;
+    const { server, sink, receiver, resend } = await stage(t, [...events]);
+    sink.behave = () => ({ rcpt: () => '550 5.1.1 nobody' });
+    const id = await send(server, { to: 'Gone@x.test' });
+    await receiver.waitFor(2);
+    await resend.suppressions.add({ email: 'gone@x.test' });
+    await resend.suppressions.remove('gone@x.test');
+    await resend.suppressions.add({ email: 'other@x.test' });
+    await receiver.waitFor(4);
+    await told(server);
+    const suppressions = receiver.told.map(({ json }) => json).filter(({ type }) => type.startsWith('suppression.'));
+    const [first] = suppressions;
+    assert.deepEqual(first.data, {
+      id: first.data.id,
+      email: 'gone@x.test',
+      origin: 'bounce',
+      source_id: id,
+      created_at: first.data.created_at,
+    });
+    assert.deepEqual(
+      suppressions.map(({ type, data }) => [type, data.email, data.origin]),
+      [
+        ['suppression.added', 'gone@x.test', 'bounce'],
+        ['suppression.removed', 'gone@x.test', 'bounce'],
+        ['suppression.added', 'other@x.test', 'manual'],
+      ],
+    );
+    assert.equal((await server.call('GET', `/emails/${id}`)).json.last_event, 'bounced');
+  });
+
   it('hears after a restart what it was not told before, under the same id', async (t) => {
     const { server, receiver } = await stage(t, ['email.sent']);
     receiver.behave = () => 'hang';

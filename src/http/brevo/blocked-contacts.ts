@@ -44,9 +44,9 @@ function render({ address, origin, createdAt }: Suppression) {
   };
 }
 
-export async function unblock({ database }: BlockedParts, call: Call): Promise<Reply> {
+export async function unblock({ database, now }: BlockedParts, call: Call): Promise<Reply> {
   const address = call.param('email').trim();
-  const found = await database.write((tx) => unsuppress(tx, call.caller.account, { address }));
+  const found = await database.write((tx) => unsuppress(tx, call.caller.account, { address }, now()));
   if (!found) throw new AppError('not_found', 'Contact is not blocked');
   return { status: 204, body: null };
 }
@@ -61,7 +61,7 @@ export async function deleteBounces({ database, now }: BlockedParts, call: Call)
   const address = parseEmail('contactEmail', parseText('contactEmail', contactEmail));
   const days = { startDate: parseText('startDate', startDate), endDate: parseText('endDate', endDate) };
   const span = parseSpanIfNamed(days, now()) ?? always;
-  await database.write((tx) => unsuppressBounces(tx, call.caller.account, { address, ...span }));
+  await database.write((tx) => unsuppressBounces(tx, call.caller.account, { address, ...span, now: now() }));
   return { status: 204, body: null };
 }
 

@@ -64,18 +64,18 @@ export async function showSuppression({ database }: SuppressionParts, call: Call
   return ok({ object: 'suppression', ...membersOf(found) });
 }
 
-export async function removeSuppression({ database }: SuppressionParts, call: Call): Promise<Reply> {
-  const removed = await database.write((tx) => unsuppress(tx, call.caller.account, nameIn(call)));
+export async function removeSuppression({ database, now }: SuppressionParts, call: Call): Promise<Reply> {
+  const removed = await database.write((tx) => unsuppress(tx, call.caller.account, nameIn(call), now()));
   if (!removed) throw notFound();
   return ok({ object: 'suppression', id: removed.id, deleted: true });
 }
 
-export async function removeSuppressions({ database }: SuppressionParts, call: Call): Promise<Reply> {
+export async function removeSuppressions({ database, now }: SuppressionParts, call: Call): Promise<Reply> {
   const names = parseNames(await readFields(call));
   const data = await database.write(async (tx) => {
     const answers = [];
     for (const name of names) {
-      const removed = await unsuppress(tx, call.caller.account, name);
+      const removed = await unsuppress(tx, call.caller.account, name, now());
       // An address that was not suppressed has no id to answer with.
       if (removed) answers.push({ object: 'suppression', id: removed.id, deleted: true });
       else if ('id' in name) answers.push({ object: 'suppression', id: name.id, deleted: false });

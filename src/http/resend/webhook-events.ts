@@ -11,7 +11,7 @@ import {
   type WebhookDeliveryView,
 } from '../../store/webhook-deliveries.ts';
 import type { Webhook } from '../../store/webhooks.ts';
-import { resendPayload } from '../../webhook/resend-payload.ts';
+import { resendNameOf, resendPayload } from '../../webhook/resend-payload.ts';
 import { findTold } from '../../webhook/told.ts';
 import type { Call, Reply } from '../call.ts';
 import { type Fields, isAbsent } from '../fields.ts';
@@ -117,7 +117,7 @@ function parseOnlyFailed({ status }: Fields): boolean {
 function membersOf(delivery: WebhookDeliveryView) {
   return {
     id: delivery.id,
-    type: `email.${delivery.type}`,
+    type: resendNameOf(delivery.type),
     created_at: renderTime(delivery.createdAt),
     status: statusOf(delivery),
   };

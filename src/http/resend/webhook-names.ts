@@ -18,8 +18,6 @@ const others = [
   'domain.created',
   'domain.updated',
   'domain.deleted',
-  'suppression.added',
-  'suppression.removed',
   'topic.created',
   'topic.updated',
   'topic.deleted',
