@@ -5,9 +5,16 @@ import type { DeliveryRef } from './store/deliveries.ts';
 
 /** Silent until a server starts: tests and the command line do not log. */
 let out: pino.Logger = pino({ level: 'silent' });
+let destination: ReturnType<typeof pino.destination> | null = null;
 
 export function startLog(level: string): void {
-  out = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  destination = pino.destination({ fd: 1, sync: false });
+  out = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+}
+
+/** What must not be lost leaves before anything else happens: whoever dies next would take it along. */
+function flushed(): void {
+  destination?.flushSync();
 }
 
 /** Deliveries are named by their ids; whom they are for stays in the database. */
@@ -31,15 +38,19 @@ export const log = {
   conflict: (key: string, fields: string[]) => out.warn({ key, fields }, 'a key was used again for another request'),
   requeued: (deliveries: number) =>
     out.warn({ deliveries }, 'the last process ended with claims; they are queued again'),
-  inDoubt: (ref: DeliveryRef, reason: string) =>
-    out.error({ ...named(ref), reason }, 'IN DOUBT: held until somebody decides; see `sendonce queue`'),
+  inDoubt: (ref: DeliveryRef, reason: string) => {
+    out.error({ ...named(ref), reason }, 'IN DOUBT: held until somebody decides; see `sendonce queue`');
+    flushed();
+  },
   lateVerdict: (ref: DeliveryRef, outcome: string) =>
     out.warn({ ...named(ref), outcome }, 'the relay answered after all what was in doubt'),
-  wentBack: (held: number) =>
+  wentBack: (held: number) => {
     out.error(
       { held },
       'THE DATABASE WENT BACK IN TIME (a backup was restored?): every open delivery is held, since it may have left already; look at `sendonce queue`, then answer with `sendonce queue settle EMAIL|all sent|send-again|abandon`',
-    ),
+    );
+    flushed();
+  },
   sentAgain: (ref: DeliveryRef) => out.warn(named(ref), 'in doubt and sent again by policy: a possible duplicate'),
   leaseExpired: (ref: DeliveryRef) => out.warn(named(ref), 'a claim ran out and was taken back'),
   unreached: (ref: DeliveryRef, reason: string) =>
@@ -59,6 +70,8 @@ export const log = {
       { account: webhook.account, webhook: webhook.id, reason },
       'a webhook has failed for five days and is disabled: it is told nothing until somebody enables it',
     ),
-  commitUnknown: (error: unknown) =>
-    out.fatal({ err: error }, 'a commit may or may not have happened; ending now, the next start reads the truth'),
+  commitUnknown: (error: unknown) => {
+    out.fatal({ err: error }, 'a commit may or may not have happened; ending now, the next start reads the truth');
+    flushed();
+  },
 };

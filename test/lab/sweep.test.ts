@@ -2,20 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { runClockJumps } from './clock-jumps.ts';
 import { type DiskFaultOptions, runDiskFaults } from './disk-faults.ts';
 import { runFullDisk } from './full-disk.ts';
 import { runKillSweeps, type SweepOptions } from './kill-sweep.ts';
+import { labServer } from './lab-server.ts';
 import { runLostAnswers } from './lost-answers.ts';
 import { runPowerCuts } from './power-cut.ts';
 import type { Row } from './row.ts';
-
-const main = fileURLToPath(new URL('./unguarded-main.js', import.meta.url));
-
-function unguarded(variant: string): string[] {
-  return [process.execPath, main, variant];
-}
 
 type Common = { seed: number; onProgress: (text: string) => void };
 
@@ -55,21 +49,21 @@ test('kills all through a delivery send nothing twice, and leave in doubt what t
 });
 
 test('the sweep of an accept notices a server that answers before its commit', async (t) => {
-  const command = unguarded('answers-early');
+  const command = labServer('answers-early');
   const row = await sweep(t, { command, stopsAtViolation: true, phases: ['accept'], calls: ['pwrite64'], step: 8 });
   if (!row) return;
   assert.match(row.violations.join('\n'), /was answered 200 and is not in the database/);
 });
 
 test('the sweep of a delivery notices a server whose dot leaves before its gate has committed', async (t) => {
-  const command = unguarded('dots-early');
+  const command = labServer('dots-early');
   const row = await sweep(t, { command, stopsAtViolation: true, phases: ['delivery'], calls: ['pwrite64'], step: 8 });
   if (!row) return;
   assert.match(row.violations.join('\n'), /left 2 times/);
 });
 
 test('the sweep of a delivery notices a server that sends again what a kill has interrupted', async (t) => {
-  const command = unguarded('sends-again');
+  const command = labServer('sends-again');
   const row = await sweep(t, {
     command,
     stopsAtViolation: true,
@@ -105,7 +99,7 @@ test('a write or a sync that fails around a hand-off loses nothing and sends not
 });
 
 test('the sweep of disk faults notices a server that answers before its commit', async (t) => {
-  const command = unguarded('answers-early');
+  const command = labServer('answers-early');
   const options: Omit<DiskFaultOptions, 'seed'> = {
     command,
     faults: [once],
@@ -119,7 +113,7 @@ test('the sweep of disk faults notices a server that answers before its commit',
 });
 
 test('the sweep of disk faults notices a server that says no to what may be on its disk', async (t) => {
-  const command = unguarded('outlives-unknown-commits');
+  const command = labServer('outlives-unknown-commits');
   const options = {
     command,
     faults: [failedSync],
@@ -146,7 +140,7 @@ test('a wall clock that jumps two days, and back, makes no key forgotten and no 
 
 test('the check of clock jumps notices a server whose keys follow the wall clock', async (t) => {
   const row = await only(t, (common) =>
-    runClockJumps({ ...common, command: unguarded('follows-the-wall-clock'), jumps: [2] }),
+    runClockJumps({ ...common, command: labServer('follows-the-wall-clock'), jumps: [2] }),
   );
   if (!row) return;
   assert.match(row.violations.join('\n'), /was answered [\w-]+, then/);
@@ -159,7 +153,7 @@ test('answers that a proxy loses, cuts, delays or replaces cost retries, and eac
 });
 
 test('the watch on the proxy notices a server that says 503 to what it has committed', async (t) => {
-  const row = await only(t, (common) => runLostAnswers({ ...common, command: unguarded('refuses-late'), mails: 20 }));
+  const row = await only(t, (common) => runLostAnswers({ ...common, command: labServer('refuses-late'), mails: 20 }));
   if (!row) return;
   assert.match(row.violations.join('\n'), /a 503 left after the commit/);
 });
@@ -172,7 +166,7 @@ test('after a cut of the power all that was answered is on the disk, and nothing
 });
 
 test('the power cut notices a server that does not sync its log', async (t) => {
-  const options = { command: unguarded('syncs-little'), lives: 1, mailsPerLife: 4 };
+  const options = { command: labServer('syncs-little'), lives: 1, mailsPerLife: 4 };
   const row = await only(t, (common) => runPowerCuts({ ...common, ...options }));
   if (!row) return;
   assert.match(row.violations.join('\n'), /has lost [\w-]+, which was acknowledged/);
@@ -182,7 +176,7 @@ test('the power cut notices a server that does not sync its log', async (t) => {
 const failedCommit = { what: 'error=EIO', nth: 9 } as const;
 
 test('the power cut notices a server that takes for written what a failed sync has left in its log', async (t) => {
-  const options = { command: unguarded('trusts-the-log'), lives: 2, mailsPerLife: 8, end: failedCommit };
+  const options = { command: labServer('trusts-the-log'), lives: 2, mailsPerLife: 8, end: failedCommit };
   const row = await only(t, (common) => runPowerCuts({ ...common, ...options }));
   if (!row) return;
   assert.match(row.violations.join('\n'), /life 2: the disk has lost [\w-]+, which was acknowledged/);

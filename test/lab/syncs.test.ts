@@ -2,20 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { message, testKey } from '../support/server.ts';
 import { createTemp } from '../support/temp.ts';
+import { labServer } from './lab-server.ts';
 import { startProgram } from './program.ts';
 import { canTrace, type Traced, traced, traceOf } from './syncs.ts';
 
-const main = fileURLToPath(new URL('./server-main.js', import.meta.url));
-
 /** Sends a few keyed requests, one after the other, to a server under strace. */
-async function traceRequests(t: TestContext, synchronous: 'FULL' | 'NORMAL'): Promise<Traced[]> {
+async function traceRequests(t: TestContext, variant: 'none' | 'syncs-little'): Promise<Traced[]> {
   const temp = createTemp();
   const output = temp.path('strace');
   const setting = { databasePath: temp.path('traced.db'), relayUrl: 'capture:' };
-  const program = startProgram(setting, traced(output, [process.execPath, main, synchronous]));
+  const program = startProgram(setting, traced(output, labServer(variant)));
   const url = await program.listening;
   const server = Number(/^pid (\d+)$/m.exec(program.words())?.[1]);
   t.after(() => temp.remove());
@@ -38,7 +36,7 @@ async function send(url: string, key: string): Promise<void> {
 
 test('the write-ahead log is synced after it was written and before the answer leaves', async (t) => {
   if (!canTrace(t)) return;
-  for (const trace of await traceRequests(t, 'FULL')) {
+  for (const trace of await traceRequests(t, 'none')) {
     assert(trace.writes > 0, 'an accepted request is written');
     assert(trace.syncs > 0 && trace.isSyncedLast, JSON.stringify(trace));
   }
@@ -46,7 +44,7 @@ test('the write-ahead log is synced after it was written and before the answer l
 
 test('the check of syncs notices a server that runs with synchronous=NORMAL', async (t) => {
   if (!canTrace(t)) return;
-  for (const trace of await traceRequests(t, 'NORMAL')) {
+  for (const trace of await traceRequests(t, 'syncs-little')) {
     assert(trace.writes > 0, 'an accepted request is written');
     assert.equal(trace.isSyncedLast, false, JSON.stringify(trace));
   }

@@ -1,35 +1,39 @@
-/** The server with one guard taken out, which nobody may have: `node unguarded-main.js VARIANT`. */
+/** The guards, taken out one at a time: what each variant of the lab's server does that nobody may have. */
 
-import assert from 'node:assert/strict';
-import { createSystemClock } from '../../src/clock.ts';
-import { readConfig } from '../../src/config.ts';
+import type { SystemClock } from '../../src/clock.ts';
 import { AppError } from '../../src/core/error.ts';
-import { log, startLog } from '../../src/log.ts';
-import { type Outside, startServer } from '../../src/server.ts';
+import type { Outside } from '../../src/server.ts';
 import type { Database, Transaction } from '../../src/store/database.ts';
-import { bendDatabase, handoffsAreQueuedAgain } from '../support/bent-database.ts';
+import { type Bend, bendDatabase, handoffsAreQueuedAgain } from '../support/bent-database.ts';
 
-const clock = createSystemClock({ onJump: (deltaMs) => log.clockJumped(deltaMs) });
-
-const variants: Record<string, Partial<Outside>> = {
-  'sends-again': { database: (own) => bendDatabase(own, [handoffsAreQueuedAgain]) },
-  'answers-early': { database: (own) => resolvesEarly(own, 'insert into emails') },
-  'dots-early': { database: (own) => resolvesEarly(own, "set state = 'handoff'") },
-  'refuses-late': { database: (own) => refusesLate(own, 'insert into emails') },
-  'outlives-unknown-commits': { die: () => undefined as never },
-  'syncs-little': { synchronous: 'NORMAL' },
-  'trusts-the-log': { trustsLog: true },
-  'follows-the-wall-clock': { clock: { ...clock, now: Date.now, expiryNow: Date.now } },
+/** What has no verdict is tried again, as if nothing had left. */
+const doubtIsQueued: Bend = {
+  when: `state = 'in_doubt', worker = null, run_at = ?`,
+  replace: `state = 'queued', worker = null, run_at = 0 * ?`,
 };
 
-const variant = variants[process.argv[2] ?? ''];
-assert(variant, `a variant: ${Object.keys(variants).join(', ')}`);
-const config = readConfig(process.env);
-startLog(config.logLevel);
-const die = () => process.kill(process.pid, 'SIGKILL') as never;
-const server = await startServer(config, { clock, die, ...variant });
-console.log(`Sendonce listens on ${server.url}`);
-process.on('SIGTERM', () => void server.stop().then(() => process.exit(0)));
+/** What a dead process had claimed is given up. */
+const claimsAreForgotten: Bend = {
+  when: `set state = 'queued', attempt = attempt + 1, worker = null, run_at = ?`,
+  replace: `set state = 'failed', attempt = attempt + 1, worker = null, run_at = ?`,
+};
+
+/** `clock` is the one the guarded server would have. */
+export function variantsOf(clock: SystemClock): Record<string, Partial<Outside>> {
+  return {
+    none: {},
+    'sends-again': { database: (own) => bendDatabase(own, [handoffsAreQueuedAgain]) },
+    'retries-doubt': { database: (own) => bendDatabase(own, [doubtIsQueued]) },
+    'forgets-claims': { database: (own) => bendDatabase(own, [claimsAreForgotten]) },
+    'answers-early': { database: (own) => resolvesEarly(own, 'insert into emails') },
+    'dots-early': { database: (own) => resolvesEarly(own, "set state = 'handoff'") },
+    'refuses-late': { database: (own) => refusesLate(own, 'insert into emails') },
+    'outlives-unknown-commits': { die: () => undefined as never },
+    'syncs-little': { synchronous: 'NORMAL' },
+    'trusts-the-log': { trustsLog: true },
+    'follows-the-wall-clock': { clock: { ...clock, now: Date.now, expiryNow: Date.now } },
+  };
+}
 
 /** Writes with such a statement count as done before their commit, which takes long enough for an answer or a dot to leave. */
 function resolvesEarly(own: Database, statement: string): Database {
