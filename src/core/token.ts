@@ -60,6 +60,9 @@ export function uuidv7Floor(ms: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
 }
 
+/** Above every id, in whatever order a database sorts text: no collation puts a letter before a digit. */
+export const afterAllIds = 'g';
+
 /** A UUID of any version, in either case: what a client may put where an id belongs. */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text);

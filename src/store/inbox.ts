@@ -1,5 +1,6 @@
 /** Captured mail as an inbox: what has not been cleared, newest first. Clearing forgets contents; ids, keys and events stay. */
 
+import { afterAllIds } from '../core/token.ts';
 import { findSetting, putSetting } from './accounts.ts';
 import type { Database, Reader, Transaction } from './database.ts';
 
@@ -23,7 +24,7 @@ export async function listInbox(
      order by id desc limit ?`,
     account,
     page.oldest,
-    page.after ?? '~',
+    page.after ?? afterAllIds,
     page.limit,
   );
   return rows.map((row) => row.id);

@@ -2,7 +2,7 @@
 
 import type { EventType } from '../core/event.ts';
 import { type Condition, searchStates, searchTerms, stateTerm } from '../core/search.ts';
-import { uuidv7Floor } from '../core/token.ts';
+import { afterAllIds, uuidv7Floor } from '../core/token.ts';
 import type { Database, SqlValue, Transaction } from './database.ts';
 import { eventsAfter, holdCursor, moveCursor, type Step } from './rollups.ts';
 
@@ -161,7 +161,7 @@ async function newest(
   page: { after: string | null; limit: number },
 ): Promise<Omit<Found, 'isTooWide'>> {
   const wanted = filters.length === 0 ? page.limit + 1 : candidatesMax;
-  const before = page.after ?? '~';
+  const before = page.after ?? afterAllIds;
   const each = terms.map(
     () => `select * from (select email_id from search_terms where account = ? and term = ? and email_id < ?
       order by email_id desc limit ?) t`,

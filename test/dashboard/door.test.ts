@@ -125,16 +125,35 @@ describe('the door of the page', () => {
   });
 
   test('keeps accounts apart on every page', async () => {
+    const made = await server.call('POST', '/webhooks', {
+      endpoint: 'http://127.0.0.1:9/ours',
+      events: ['email.sent'],
+    });
     const stranger = await signIn(server, await addApiKey(server, 're_stranger', 'another'));
-    const paths = [`/emails/${emailId}`, `/emails/${emailId}/html`, `/emails/${emailId}/eml`, `/inbox/${emailId}`];
+    const paths = [
+      `/emails/${emailId}`,
+      `/emails/${emailId}/html`,
+      `/emails/${emailId}/eml`,
+      `/inbox/${emailId}`,
+      `/webhooks/${made.json.id}`,
+    ];
     for (const path of paths) assert.deepEqual([path, (await stranger.get(path)).status], [path, 404]);
-    for (const path of ['', '/emails', '/emails?q=ours', '/inbox', '/keys?key=ours', `/emails?q=${emailId}`]) {
+    for (const path of [
+      '',
+      '/emails',
+      '/emails?q=ours',
+      '/inbox',
+      '/keys?key=ours',
+      '/webhooks',
+      `/emails?q=${emailId}`,
+    ]) {
       const { status, text } = await stranger.get(path);
-      assert.deepEqual([path, status, text.includes('ours alone')], [path, 200, false]);
+      assert.deepEqual([path, status, /ours alone|9\/ours/.test(text)], [path, 200, false]);
     }
     for (const action of ['cancel', 'send', 'reschedule']) {
       assert.equal((await stranger.post(`/emails/${emailId}/${action}`)).status, 404);
     }
+    assert.equal((await stranger.post(`/webhooks/${made.json.id}/enable`)).status, 404);
     assert.equal((await stranger.post(`/in-doubt/${emailId}.0`, { answer: 'sent' })).status, 404);
   });
 

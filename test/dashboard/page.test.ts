@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { Resend } from 'resend';
+import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
 import { modes } from '../support/smtp-sink-modes.ts';
@@ -17,6 +18,7 @@ const browser: Browser | null = await openBrowser();
 describe('the page in a browser', { skip: browser === null }, () => {
   let server: TestServer;
   let sink: Sink;
+  let receiver: Receiver;
   let resend: Resend;
   /** Requests that left the server's own origin. */
   const strayed: string[] = [];
@@ -24,12 +26,16 @@ describe('the page in a browser', { skip: browser === null }, () => {
   before(async () => {
     sink = await startSink();
     server = await startTestServer({ environment: { RELAY_URL: `smtp://127.0.0.1:${sink.port}` } });
+    receiver = await startReceiver(null);
+    receiver.behave = () => ({ body: 'noted, thank you' });
+    await server.call('POST', '/webhooks', { endpoint: `${receiver.url}/hooks`, events: ['email.sent'] });
     resend = new Resend(testKey, { baseUrl: server.url });
   });
   after(async () => {
     await browser?.close();
     await server.stop();
     await sink.close();
+    await receiver.close();
   });
 
   async function open(
@@ -71,7 +77,7 @@ describe('the page in a browser', { skip: browser === null }, () => {
     assert.deepEqual(found, [], `at ${page.url()}`);
   }
 
-  test('a person signs in, sees a mail arrive, opens it, pastes its key, settles a doubt, and signs out', async () => {
+  test('a person signs in, sees a mail arrive, opens it, pastes its key, settles a doubt, replays a webhook, and signs out', async () => {
     const { context, page } = await open();
     await page.goto(`${server.url}/dashboard`);
     await assertAccessible(page);
@@ -111,6 +117,23 @@ describe('the page in a browser', { skip: browser === null }, () => {
     assert.equal((await resend.emails.get(doubted)).data?.last_event, 'sent');
     await page.getByRole('heading', { name: 'Nothing is in doubt' }).waitFor();
 
+    await page.getByRole('link', { name: 'Webhooks', exact: true }).first().click();
+    await assertAccessible(page);
+    await page.getByRole('link', { name: /127\.0\.0\.1.*hooks/ }).click();
+    await page
+      .getByRole('link', { name: /email\.sent/ })
+      .first()
+      .click();
+    await page.getByText('noted, thank you').waitFor();
+    await assertAccessible(page);
+    const eventId = new URL(page.url()).pathname.split('/').at(-1);
+    const copies = () => receiver.told.filter(({ headers }) => headers['svix-id'] === eventId).length;
+    assert.equal(copies(), 1);
+    await page.getByRole('button', { name: 'Replay' }).click();
+    await page.getByText('It is told again, under the same id.').waitFor();
+    await receiver.until(() => copies() === 2);
+    await page.getByText('noted, thank you').nth(1).waitFor();
+
     await page.getByRole('link', { name: 'Overview', exact: true }).first().click();
     await page.getByText('The two sides are equal.').waitFor();
     await assertAccessible(page);
@@ -132,7 +155,7 @@ describe('the page in a browser', { skip: browser === null }, () => {
       '/setup?lang=java',
       '/nowhere',
     ];
-    const mostly = ['', '/emails', `/emails/${id}`, '/in-doubt', '/setup'];
+    const mostly = ['', '/emails', '/webhooks', `/emails/${id}`, '/in-doubt', '/setup'];
     for (const [colorScheme, paths] of [
       ['light', [...mostly, ...every]],
       ['dark', mostly],

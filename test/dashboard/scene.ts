@@ -1,5 +1,6 @@
 /** Servers with something to look at: every state there is, made by real requests against a real relay in every mood. */
 
+import { startReceiver } from '../support/receiver.ts';
 import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
 import { modes } from '../support/smtp-sink-modes.ts';
@@ -21,11 +22,17 @@ const invoice = `<div style="font-family:Georgia,serif;max-width:520px;margin:0 
 export async function startRelayScene(): Promise<Scene> {
   const sink = await startSink();
   const server = await startTestServer({ environment: { RELAY_URL: `smtp://127.0.0.1:${sink.port}` } });
+  const receiver = await startReceiver(null);
+  receiver.behave = ({ json }) =>
+    json.type === 'email.bounced' ? { status: 503, body: 'the shop is closed' } : { body: 'ok' };
+  const events = ['email.sent', 'email.bounced', 'email.delivery_delayed'];
+  await server.call('POST', '/webhooks', { endpoint: `${receiver.url}/hooks/mail`, events });
   await fill(server, sink);
   return {
     server,
     async stop() {
       await server.stop();
+      await receiver.close();
       await sink.close();
     },
   };

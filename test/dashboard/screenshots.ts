@@ -31,6 +31,9 @@ const emailIn =
     return `/emails/${found.id}`;
   };
 
+const webhookId = async (server: Scene['server']): Promise<string> =>
+  (await server.call('GET', '/webhooks')).json.data[0].id;
+
 const relayShots: Shot[] = [
   { name: 'overview', path: at('') },
   { name: 'emails', path: at('/emails') },
@@ -42,6 +45,16 @@ const relayShots: Shot[] = [
   { name: 'keys', path: at('/keys') },
   { name: 'key', path: at('/keys?key=order-paid/10591') },
   { name: 'in-doubt', path: at('/in-doubt') },
+  { name: 'webhooks', path: at('/webhooks') },
+  { name: 'webhook', path: async (_, { server }) => `/webhooks/${await webhookId(server)}` },
+  {
+    name: 'webhook-event',
+    path: async (_, { server }) => {
+      const id = await webhookId(server);
+      const { data } = (await server.call('GET', `/webhooks/${id}/events?limit=100`)).json;
+      return `/webhooks/${id}/${data.find((one: { type: string }) => one.type === 'email.bounced').id}`;
+    },
+  },
   { name: 'setup', path: at('/setup') },
   { name: 'not-found', path: at('/nowhere') },
 ];
@@ -63,6 +76,7 @@ const emptyShots: Shot[] = [
   { name: 'overview-empty', path: at('') },
   { name: 'emails-empty', path: at('/emails') },
   { name: 'in-doubt-empty', path: at('/in-doubt') },
+  { name: 'webhooks-empty', path: at('/webhooks') },
   { name: 'inbox-empty', path: at('/inbox') },
 ];
 

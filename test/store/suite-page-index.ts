@@ -8,9 +8,12 @@ import { parseSearch } from '../../src/core/search.ts';
 import { createIdSource } from '../../src/core/token.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database } from '../../src/store/database.ts';
-import { insertDelivery } from '../../src/store/deliveries.ts';
+import { insertDelivery, never } from '../../src/store/deliveries.ts';
 import { insertEmail } from '../../src/store/emails.ts';
 import { appendEvent } from '../../src/store/events.ts';
+import { clearInbox, findCleared, listInbox } from '../../src/store/inbox.ts';
+import { newestEmailId, newestEventId, newestEventIds } from '../../src/store/live.ts';
+import { countOpenOf, findOldestDue, findRelaySigns } from '../../src/store/overview.ts';
 import {
   accountsBehind,
   addFigures,
@@ -223,6 +226,69 @@ export function describePageIndex(db: () => Database): void {
       await indexAll(of);
       assert.equal((await search('wide', undefined, of)).isTooWide, true);
       assert.equal((await search('wide1', undefined, of)).isTooWide, false);
+    });
+  });
+
+  describe('what the page shows of now', () => {
+    const account = 'page-now';
+    let ids: string[] = [];
+
+    before(async () => {
+      ids = [await add(account, now), await add(account, now + 1), await add(account, now + 2)];
+      await db().write(async (tx) => {
+        await tx.run(
+          "update deliveries set state = 'delivered' where account = ? and email_id = ?",
+          account,
+          ids[0] ?? '',
+        );
+        await tx.run(
+          "update deliveries set state = 'in_doubt', run_at = ? where account = ? and email_id = ?",
+          never,
+          account,
+          ids[1] ?? '',
+        );
+        await tx.run(
+          "update deliveries set failures = 2, reply = 'refused', run_at = ? where account = ? and email_id = ?",
+          now + 5,
+          account,
+          ids[2] ?? '',
+        );
+        await appendEvent(tx, account, ids[0] ?? '', 'delivered', now + 3, {});
+      });
+    });
+
+    it('is what is open, what is due, and how the relay has been answering', async () => {
+      const open = await countOpenOf(db(), account);
+      assert.deepEqual(open, { queued: 1, underWay: 0, inDoubt: 1, inDoubtDeliveries: 1, isCapped: false });
+      assert.equal(await findOldestDue(db(), account), now + 5);
+      assert.equal(await findOldestDue(db(), 'page-nobody'), null);
+      assert.deepEqual(await findRelaySigns(db(), account), {
+        takenAt: now + 3,
+        trouble: { reply: 'refused', isAnswered: false, times: 2, nextAt: now + 5 },
+      });
+      assert.deepEqual(await findRelaySigns(db(), 'page-nobody'), { takenAt: null, trouble: null });
+    });
+
+    it('is told apart from what was there before', async () => {
+      const last = await newestEventId(db());
+      assert.equal((await newestEventIds(db(), last)).size, 0);
+      await db().write((tx) => appendEvent(tx, account, ids[0] ?? '', 'complained', now + 4, {}));
+      assert.deepEqual([...(await newestEventIds(db(), last)).keys()], [account]);
+      assert.equal(await newestEmailId(db(), account), ids[2]);
+      assert.equal(await newestEmailId(db(), 'page-nobody'), '');
+    });
+
+    it('loses its contents when the inbox is cleared, but for what is still open', async () => {
+      const page = { after: null, oldest: '', limit: 10 };
+      assert.deepEqual(await listInbox(db(), account, page), [...ids].reverse());
+      await clearInbox(db(), account, now + 9);
+      const oldest = await findCleared(db(), account);
+      assert.deepEqual(await listInbox(db(), account, { ...page, oldest }), [ids[2], ids[1]]);
+      await db().write((tx) => tx.run("update deliveries set state = 'sent' where account = ?", account));
+      await clearInbox(db(), account, now + 10);
+      assert.deepEqual(await listInbox(db(), account, { ...page, oldest: await findCleared(db(), account) }), []);
+      const later = await add(account, now + 11);
+      assert.deepEqual(await listInbox(db(), account, { ...page, oldest: await findCleared(db(), account) }), [later]);
     });
   });
 }

@@ -19,6 +19,7 @@ import { isSame, type Session } from './session.ts';
 import { setup, testSend } from './setup.tsx';
 import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './sign-in.tsx';
 import { type DashboardParts, isCapture, type Theme, type Visit } from './visit.ts';
+import { enableWebhook, replayEvent, webhook, webhookEvent, webhooks } from './webhooks.tsx';
 
 export const dashboardPath = '/dashboard';
 
@@ -57,6 +58,11 @@ export function addDashboardRoutes(app: Hono<Bindings>, parts: DashboardParts): 
   show('/keys', keys);
   show('/in-doubt', inDoubt);
   send('/in-doubt/:id', answerInDoubt);
+  show('/webhooks', webhooks);
+  show('/webhooks/:id', webhook);
+  show('/webhooks/:id/:event', webhookEvent);
+  send('/webhooks/:id/enable', enableWebhook);
+  send('/webhooks/:id/:event/replay', replayEvent);
   show('/setup', setup);
   send('/setup/test', testSend);
   if (isCapture(parts)) {
