@@ -1,0 +1,91 @@
+/** A database of many emails that have all been delivered, for `bench:page`: written through the store, without syncing. */
+
+import { randomBytes } from 'node:crypto';
+import { firstAccount } from '../src/bootstrap.ts';
+import type { Email } from '../src/core/email.ts';
+import { createIdSource } from '../src/core/token.ts';
+import { keepPageIndex } from '../src/page-index.ts';
+import { ensureAccount } from '../src/store/accounts.ts';
+import { insertDelivery } from '../src/store/deliveries.ts';
+import { insertEmail } from '../src/store/emails.ts';
+import { appendEvent } from '../src/store/events.ts';
+import { migrate } from '../src/store/migrate.ts';
+import { openSqlite } from '../src/store/sqlite.ts';
+
+const subjects = [
+  'Your invoice',
+  'Your order has been paid',
+  'Welcome aboard',
+  'Reset your password',
+  'A short notice',
+];
+const atOnce = 500;
+/** Spread over a month, so that the rollups have their hours. */
+const monthMs = 30 * 24 * 60 * 60_000;
+
+export type Filled = { ids: { count: number; some: string }; tookMs: number };
+
+export async function fillDatabase(path: string, count: number): Promise<Filled> {
+  const started = performance.now();
+  const database = openSqlite({
+    path,
+    synchronous: 'OFF',
+    onUnknownCommit: (cause) => {
+      throw cause;
+    },
+  });
+  await migrate(database);
+  const nextId = createIdSource(randomBytes);
+  const first = Date.now() - monthMs;
+  let some = '';
+  for (let done = 0; done < count; done += atOnce) {
+    await database.write(async (tx) => {
+      await ensureAccount(tx, firstAccount, first);
+      for (let number = done; number < Math.min(done + atOnce, count); number++) {
+        const at = first + Math.floor((number / count) * (monthMs - 60_000));
+        const email = emailNumber(number, nextId(at), at);
+        if (number === Math.floor(count / 2)) some = email.id;
+        await insertEmail(tx, email, 'resend', null);
+        const isBounced = number % 1_000 === 7;
+        await insertDelivery(tx, {
+          account: firstAccount,
+          emailId: email.id,
+          part: 0,
+          state: isBounced ? 'bounced' : 'delivered',
+          recipients: email.to,
+          runAt: at,
+          giveUpAt: at + monthMs,
+          policy: null,
+        });
+        const detail = { recipients: email.to, reply: isBounced ? '550 5.1.1 gone' : '250 2.0.0 ok', attempt: 1 };
+        await appendEvent(tx, firstAccount, email.id, isBounced ? 'bounced' : 'delivered', at, detail);
+      }
+    });
+  }
+  while (!(await keepPageIndex(database, { now: Date.now, expiryNow: Date.now })));
+  await database.close();
+  return { ids: { count, some }, tookMs: performance.now() - started };
+}
+
+function emailNumber(number: number, id: string, createdAt: number): Email {
+  return {
+    account: firstAccount,
+    id,
+    messageId: `<${id}@example.com>`,
+    createdAt,
+    from: 'Acme <a@example.com>',
+    to: [`person${number % 5_000}@example.com`],
+    cc: [],
+    bcc: [],
+    replyTo: [],
+    subject: `${subjects[number % subjects.length]} ${number}`,
+    html: '<p>it works!</p>',
+    text: null,
+    headers: [],
+    tags: number % 10_000 === 3 ? [{ name: 'kind', value: 'rare' }] : [],
+    topicId: null,
+    attachments: [],
+    scheduledText: null,
+    scheduledAt: null,
+  };
+}
