@@ -1,6 +1,6 @@
 /** Figures by the hour: added up from emails and events that are committed, each exactly once. */
 
-import type { EventType } from '../core/event.ts';
+import type { FactType } from '../core/event.ts';
 import { uuidv7Floor } from '../core/token.ts';
 import type { Reader, Transaction } from './database.ts';
 import type { EventDetail } from './events.ts';
@@ -138,7 +138,7 @@ async function firstAfter(tx: Transaction, account: string, position: string): P
   return row?.id ?? position;
 }
 
-export type EventRow = { id: number; account: string; email_id: string; type: EventType; at: number; detail: string };
+export type EventRow = { id: number; account: string; email_id: string; type: FactType; at: number; detail: string };
 
 const counted: ReadonlySet<string> = new Set(['sent', 'delivered', 'bounced', 'suppressed', 'failed', 'canceled']);
 

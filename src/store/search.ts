@@ -1,6 +1,6 @@
 /** The index behind the search: written by a chore after the fact, read newest first and never further than a bound. */
 
-import type { EventType } from '../core/event.ts';
+import { type EventType, isSuppressionFact } from '../core/event.ts';
 import { type Condition, searchStates, searchTerms, stateTerm } from '../core/search.ts';
 import { afterAllIds, uuidv7Floor } from '../core/token.ts';
 import type { Database, SqlValue, Transaction } from './database.ts';
@@ -38,6 +38,8 @@ export async function indexStates(tx: Transaction, step: Step): Promise<number> 
   const rows = await eventsAfter(tx, position, step);
   const states = new Map<string, { account: string; email: string; type: EventType }>();
   for (const row of rows) {
+    // About an address, not about an email.
+    if (isSuppressionFact(row.type)) continue;
     states.set(`${row.account} ${row.email_id}`, { account: row.account, email: row.email_id, type: row.type });
   }
   for (const { account, email, type } of states.values()) await setState(tx, account, email, type);

@@ -26,6 +26,7 @@ import {
   rollEvents,
 } from '../../src/store/rollups.ts';
 import { indexEmails, indexStates, searchEmails } from '../../src/store/search.ts';
+import { suppress } from '../../src/store/suppressions.ts';
 
 const now = 1_800_000_000_000;
 const hour = now / hourMs;
@@ -192,6 +193,14 @@ export function describePageIndex(db: () => Database): void {
       assert.deepEqual((await search('is:delivered')).emails, [0]);
       assert.deepEqual((await search('is:sent')).emails, []);
       assert.deepEqual((await search('is:bounced ann')).emails, [1]);
+    });
+
+    it('holds emails only, whatever else facts are about', async () => {
+      const of = 'search-suppressions';
+      const suppression = { account: of, address: 'a@x.test', origin: 'manual' as const, sourceId: null, reply: null };
+      await db().write((tx) => suppress(tx, { ...suppression, createdAt: now }));
+      await indexAll(of);
+      assert.deepEqual(await db().all('select email_id from search_terms where account = ?', of), []);
     });
 
     it('follows an email into its next state', async () => {
