@@ -4,8 +4,11 @@ import type { Reader, Transaction } from './database.ts';
 
 export type Sender = { id: number; name: string; email: string };
 
-/** Two processes may pick the same number at once: whoever loses picks the next. */
-const picksMax = 10;
+/**
+ * Two transactions may pick the same number at once: whoever loses picks the next. One loses at most as often as others are
+ * under way, and ten were too few for twenty of them.
+ */
+const picksMax = 1_000;
 
 /** Null: the account has a sender of this address. */
 export async function insertSender(
