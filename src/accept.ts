@@ -4,7 +4,7 @@ import assert from 'node:assert';
 import type { Clock } from './core/clock.ts';
 import { type Email, emailOf, type Message } from './core/email.ts';
 import { groupRecipients, inDoubtPolicy, senderAddress } from './core/envelope.ts';
-import { AppError } from './core/error.ts';
+import { AppError, Contended } from './core/error.ts';
 import { type Fingerprint, sameRequest } from './core/fingerprint.ts';
 import { expiresAt } from './core/retry.ts';
 import { keyHash } from './core/token.ts';
@@ -67,6 +67,7 @@ export class Accepting {
   readonly #options: AcceptOptions;
   /** Requests under way in this process, by key: a duplicate waits for them instead of racing them. */
   readonly #underWay = new Map<string, Promise<void>>();
+  #unnamed = 0;
 
   constructor(options: AcceptOptions) {
     this.#options = options;
@@ -79,7 +80,7 @@ export class Accepting {
    */
   async accept(request: Request, prepare: () => Promise<Submission>, differences: Differences): Promise<Accepted> {
     if (request.key === null) {
-      const answer = await this.#commit(request, null, await prepare());
+      const answer = await this.#commit(request, null, this.#newName(), await prepare());
       assert(answer, 'a request without a key cannot lose it');
       return { kind: 'accepted', answer };
     }
@@ -96,7 +97,7 @@ export class Accepting {
         await settledBefore(winner, giveUpAt);
         continue;
       }
-      const answer = await this.#win(slot, async () => this.#commit(request, hash, await prepare()));
+      const answer = await this.#win(slot, async () => this.#commitUnlessHeld(request, hash, slot, await prepare()));
       if (answer) return { kind: 'accepted', answer };
     } while (performance.now() < giveUpAt);
     throw busy();
@@ -144,33 +145,62 @@ export class Accepting {
     }
   }
 
+  /** Null also where another process holds the key and has not committed for a while: what came of it shows later. */
+  async #commitUnlessHeld(request: Request, hash: Uint8Array, slot: string, submission: Submission) {
+    try {
+      return await this.#commit(request, hash, `key ${slot}`, submission);
+    } catch (error) {
+      if (error instanceof Contended) return null;
+      throw error;
+    }
+  }
+
+  /** Nobody else's: works about different things share a transaction. */
+  #newName(): string {
+    this.#unnamed += 1;
+    return `new ${this.#unnamed}`;
+  }
+
   /** Null: somebody else holds the key, and nothing was written. */
-  async #commit(request: Request, hash: Uint8Array | null, submission: Submission): Promise<Answer | null> {
+  async #commit(
+    request: Request,
+    hash: Uint8Array | null,
+    about: string,
+    submission: Submission,
+  ): Promise<Answer | null> {
     if (submission.messages.length === 0) return submission.render([]);
-    const fingerprint = hash ? request.fingerprint() : null;
+    const named = hash && keyOf(request, hash);
     const { database, clock } = this.#options;
-    const answer = await database.write(async (tx) => {
-      const now = clock.now();
-      const emails = submission.messages.map((message) => this.#toEmail(message, request.account, now));
-      const rendered = submission.render(emails);
-      if (hash && fingerprint) {
-        const record: KeyRecord = {
-          account: request.account,
-          keyHash: hash,
-          scope: scopeOf(request),
-          rawHash: fingerprint.raw,
-          canonicalHash: fingerprint.canonical,
+    const answer = await database.write(
+      async (tx) => {
+        const now = clock.now();
+        const emails = submission.messages.map((message) => this.#toEmail(message, request.account, now));
+        const rendered = submission.render(emails);
+        const record = named && {
+          ...named,
           status: rendered.status,
           body: rendered.body,
           emailIds: emails.map((email) => email.id),
           createdAt: now,
           expiresAt: keyExpiresAt(submission, now),
         };
-        if (!(await takeKey(tx, record, clock.expiryNow()))) return null;
-      }
-      await insertAll(tx, emails, request, hash);
-      return rendered;
-    });
+        const groups = emails.map(groupRecipients);
+        // Asked in one breath, which over a network is one way there and back.
+        const [isOurs, suppressed] = await Promise.all([
+          record ? takeKey(tx, record, clock.expiryNow()) : true,
+          findSuppressed(tx, request.account, groups.flat(2)),
+        ]);
+        if (!isOurs) return null;
+        await Promise.all(
+          emails.flatMap((email, index) => [
+            insertEmail(tx, email, request.facade, hash),
+            insertDeliveries(tx, email, groups[index] ?? [], suppressed),
+          ]),
+        );
+        return rendered;
+      },
+      { about },
+    );
     if (answer) this.#options.onQueued(submission.messages.length);
     return answer;
   }
@@ -182,18 +212,17 @@ export class Accepting {
   }
 }
 
-function scopeOf(request: Request): string {
-  return `${request.facade} ${request.endpoint}`;
+/** What is known of a key before anything is accepted under it. */
+function keyOf(
+  request: Request,
+  hash: Uint8Array,
+): Pick<KeyRecord, 'account' | 'keyHash' | 'scope' | 'rawHash' | 'canonicalHash'> {
+  const { raw, canonical } = request.fingerprint();
+  return { account: request.account, keyHash: hash, scope: scopeOf(request), rawHash: raw, canonicalHash: canonical };
 }
 
-/** One look at the suppressions for everybody the submission is to. */
-async function insertAll(tx: Transaction, emails: Email[], request: Request, hash: Uint8Array | null): Promise<void> {
-  const groups = emails.map(groupRecipients);
-  const suppressed = await findSuppressed(tx, request.account, groups.flat(2));
-  for (const [index, email] of emails.entries()) {
-    await insertEmail(tx, email, request.facade, hash);
-    await insertDeliveries(tx, email, groups[index] ?? [], suppressed);
-  }
+function scopeOf(request: Request): string {
+  return `${request.facade} ${request.endpoint}`;
 }
 
 async function insertDeliveries(

@@ -1,4 +1,4 @@
-/** What has to be done about once a second, each in small bounded steps: the witness, counts, expired claims, the policy's resends, garbage, the page's index. */
+/** What has to be done about once a second, each in small bounded steps: the beat, the witness, counts, expired claims, the policy's resends, garbage, the page's index. */
 
 import type { SystemClock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -6,6 +6,7 @@ import { uuidv7Floor } from './core/token.ts';
 import type { KeyUses } from './key-uses.ts';
 import { log } from './log.ts';
 import { keepPageIndex } from './page-index.ts';
+import type { Recovery } from './recovery.ts';
 import type { RestoreGuard } from './restore-guard.ts';
 import type { Database } from './store/database.ts';
 import { purgeContents } from './store/emails.ts';
@@ -17,6 +18,7 @@ export type ChoreOptions = {
   database: Database;
   clock: SystemClock;
   guard: RestoreGuard;
+  recovery: Recovery;
   keyUses: KeyUses;
   retentionDays: Config['retentionDays'];
   garbagePerSecondMax: number;
@@ -59,8 +61,9 @@ export class Chores {
   /** Does them all once; a chore that fails does not keep the others from being done. */
   async run(): Promise<void> {
     this.#busy = true;
-    const { clock, guard, keyUses } = this.#options;
+    const { clock, guard, recovery, keyUses } = this.#options;
     clock.check();
+    await attempt('beat', () => recovery.check());
     await attempt('witness', () => guard.check());
     await attempt('counts', () => keyUses.flush());
     await attempt('claims', () => this.#requeue());
@@ -76,6 +79,7 @@ export class Chores {
     await this.#running;
     await attempt('counts', () => this.#options.keyUses.flush());
     await attempt('witness', () => this.#options.guard.check());
+    await attempt('goodbye', () => this.#options.recovery.stop());
   }
 
   async #requeue(): Promise<void> {

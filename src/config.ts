@@ -4,11 +4,15 @@ import { dirname } from 'node:path';
 
 export type DkimSource = { domain: string; selector: string; keyFile: string };
 
+export type DatabaseSetting =
+  | { engine: 'sqlite'; path: string }
+  /** `listenUrl`: for wake-ups, where `url` leads through a pooler; null: the same. */
+  | { engine: 'postgres'; url: string; listenUrl: string | null };
+
 export type Config = {
   host: string;
   port: number;
-  /** Path of the SQLite file. */
-  databasePath: string;
+  database: DatabaseSetting;
   /** Where the witness of the restore guard is kept: outside the database. */
   stateDir: string;
   relayUrl: string;
@@ -66,6 +70,7 @@ export const settingNames = [
   'HOST',
   'PORT',
   'DATABASE_URL',
+  'DATABASE_LISTEN_URL',
   'STATE_DIR',
   'RELAY_URL',
   'RELAY_CONNECTIONS',
@@ -88,12 +93,12 @@ export type Environment = Partial<Record<SettingName, string>>;
 /** @throws ConfigError naming every setting that is wrong, and what is accepted. */
 export function readConfig(environment: Environment): Config {
   const read = new Settings(environment);
-  const databasePath = read.sqlitePath();
+  const database = read.database();
   const config: Config = {
     host: read.text('HOST', '127.0.0.1'),
     port: read.integer('PORT', 3000, { min: 0, max: 65_535 }),
-    databasePath,
-    stateDir: read.text('STATE_DIR', dirname(databasePath)),
+    database,
+    stateDir: read.text('STATE_DIR', database.engine === 'sqlite' ? dirname(database.path) : './data'),
     relayUrl: read.text('RELAY_URL', 'capture:'),
     relayConnections: read.integer('RELAY_CONNECTIONS', 10, { min: 1, max: 200 }),
     apiKey: read.optional('SENDONCE_API_KEY'),
@@ -119,6 +124,16 @@ export class ConfigError extends Error {
   constructor(problems: string[]) {
     super(`The settings do not work:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   }
+}
+
+/** What `parseDatabaseUrl` takes, in words. */
+export const databaseUrls = 'sqlite: and a path (sqlite:./data/sendonce.db) or postgres://user:password@host/database';
+
+/** Null where it is neither. */
+export function parseDatabaseUrl(text: string): DatabaseSetting | null {
+  if (/^sqlite:./.test(text)) return { engine: 'sqlite', path: text.replace(/^sqlite:(\/\/(?=\/))?/, '') };
+  if (/^postgres(ql)?:\/\/./.test(text)) return { engine: 'postgres', url: text, listenUrl: null };
+  return null;
 }
 
 /** Reads one environment, keeping every problem instead of stopping at the first. */
@@ -176,14 +191,18 @@ class Settings {
     return null;
   }
 
-  sqlitePath(): string {
+  database(): DatabaseSetting {
     const text = this.text('DATABASE_URL', 'sqlite:./data/sendonce.db');
-    if (/^postgres(ql)?:/.test(text)) {
-      this.problems.push('DATABASE_URL: this version stores in SQLite only; use sqlite:./data/sendonce.db.');
-    } else if (!/^sqlite:./.test(text)) {
-      this.problems.push('DATABASE_URL must be sqlite: and a path, as sqlite:./data/sendonce.db.');
+    const listenUrl = this.optional('DATABASE_LISTEN_URL');
+    const database = parseDatabaseUrl(text);
+    if (!database) this.problems.push(`DATABASE_URL must be ${databaseUrls}.`);
+    if (listenUrl !== null && database?.engine !== 'postgres') {
+      this.problems.push('DATABASE_LISTEN_URL goes with a DATABASE_URL of postgres: only.');
+    } else if (listenUrl !== null && parseDatabaseUrl(listenUrl)?.engine !== 'postgres') {
+      this.problems.push('DATABASE_LISTEN_URL must be a postgres URL.');
     }
-    return text.replace(/^sqlite:(\/\/(?=\/))?/, '');
+    if (database?.engine === 'postgres') return { ...database, listenUrl };
+    return database ?? { engine: 'sqlite', path: '' };
   }
 
   dkim(): DkimSource[] {

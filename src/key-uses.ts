@@ -40,13 +40,14 @@ export function createKeyUses(database: Database, onUse: (kind: KeyUse['kind']) 
   }
 
   async function flush(): Promise<void> {
-    const batch = [...counted.values()];
+    // In the order in which groups of accepts meet keys, so that two processes wait for each other in one direction.
+    const batch = [...counted].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
     counted = new Map();
     for (let start = 0; start < batch.length; start += keysPerWrite) {
       const group = batch.slice(start, start + keysPerWrite);
       await database.write(async (tx) => {
+        await Promise.all(group.map((one) => recordUses(tx, one.account, one.keyHash, one)));
         for (const one of group) {
-          await recordUses(tx, one.account, one.keyHash, one);
           const hour = Math.floor((one.uses.at(-1)?.at ?? 0) / hourMs);
           await addFigures(tx, one.account, hour, { replays: one.replays, conflicts: one.conflicts });
         }

@@ -36,8 +36,7 @@ export const log = {
   unavailable: (error: unknown) => out.error({ err: error }, 'the database refused a write; nothing was accepted'),
   oddKey: (why: string) => out.warn(why),
   conflict: (key: string, fields: string[]) => out.warn({ key, fields }, 'a key was used again for another request'),
-  requeued: (deliveries: number) =>
-    out.warn({ deliveries }, 'the last process ended with claims; they are queued again'),
+  requeued: (deliveries: number) => out.warn({ deliveries }, 'a process ended with claims; they are queued again'),
   inDoubt: (ref: DeliveryRef, reason: string) => {
     out.error({ ...named(ref), reason }, 'IN DOUBT: held until somebody decides; see `sendonce queue`');
     flushed();
@@ -70,6 +69,8 @@ export const log = {
       { account: webhook.account, webhook: webhook.id, reason },
       'a webhook has failed for five days and is disabled: it is told nothing until somebody enables it',
     ),
+  commitNotFoundOut: (error: unknown) =>
+    out.error({ err: error }, 'what became of a commit cannot be found out; the request ends without a status'),
   commitUnknown: (error: unknown) => {
     out.fatal({ err: error }, 'a commit may or may not have happened; ending now, the next start reads the truth');
     flushed();

@@ -32,19 +32,20 @@ import { answerUnreadable } from './http/unreadable.ts';
 import { createKeyUses, type KeyUses } from './key-uses.ts';
 import { log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { databaseName, openServed } from './open-database.ts';
+import { Recovery } from './recovery.ts';
 import { RestoreGuard } from './restore-guard.ts';
 import type { Database } from './store/database.ts';
 import { countOpen } from './store/holds.ts';
-import { openSqlite } from './store/sqlite.ts';
-import { acquireServingLock } from './store/sqlite-lock.ts';
 import { rewriteLog } from './store/sqlite-log.ts';
 import { countWebhooks } from './store/webhook-history.ts';
-import { type Errand, WebhookLane } from './webhook/lane.ts';
+import { WebhookLane } from './webhook/lane.ts';
 import { Worker } from './worker.ts';
 
 /** What comes from outside the program, so that tests can bring their own. */
 export type Outside = {
-  clock: SystemClock;
+  /** Made from the clock that all processes of the database share, where it does not bring its own. */
+  clock: SystemClock | ((wall: () => number) => SystemClock);
   /** Ends the process at once, without answering anybody. */
   die: () => never;
   /** Instead of the relay of the settings. */
@@ -76,8 +77,8 @@ type Parts = {
   keyUses: KeyUses;
   metrics: Metrics;
   egress: Egress;
-  /** Something may be due. */
-  wake: () => void;
+  /** Told after a commit that queued something. */
+  onQueued: () => void;
   /** Known once listening. */
   publicUrl: { text: string };
   linkSecret: string;
@@ -88,56 +89,43 @@ type Parts = {
 
 export async function startServer(config: Config, outside: Outside): Promise<Started> {
   const startedAt = performance.now();
-  const { clock } = outside;
   const relay = outside.relay ?? createRelay(config);
-  const signerFor = loadSigners(config);
-  const lock = acquireServingLock(config.databasePath);
-  const own = openSqlite({
-    path: config.databasePath,
-    synchronous: outside.synchronous,
-    onUnknownCommit: (error) => {
-      log.commitUnknown(error);
-      outside.die();
-    },
-  });
-  if (!outside.trustsLog) rewriteLog(config.databasePath);
-  const database = outside.database?.(own) ?? own;
+  const { database, clock, release } = await open(config, outside);
+  const name = `${process.pid}.${randomBytes(4).toString('hex')}`;
+  let workers: Loop[] = [];
+  const wake = () => {
+    for (const worker of workers) worker.wake();
+  };
+  const onQueued = () => {
+    wake();
+    database.announce();
+  };
   const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir });
-  const ready = await bootstrap(database, { clock, policy: config.inDoubt, hasKey: config.apiKey !== null, guard });
+  const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued });
+  const ready = await bootstrap(database, { clock, hasKey: config.apiKey !== null, guard, recovery });
   const metrics = createMetrics({ openByState: () => countOpen(database), webhooks: () => countWebhooks(database) });
-  const settler = new Settler({
-    database,
-    clock,
-    policy: config.inDoubt,
-    sentCountsAsDelivered: config.sentCountsAsDelivered,
-    random: Math.random,
-    onRecorded: () => webhooks?.wake(),
-  });
-  const workerName = `${process.pid}.${randomBytes(4).toString('hex')}`;
   const egress = createEgress({ allow: config.egressAllow });
-  const webhooks = config.role === 'api' ? null : createWebhookWorker({ database, clock, egress, metrics, workerName });
-  const { outcome: onOutcome } = metrics;
-  const acting = { database, clock, relay, settler, signerFor, random: Math.random, onOutcome };
-  const lane = new DeliverLane({ ...acting, worker: workerName });
-  const worker = config.role === 'api' ? null : new Worker(lane);
-  const wake = () => wakeAll(worker, webhooks);
+  const signerFor = loadSigners(config);
+  if (config.role !== 'api')
+    workers = createWorkers(config, { database, clock, relay, egress, metrics, signerFor, name });
   const keyUses = createKeyUses(database, metrics.keyUsed);
   const publicUrl = { text: config.publicUrl ?? '' };
   const durable = (outside.synchronous ?? 'FULL') === 'FULL';
   const live = createLive(database);
-  const stages = { relay, keyUses, metrics, wake, egress, signerFor };
+  const stages = { relay, keyUses, metrics, onQueued, egress, signerFor };
   const parts: Parts = { ...ready, ...stages, config, clock, database, publicUrl, durable, live };
   const http = await listen(config, createApp(appParts(parts)).fetch);
   publicUrl.text ||= urlOf(config.host, http);
   const { retentionDays } = config;
   const { garbagePerSecondMax } = config.limits;
-  const chores = new Chores({ database, clock, guard, keyUses, retentionDays, garbagePerSecondMax, onQueued: wake });
+  const keeping = { database, clock, guard, recovery, keyUses, retentionDays, garbagePerSecondMax, onQueued };
+  const chores = new Chores(keeping);
   chores.start();
-  worker?.start();
-  webhooks?.start();
+  for (const worker of workers) worker.start();
+  if (workers.length > 0) database.onAnnounced(wake);
   log.started({
     url: publicUrl.text,
-    database: config.databasePath,
+    database: databaseName(config.database),
     relay: relay.name,
     migrated: ready.migrations,
     tookMs: Math.round(performance.now() - startedAt),
@@ -152,15 +140,55 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
     async stop() {
       live.close();
       const closed = closeHttp(http);
-      await Promise.all([worker?.drain(), webhooks?.drain()]);
+      await Promise.all(workers.map((worker) => worker.drain()));
       await closed;
       await chores.stop();
       await relay.close();
       await database.close();
-      lock.release();
+      release();
       log.stopped();
     },
   };
+}
+
+async function open(config: Config, outside: Outside) {
+  const { database: own, release } = await openServed(config.database, {
+    synchronous: outside.synchronous,
+    onUnknownCommit: (error) => {
+      log.commitUnknown(error);
+      outside.die();
+    },
+  });
+  if (config.database.engine === 'sqlite' && !outside.trustsLog) rewriteLog(config.database.path);
+  const database = outside.database?.(own) ?? own;
+  const clock = typeof outside.clock === 'function' ? outside.clock(() => database.wall()) : outside.clock;
+  return { database, clock, release };
+}
+
+/** What a worker is to whoever starts and stops it, whatever its lane claims. */
+type Loop = { start(): void; wake(): void; drain(): Promise<void> };
+
+type WorkerParts = Pick<Parts, 'database' | 'clock' | 'relay' | 'egress' | 'metrics' | 'signerFor'> & {
+  /** Names this process in claims. */
+  name: string;
+};
+
+function createWorkers(
+  config: Config,
+  { database, clock, relay, egress, metrics, signerFor, name }: WorkerParts,
+): Loop[] {
+  const { webhookAttempt: onAttempt, webhookDisabled: onDisabled, outcome: onOutcome } = metrics;
+  const webhooks = new Worker(new WebhookLane({ database, clock, egress, worker: name, onAttempt, onDisabled }));
+  const settler = new Settler({
+    database,
+    clock,
+    policy: config.inDoubt,
+    sentCountsAsDelivered: config.sentCountsAsDelivered,
+    random: Math.random,
+    onRecorded: () => webhooks.wake(),
+  });
+  const parts = { database, clock, relay, settler, worker: name, signerFor, random: Math.random, onOutcome };
+  return [new Worker(new DeliverLane(parts)), webhooks];
 }
 
 function createRelay(config: Config): Relay {
@@ -184,24 +212,8 @@ function loadSigners(config: Config): (domain: string) => DkimSigner | null {
   return (domain) => signers.get(domain) ?? null;
 }
 
-function wakeAll(...workers: ({ wake(): void } | null)[]): void {
-  for (const worker of workers) worker?.wake();
-}
-
-function createWebhookWorker(parts: {
-  database: Database;
-  clock: SystemClock;
-  egress: Egress;
-  metrics: Metrics;
-  workerName: string;
-}): Worker<Errand> {
-  const { metrics, workerName, ...rest } = parts;
-  const { webhookAttempt: onAttempt, webhookDisabled: onDisabled } = metrics;
-  return new Worker(new WebhookLane({ ...rest, worker: workerName, onAttempt, onDisabled }));
-}
-
 function appParts(parts: Parts): AppParts {
-  const { config, clock, database, egress, keyUses, metrics, wake } = parts;
+  const { config, clock, database, egress, keyUses, metrics, onQueued } = parts;
   const { limits } = config;
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
@@ -212,7 +224,7 @@ function appParts(parts: Parts): AppParts {
     keyUses,
     onQueued: (emails) => {
       metrics.accepted(emails);
-      wake();
+      onQueued();
     },
   });
   const bootstrapKey = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
@@ -227,9 +239,9 @@ function appParts(parts: Parts): AppParts {
     egress,
     remote: { maxBytes: limits.remoteBytesMax, timeoutMs: limits.remoteTimeoutMs },
     database,
-    amend: createAmend(database, clock, wake),
+    amend: createAmend(database, clock, onQueued),
     now,
-    wakeWebhooks: wake,
+    wakeWebhooks: onQueued,
   };
   return {
     gatekeeper: {
@@ -240,12 +252,12 @@ function appParts(parts: Parts): AppParts {
     resend: { ...sending, links },
     brevo: { ...sending, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid },
     keys: { database, clock, flushUses: () => keyUses.flush() },
-    doubt: { database, clock, onQueued: wake },
+    doubt: { database, clock, onQueued },
     database,
     links,
     metrics,
     health: () => healthOf(parts),
-    dashboard: { ...sending, ...dashboardParts(parts), links, onQueued: wake },
+    dashboard: { ...sending, ...dashboardParts(parts), links, onQueued },
     servesApi: config.role !== 'worker',
   };
 }
@@ -270,10 +282,10 @@ function dashboardParts(parts: Parts): Omit<DashboardParts, 'accepting' | 'amend
   };
 }
 
-function healthOf({ config, relay, durable }: Parts): Record<string, unknown> {
+function healthOf({ config, database, relay, durable }: Parts): Record<string, unknown> {
   return {
     status: 'ok',
-    database: 'sqlite',
+    database: database.engine,
     durable,
     relay: relay.name,
     role: config.role,

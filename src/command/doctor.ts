@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { Config } from '../config.ts';
 import { parseRelayUrl } from '../deliver/smtp-url.ts';
+import { databaseName, isThere } from '../open-database.ts';
 import { isBehind, readWitness } from '../restore-guard.ts';
 import type { Database } from '../store/database.ts';
 import { countOpen } from '../store/holds.ts';
@@ -26,24 +27,35 @@ export async function doctor(config: Config): Promise<void> {
 }
 
 async function checkDatabase(config: Config): Promise<Finding[]> {
-  if (!existsSync(config.databasePath)) {
-    return [{ ok: true, text: `${config.databasePath} does not exist yet: the first start makes it` }];
+  const name = databaseName(config.database);
+  if (!isThere(config.database)) {
+    return [{ ok: true, text: `${name} does not exist yet: the first start makes it` }];
   }
   try {
     return await withDatabase(config, { create: false }, async (database) => {
-      const [check] = await database.report<{ quick_check: string }>('pragma quick_check(1)');
       const counts = await countOpen(database);
       const inDoubt = counts.in_doubt ?? 0;
       return [
-        { ok: check?.quick_check === 'ok', text: `${config.databasePath}: quick_check says ${check?.quick_check}` },
+        await checkEngine(name, database),
         { ok: inDoubt === 0, text: `${inDoubt} in doubt${inDoubt > 0 ? ': see sendonce queue' : ''}` },
         { ok: true, text: `${counts.queued ?? 0} queued` },
         await checkRestored(config, database),
       ];
     });
   } catch (error) {
-    return [{ ok: false, text: `${config.databasePath}: ${(error as Error).message}` }];
+    return [{ ok: false, text: `${name}: ${(error as Error).message}` }];
   }
+}
+
+async function checkEngine(name: string, database: Database): Promise<Finding> {
+  if (database.engine === 'postgres') {
+    const [server] = await database.report<{ version: string; synced: string }>(
+      "select current_setting('server_version') as version, current_setting('synchronous_commit') as synced",
+    );
+    return { ok: true, text: `${name}: PostgreSQL ${server?.version}, synchronous_commit is ${server?.synced}` };
+  }
+  const [check] = await database.report<{ quick_check: string }>('pragma quick_check(1)');
+  return { ok: check?.quick_check === 'ok', text: `${name}: quick_check says ${check?.quick_check}` };
 }
 
 /** Whether the database is one the witness has seen further along: its queue may have left already. */
@@ -68,8 +80,10 @@ async function checkRestored(config: Config, database: Database): Promise<Findin
   return { ok: true, text: `the witness in ${config.stateDir} agrees with the database${history}` };
 }
 
-async function checkDisk(config: Config): Promise<Finding> {
-  const folder = existsSync(dirname(config.databasePath)) ? dirname(config.databasePath) : '.';
+/** Where PostgreSQL keeps its files is not for us to see: the witness is all we write then. */
+async function checkDisk({ database, stateDir }: Config): Promise<Finding> {
+  const wanted = database.engine === 'sqlite' ? dirname(database.path) : stateDir;
+  const folder = existsSync(wanted) ? wanted : '.';
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
   return { ok: free >= freeBytesMin, text: `${Math.round(free / 1024 / 1024)} MB free for the database` };

@@ -42,7 +42,7 @@ async function show(database: Database): Promise<void> {
   const states = ['in_doubt', 'handoff', 'sending', 'queued'] as const;
   console.log(`${states.map((state) => `${counts[state] ?? 0} ${state}`).join(' · ')}\n`);
   if (open.length === 0) return console.log('Nothing is waiting.');
-  const now = Date.now();
+  const now = database.wall();
   const rows = open.map((one) => row(one, now));
   console.log(table(['STATE', 'EMAIL', 'DUE', 'TRIES', 'TO', 'SUBJECT', 'LAST REPLY'], rows));
   const total = states.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
@@ -74,7 +74,7 @@ function row(one: OpenDelivery, now: number): string[] {
 
 /** For whoever restores a backup where no witness can tell: before the server starts on it. */
 async function hold(database: Database): Promise<void> {
-  const held = await holdOpenDeliveries(database, Date.now(), 'An operator holds it.');
+  const held = await holdOpenDeliveries(database, database.wall(), 'An operator holds it.');
   console.log(`${held} deliveries are held. See sendonce queue for what to do with them.`);
 }
 
@@ -82,7 +82,7 @@ async function settle(database: Database, target: string, answer: DoubtAnswer): 
   const [emailId = '', part = '0'] = target.toLowerCase().split('.');
   if (!isUuid(emailId) || !/^\d+$/.test(part)) throw new CommandError(`"${target}" is not an email id.`);
   const ref: DeliveryRef | null = await findInDoubt(database, emailId, Number(part));
-  const settled = ref && (await database.write((tx) => answerDoubt(tx, ref, answer, Date.now())));
+  const settled = ref && (await database.write((tx) => answerDoubt(tx, ref, answer, database.wall())));
   if (!settled) throw new CommandError(`${target} is not in doubt; see sendonce queue.`);
   console.log(outcomes[answer]);
 }
@@ -93,7 +93,7 @@ async function settleAll(database: Database, answer: DoubtAnswer): Promise<void>
     const some = await someInDoubt(database, settledAtOnce);
     if (some.length === 0) break;
     await database.write(async (tx) => {
-      for (const one of some) await answerDoubt(tx, one, answer, Date.now());
+      for (const one of some) await answerDoubt(tx, one, answer, database.wall());
     });
     settled += some.length;
   }

@@ -7,7 +7,7 @@ import { type Started, startServer } from '../server.ts';
 
 export async function runServer(config: Config): Promise<void> {
   startLog(config.logLevel);
-  const clock = createSystemClock({ onJump: (deltaMs) => log.clockJumped(deltaMs) });
+  const clock = (wall: () => number) => createSystemClock({ wall, onJump: (deltaMs) => log.clockJumped(deltaMs) });
   const server = await startServer(config, { clock, die });
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -1,11 +1,11 @@
 /** What the commands share: opening the database beside a running server, and printing tables. */
 
-import { existsSync } from 'node:fs';
 import type { Config } from '../config.ts';
+import { databaseName, isThere, openBeside } from '../open-database.ts';
 import type { Database } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
-import { openSqlite } from '../store/sqlite.ts';
 import { acquireServingLock, type ServingLock } from '../store/sqlite-lock.ts';
+import { isServed } from '../store/workers.ts';
 
 /** A mistake of whoever typed: shown without a stack. */
 export class CommandError extends Error {
@@ -18,13 +18,12 @@ export async function withDatabase<T>(
   terms: { create: boolean },
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
-  if (!terms.create && !existsSync(config.databasePath)) {
+  if (!terms.create && !isThere(config.database)) {
     throw new CommandError(
-      `There is no database at ${config.databasePath}. Start the server once, or set DATABASE_URL.`,
+      `There is no database at ${databaseName(config.database)}. Start the server once, or set DATABASE_URL.`,
     );
   }
-  const database = openSqlite({
-    path: config.databasePath,
+  const database = await openBeside(config.database, {
     onUnknownCommit: (error) => {
       console.error(`It is not known whether the change was stored: ${String(error)}`);
       process.exit(1);
@@ -40,9 +39,13 @@ export async function withDatabase<T>(
 
 /** A running server has done it, and must not have its schema changed under it by a newer command line. */
 async function migrateUnlessServed(config: Config, database: Database): Promise<void> {
+  if (config.database.engine === 'postgres') {
+    if (!(await isServed(database))) await migrate(database);
+    return;
+  }
   let lock: ServingLock;
   try {
-    lock = acquireServingLock(config.databasePath, 0);
+    lock = acquireServingLock(config.database.path, 0);
   } catch {
     return;
   }

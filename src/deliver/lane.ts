@@ -8,8 +8,9 @@ import type { DkimSigner } from '../core/dkim.ts';
 import { senderAddress } from '../core/envelope.ts';
 import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
 import { retryDelayMs } from '../core/retry.ts';
+import { accountsWithDue, claimDue, unclaimUnknown } from '../store/claims.ts';
 import type { Database } from '../store/database.ts';
-import { accountsWithDue, claimDue, type Delivery, openGate, unclaim } from '../store/deliveries.ts';
+import { type Delivery, emailName, openGate, partName, unclaim } from '../store/deliveries.ts';
 import { findEmailToCompose } from '../store/emails.ts';
 import { settleSimulated, settleSuppressed, siftDelivery } from '../store/withheld.ts';
 import type { Lane } from '../worker.ts';
@@ -42,6 +43,10 @@ export class DeliverLane implements Lane<Delivery> {
   readonly concurrency: number;
   readonly #options: DeliverOptions;
   readonly #underWay = new Set<Attempt>();
+  /** Claimed and not done with. */
+  readonly #held = new Set<string>();
+  /** A claim may have committed without our learning what it took. */
+  #isUnsure = false;
   #draining = false;
   #lastAccount = '';
 
@@ -51,14 +56,24 @@ export class DeliverLane implements Lane<Delivery> {
   }
 
   async claim(limit: number): Promise<Delivery[]> {
-    const { database, clock, worker } = this.#options;
+    const { database, clock } = this.#options;
     const now = clock.now();
     const due = await accountsWithDue(database, now);
-    if (due.length === 0) return [];
+    if (due.length === 0 && !this.#isUnsure) return [];
     const turns = startingAfter(due, this.#lastAccount);
     this.#lastAccount = turns[Math.min(limit, turns.length) - 1] ?? '';
-    return database.write(async (tx) => {
+    const claimed = await this.#claimInTurns(turns, limit, now);
+    for (const delivery of claimed) this.#held.add(partName(delivery));
+    return claimed;
+  }
+
+  async #claimInTurns(turns: string[], limit: number, now: number): Promise<Delivery[]> {
+    const { database, worker } = this.#options;
+    const wasUnsure = this.#isUnsure;
+    this.#isUnsure = true;
+    const claimed = await database.write(async (tx) => {
       const claimed: Delivery[] = [];
+      if (wasUnsure) await unclaimUnknown(tx, worker, this.#held, now);
       // Each account gets its share first; what is left over goes to whoever still has mail due.
       for (const most of [Math.max(1, Math.floor(limit / turns.length)), limit]) {
         for (const account of turns) {
@@ -69,12 +84,17 @@ export class DeliverLane implements Lane<Delivery> {
       }
       return claimed;
     });
+    this.#isUnsure = false;
+    return claimed;
   }
 
   async attempt(delivery: Delivery): Promise<void> {
     const one: Attempt = { delivery, gated: false, gate: null, done: Promise.resolve() };
     this.#underWay.add(one);
-    one.done = this.#tryAndSettle(one).finally(() => this.#underWay.delete(one));
+    one.done = this.#tryAndSettle(one).finally(() => {
+      this.#underWay.delete(one);
+      this.#held.delete(partName(delivery));
+    });
     await one.done;
   }
 
@@ -112,7 +132,7 @@ export class DeliverLane implements Lane<Delivery> {
     if (!(await this.#withholdSuppressed(delivery))) return;
     const simulated = testAddressOutcome(delivery.recipients[0] ?? '');
     if (simulated) {
-      await settler.record((tx) => settleSimulated(tx, delivery, simulated, clock.now()));
+      await settler.record(delivery, (tx) => settleSimulated(tx, delivery, simulated, clock.now()));
       return onOutcome('simulated');
     }
     const email = await findEmailToCompose(database, delivery.account, delivery.emailId);
@@ -141,7 +161,7 @@ export class DeliverLane implements Lane<Delivery> {
     const { database, clock, settler, onOutcome } = this.#options;
     const sifted = await siftDelivery(database, delivery);
     if (!sifted) return true;
-    const isOurs = await settler.record((tx) => settleSuppressed(tx, delivery, sifted, clock.now()));
+    const isOurs = await settler.record(delivery, (tx) => settleSuppressed(tx, delivery, sifted, clock.now()));
     if (!isOurs) return false;
     onOutcome('suppressed');
     delivery.recipients = sifted.clear;
@@ -152,11 +172,14 @@ export class DeliverLane implements Lane<Delivery> {
     if (this.#draining) return false;
     const { delivery } = one;
     const { database, clock, random } = this.#options;
-    one.gated = await database.write((tx) => {
-      const now = clock.now();
-      const retryAt = now + retryDelayMs(delivery.tries + 1, random());
-      return openGate(tx, delivery, reply, { now, contentHash, doubtAt: now + leaseMs, retryAt });
-    });
+    one.gated = await database.write(
+      (tx) => {
+        const now = clock.now();
+        const retryAt = now + retryDelayMs(delivery.tries + 1, random());
+        return openGate(tx, delivery, reply, { now, contentHash, doubtAt: now + leaseMs, retryAt });
+      },
+      { about: emailName(delivery) },
+    );
     if (one.gated) delivery.recipients = reply.accepted;
     return one.gated;
   }

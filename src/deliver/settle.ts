@@ -7,6 +7,7 @@ import { log } from '../log.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import {
   type Delivery,
+  emailName,
   type InDoubtPolicy,
   never,
   settleDeferredVerdict,
@@ -71,7 +72,7 @@ export class Settler {
   /** Holds without asking the policy: sending it again would not be sending the same. */
   async hold(delivery: Delivery, reason: string): Promise<void> {
     const now = this.#options.clock.now();
-    const held = await this.record((tx) => settleInDoubt(tx, delivery, { reason, now, runAt: never }));
+    const held = await this.record(delivery, (tx) => settleInDoubt(tx, delivery, { reason, now, runAt: never }));
     if (held) log.inDoubt(delivery, reason);
   }
 
@@ -79,10 +80,10 @@ export class Settler {
    * What is known is recorded, however long the database refuses: only the death of this process makes doubt.
    * False: the delivery is somebody else's by now.
    */
-  async record(write: (tx: Transaction) => Promise<boolean>): Promise<boolean> {
+  async record(delivery: Delivery, write: (tx: Transaction) => Promise<boolean>): Promise<boolean> {
     for (;;) {
       try {
-        const recorded = await this.#options.database.write(write);
+        const recorded = await this.#options.database.write(write, { about: emailName(delivery) });
         this.#options.onRecorded();
         return recorded;
       } catch (error) {
@@ -93,27 +94,31 @@ export class Settler {
   }
 
   #verdict(delivery: Delivery, state: 'sent' | 'delivered' | 'bounced', reply: string): Promise<boolean> {
-    return this.record((tx) => settleVerdict(tx, delivery, { state, reply, now: this.#options.clock.now() }));
+    return this.record(delivery, (tx) => settleVerdict(tx, delivery, { state, reply, now: this.#options.clock.now() }));
   }
 
   #deferred(delivery: Delivery, reply: string): Promise<boolean> {
-    return this.record((tx) => settleDeferredVerdict(tx, delivery, { reply, ...this.#retry(delivery.tries + 1) }));
+    return this.record(delivery, (tx) =>
+      settleDeferredVerdict(tx, delivery, { reply, ...this.#retry(delivery.tries + 1) }),
+    );
   }
 
   #refused(delivery: Delivery, refused: Refused): Promise<boolean> {
-    return this.record((tx) => settleRefused(tx, delivery, refused, this.#retry(delivery.tries + 1)));
+    return this.record(delivery, (tx) => settleRefused(tx, delivery, refused, this.#retry(delivery.tries + 1)));
   }
 
   #unreached(delivery: Delivery, reason: string): Promise<boolean> {
     log.unreached(delivery, reason);
-    return this.record((tx) => settleUnreached(tx, delivery, { reason, ...this.#retry(delivery.failures + 1) }));
+    return this.record(delivery, (tx) =>
+      settleUnreached(tx, delivery, { reason, ...this.#retry(delivery.failures + 1) }),
+    );
   }
 
   async #inDoubt(delivery: Delivery, reason: string): Promise<void> {
     const now = this.#options.clock.now();
     const sendsAgain = (delivery.policy ?? this.#options.policy) === 'send-again';
     const runAt = sendsAgain ? now + verdictWaitMs : never;
-    const held = await this.record((tx) => settleInDoubt(tx, delivery, { reason, now, runAt }));
+    const held = await this.record(delivery, (tx) => settleInDoubt(tx, delivery, { reason, now, runAt }));
     if (held) log.inDoubt(delivery, reason);
   }
 

@@ -1,7 +1,7 @@
 /** All routes of the server, and the one place where a refusal becomes a response. */
 
 import { Hono } from 'hono';
-import { AppError } from '../core/error.ts';
+import { AppError, CommitUnknown } from '../core/error.ts';
 import { log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Database } from '../store/database.ts';
@@ -77,8 +77,10 @@ async function logRequest(context: HttpContext, next: () => Promise<void>): Prom
 /** Refusals in the facade's own shape; what should not happen is logged and never shown. */
 function refuse(error: Error, context: HttpContext): Response {
   const { method = '', url = '' } = context.env.incoming;
-  if (error instanceof ClientGone) {
-    context.env.incoming.destroy();
+  if (error instanceof CommitUnknown) log.commitNotFoundOut(error.cause);
+  // No status would be true, and a client that gets none asks again under the same key.
+  if (error instanceof ClientGone || error instanceof CommitUnknown) {
+    context.env.incoming.socket.destroy();
     return new Response(null, { status: 400 });
   }
   const refusal =

@@ -5,7 +5,7 @@
 
 import type { DeliveryState } from '../core/event.ts';
 import type { EnvelopeReply, RecipientReply } from '../core/outcome.ts';
-import type { Reader, SqlValue, Transaction } from './database.ts';
+import type { SqlValue, Transaction } from './database.ts';
 import { appendEvent, type EventDetail } from './events.ts';
 
 export type InDoubtPolicy = 'hold' | 'send-again';
@@ -27,12 +27,21 @@ export type Delivery = DeliveryRef & {
   contentHash: Uint8Array | null;
 };
 
+/** What a write about one of its deliveries is about: an engine does not run two of these at the same time. */
+export function emailName(ref: Pick<DeliveryRef, 'account' | 'emailId'>): string {
+  return `email ${ref.account} ${ref.emailId}`;
+}
+
+export function partName(ref: DeliveryRef): string {
+  return `${emailName(ref)} ${ref.part}`;
+}
+
 /** A `run_at` that never comes: held until somebody decides. */
 export const never = Number.MAX_SAFE_INTEGER;
 
-const here = 'account = ? and email_id = ? and part = ?';
+export const here = 'account = ? and email_id = ? and part = ?';
 
-function at(ref: DeliveryRef): [string, string, number] {
+export function at(ref: DeliveryRef): [string, string, number] {
   return [ref.account, ref.emailId, ref.part];
 }
 
@@ -61,81 +70,6 @@ export async function insertDelivery(tx: Transaction, delivery: NewDelivery): Pr
     delivery.tries ?? 0,
     delivery.reply ?? null,
   );
-}
-
-type ClaimRow = {
-  account: string;
-  email_id: string;
-  part: number;
-  attempt: number;
-  tries: number;
-  failures: number;
-  recipients: string;
-  give_up_at: number;
-  in_doubt_policy: InDoubtPolicy | null;
-  possible_duplicate: number;
-  content_hash: Uint8Array | null;
-};
-
-const claimColumns = `account, email_id, part, attempt, tries, failures, recipients, give_up_at,
-  in_doubt_policy, possible_duplicate, content_hash`;
-
-/** Accounts that have something due, in a stable order. */
-export async function accountsWithDue(reader: Reader, now: number): Promise<string[]> {
-  const rows = await reader.all<{ id: string }>(
-    `select id from accounts where exists (select 1 from deliveries
-       where deliveries.account = accounts.id and deliveries.state = 'queued' and deliveries.run_at <= ?)
-     order by id`,
-    now,
-  );
-  return rows.map((row) => row.id);
-}
-
-/** Claims up to `limit` due deliveries of one account, oldest first: a postponement by `leaseMs` under a new attempt. */
-export async function claimDue(
-  tx: Transaction,
-  account: string,
-  worker: string,
-  terms: { now: number; leaseMs: number; limit: number },
-): Promise<Delivery[]> {
-  const rows = await tx.all<ClaimRow>(
-    `select ${claimColumns} from deliveries
-     where account = ? and state = 'queued' and run_at <= ? order by run_at limit ? ${tx.skipLocked}`,
-    account,
-    terms.now,
-    terms.limit,
-  );
-  const claimed: Delivery[] = [];
-  for (const row of rows) {
-    const changed = await tx.run(
-      `update deliveries set state = 'sending', attempt = attempt + 1, worker = ?, run_at = ?
-       where ${here} and state = 'queued' and attempt = ?`,
-      worker,
-      terms.now + terms.leaseMs,
-      row.account,
-      row.email_id,
-      row.part,
-      row.attempt,
-    );
-    if (changed === 1) claimed.push(toDelivery(row, row.attempt + 1));
-  }
-  return claimed;
-}
-
-function toDelivery(row: ClaimRow, attempt: number): Delivery {
-  return {
-    account: row.account,
-    emailId: row.email_id,
-    part: row.part,
-    attempt,
-    tries: row.tries,
-    failures: row.failures,
-    recipients: JSON.parse(row.recipients),
-    giveUpAt: row.give_up_at,
-    policy: row.in_doubt_policy,
-    possibleDuplicate: row.possible_duplicate > 0,
-    contentHash: row.content_hash,
-  };
 }
 
 /** Gives a claim that was never started back, due at once. */

@@ -331,11 +331,11 @@ export async function purgeContents(tx: Transaction, before: number, now: number
     `select account, id from emails where created_at < ? and purged_at is null
      and not exists (select 1 from deliveries where deliveries.account = emails.account
        and deliveries.email_id = emails.id and deliveries.state in ('queued', 'sending', 'handoff', 'in_doubt'))
-     order by created_at limit ?`,
+     order by created_at limit ? ${tx.skipLocked}`,
     before,
     limit,
   );
-  for (const { account, id } of rows) await purgeContent(tx, account, id, now);
+  await Promise.all(rows.map(({ account, id }) => purgeContent(tx, account, id, now)));
   return rows.length;
 }
 

@@ -30,15 +30,15 @@ function at(row: OpenRow): SqlValue[] {
 export type Recovered = { requeued: DeliveryRef[]; inDoubt: DeliveryRef[] };
 
 /**
- * Ends what dead workers left: claims go back to the queue, hand-offs are in doubt. `dead` picks their deliveries;
- * on SQLite every claim found at start is dead. At most `limit` a call; call again while it returns any.
+ * Ends what dead workers left: claims go back to the queue, hand-offs are in doubt. Dead is who has had no beat after
+ * `deadBefore`, and whoever never had one. At most `limit` a call; call again while it returns any.
  */
 export async function recover(
   tx: Transaction,
-  terms: { now: number; policy: InDoubtPolicy; limit: number },
+  terms: { now: number; policy: InDoubtPolicy; limit: number; deadBefore: number },
 ): Promise<Recovered> {
   const recovered: Recovered = { requeued: [], inDoubt: [] };
-  const claims = await openRows(tx, 'sending', never, terms.limit);
+  const claims = await deadRows(tx, 'sending', terms);
   for (const row of claims) {
     await tx.run(
       `update deliveries set state = 'queued', attempt = attempt + 1, worker = null, run_at = ?
@@ -48,7 +48,7 @@ export async function recover(
     );
     recovered.requeued.push(refOf(row));
   }
-  for (const row of await openRows(tx, 'handoff', never, terms.limit)) {
+  for (const row of await deadRows(tx, 'handoff', terms)) {
     await putInDoubt(tx, row, terms);
     recovered.inDoubt.push(refOf(row));
   }
@@ -57,6 +57,17 @@ export async function recover(
 
 /** As the partial index has it: SQLite uses one only where its condition stands in the query word for word. */
 const isOpen = "state in ('sending', 'handoff', 'in_doubt')";
+
+function deadRows(tx: Transaction, state: 'sending' | 'handoff', terms: { limit: number; deadBefore: number }) {
+  return tx.all<OpenRow>(
+    `select ${openColumns} from deliveries where ${isOpen} and state = ?
+     and not exists (select 1 from workers where workers.id = deliveries.worker and workers.beat_at > ?)
+     limit ? ${tx.skipLocked}`,
+    state,
+    terms.deadBefore,
+    terms.limit,
+  );
+}
 
 /** Those whose `run_at` has come by `until`, oldest first. */
 function openRows(tx: Transaction, state: 'sending' | 'handoff' | 'in_doubt', until: number, limit: number) {

@@ -145,14 +145,20 @@ export async function recordUses(
   keyHash: Uint8Array,
   counted: { replays: number; conflicts: number; uses: KeyUse[] },
 ): Promise<void> {
-  const known = await findKeyHistory(tx, account, keyHash);
+  // Written before it is read, so that of two processes that add at once none undoes the other.
+  const found = await tx.run(
+    'update idempotency_keys set replays = replays + ?, conflicts = conflicts + ? where account = ? and key_hash = ?',
+    counted.replays,
+    counted.conflicts,
+    account,
+    keyHash,
+  );
+  const known = found === 1 ? await findKeyHistory(tx, account, keyHash) : null;
   if (!known) return;
   const uses = [...known.uses, ...counted.uses].slice(-usesKept);
   await tx.run(
-    `update idempotency_keys set replays = ?, conflicts = ?, last_replay_at = ?, last_conflict_at = ?, uses = ?
+    `update idempotency_keys set last_replay_at = ?, last_conflict_at = ?, uses = ?
      where account = ? and key_hash = ?`,
-    known.replays + counted.replays,
-    known.conflicts + counted.conflicts,
     lastAt(uses, 'replay') ?? known.lastReplayAt,
     lastAt(uses, 'conflict') ?? known.lastConflictAt,
     JSON.stringify(uses),
@@ -168,17 +174,19 @@ function lastAt(uses: KeyUse[], kind: KeyUse['kind']): number | null {
 /** Deletes at most `limit` keys that expired before `now` and tells how many. */
 export async function deleteExpiredKeys(tx: Transaction, now: number, limit: number): Promise<number> {
   const rows = await tx.all<{ account: string; key_hash: Uint8Array }>(
-    'select account, key_hash from idempotency_keys where expires_at <= ? order by expires_at limit ?',
+    `select account, key_hash from idempotency_keys where expires_at <= ? order by expires_at limit ? ${tx.skipLocked}`,
     now,
     limit,
   );
-  for (const row of rows) {
-    await tx.run(
-      'delete from idempotency_keys where account = ? and key_hash = ? and expires_at <= ?',
-      row.account,
-      row.key_hash,
-      now,
-    );
-  }
+  await Promise.all(
+    rows.map((row) =>
+      tx.run(
+        'delete from idempotency_keys where account = ? and key_hash = ? and expires_at <= ?',
+        row.account,
+        row.key_hash,
+        now,
+      ),
+    ),
+  );
   return rows.length;
 }

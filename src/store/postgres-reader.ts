@@ -1,7 +1,7 @@
 /** Reads of committed rows, each a statement of its own, on connections that are opened when they are first needed. */
 
 import type { SqlValue } from './database.ts';
-import { Connection } from './postgres-connection.ts';
+import { Connection, ConnectionLost } from './postgres-connection.ts';
 import { troubleOf, unavailable } from './postgres-error.ts';
 
 export type ReadersOptions = { url: string; name: string; connections: number; silenceMs: number };
@@ -16,6 +16,7 @@ export class Readers {
   readonly #options: ReadersOptions;
   readonly #slots: Slot[];
   #next = 0;
+  #isClosed = false;
 
   constructor(options: ReadersOptions) {
     this.#options = options;
@@ -31,13 +32,14 @@ export class Readers {
         return (await connection.query<R>(sql, params)).rows;
       } catch (error) {
         if (troubleOf(error) === 'wrong') throw error;
-        if (performance.now() > giveUpAt) throw unavailable(error);
+        if (this.#isClosed || performance.now() > giveUpAt) throw unavailable(error);
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
     }
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const { connection, opening } of this.#slots) {
       await (await opening?.catch(() => null))?.close();
       await connection?.close();
@@ -46,6 +48,7 @@ export class Readers {
 
   /** In turn: what one connection is asked is answered in order, so that a slow answer holds up what is behind it. */
   #connected(): Connection | Promise<Connection> {
+    if (this.#isClosed) throw new ConnectionLost('it was closed');
     const slot = this.#slots[this.#next] as Slot;
     this.#next = (this.#next + 1) % this.#slots.length;
     if (slot.connection && !slot.connection.isBroken) return slot.connection;

@@ -24,6 +24,7 @@ export class Signals {
   #announcing: NodeJS.Timeout | null = null;
   #watching: NodeJS.Timeout | null = null;
   #opening = false;
+  #isClosed = false;
 
   constructor(options: SignalsOptions) {
     this.#options = options;
@@ -44,6 +45,7 @@ export class Signals {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     if (this.#announcing) clearTimeout(this.#announcing);
     if (this.#watching) clearInterval(this.#watching);
     await this.#connection?.close();
@@ -58,6 +60,7 @@ export class Signals {
       connection.onNotification((sender) => {
         if (sender !== this.#self) this.#listener?.();
       });
+      if (this.#isClosed) return await connection.close();
       this.#connection = connection;
       if (!connection.isPooled) await connection.query(`listen ${channel}`);
       // Whatever was announced while nobody listened.

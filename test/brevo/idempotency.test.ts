@@ -269,7 +269,7 @@ describe('the guard', () => {
     const database = (own: Parameters<typeof bendDatabase>[0]) =>
       bendDatabase(own, [
         { when: 'from idempotency_keys where account = ?', find: 'account = ?', replace: 'account = ? and 1 = 0' },
-        { when: 'where idempotency_keys.expires_at <= ?', replace: 'where 0 <= ?' },
+        { when: 'where idempotency_keys.expires_at <= ?', replace: 'where 0 * idempotency_keys.expires_at <= ?' },
       ]);
     const { server, sink } = await serve(t, { outside: { database } });
     const replies = [await send(server, withKey('k')), await send(server, withKey('k'))];

@@ -10,7 +10,7 @@ import { readConfig } from '../../src/config.ts';
 import { hashToken } from '../../src/core/token.ts';
 import { createSmtpRelay } from '../../src/deliver/smtp.ts';
 import { ensureAccount, insertApiKey } from '../../src/store/accounts.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { openDatabase } from '../support/engine.ts';
 import { printed } from '../support/printed.ts';
 import { addApiKey, drained, serve } from '../support/served.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
@@ -37,7 +37,7 @@ function untilEvent(server: TestServer, id: string, event: string): Promise<void
 
 /** What the operator types, on the database of a running server. */
 function runQueue(server: TestServer, ...words: string[]): Promise<string> {
-  return printed(() => queue(readConfig({ DATABASE_URL: `sqlite:${server.databasePath}` }), words));
+  return printed(() => queue(readConfig({ DATABASE_URL: server.databaseUrl }), words));
 }
 
 describe('an accepted email', () => {
@@ -400,7 +400,7 @@ describe('a stop', () => {
 describe('claims', () => {
   it('are fair: one account’s backlog does not hold up another’s mail', async (t) => {
     const { server, sink } = await serve(t, { environment: { RELAY_CONNECTIONS: '1' } });
-    const database = openSqlite({ path: server.databasePath, onUnknownCommit: (error) => assert.fail(String(error)) });
+    const database = await openDatabase(server.databaseUrl);
     await database.write(async (tx) => {
       await ensureAccount(tx, 'other', 0);
       const key = { account: 'other', id: 'k', name: '', permission: 'full_access' as const, createdAt: 0 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { accountsWithDue, claimDue } from '../../src/store/claims.ts';
 import type { SqlValue, Transaction } from '../../src/store/database.ts';
-import { accountsWithDue, claimDue } from '../../src/store/deliveries.ts';
 import { purgeContents } from '../../src/store/emails.ts';
 import { requeueExpiredClaims, sendAgainDue } from '../../src/store/holds.ts';
 import { deleteExpiredKeys } from '../../src/store/idempotency.ts';

@@ -6,10 +6,9 @@ import { after, before, describe, it } from 'node:test';
 import type { Email } from '../../src/core/email.ts';
 import { createIdSource } from '../../src/core/token.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
+import { accountsWithDue, claimDue } from '../../src/store/claims.ts';
 import type { Database } from '../../src/store/database.ts';
 import {
-  accountsWithDue,
-  claimDue,
   type Delivery,
   insertDelivery,
   never,
@@ -508,7 +507,7 @@ function describeVerdicts(db: () => Database): void {
     it('that come late settle a delivery in doubt', async () => {
       const delivery = await queuedAndClaimed(db(), 'late-doubt');
       await gate(db(), delivery);
-      await db().write((tx) => recover(tx, { now, policy: 'hold', limit: 100 }));
+      await db().write((tx) => recover(tx, { now, policy: 'hold', limit: 100, deadBefore: never }));
       assert.equal(await stateOf(db(), delivery), 'in_doubt');
       assert.equal(await verdict(delivery, 'sent'), true);
       assert.equal(await stateOf(db(), delivery), 'sent');
@@ -583,7 +582,8 @@ async function doubtAndSendAgain(db: Database, delivery: Delivery): Promise<void
 }
 
 function describeDoubt(db: () => Database): void {
-  const recoverWith = (policy: 'hold' | 'send-again') => db().write((tx) => recover(tx, { now, policy, limit: 100 }));
+  const recoverWith = (policy: 'hold' | 'send-again') =>
+    db().write((tx) => recover(tx, { now, policy, limit: 100, deadBefore: never }));
   const sendAgain = (at: number) => db().write((tx) => sendAgainDue(tx, at, 100));
   const minute = 60_000;
 

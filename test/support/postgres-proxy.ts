@@ -48,7 +48,7 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     client.on('data', (bytes: Buffer) => {
       if (cut === null && bytes.includes(commit) && planned.length > 0) {
         cut = planned.shift() as Cut;
-        cuts += 1;
+        if (cut !== 'after') cuts += 1;
         if (cut === 'before') return end();
         if (cut === 'silence') return;
       }
@@ -56,7 +56,10 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     });
     upstream.on('data', (bytes: Buffer) => {
       // The answer to COMMIT: its command tag. What it answered before goes with it.
-      if (cut === 'after' && bytes.includes('COMMIT\0')) return end();
+      if (cut === 'after' && bytes.includes('COMMIT\0')) {
+        cuts += 1;
+        return end();
+      }
       if (cut !== 'silence') client.write(bytes);
     });
   });

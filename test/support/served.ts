@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { hashToken } from '../../src/core/token.ts';
 import { ensureAccount, insertApiKey, type Permission } from '../../src/store/accounts.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { openDatabase } from './engine.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from './server.ts';
 import { type Sink, startSink } from './smtp-sink.ts';
 
@@ -53,12 +53,7 @@ export async function addApiKey(
   account: string,
   permission: Permission = 'full_access',
 ): Promise<string> {
-  const database = openSqlite({
-    path: server.databasePath,
-    onUnknownCommit: (cause) => {
-      throw cause;
-    },
-  });
+  const database = await openDatabase(server.databaseUrl);
   await database.write(async (tx) => {
     await ensureAccount(tx, account, server.clock.now());
     const key = { account, id: token, name: token, permission, createdAt: server.clock.now() };

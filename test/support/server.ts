@@ -4,6 +4,7 @@ import { type Environment, type Limits, readConfig } from '../../src/config.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { type Outside, startServer } from '../../src/server.ts';
 import { createTestClock, type TestClock } from './clock.ts';
+import { newDatabaseUrl } from './engine.ts';
 import { createTemp } from './temp.ts';
 
 export const testKey = 're_test_key';
@@ -11,6 +12,8 @@ export const testKey = 're_test_key';
 export type TestServer = {
   readonly url: string;
   readonly clock: TestClock;
+  readonly databaseUrl: string;
+  /** Of SQLite only. */
   readonly databasePath: string;
   /** Stops and starts again on the same database, `between` in between. */
   restart(between?: () => void | Promise<void>): Promise<void>;
@@ -34,10 +37,11 @@ export type TestServerOptions = {
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const temp = createTemp();
   const clock = createTestClock();
-  const databasePath = temp.path('test.db');
+  const databaseUrl = await newDatabaseUrl(temp);
   const config = readConfig({
     PORT: '0',
-    DATABASE_URL: `sqlite:${databasePath}`,
+    DATABASE_URL: databaseUrl,
+    STATE_DIR: temp.path('.'),
     SENDONCE_API_KEY: testKey,
     EGRESS_ALLOW: '127.0.0.0/8',
     ...options.environment,
@@ -73,7 +77,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       return server.url;
     },
     clock,
-    databasePath,
+    databaseUrl,
+    databasePath: temp.path('test.db'),
     async restart(between: () => void | Promise<void> = () => {}) {
       await server.stop();
       await between();

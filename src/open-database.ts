@@ -1,0 +1,42 @@
+/** Opens the database of the settings, whichever engine it is, for a server or beside one. */
+
+import { existsSync } from 'node:fs';
+import type { DatabaseSetting } from './config.ts';
+import type { Database } from './store/database.ts';
+import { openPostgres } from './store/postgres.ts';
+import { openSqlite, type SqliteOptions } from './store/sqlite.ts';
+import { acquireServingLock } from './store/sqlite-lock.ts';
+
+export type OpenOptions = Omit<SqliteOptions, 'path'>;
+
+/** `release` lets others serve a database that only one process may serve; to be called once it is closed. */
+export type Served = { database: Database; release(): void };
+
+/** @throws Error when another process serves a database that takes one only, or when it cannot be used. */
+export async function openServed(setting: DatabaseSetting, options: OpenOptions): Promise<Served> {
+  if (setting.engine === 'postgres') return { database: await openPostgres(setting), release: () => {} };
+  const lock = acquireServingLock(setting.path);
+  return { database: openSqlite({ ...options, path: setting.path }), release: lock.release };
+}
+
+/** For short reads and writes while a server may be running. */
+export async function openBeside(setting: DatabaseSetting, options: OpenOptions): Promise<Database> {
+  if (setting.engine === 'postgres') return openPostgres(setting);
+  return openSqlite({ ...options, path: setting.path });
+}
+
+/** Known before it is opened, which would make a SQLite file. */
+export function isThere(setting: DatabaseSetting): boolean {
+  return setting.engine === 'postgres' || existsSync(setting.path);
+}
+
+/** For people: a path, or host and database without the password. */
+export function databaseName(setting: DatabaseSetting): string {
+  if (setting.engine === 'sqlite') return setting.path;
+  try {
+    const { host, pathname, searchParams } = new URL(setting.url);
+    return `${host || (searchParams.get('host') ?? '')}${pathname}`;
+  } catch {
+    return 'PostgreSQL';
+  }
+}

@@ -1,0 +1,83 @@
+/** Ends what dead processes left: at the start where one process serves, otherwise what has had no beat for a while. */
+
+import type { Clock } from './core/clock.ts';
+import { log } from './log.ts';
+import type { Database } from './store/database.ts';
+import { type InDoubtPolicy, never } from './store/deliveries.ts';
+import { recover } from './store/holds.ts';
+import { recoverWebhookDeliveries } from './store/webhook-deliveries.ts';
+import { beat, deadAfterMs, sayGoodbye } from './store/workers.ts';
+
+export type RecoveryOptions = {
+  database: Database;
+  clock: Clock;
+  policy: InDoubtPolicy;
+  /** Names this process in claims. */
+  worker: string;
+  /** Told when something was queued again. */
+  onQueued: () => void;
+};
+
+const beatEveryMs = 2_000;
+
+/** After a pause of our own (the database was away, or this process stood still) the others get these many beats to say they live. */
+const steadyBeatsMin = 3;
+
+/** Deliveries one transaction recovers: bounds how long others wait. */
+const recoverAtOnce = 1_000;
+
+export class Recovery {
+  readonly #options: RecoveryOptions;
+  #lastBeatAt = Number.NEGATIVE_INFINITY;
+  #steadyBeats = 0;
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+  }
+
+  /** Before anything is claimed. */
+  async start(): Promise<void> {
+    const { database, clock } = this.#options;
+    if (database.engine === 'postgres') return this.#beat();
+    await this.#recoverAll(never);
+    // Where others may be alive the lease, a minute, tells who is not.
+    await database.write((tx) => recoverWebhookDeliveries(tx, clock.now()));
+  }
+
+  /** About once a second. Where one process serves, its start has done it all. */
+  async check(): Promise<void> {
+    const { database, clock } = this.#options;
+    if (database.engine === 'sqlite') return;
+    if (clock.now() - this.#lastBeatAt >= beatEveryMs) await this.#beat();
+    if (this.#steadyBeats >= steadyBeatsMin) await this.#recoverAll(clock.now() - deadAfterMs);
+  }
+
+  /** After the last claim was handed back or settled. */
+  async stop(): Promise<void> {
+    const { database, worker } = this.#options;
+    if (database.engine === 'postgres') await database.write((tx) => sayGoodbye(tx, worker));
+  }
+
+  async #beat(): Promise<void> {
+    const { database, clock, worker } = this.#options;
+    const now = clock.now();
+    const isSteady = await database.write((tx) => beat(tx, worker, now));
+    this.#lastBeatAt = now;
+    this.#steadyBeats = isSteady ? this.#steadyBeats + 1 : 0;
+  }
+
+  async #recoverAll(deadBefore: number): Promise<void> {
+    const { database, clock, policy, onQueued } = this.#options;
+    let requeued = 0;
+    for (;;) {
+      const terms = { now: clock.now(), policy, limit: recoverAtOnce, deadBefore };
+      const step = await database.write((tx) => recover(tx, terms));
+      for (const ref of step.inDoubt) log.inDoubt(ref, 'the process that sent it ended before the relay answered');
+      requeued += step.requeued.length;
+      if (step.requeued.length + step.inDoubt.length === 0) break;
+    }
+    if (requeued === 0) return;
+    log.requeued(requeued);
+    onQueued();
+  }
+}

@@ -1,0 +1,90 @@
+/** What a process that stood still may do when it wakes: nothing that another one has done meanwhile. On PostgreSQL. */
+
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import type { Relay } from '../../src/deliver/relay.ts';
+import { type Bend, bendDatabase } from '../support/bent-database.ts';
+import { useEngine } from '../support/engine.ts';
+import { message, startTestServer, type TestServer } from '../support/server.ts';
+
+useEngine('postgres');
+
+/** A relay that counts dots; `hold` makes its shipments stand still before their gate. */
+function createCountingRelay() {
+  let release = () => {};
+  let arrived = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const reached = new Promise<void>((resolve) => {
+    arrived = resolve;
+  });
+  const counted = { dots: 0, gates: [] as boolean[] };
+  const relay = (holds: boolean): Relay => ({
+    name: 'counting',
+    concurrency: 1,
+    async ship({ envelope }, gate) {
+      if (holds) {
+        arrived();
+        await held;
+      }
+      const isOpen = await gate({ accepted: envelope.to, bounced: [], deferred: [] });
+      counted.gates.push(isOpen);
+      if (!isOpen) return { kind: 'fenced' };
+      counted.dots += 1;
+      return { kind: 'sent', reply: '250 ok' };
+    },
+    async close() {},
+  });
+  return { relay, counted, reached, release: () => release() };
+}
+
+/** Without the attempt number in its way, whoever claimed last is not told from whoever claimed first. */
+const fenceIsOff: Bend = {
+  when: "and attempt = ? and state = 'sending'",
+  replace: 'and attempt + 0 * ? = attempt',
+};
+
+/** The first server claims and stands still; the second one takes over after fifteen seconds without a beat, and sends. */
+async function takeOver(t: TestContext, bends: Bend[]) {
+  const { relay, counted, reached, release } = createCountingRelay();
+  const still = await startTestServer({
+    relay: relay(true),
+    outside: { database: (own) => bendDatabase(own, bends) },
+  });
+  const other = await startTestServer({
+    environment: { DATABASE_URL: still.databaseUrl, ROLE: 'worker' },
+    relay: relay(false),
+  });
+  t.after(async () => {
+    await other.stop();
+    await still.stop();
+  });
+  const { json } = await still.call('POST', '/emails', message());
+  await reached;
+  // As long as the other one has seen it, by its own beats: a jump of its own clock would make it doubt itself.
+  await other.until('it takes over', async () => {
+    other.clock.advance(2_000);
+    await other.tick();
+    return counted.dots === 1;
+  });
+  release();
+  await still.until('the first one has asked for its gate', () => counted.gates.length === 2);
+  return { counted, event: await eventOf(still, json.id) };
+}
+
+async function eventOf(server: TestServer, id: string): Promise<string> {
+  return (await server.call('GET', `/emails/${id}`)).json.last_event;
+}
+
+describe('a process that stood still for over fifteen seconds', () => {
+  it('finds its gate shut, and the mail sent once by another one', async (t) => {
+    const { counted, event } = await takeOver(t, []);
+    assert.deepEqual([counted.dots, event], [1, 'sent']);
+  });
+
+  it('would send a second time without the attempt number (control)', async (t) => {
+    const { counted } = await takeOver(t, [fenceIsOff]);
+    assert.equal(counted.dots, 2);
+  });
+});

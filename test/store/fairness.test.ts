@@ -1,0 +1,141 @@
+/** A backlog of one account must not hold up another's mail, on both engines. ROWS=1000000 makes it as long as it gets. */
+
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { DeliverLane } from '../../src/deliver/lane.ts';
+import type { Relay } from '../../src/deliver/relay.ts';
+import { Settler } from '../../src/deliver/settle.ts';
+import { ensureAccount } from '../../src/store/accounts.ts';
+import type { Database } from '../../src/store/database.ts';
+import { insertDelivery, never } from '../../src/store/deliveries.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { createTestClock } from '../support/clock.ts';
+import { newDatabaseUrl, openDatabase, useEngine } from '../support/engine.ts';
+import { createTemp } from '../support/temp.ts';
+
+const rows = Number(process.env.ROWS ?? 20_000);
+
+/** What a worker with this many connections asks for at once. */
+const claimSize = 20;
+
+/** A few hundred, whatever the backlog. */
+const claimsMax = 200;
+
+const series = {
+  sqlite:
+    'with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ?) select n from numbers',
+  postgres: 'select n from generate_series(1, ?) as n',
+};
+
+/** Due mails of one account, made by the database itself. */
+async function backlog(database: Database, account: string, now: number): Promise<void> {
+  await database.write(
+    async (tx) => {
+      await ensureAccount(tx, account, now);
+      await tx.run(
+        `insert into deliveries (account, email_id, part, state, run_at, give_up_at, recipients, recipient_count)
+         select ?, 'email ' || n, 0, 'queued', cast(? as bigint) - 1000000 + n, ?, '["b@example.com"]', 1
+         from (${series[database.engine]}) as numbers`,
+        account,
+        now,
+        never,
+        rows,
+      );
+    },
+    { patient: true },
+  );
+}
+
+async function queueOne(database: Database, account: string, now: number): Promise<void> {
+  await database.write(async (tx) => {
+    await ensureAccount(tx, account, now);
+    await insertDelivery(tx, {
+      account,
+      emailId: 'password-reset',
+      part: 0,
+      state: 'queued',
+      recipients: ['c@example.com'],
+      runAt: now,
+      giveUpAt: never,
+      policy: null,
+    });
+  });
+}
+
+const relay: Relay = {
+  name: 'none',
+  concurrency: claimSize / 2,
+  ship: async () => assert.fail('nothing is attempted here'),
+  close: async () => {},
+};
+
+function createLane(database: Database, worker: string): DeliverLane {
+  const clock = createTestClock();
+  const settler = new Settler({
+    database,
+    clock,
+    policy: 'hold',
+    sentCountsAsDelivered: false,
+    random: Math.random,
+    onRecorded: () => {},
+  });
+  return new DeliverLane({
+    database,
+    clock,
+    relay,
+    settler,
+    worker,
+    signerFor: () => null,
+    random: Math.random,
+    onOutcome: () => {},
+  });
+}
+
+async function open(t: TestContext, engine: Database['engine']): Promise<Database> {
+  useEngine(engine);
+  const temp = createTemp();
+  const database = await openDatabase(await newDatabaseUrl(temp));
+  t.after(async () => {
+    await database.close();
+    temp.remove();
+  });
+  await migrate(database);
+  return database;
+}
+
+for (const engine of ['sqlite', 'postgres'] as const) {
+  describe(`with ${rows} due mails of one account on ${engine}`, () => {
+    it('a new mail of another is claimed among the next few hundred, and claims are quick', async (t) => {
+      const database = await open(t, engine);
+      const now = Date.now();
+      await backlog(database, 'bulk', now);
+      const lanes = [createLane(database, 'one'), createLane(database, 'two')];
+      for (const lane of lanes) await lane.claim(claimSize);
+      await queueOne(database, 'urgent', now);
+      let claims = 0;
+      let claimsMs = 0;
+      for (;;) {
+        assert.ok(claims < claimsMax, `not among ${claims}`);
+        const startedAt = performance.now();
+        const claimed = (await Promise.all(lanes.map((lane) => lane.claim(claimSize)))).flat();
+        claimsMs += performance.now() - startedAt;
+        claims += claimed.length;
+        if (claimed.some(({ account }) => account === 'urgent')) break;
+      }
+      t.diagnostic(`claimed among the next ${claims}, ${(claimsMs / claims).toFixed(2)} ms a claim`);
+    });
+
+    it('two workers that claim at the same time share it out: everything once', async (t) => {
+      const database = await open(t, engine);
+      await backlog(database, 'bulk', Date.now());
+      const lanes = [createLane(database, 'one'), createLane(database, 'two')];
+      const names: string[] = [];
+      for (let round = 0; round < 20; round += 1) {
+        const claimed = await Promise.all(lanes.map((lane) => lane.claim(claimSize)));
+        names.push(...claimed.flat().map(({ emailId }) => emailId));
+      }
+      assert.equal(new Set(names).size, names.length);
+      assert.equal(names.length, 20 * 2 * claimSize);
+    });
+  });
+}

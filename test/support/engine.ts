@@ -1,0 +1,30 @@
+/** Which engine test servers stand on: SQLite, unless the test file says otherwise before it loads the tests. */
+
+import { parseDatabaseUrl } from '../../src/config.ts';
+import { openBeside } from '../../src/open-database.ts';
+import type { Database } from '../../src/store/database.ts';
+import { sharedPostgres } from './postgres-server.ts';
+import type { Temp } from './temp.ts';
+
+let engine: Database['engine'] = 'sqlite';
+
+export function useEngine(chosen: Database['engine']): void {
+  engine = chosen;
+}
+
+/** The URL of a database of its own. */
+export async function newDatabaseUrl(temp: Temp): Promise<string> {
+  if (engine === 'sqlite') return `sqlite:${temp.path('test.db')}`;
+  return (await sharedPostgres()).createDatabase();
+}
+
+/** Beside whoever serves it, as the command line does. */
+export async function openDatabase(url: string): Promise<Database> {
+  const setting = parseDatabaseUrl(url);
+  if (!setting) throw new Error(`not a database: ${url}`);
+  return openBeside(setting, {
+    onUnknownCommit: (cause) => {
+      throw cause;
+    },
+  });
+}
