@@ -43,21 +43,22 @@ export class Writer {
   readonly #options: WriterOptions;
   #open: Open | null = null;
   #failures = 0;
-  #running: Promise<void> | null = null;
+  #isRunning = false;
+  #running: Promise<void> = Promise.resolve();
 
   constructor(options: WriterOptions) {
     this.#options = options;
   }
 
   get isIdle(): boolean {
-    return this.#running === null;
+    return !this.#isRunning;
   }
 
   /** Takes from the queue until there is nothing it could take. */
   wake(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = null;
-    });
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#running = this.#run();
   }
 
   async close(): Promise<void> {
@@ -70,17 +71,24 @@ export class Writer {
   async #run(): Promise<void> {
     // What arrives in one turn of the event loop shares a transaction.
     await new Promise((resolve) => setImmediate(resolve));
-    const { queue, onDone } = this.#options;
+    const { queue } = this.#options;
     while (!queue.isEmpty) {
       const open = await this.#connected();
       if (!open) continue;
       const group = queue.take();
-      if (group.length === 0) return;
-      if (group[0]?.terms.patient) await this.#runPatiently(group);
-      else await this.#runGroup(open, group);
-      queue.done(group);
-      onDone();
+      if (group.length === 0) break;
+      await this.#runTaken(open, group);
     }
+    // In the same breath as the last look at the queue: whoever adds to it from here on must find us idle.
+    this.#isRunning = false;
+  }
+
+  async #runTaken(open: Open, group: Write[]): Promise<void> {
+    const { queue, onDone } = this.#options;
+    if (group[0]?.terms.patient) await this.#runPatiently(group);
+    else await this.#runGroup(open, group);
+    queue.done(group);
+    onDone();
   }
 
   /** Null: not now; what has waited too long is refused. */

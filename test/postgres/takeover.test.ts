@@ -52,25 +52,29 @@ async function takeOver(t: TestContext, bends: Bend[]) {
     relay: relay(true),
     outside: { database: (own) => bendDatabase(own, bends) },
   });
+  t.after(() => still.stop());
+  // The second one fills its hands: with a free place it would claim again what is taken from it.
+  const ids = [];
+  for (let mails = 0; mails < 2; mails += 1) ids.push((await still.call('POST', '/emails', message())).json.id);
+  await reached;
+  await still.until('it holds both', async () => {
+    const { text } = await still.call('GET', '/metrics');
+    return text.includes('sendonce_open_deliveries{state="sending"} 2');
+  });
   const other = await startTestServer({
     environment: { DATABASE_URL: still.databaseUrl, ROLE: 'worker' },
     relay: relay(false),
   });
-  t.after(async () => {
-    await other.stop();
-    await still.stop();
-  });
-  const { json } = await still.call('POST', '/emails', message());
-  await reached;
+  t.after(() => other.stop());
   // As long as the other one has seen it, by its own beats: a jump of its own clock would make it doubt itself.
   await other.until('it takes over', async () => {
     other.clock.advance(2_000);
     await other.tick();
-    return counted.dots === 1;
+    return counted.dots === 2;
   });
   release();
-  await still.until('the first one has asked for its gate', () => counted.gates.length === 2);
-  return { counted, event: await eventOf(still, json.id) };
+  await still.until('the first one has asked for its gate', () => counted.gates.length === 4);
+  return { counted, events: await Promise.all(ids.map((id) => eventOf(still, id))) };
 }
 
 async function eventOf(server: TestServer, id: string): Promise<string> {
@@ -79,12 +83,12 @@ async function eventOf(server: TestServer, id: string): Promise<string> {
 
 describe('a process that stood still for over fifteen seconds', () => {
   it('finds its gate shut, and the mail sent once by another one', async (t) => {
-    const { counted, event } = await takeOver(t, []);
-    assert.deepEqual([counted.dots, event], [1, 'sent']);
+    const { counted, events } = await takeOver(t, []);
+    assert.deepEqual([counted.dots, events], [2, ['sent', 'sent']]);
   });
 
   it('would send a second time without the attempt number (control)', async (t) => {
     const { counted } = await takeOver(t, [fenceIsOff]);
-    assert.equal(counted.dots, 2);
+    assert.equal(counted.dots, 4);
   });
 });

@@ -133,6 +133,15 @@ describe('a group of writes on PostgreSQL', () => {
     assert.equal(row?.value, '50');
   });
 
+  it('is never forgotten: whoever writes in the very moment another write is done is served', async (t) => {
+    const database = await open(t);
+    for (let times = 0; times < 300; times += 1) {
+      const chain = put(database, `first ${times}`).then(() => put(database, `second ${times}`));
+      await chain.then(() => put(database, `third ${times}`));
+    }
+    assert.equal((await names(database)).length, 900);
+  });
+
   it('is not held up for long by a row that another process holds; only what needs it is refused', async (t) => {
     const url = await (await sharedPostgres()).createDatabase();
     const [database, other] = [await open(t, { url }), await open(t, { url })];
