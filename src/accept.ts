@@ -242,7 +242,7 @@ async function insertDeliveries(
   for (const recipients of groups) {
     const { clear, suppressed: withheld } = sift(recipients, suppressed);
     if (clear.length > 0) await insertDelivery(tx, { ...delivery, part: part++, state: 'queued', recipients: clear });
-    part = await insertSuppressed(tx, { ...delivery, runAt: email.createdAt }, withheld, part);
+    if (withheld.size > 0) part = await insertSuppressed(tx, { ...delivery, runAt: email.createdAt }, withheld, part);
   }
   if (email.scheduledAt !== null && email.scheduledAt > email.createdAt) {
     await appendEvent(tx, email.account, email.id, 'scheduled', email.createdAt, { scheduled_at: email.scheduledAt });

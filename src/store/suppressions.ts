@@ -1,5 +1,6 @@
 /** Addresses an account must not mail: learned from bounces, or put on the list by hand. */
 
+import assert from 'node:assert';
 import { randomBytes } from 'node:crypto';
 import type { SuppressionFact } from '../core/event.ts';
 import { type SuppressionOrigin, suppressionKey } from '../core/suppression.ts';
@@ -159,28 +160,34 @@ export async function listSuppressionsMade(
 }
 
 /** Statements are kept by their text: lists are filled up to one of these lengths, so that there are few texts. */
-const lookUpSizes = [1, 4, 16, 64, 256, 1_024] as const;
+const lookUps = [1, 4, 16, 64, 256, 1_024].map((size) => ({
+  size,
+  sql: `select address, origin from suppressions where account = ? and address in (${Array(size).fill('?').join(', ')})`,
+}));
+const lookUpMax = 1_024;
+
+/** What nearly every look finds. */
+const nobody: ReadonlyMap<string, SuppressionOrigin> = new Map();
+
+type LookUpRow = { address: string; origin: SuppressionOrigin };
 
 /** Which of these addresses are suppressed, by `suppressionKey`. One query, unless there are more than a thousand. */
 export async function findSuppressed(
   reader: Reader,
   account: string,
   addresses: readonly string[],
-): Promise<Map<string, SuppressionOrigin>> {
-  const found = new Map<string, SuppressionOrigin>();
-  const keys = [...new Set(addresses.map(suppressionKey))];
-  for (let start = 0; start < keys.length; start += 1_024) {
-    const some = keys.slice(start, start + 1_024);
-    const size = lookUpSizes.find((one) => one >= some.length) ?? 1_024;
-    const filled = some.concat(Array(size - some.length).fill(some[0]));
-    const rows = await reader.all<{ address: string; origin: SuppressionOrigin }>(
-      `select address, origin from suppressions where account = ? and address in (${Array(size).fill('?').join(', ')})`,
-      account,
-      ...filled,
-    );
-    for (const { address, origin } of rows) found.set(address, origin);
+): Promise<ReadonlyMap<string, SuppressionOrigin>> {
+  const found: LookUpRow[] = [];
+  const keys = addresses.length === 1 ? addresses.map(suppressionKey) : [...new Set(addresses.map(suppressionKey))];
+  for (let start = 0; start < keys.length; start += lookUpMax) {
+    const some = keys.length <= lookUpMax ? keys : keys.slice(start, start + lookUpMax);
+    const lookUp = lookUps.find(({ size }) => size >= some.length);
+    assert(lookUp, 'the last one takes as many as there can be');
+    const filled = some.length === lookUp.size ? some : some.concat(Array(lookUp.size - some.length).fill(some[0]));
+    const rows = await reader.all<LookUpRow>(lookUp.sql, account, ...filled);
+    if (rows.length > 0) found.push(...rows);
   }
-  return found;
+  return found.length === 0 ? nobody : new Map(found.map(({ address, origin }) => [address, origin]));
 }
 
 function toSuppression(row: SuppressionRow): Suppression {

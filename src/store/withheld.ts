@@ -9,8 +9,11 @@ import { findSuppressed } from './suppressions.ts';
 /** Recipients told apart: who may be mailed, and who may not, by the reason. */
 export type Sifted = { clear: string[]; suppressed: Map<SuppressionOrigin, string[]> };
 
+const none: Sifted['suppressed'] = new Map();
+
 /** `known` is what `findSuppressed` found for all of them. */
 export function sift(recipients: string[], known: ReadonlyMap<string, SuppressionOrigin>): Sifted {
+  if (known.size === 0) return { clear: recipients, suppressed: none };
   const sifted: Sifted = { clear: [], suppressed: new Map() };
   for (const address of recipients) {
     const origin = known.get(suppressionKey(address));
