@@ -43,9 +43,10 @@ export class RestoreGuard {
    */
   async start(): Promise<void> {
     mkdirSync(this.#stateDir, { recursive: true });
-    const known = await findProgress(this.#database);
-    const databaseId = known?.databaseId ?? randomUUID();
+    const databaseId = (await findProgress(this.#database))?.databaseId ?? randomUUID();
     const witness = await readWitness(this.#stateDir, databaseId);
+    // Read after the witness: another process may be writing it, and what it has seen must not be news to us.
+    const known = await findProgress(this.#database);
     const unfinished = (await findWentBack(this.#database))?.isDone === false;
     if (known && (unfinished || isBehind(known, witness))) await this.#hold(databaseId, witness ?? known);
     else await this.#database.write((tx) => beginGeneration(tx, databaseId, 0));

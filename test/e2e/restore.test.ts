@@ -8,12 +8,19 @@ import Sqlite from 'better-sqlite3';
 import { doctor } from '../../src/command/doctor.ts';
 import { queue } from '../../src/command/queue.ts';
 import { readConfig } from '../../src/config.ts';
-import { recordWentBack } from '../../src/store/progress.ts';
+import { RestoreGuard } from '../../src/restore-guard.ts';
+import type { Database, SqlValue } from '../../src/store/database.ts';
+import { appendEvent } from '../../src/store/events.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { findWentBack, recordWentBack } from '../../src/store/progress.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
+import { bendDatabase } from '../support/bent-database.ts';
+import { createTestClock } from '../support/clock.ts';
 import { printed } from '../support/printed.ts';
 import { drained, type Served, serve } from '../support/served.ts';
 import { message, type TestServer } from '../support/server.ts';
 import { modes } from '../support/smtp-sink-modes.ts';
+import { createTemp } from '../support/temp.ts';
 
 const hourMs = 60 * 60_000;
 const copyOf = (server: TestServer) => `${server.databasePath}.copy`;
@@ -175,5 +182,32 @@ describe('a database that went back in time', () => {
     await server.tick();
     await sink.waitFor(3);
     assert.deepEqual(sink.duplicates(), []);
+  });
+
+  it('is told from one that another process writes to while this one starts', async () => {
+    const temp = createTemp();
+    const own = openSqlite({ path: temp.path('two.db'), onUnknownCommit: (error) => assert.fail(String(error)) });
+    await migrate(own);
+    const guardOf = (database: Database) =>
+      new RestoreGuard({ database, clock: createTestClock(), stateDir: temp.path('state') });
+    const other = guardOf(own);
+    await other.start();
+    let reads = 0;
+    const watched: Database = {
+      ...bendDatabase(own, []),
+      all: async <R>(sql: string, ...params: SqlValue[]) => {
+        const rows = await own.all<R>(sql, ...params);
+        if (sql.includes('max(id)') && reads++ === 0) {
+          await own.write((tx) => appendEvent(tx, 'default', 'an email', 'sent', 0, {}));
+          await other.check();
+        }
+        return rows;
+      },
+    };
+    await guardOf(watched).start();
+    assert(reads > 0, 'the other one wrote in between');
+    assert.equal(await findWentBack(own), null);
+    await own.close();
+    temp.remove();
   });
 });
