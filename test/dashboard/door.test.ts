@@ -43,6 +43,13 @@ describe('the door of the page', () => {
     }
   });
 
+  test('is where a browser gets that was given the bare address; a program is told there is nothing', async () => {
+    const ask = (accept: string) => fetch(`${server.url}/`, { redirect: 'manual', headers: { accept } });
+    const shown = await ask('text/html,application/xhtml+xml');
+    assert.deepEqual([shown.status, shown.headers.get('location')], [303, '/dashboard']);
+    assert.equal((await ask('*/*')).status, 404);
+  });
+
   test('gives a cookie no script and no other site can use, and no part of the key', async () => {
     const { headers } = await createVisitor(server, '').post('/sign-in', { key: testKey });
     const cookie = headers.get('set-cookie') ?? '';

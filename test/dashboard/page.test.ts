@@ -204,6 +204,72 @@ describe('the page in a browser', { skip: browser === null }, () => {
     await context.close();
   });
 
+  test('what is live takes away neither the place one is at nor what one opened, and holds still under a pointer that answers', async () => {
+    await send('Opened', 'opened/1');
+    const { context, page } = await open();
+    await signIn(page);
+    await page.goto(`${server.url}/dashboard/keys?key=opened/1`);
+    await page.getByText('what every replay gets').click();
+    await send('Opened', 'opened/1');
+    await send('News', 'opened/2');
+    await page.getByText('1 replayed').waitFor();
+    assert.equal(await page.locator('main details[open]').count(), 1, 'it was closed');
+
+    sink.behave = () => modes.acceptThenDrop;
+    const [first] = [await send('First in doubt', 'doubt/1'), await send('Second in doubt', 'doubt/2')];
+    await server.until('both are in doubt', async () => (await held()) === 2);
+    await page.goto(`${server.url}/dashboard/in-doubt`);
+    const second = page.getByRole('article').filter({ hasText: 'Second in doubt' });
+    const button = second.getByRole('button', { name: 'Send it again' });
+    await button.focus();
+    await send('Third in doubt', 'doubt/3');
+    await page.getByText('Third in doubt').waitFor();
+    assert.equal(await second.locator('button:focus').textContent(), 'Send it again');
+
+    await button.hover();
+    await server.call('POST', `/in-doubt/${first}`, { answer: 'sent' });
+    await page.locator('html.is-held').waitFor();
+    assert.equal(await page.getByText('First in doubt').count(), 1, 'it moved under the pointer');
+    await page.mouse.move(0, 0);
+    await page.getByText('First in doubt').waitFor({ state: 'detached' });
+    sink.behave = () => modes.accept;
+    await context.close();
+  });
+
+  async function held(): Promise<number> {
+    return (await server.call('GET', '/in-doubt')).json.data.length;
+  }
+
+  test('the button for the other theme names the other theme, also where the system chose', async () => {
+    const { context, page } = await open({ colorScheme: 'dark' });
+    await signIn(page);
+    assert.equal(await page.getByRole('button', { name: 'Dark' }).count(), 0);
+    await page.getByRole('button', { name: 'Light' }).click();
+    await page.locator('html[data-theme=light]').waitFor();
+    await page.getByRole('button', { name: 'Dark' }).click();
+    await page.locator('html[data-theme=dark]').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Dark' }).count(), 0);
+    await context.close();
+  });
+
+  test('what is said to be copied has been copied, also where the browser gives the page no clipboard', async () => {
+    const { context, page } = await open();
+    await context.addInitScript("Object.defineProperty(navigator, 'clipboard', { value: undefined })");
+    await signIn(page);
+    await page.goto(`${server.url}/dashboard/setup`);
+    await page.evaluate(
+      "document.addEventListener('copy', () => { window.copied = String(document.activeElement.value); })",
+    );
+    await page.getByRole('button', { name: 'Copy' }).first().click();
+    await page.getByText('Copied').waitFor();
+    assert.equal(await page.evaluate('window.copied'), server.url);
+    await page.getByText('Copied').waitFor({ state: 'detached' });
+    await page.evaluate('document.execCommand = () => false');
+    await page.getByRole('button', { name: 'Copy' }).first().click();
+    await page.getByText('Not copied').waitFor();
+    await context.close();
+  });
+
   test('a mail with scripts, forms, frames and remote images does nothing', async () => {
     const witness = await startWitness();
     const evil = witness.url;

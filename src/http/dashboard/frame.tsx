@@ -137,8 +137,8 @@ function Links({ visit, at }: { visit: Visit; at: string }) {
   );
 }
 
+/** Which of the two themes is the other one, only the browser knows: the style sheet shows one of the buttons. */
 function Foot({ visit }: { visit: Visit }) {
-  const isDark = visit.theme === 'dark';
   return (
     <>
       <p class="who">
@@ -147,14 +147,11 @@ function Foot({ visit }: { visit: Visit }) {
       </p>
       <div class="row">
         <Form visit={visit} action="/dashboard/theme">
-          <button
-            type="submit"
-            class="button quiet small"
-            name="theme"
-            value={isDark ? 'light' : 'dark'}
-            data-theme-toggle
-          >
-            {isDark ? 'Light' : 'Dark'}
+          <button type="submit" class="button quiet small to-dark" name="theme" value="dark">
+            Dark
+          </button>
+          <button type="submit" class="button quiet small to-light" name="theme" value="light">
+            Light
           </button>
         </Form>
         <Form visit={visit} action="/dashboard/sign-out">

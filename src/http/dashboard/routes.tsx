@@ -39,6 +39,10 @@ export function addDashboardRoutes(app: Hono<Bindings>, parts: DashboardParts): 
   for (const asset of [style, script]) {
     app.get(asset.path, () => new Response(new Uint8Array(asset.content), { headers: assetHeaders(asset.type) }));
   }
+  // Whoever types the address into a browser means the page; for programs there is nothing here.
+  app.get('/', (context, next) =>
+    context.req.header('accept')?.includes('text/html') ? redirect(dashboardPath) : next(),
+  );
   app.get(
     '/dashboard/sign-in',
     open((_, theme) => showSignIn(theme, null)),

@@ -31,16 +31,21 @@ function refreshSoon() {
   waiting = setTimeout(refresh, Math.max(0, lastRefresh + shortestMs - Date.now()));
 }
 
+// What is typed into, or about to be answered under a pointer, must not move: an answer would hit another mail.
+const inUse = 'input:focus, textarea:focus, select:focus, iframe:focus, .answers:hover';
+
 async function refresh() {
   const main = document.querySelector('main[data-live]');
-  const isTyping = main?.querySelector('input:focus, textarea:focus, select:focus, iframe:focus') ?? null;
-  if (main && !isTyping) {
+  const isInUse = (main?.querySelector(inUse) ?? null) !== null;
+  if (main && !isInUse) {
     const answer = await fetch(location.href, { headers: { accept: 'text/html' } }).catch(() => null);
     if (answer?.redirected) return location.reload();
     if (answer?.ok) replace(main, new DOMParser().parseFromString(await answer.text(), 'text/html'));
   }
   lastRefresh = Date.now();
   waiting = null;
+  document.documentElement.classList.toggle('is-held', isInUse);
+  if (isInUse) setTimeout(refreshSoon, shortestMs);
   if (main) refreshWhileSettling(main);
 }
 
@@ -54,18 +59,30 @@ function replace(main, fresh) {
   if (!content) return;
   localize(content);
   const known = new Set([...main.querySelectorAll('a[data-row]')].map((row) => row.href));
-  const focused = main.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
+  const focused = main.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+  const opened = new Set([...main.querySelectorAll('details[open] > summary')].map(nameOf));
   for (const region of ['[data-keep]']) {
     for (const kept of main.querySelectorAll(region)) {
       const place = content.querySelector(`[data-keep="${kept.dataset.keep}"]`);
       if (place) place.replaceWith(kept);
     }
   }
+  for (const summary of content.querySelectorAll('details > summary')) {
+    if (opened.has(nameOf(summary))) summary.parentElement.open = true;
+  }
   main.replaceChildren(...content.childNodes);
   for (const row of main.querySelectorAll('a[data-row]')) {
     if (known.size > 0 && !known.has(row.href)) row.classList.add('is-new');
   }
-  if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  if (focused === null) return;
+  const again = [...main.querySelectorAll('a, button, summary')].find((element) => nameOf(element) === focused);
+  again?.focus({ preventScroll: true });
+}
+
+/** Tells what can be focused from its neighbours, before and after: a link by where it leads, a button by what it does. */
+function nameOf(element) {
+  const target = element.getAttribute('href') ?? element.dataset.copy ?? element.form?.getAttribute('action') ?? '';
+  return `${element.tagName} ${target} ${element.matches('a, [data-copy]') ? '' : element.textContent}`;
 }
 
 function listen() {
@@ -112,13 +129,32 @@ function move(by) {
 document.addEventListener('click', async (event) => {
   const button = event.target.closest('[data-copy]');
   if (!button) return;
-  await navigator.clipboard?.writeText(button.dataset.copy);
-  const label = button.textContent;
-  button.textContent = 'Copied';
+  button.dataset.label ??= button.textContent;
+  button.textContent = (await copy(button.dataset.copy)) ? 'Copied' : 'Not copied';
   setTimeout(() => {
-    button.textContent = label;
+    button.textContent = button.dataset.label;
   }, 1500);
 });
+
+/** Browsers give a page its clipboard over TLS or on this machine only; elsewhere, what is selected can be copied. */
+async function copy(text) {
+  if (navigator.clipboard) {
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
+  }
+  const before = document.activeElement;
+  const field = document.createElement('textarea');
+  field.className = 'skip';
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const isCopied = document.execCommand('copy');
+  field.remove();
+  before?.focus({ preventScroll: true });
+  return isCopied;
+}
 
 document.addEventListener('submit', (event) => {
   const question = event.submitter?.dataset.confirm;
