@@ -28,3 +28,12 @@ export async function newestEmailId(reader: Reader, account: string): Promise<st
   );
   return row?.id ?? '';
 }
+
+/** Changes with each replay and conflict that was written down: uses of keys make no event. */
+export async function newestUses(reader: Reader, account: string): Promise<string> {
+  const [row] = await reader.all<{ hour: number; uses: number }>(
+    'select hour, replays + conflicts as uses from rollups where account = ? order by hour desc limit 1',
+    account,
+  );
+  return row ? `${row.hour}-${row.uses}` : '';
+}

@@ -2,7 +2,7 @@
 
 import { AppError } from '../../core/error.ts';
 import type { Reader } from '../../store/database.ts';
-import { newestEmailId, newestEventId, newestEventIds } from '../../store/live.ts';
+import { newestEmailId, newestEventId, newestEventIds, newestUses } from '../../store/live.ts';
 
 export type Live = {
   /** Names what an account has by now: a page is told what came after it was read. */
@@ -27,7 +27,9 @@ const checkEveryLooks = 6;
 /** Streams at once: people with tabs, not programs. */
 const watchersMax = 200;
 
-type Watcher = Watch & { event: number; email: string; say: (text: string) => void; end: () => void };
+type Newest = { event: number; email: string; uses: string };
+
+type Watcher = Watch & Newest & { say: (text: string) => void; end: () => void };
 
 export function createLive(reader: Reader): Live {
   const watchers = new Set<Watcher>();
@@ -38,18 +40,25 @@ export function createLive(reader: Reader): Live {
   async function look(): Promise<void> {
     looks += 1;
     const events = await newestEventIds(reader, Math.min(...[...watchers].map((one) => one.event)));
-    const emails = new Map<string, string>();
-    for (const { account } of watchers) emails.set(account, await newestEmailId(reader, account));
+    const others = new Map<string, Omit<Newest, 'event'>>();
+    for (const { account } of watchers) {
+      others.set(account, {
+        email: await newestEmailId(reader, account),
+        uses: await newestUses(reader, account),
+      });
+    }
     for (const watcher of watchers) {
-      tell(watcher, events.get(watcher.account) ?? 0, emails.get(watcher.account) ?? watcher.email);
+      const { email, uses } = others.get(watcher.account) ?? watcher;
+      tell(watcher, { event: events.get(watcher.account) ?? 0, email, uses });
       if (looks % checkEveryLooks === 0) await check(watcher);
     }
   }
 
-  function tell(watcher: Watcher, event: number, email: string): void {
-    if (event <= watcher.event && email === watcher.email) return;
+  function tell(watcher: Watcher, { event, email, uses }: Newest): void {
+    if (event <= watcher.event && email === watcher.email && uses === watcher.uses) return;
     watcher.event = Math.max(watcher.event, event);
     watcher.email = email;
+    watcher.uses = uses;
     watcher.say('event: change\ndata: 1\n\n');
   }
 
@@ -81,12 +90,13 @@ export function createLive(reader: Reader): Live {
 
   return {
     async now(account) {
-      return `${await newestEventId(reader)}.${await newestEmailId(reader, account)}`;
+      const [event, email] = [await newestEventId(reader), await newestEmailId(reader, account)];
+      return `${event}.${email}.${await newestUses(reader, account)}`;
     },
 
     open(watch) {
       if (watchers.size >= watchersMax) throw new AppError('unavailable', 'Too many pages are open at once.');
-      const [event = '0', email = ''] = watch.since.split('.', 2);
+      const [event = '0', email = '', uses = ''] = watch.since.split('.', 3);
       let watcher: Watcher | null = null;
       return new ReadableStream<Uint8Array>({
         start(controller) {
@@ -95,6 +105,7 @@ export function createLive(reader: Reader): Live {
             ...watch,
             event: Number(event) || 0,
             email,
+            uses,
             say,
             end: () => {
               remove(own);
