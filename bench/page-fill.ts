@@ -58,6 +58,7 @@ export async function fillDatabase(path: string, count: number): Promise<Filled>
           policy: null,
         });
         const detail = { recipients: email.to, reply: isBounced ? '550 5.1.1 gone' : '250 2.0.0 ok', attempt: 1 };
+        if (!isBounced) await appendEvent(tx, firstAccount, email.id, 'sent', at, detail);
         await appendEvent(tx, firstAccount, email.id, isBounced ? 'bounced' : 'delivered', at, detail);
       }
     });

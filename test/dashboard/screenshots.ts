@@ -1,8 +1,9 @@
 /** `npm run screenshots`: a picture of each page, light and dark, desktop and phone, in docs/images/. */
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { openBrowser } from './browser.ts';
+import { shrinkPng } from './png.ts';
 import { type Scene, startCaptureScene, startRelayScene, testKey } from './scene.ts';
 
 const target = 'docs/images';
@@ -91,21 +92,27 @@ async function shootAll(browser: Browser, scene: Scene, shots: Shot[]): Promise<
     });
     const page = await context.newPage();
     await page.goto(`${scene.server.url}/dashboard/sign-in`);
-    if (!only || only === 'sign-in') await page.screenshot({ path: `${target}/sign-in-${view.name}.png` });
+    if (!only || only === 'sign-in') save(`sign-in-${view.name}`, await page.screenshot());
     await page.getByLabel('API key').fill(testKey);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.waitForURL('**/dashboard');
     for (const shot of shots) {
       if (only && !shot.name.startsWith(only)) continue;
       await page.goto(`${scene.server.url}/dashboard${await shot.path(page, scene)}`);
+      // Figures that are still being counted ask for themselves again.
+      await page.waitForFunction("!document.querySelector('[data-settling]')", undefined, { timeout: 10_000 });
       const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
       if (Number(overflow) > 0) console.log(`${shot.name}-${view.name} is ${overflow} px too wide`);
       const tall = Number(await page.evaluate('document.documentElement.scrollHeight'));
       const clip = { x: 0, y: 0, width, height: Math.min(tall, heightMax) };
-      await page.screenshot({ path: `${target}/${shot.name}-${view.name}.png`, fullPage: true, clip });
+      save(`${shot.name}-${view.name}`, await page.screenshot({ fullPage: true, clip }));
     }
     await context.close();
   }
+}
+
+function save(name: string, png: Uint8Array): void {
+  writeFileSync(`${target}/${name}.png`, shrinkPng(png));
 }
 
 mkdirSync(target, { recursive: true });
