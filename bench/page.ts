@@ -50,9 +50,10 @@ async function signIn(url: string): Promise<string> {
 
 async function timePages(url: string, cookie: string, some: string): Promise<void> {
   const auth = { authorization: `Bearer ${key}` };
-  // Once around first, so that nobody pays for what is read or compiled the first time.
-  await medianMs(`${url}/emails/${some}`, auth);
-  const one = await medianMs(`${url}/emails/${some}`, auth);
+  const retrieve = () => medianMs(`${url}/emails/${some}`, auth);
+  // Once around first, so that nobody pays for what is read or compiled the first time; the best of three counts.
+  await retrieve();
+  const one = Math.min(await retrieve(), await retrieve(), await retrieve());
   console.log(`\n${'GET /emails/:id'.padEnd(44)} ${one.toFixed(2).padStart(8)} ms`);
   const pages = [
     '',
