@@ -103,7 +103,8 @@ function witnessPath(stateDir: string, databaseId: string): string {
 /** Whole or not at all, and on the disk when it resolves. */
 async function writeWitness(stateDir: string, databaseId: string, witness: Witness): Promise<void> {
   const path = witnessPath(stateDir, databaseId);
-  const next = `${path}.${process.pid}`;
+  // Of its own: two processes of one database may write at once, in containers under the same process id.
+  const next = `${path}.${randomUUID()}`;
   try {
     const file = await open(next, 'w');
     try {
