@@ -3,8 +3,11 @@
 import { once } from 'node:events';
 import net from 'node:net';
 
-/** `before`: the COMMIT is lost; `after`: only the answer to it; `silence`: neither side hears anything more, nor a reset. */
-export type Cut = 'before' | 'after' | 'silence';
+/**
+ * `before`: the COMMIT is lost; `after`: only the answer to it, `for good`: and the server does not come back; `silence`: neither
+ * side hears anything more, nor a reset.
+ */
+export type Cut = 'before' | 'after' | 'for good' | 'silence';
 
 export type PostgresProxy = {
   /** The same database, through the proxy. */
@@ -48,7 +51,7 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     client.on('data', (bytes: Buffer) => {
       if (cut === null && bytes.includes(commit) && planned.length > 0) {
         cut = planned.shift() as Cut;
-        if (cut !== 'after') cuts += 1;
+        if (cut === 'before' || cut === 'silence') cuts += 1;
         if (cut === 'before') return end();
         if (cut === 'silence') return;
       }
@@ -56,8 +59,9 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     });
     upstream.on('data', (bytes: Buffer) => {
       // The answer to COMMIT: its command tag. What it answered before goes with it.
-      if (cut === 'after' && bytes.includes('COMMIT\0')) {
+      if ((cut === 'after' || cut === 'for good') && bytes.includes('COMMIT\0')) {
         cuts += 1;
+        isDown ||= cut === 'for good';
         return end();
       }
       if (cut !== 'silence') client.write(bytes);
