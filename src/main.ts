@@ -18,13 +18,15 @@ const usage = `Usage: sendonce [command] [--setting value …]
   webhook listen [--forward-to URL] [--account A]
                                      print events as they happen, and send them to a program on this machine
   migrate                            bring the database's schema up to date
+  migrate --from sqlite:PATH --to postgres://USER:PASSWORD@HOST/DATABASE
+                                     move everything from SQLite to PostgreSQL; may be interrupted and run again
   doctor                             check settings, database and relay
 
 Every setting is an environment variable or a flag: PORT=3000 is --port 3000.
 ${settingNames.map((name) => `  ${name}`).join('\n')}`;
 
 /** Flags of commands, beside the settings. */
-const commandFlags = ['name', 'account', 'permission', 'forward-to'];
+const commandFlags = ['name', 'account', 'permission', 'forward-to', 'from', 'to'];
 
 // Natural-language times are read with the calendar of the process: in a zone with daylight saving, hours can be missing.
 process.env.TZ = 'UTC';
@@ -49,7 +51,7 @@ async function main(): Promise<void> {
     case 'webhook':
       return (await import('./command/webhook.ts')).webhook(config, operands, flags);
     case 'migrate':
-      return (await import('./command/migrate.ts')).migrateCommand(config);
+      return (await import('./command/migrate.ts')).migrateCommand(config, flags);
     case 'doctor':
       return (await import('./command/doctor.ts')).doctor(config);
     default:

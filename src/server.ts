@@ -102,7 +102,8 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
   };
   const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir });
   const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued });
-  const ready = await bootstrap(database, { clock, hasKey: config.apiKey !== null, guard, recovery });
+  const starting = bootstrap(database, { clock, hasKey: config.apiKey !== null, guard, recovery });
+  const ready = await orClose(starting, database, release);
   const metrics = createMetrics({ openByState: () => countOpen(database), webhooks: () => countWebhooks(database) });
   const egress = createEgress({ allow: config.egressAllow });
   const signerFor = loadSigners(config);
@@ -163,6 +164,17 @@ async function open(config: Config, outside: Outside) {
   const database = outside.database?.(own) ?? own;
   const clock = typeof outside.clock === 'function' ? outside.clock(() => database.wall()) : outside.clock;
   return { database, clock, release };
+}
+
+/** A start that fails leaves nothing open. */
+async function orClose<T>(starting: Promise<T>, database: Database, release: () => void): Promise<T> {
+  try {
+    return await starting;
+  } catch (error) {
+    await database.close();
+    release();
+    throw error;
+  }
 }
 
 /** What a worker is to whoever starts and stops it, whatever its lane claims. */

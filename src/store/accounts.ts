@@ -86,6 +86,10 @@ export async function ensureSetting(tx: Transaction, name: string, value: string
   return (await findSetting(tx, name)) ?? value;
 }
 
+export async function deleteSetting(tx: Transaction, name: string): Promise<void> {
+  await tx.run('delete from settings where name = ?', name);
+}
+
 export async function putSetting(tx: Transaction, name: string, value: string): Promise<void> {
   await tx.run(
     'insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value',

@@ -1,0 +1,158 @@
+/** Copies everything from a SQLite database into an empty PostgreSQL one, in steps that may be interrupted anywhere. */
+
+import { deleteSetting, findSetting, putSetting } from './accounts.ts';
+import type { Database, SqlValue } from './database.ts';
+
+/** In the target while it is filled: nobody may serve half a database. */
+const movingIn = 'moving_in';
+/** In the source afterwards: what is queued there is somebody else's to send. */
+const movedTo = 'moved_to';
+
+/** Of no use to another database: which migrations ran, and who beats. */
+const ownTables = new Set(['migrations', 'workers']);
+
+/** Rows one transaction copies, and those of attachments, which may have 30 MB each. */
+const rowsAtOnce = 500;
+const attachmentsAtOnce = 2;
+
+type Table = { name: string; columns: string[]; key: string[]; rows: number };
+
+/** How far a move is, in rows of all tables. */
+export type MoveProgress = { table: string; done: number; total: number };
+
+/** Why a database must not be served, null where it may. */
+export async function findMove(database: Database): Promise<string | null> {
+  if ((await findSetting(database, movingIn)) !== null) {
+    return 'It is being filled by `sendonce migrate --from … --to …`: run that to its end first.';
+  }
+  const target = await findSetting(database, movedTo);
+  return target === null ? null : `Everything in it was moved to ${target}: serve that one.`;
+}
+
+/** @throws Error when the target has content of its own. */
+export async function beginMove(source: Database, target: Database, sourceName: string): Promise<void> {
+  const begun = await findSetting(target, movingIn);
+  if (begun === sourceName) return;
+  if (begun !== null) throw new Error(`The target is being filled from ${begun}.`);
+  const [account] = await target.all('select id from accounts limit 1');
+  const wasMoved = (await findSetting(source, movedTo)) !== null;
+  if (account && wasMoved) throw new Error('Everything was moved already.');
+  if (account) throw new Error('The target is not empty: it has been served. Give it a new database.');
+  await target.write((tx) => putSetting(tx, movingIn, sourceName));
+}
+
+/** Goes on where an earlier call was interrupted: rows are copied in the order of their keys. */
+export async function copyAll(
+  source: Database,
+  target: Database,
+  onProgress: (progress: MoveProgress) => void,
+): Promise<void> {
+  const tables = await tablesOf(source);
+  const total = tables.reduce((sum, { rows }) => sum + rows, 0);
+  let done = 0;
+  for (const table of tables) {
+    const before = await countRows(target, table.name);
+    let copied = before;
+    onProgress({ table: table.name, done: done + copied, total });
+    for await (const rows of copyTable(source, target, table)) {
+      copied += rows;
+      onProgress({ table: table.name, done: done + copied, total });
+    }
+    done += table.rows;
+    await continueNumbers(target, table.name);
+  }
+}
+
+/** The source may not be served from here on, and then the target may. @throws Error when something is missing. */
+export async function endMove(source: Database, target: Database, targetName: string): Promise<void> {
+  for (const { name } of await tablesOf(source)) {
+    const [here, there] = [await countRows(source, name), await countRows(target, name)];
+    // The mark of the move itself is one row of settings.
+    const expected = name === 'settings' ? here + 1 : here;
+    if (there < expected) throw new Error(`${name} has ${here} rows, but only ${there} have arrived.`);
+  }
+  await source.write((tx) => putSetting(tx, movedTo, targetName));
+  await target.write((tx) => deleteSetting(tx, movingIn));
+}
+
+/** In the order they were made, so that what others refer to comes first. */
+async function tablesOf(source: Database): Promise<Table[]> {
+  const names = await source.all<{ name: string }>(
+    "select name from sqlite_master where type = 'table' and name not like 'sqlite_%' order by rowid",
+  );
+  const tables: Table[] = [];
+  for (const { name } of names) {
+    if (ownTables.has(name)) continue;
+    const columns = await source.all<{ name: string; pk: number }>('select name, pk from pragma_table_info(?)', name);
+    const key = columns.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk);
+    const rows = await countRows(source, name);
+    tables.push({ name, columns: columns.map((one) => one.name), key: key.map((one) => one.name), rows });
+  }
+  return tables;
+}
+
+async function countRows(database: Database, table: string): Promise<number> {
+  const [row] = await database.report<{ rows: number }>(`select count(*) as rows from ${table}`);
+  return row?.rows ?? 0;
+}
+
+type Row = Record<string, SqlValue>;
+
+async function* copyTable(source: Database, target: Database, table: Table): AsyncGenerator<number> {
+  const { name, columns, key } = table;
+  const insert = `insert into ${name} (${columns.join(', ')}) overriding system value
+    values (${columns.map(() => '?').join(', ')}) on conflict do nothing`;
+  const limit = name === 'attachments' ? attachmentsAtOnce : rowsAtOnce;
+  let last = await lastRow(target, table);
+  for (;;) {
+    const after: string = last ? `where (${key.join(', ')}) > (${key.map(() => '?').join(', ')})` : '';
+    const rows: Row[] = await source.all<Row>(
+      `select ${columns.join(', ')} from ${name} ${after} order by ${key.join(', ')} limit ?`,
+      ...(last ? valuesOf(last, key) : []),
+      limit,
+    );
+    if (rows.length === 0) return;
+    await target.write((tx) => Promise.all(rows.map((row) => tx.run(insert, ...valuesOf(row, columns)))), {
+      patient: true,
+    });
+    last = rows.at(-1) ?? null;
+    yield rows.length;
+  }
+}
+
+/**
+ * The last one that arrived, as SQLite orders them: by bytes. Settings come from the start every time: the move's own mark
+ * is one of them.
+ */
+async function lastRow(target: Database, { name, key }: Table): Promise<Row | null> {
+  if (name === 'settings') return null;
+  const types = await target.all<{ column_name: string; data_type: string }>(
+    'select column_name, data_type from information_schema.columns where table_schema = current_schema() and table_name = ?',
+    name,
+  );
+  const isText = new Set(types.filter((one) => one.data_type === 'text').map((one) => one.column_name));
+  const order = key.map((column) => `${column}${isText.has(column) ? ' collate "C"' : ''} desc`).join(', ');
+  const [row] = await target.report<Row>(`select ${key.join(', ')} from ${name} order by ${order} limit 1`);
+  return row ?? null;
+}
+
+function valuesOf(row: Row, columns: string[]): SqlValue[] {
+  return columns.map((column) => row[column] ?? null);
+}
+
+/** Numbers the database gives go on after those that were copied. */
+async function continueNumbers(target: Database, table: string): Promise<void> {
+  const [identity] = await target.all<{ name: string }>(
+    `select column_name as name from information_schema.columns
+     where table_schema = current_schema() and table_name = ? and is_identity = 'YES'`,
+    table,
+  );
+  if (!identity) return;
+  await target.write((tx) =>
+    tx.all(
+      `select setval(pg_get_serial_sequence(?, ?), greatest(1, (select max(${identity.name}) from ${table})))`,
+      table,
+      identity.name,
+    ),
+  );
+}
