@@ -39,7 +39,16 @@ export function createKeyUses(database: Database, onUse: (kind: KeyUse['kind']) 
     counted.set(slot, one);
   }
 
-  async function flush(): Promise<void> {
+  let flushing: Promise<void> = Promise.resolve();
+
+  /** One after the other: whoever has flushed sees also what an earlier flush was still writing. */
+  function flush(): Promise<void> {
+    const mine = flushing.then(write);
+    flushing = mine.catch(() => {});
+    return mine;
+  }
+
+  async function write(): Promise<void> {
     // In the order in which groups of accepts meet keys, so that two processes wait for each other in one direction.
     const batch = [...counted].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
     counted = new Map();
