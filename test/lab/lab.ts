@@ -11,7 +11,7 @@ import { runPowerCuts } from './power-cut.ts';
 import { restoreAgainAndAgain } from './restore.ts';
 import type { Row } from './row.ts';
 import { brokenTls, mixedKills, moodsAlone, plainKills, rollingRestarts, type Scale } from './scenarios.ts';
-import { renderTable } from './table.ts';
+import { renderTable, sumRows } from './table.ts';
 
 const { values } = parseArgs({
   options: { seed: { type: 'string' }, scale: { type: 'string' }, only: { type: 'string' } },
@@ -82,7 +82,11 @@ function elapsed(): string {
 }
 
 function report(): void {
-  console.log(`\n${renderTable(rows)}`);
+  const moods = rows.filter(({ fault }) => fault.startsWith('relay: '));
+  const others = rows.filter((row) => !moods.includes(row));
+  const summed = moods.length > 1 ? [sumRows('each relay mood by itself, no kill', moods)] : moods;
+  console.log(`\n${renderTable([...others, ...summed])}`);
+  if (moods.length > 1) console.log(`\nThe moods one by one:\n\n${renderTable(moods)}`);
   if (switchedOff.length > 0) console.log(`\nGuards switched off, which must be seen:\n\n${renderTable(switchedOff)}`);
   for (const { fault, skipped } of rows) if (skipped !== undefined) console.log(`\nNOT RUN: ${fault}: ${skipped}`);
   for (const failure of failures.slice(0, 30)) console.log(`\nFAILED: ${failure}`);
