@@ -11,7 +11,7 @@ import { rowOf, type Scale, untroubled } from './scenarios.ts';
 
 export type Control = {
   guard: string;
-  sees: 'duplicates' | 'lost';
+  sees: 'duplicates' | 'lost' | 'violations';
   /** Seconds at most: `npm test` runs it, too. */
   isQuick?: boolean;
   run: (scale: Scale) => Promise<Row>;
@@ -83,9 +83,14 @@ export const controls: Control[] = [
     sees: 'duplicates',
     run: ({ seed }) => restoreAgainAndAgain({ times: 1, seed, losesWitness: true }),
   },
+  {
+    guard: 'a telling counts once it was answered',
+    sees: 'violations',
+    run: (scale) => killed('tellings count once they are claimed', 'tells-unheard', scale, { isHeard: true }),
+  },
 ];
 
 /** A guard that can be taken out without anybody noticing guards nothing. */
-export function bites({ sees }: Control, row: Row): boolean {
-  return row[sees] > 0;
+export function bites({ sees }: Pick<Control, 'sees'>, row: Row): boolean {
+  return (sees === 'violations' ? row.violations.length : row[sees]) > 0;
 }

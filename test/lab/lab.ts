@@ -10,7 +10,7 @@ import { runLostAnswers } from './lost-answers.ts';
 import { runPowerCuts } from './power-cut.ts';
 import { restoreAgainAndAgain } from './restore.ts';
 import type { Row } from './row.ts';
-import { brokenTls, mixedKills, moodsAlone, plainKills, rollingRestarts, type Scale } from './scenarios.ts';
+import { brokenTls, heardKills, mixedKills, moodsAlone, plainKills, rollingRestarts, type Scale } from './scenarios.ts';
 import { renderTable, sumRows } from './table.ts';
 
 const { values } = parseArgs({
@@ -28,6 +28,7 @@ const scenarios: Scenario[] = [
   { name: 'kill -9', run: async (scale) => [await plainKills(times(300), scale)] },
   { name: 'kills and stops, hold', run: async (scale) => [await mixedKills(times(1_000), 'hold', scale)] },
   { name: 'kills and stops, send-again', run: async (scale) => [await mixedKills(times(300), 'send-again', scale)] },
+  { name: 'kills and stops, webhooks', run: async (scale) => [await heardKills(times(100), scale)] },
   { name: 'rolling restarts', run: async (scale) => [await rollingRestarts(times(100), scale)] },
   { name: 'backup put back', run: async (scale) => [await restoreAgainAndAgain({ times: times(10), ...scale })] },
   { name: 'relay: TLS that fails', run: async (scale) => [await brokenTls(times(100), scale)] },

@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { createRandom, type Random } from '../support/random.ts';
+import type { Receiver } from '../support/receiver.ts';
 import { createTemp } from '../support/temp.ts';
 import { type Evidence, examine, type Finding } from './checker.ts';
+import { listen, startListener, unheard, untold } from './listener.ts';
 import { Load, pause } from './load.ts';
 import { createMoods, type Mood, type Thinking } from './moods.ts';
 import {
@@ -32,9 +34,11 @@ export type LifeOptions = {
   /** How many times faster its clock runs: the lab's own server only. */
   speed?: number;
   clients?: number;
+  /** An endpoint is told of everything that happens. */
+  isHeard?: boolean;
 };
 
-export type Findings = Finding & { keys: number; replays: number; aborts: number; interrupted: number };
+export type Findings = Finding & { told: number; keys: number; replays: number; aborts: number; interrupted: number };
 
 /** How long everything may take to leave at the end. */
 const drainMs = 120_000;
@@ -53,6 +57,8 @@ export class Life {
   readonly interrupted = new Set<string>();
   readonly setting: Setting;
   readonly #temp = createTemp();
+  readonly #listener: Receiver | null;
+  #isListened = false;
   readonly #options: LifeOptions;
   #program: Program | null = null;
   #url: string | null = null;
@@ -64,10 +70,11 @@ export class Life {
     const relay = await startRelay(random, thinking, (options.moods ?? calm)(thinking), tls);
     relay.badGreetings = options.badGreetings ?? 0;
     relay.badHandshakes = options.badHandshakes ?? 0;
-    return new Life(options, random, relay);
+    return new Life(options, random, relay, options.isHeard ? await startListener(random) : null);
   }
 
-  private constructor(options: LifeOptions, random: Random, relay: Relay) {
+  private constructor(options: LifeOptions, random: Random, relay: Relay, listener: Receiver | null) {
+    this.#listener = listener;
     this.#options = options;
     this.random = random;
     this.relay = relay;
@@ -79,6 +86,7 @@ export class Life {
         IN_DOUBT: options.policy ?? 'hold',
         LAB_SPEED: String(options.speed ?? 1),
         LAB_EPOCH: String(Date.now()),
+        EGRESS_ALLOW: '127.0.0.0/8',
       },
     };
   }
@@ -103,6 +111,8 @@ export class Life {
     const program = this.spawn();
     this.#url = await program.listening;
     assert(this.#url, `the program starts:\n${program.words()}`);
+    if (this.#listener && !this.#isListened) await listen(this.#listener, this.#url);
+    this.#isListened = true;
     return program;
   }
 
@@ -174,9 +184,18 @@ export class Life {
       ...finding.violations,
       ...notListed(listed, deliveriesIn(this.databasePath, 'in_doubt')),
       ...integrity(this.databasePath),
+      ...(this.#listener ? unheard(this.databasePath, this.#listener) : []),
     ];
     if (this.relay.transactions.length !== before) violations.push('a repeated request made another mail leave');
-    return { ...finding, keys: operations.length, replays, aborts, interrupted: this.interrupted.size, violations };
+    return {
+      ...finding,
+      told: this.#listener?.told.length ?? 0,
+      keys: operations.length,
+      replays,
+      aborts,
+      interrupted: this.interrupted.size,
+      violations,
+    };
   }
 
   async drained(): Promise<void> {
@@ -184,7 +203,8 @@ export class Life {
     const doubtEnds = this.#options.policy === 'send-again';
     for (;;) {
       const open = this.#open('queued', 'sending', 'handoff', ...(doubtEnds ? (['in_doubt'] as const) : []));
-      if (open.length === 0 && !this.relay.isThinking) return;
+      const isTold = !this.#listener || untold(this.databasePath) === 0;
+      if (open.length === 0 && !this.relay.isThinking && isTold) return;
       assert(performance.now() < giveUpAt, `${open.length} deliveries do not come to an end`);
       await pause(50);
     }
@@ -198,6 +218,7 @@ export class Life {
       await program.ended;
     }
     await this.relay.close();
+    await this.#listener?.close();
     this.#temp.remove();
   }
 }

@@ -48,6 +48,12 @@ export function mixedKills(kills: number, policy: 'hold' | 'send-again', scale: 
   return lives(`kills and stops, every relay mood, ${policy}`, kills, options, scale);
 }
 
+/** The same, and an endpoint that is told of everything, and refuses some of it at first. */
+export function heardKills(kills: number, scale: Scale): Promise<Row> {
+  const options = { ...everyMood, kills, seed: scale.seed, isMixed: true, isHeard: true };
+  return lives('kills and stops, every event to a webhook', kills, options, scale);
+}
+
 /** SIGTERM under load, with the next process waiting at the door: nothing may be in doubt. */
 export async function rollingRestarts(restarts: number, { seed, onProgress }: Scale): Promise<Row> {
   const fault = 'rolling restarts (SIGTERM)';

@@ -18,6 +18,13 @@ const claimsAreForgotten: Bend = {
   replace: `set state = 'failed', attempt = attempt + 1, worker = null, run_at = ?`,
 };
 
+/** What an endpoint was to be told counts as told as soon as somebody sets out to tell it. */
+const claimsCountAsTold: Bend = {
+  when: 'update webhook_deliveries set attempt = attempt + 1, worker = ?, run_at = ?',
+  find: 'set attempt',
+  replace: "set state = 'delivered', attempt",
+};
+
 /** `clock` is the one the guarded server would have. */
 export function variantsOf(clock: SystemClock): Record<string, Partial<Outside>> {
   return {
@@ -25,6 +32,7 @@ export function variantsOf(clock: SystemClock): Record<string, Partial<Outside>>
     'sends-again': { database: (own) => bendDatabase(own, [handoffsAreQueuedAgain]) },
     'retries-doubt': { database: (own) => bendDatabase(own, [doubtIsQueued]) },
     'forgets-claims': { database: (own) => bendDatabase(own, [claimsAreForgotten]) },
+    'tells-unheard': { database: (own) => bendDatabase(own, [claimsCountAsTold]) },
     'answers-early': { database: (own) => resolvesEarly(own, 'insert into emails') },
     'dots-early': { database: (own) => resolvesEarly(own, "set state = 'handoff'") },
     'refuses-late': { database: (own) => refusesLate(own, 'insert into emails') },
