@@ -15,7 +15,7 @@ import { compareDeliveries } from './delivering.ts';
 import { measureDisk } from './disk.ts';
 import { renderMachine, renderTable } from './report.ts';
 import type { Summary } from './rounds.ts';
-import { compareBesideDeadWebhook } from './telling.ts';
+import { compareBesideDeadEndpoint, compareBesideDeadWebhook } from './telling.ts';
 
 const lines: Record<string, (plan: Plan) => Promise<Summary>> = {
   a: compareShortSends,
@@ -24,6 +24,7 @@ const lines: Record<string, (plan: Plan) => Promise<Summary>> = {
   c: compareReplays,
   d: compareDeliveries,
   e: compareBesideDeadWebhook,
+  f: compareBesideDeadEndpoint,
 };
 
 const rounds = 5;

@@ -1,11 +1,12 @@
-/** Line e: mails handed to a relay beside a webhook that never answers, against the same program without webhooks. */
+/** Lines e and f: mails, and events told to an endpoint that answers, beside an endpoint that never does; against the same without it. */
 
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Plan } from './accepting.ts';
 import { compareMails, startDelivering } from './delivering.ts';
 import { apiKey } from './requests.ts';
-import type { Summary } from './rounds.ts';
+import type { Round, Summary } from './rounds.ts';
 
 export async function compareBesideDeadWebhook(plan: Plan): Promise<Summary> {
   const alone = await startDelivering(plan, 'without-webhooks');
@@ -22,6 +23,78 @@ export async function compareBesideDeadWebhook(plan: Plan): Promise<Summary> {
   if (dead.connections() === 0) throw new Error('nobody tried to tell the webhook');
   dead.stop();
   return summary;
+}
+
+/** The time between events that arrive at an endpoint which answers at once. */
+export async function compareBesideDeadEndpoint(plan: Plan): Promise<Summary> {
+  const alone = await startTelling(plan, 'endpoint-alone');
+  const beside = await startTelling(plan, 'endpoint-beside');
+  const dead = await startDeadEndpoint();
+  await createWebhook(beside.port, dead.url);
+  const summary = await compareMails(plan, {
+    what: 'f  events to an endpoint beside one that never answers : the endpoint alone',
+    aim: 0.9,
+    subject: beside.tell,
+    baseline: alone.tell,
+  });
+  await Promise.all([alone.stop(), beside.stop()]);
+  if (dead.connections() === 0) throw new Error('nobody tried to tell the webhook');
+  dead.stop();
+  return summary;
+}
+
+/** The real program, and an endpoint that hears of each mail it sends. */
+async function startTelling(plan: Plan, name: string) {
+  const delivering = await startDelivering(plan, name, { EGRESS_ALLOW: '127.0.0.0/8' });
+  const endpoint = await startEndpoint();
+  await createWebhook(delivering.port, endpoint.url);
+  return {
+    port: delivering.port,
+    async tell(mails: number): Promise<Round> {
+      const heard = endpoint.hear(mails);
+      await delivering.deliver(mails);
+      return heard;
+    },
+    async stop() {
+      await delivering.stop();
+      endpoint.stop();
+    },
+  };
+}
+
+async function startEndpoint() {
+  let onEvent = () => {};
+  const server = createHttpServer((request, response) => {
+    request.resume();
+    request.on('end', () => {
+      response.end();
+      onEvent();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    /** From the first of so many events to the last. */
+    hear: (events: number) =>
+      new Promise<Round>((resolve) => {
+        const gaps: number[] = [];
+        const startedAt = { first: 0, last: 0 };
+        onEvent = () => {
+          const now = performance.now();
+          if (startedAt.first === 0) startedAt.first = now;
+          else gaps.push(now - startedAt.last);
+          startedAt.last = now;
+          if (gaps.length + 1 < events) return;
+          const elapsedMs = now - startedAt.first;
+          resolve({ done: gaps.length, elapsedMs, latenciesMs: Float64Array.from(gaps), cpuSeconds: null });
+        };
+      }),
+    stop() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }
 
 /** Takes connections and says nothing. */
