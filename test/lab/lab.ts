@@ -1,4 +1,4 @@
-/** The whole matrix: `npm run lab -- [--seed N] [--scale 0.1] [--only WORDS]`. Prints one table, and exits with 1 when anything is wrong. */
+/** The whole matrix: `npm run lab -- [--seed N] [--scale 0.1] [--only WORDS]…`. Prints one table, and exits with 1 when anything is wrong. */
 
 import { parseArgs } from 'node:util';
 import { runClockJumps } from './clock-jumps.ts';
@@ -14,7 +14,7 @@ import { brokenTls, heardKills, mixedKills, moodsAlone, plainKills, rollingResta
 import { renderTable, sumRows } from './table.ts';
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string' }, scale: { type: 'string' }, only: { type: 'string' } },
+  options: { seed: { type: 'string' }, scale: { type: 'string' }, only: { type: 'string', multiple: true } },
 });
 const seed = Number(values.seed ?? Date.now() % 2 ** 31);
 const factor = Number(values.scale ?? 1);
@@ -64,7 +64,7 @@ for (const control of controls.filter(({ guard }) => isWanted({ name: `guard: ${
 report();
 
 function isWanted({ name }: { name: string }): boolean {
-  return values.only === undefined || name.includes(values.only);
+  return values.only === undefined || values.only.some((words) => name.includes(words));
 }
 
 /** One line that moves on a terminal; a line now and then in a log. */
