@@ -12,7 +12,7 @@ import { Writer, type WriterOptions } from './postgres-writer.ts';
 export type PostgresOptions = {
   url: string;
   /** For LISTEN, where `url` leads through a pooler. */
-  directUrl?: string | null;
+  listenUrl?: string | null;
   /** How long a COMMIT whose answer was lost is asked about, before it is said to be unknown. */
   findOutMs?: number;
   /** Instead of finding out what became of a COMMIT whose answer was lost: only negative controls assume. */
@@ -70,7 +70,7 @@ class PostgresDatabase implements Database {
   readonly #clock: DatabaseClock;
   readonly #signals: Signals;
 
-  constructor({ url, directUrl, findOutMs, assumeLostCommits }: PostgresOptions) {
+  constructor({ url, listenUrl, findOutMs, assumeLostCommits }: PostgresOptions) {
     this.#readers = new Readers({ url, name: 'sendonce reads', connections: readers, silenceMs: readSilenceMs });
     this.#reports = new Readers({ url, name: 'sendonce reports', connections: 1, silenceMs: reportSilenceMs });
     this.#clock = new DatabaseClock(async () => {
@@ -80,7 +80,7 @@ class PostgresDatabase implements Database {
       );
       return row?.now ?? 0;
     });
-    this.#signals = new Signals({ url: directUrl ?? url, readers: this.#readers });
+    this.#signals = new Signals({ url: listenUrl ?? url, readers: this.#readers });
     const options: WriterOptions = {
       url,
       queue: this.#queue,
