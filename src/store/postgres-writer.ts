@@ -138,19 +138,25 @@ export class Writer {
   }
 
   /** All works at the same time: their statements leave together. Throws, with all undone, where one failed after it wrote. */
-  async #runWorks({ connection, marker }: Open, group: Write[]): Promise<Ran[]> {
+  async #runWorks(open: Open, group: Write[]): Promise<Ran[]> {
+    const { connection } = open;
+    await this.#begin(open, group);
     const trouble: { first: unknown } = { first: null };
-    const opened = Promise.all([connection.query(begin(group)), marker.mark(connection, this.#options.wall())]).catch(
-      (error: unknown) => {
-        trouble.first ??= error;
-      },
-    );
     const ran = await Promise.all(group.map((write) => runWork(connection, write, trouble)));
-    await opened;
     const failed = ran.find((one) => 'error' in one && one.wrote);
     if (trouble.first === null && !failed) return ran;
     if (!connection.isBroken) await connection.query('rollback');
     throw trouble.first ?? (failed as { error: unknown }).error;
+  }
+
+  /** Waited for: behind a BEGIN that was refused (cancelled, timed out) each statement would commit by itself. */
+  async #begin({ connection, marker }: Open, group: Write[]): Promise<void> {
+    try {
+      await Promise.all([connection.query(begin(group)), marker.mark(connection, this.#options.wall())]);
+    } catch (error) {
+      if (!connection.isBroken) await connection.query('rollback');
+      throw error;
+    }
   }
 
   /** False: it is known to be undone. @throws CommitUnknown */

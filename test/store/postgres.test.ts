@@ -188,6 +188,17 @@ describe('a group of writes on PostgreSQL', () => {
     assert.deepEqual(await names(database), ['twice']);
   });
 
+  it('whose BEGIN is refused is not run outside of a transaction', async (t) => {
+    const proxy = await startPostgresProxy(await (await sharedPostgres()).createDatabase());
+    t.after(() => proxy.close());
+    const database = await open(t, { url: proxy.url });
+    proxy.spoilNextBegin();
+    await assert.rejects(put(database, 'refused'), /syntax error/);
+    assert.deepEqual(await names(database), []);
+    await put(database, 'kept');
+    assert.deepEqual(await names(database), ['kept']);
+  });
+
   it('is refused with nothing written where the server stays away, and works again once it is back', async (t) => {
     const proxy = await startPostgresProxy(await (await sharedPostgres()).createDatabase());
     t.after(() => proxy.close());

@@ -14,6 +14,8 @@ export type PostgresProxy = {
   readonly url: string;
   /** The next COMMITs meet these cuts, one each. */
   cutNext(...cuts: Cut[]): void;
+  /** The next BEGIN arrives as something the server refuses, as if it had been cancelled. */
+  spoilNextBegin(): void;
   /** How many were cut so far. */
   readonly cuts: number;
   /** Refuses new connections and ends the present ones, until told otherwise. */
@@ -30,7 +32,17 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
   const sockets = new Set<net.Socket>();
   const planned: Cut[] = [];
   let cuts = 0;
+  let isSpoiling = false;
   let isDown = false;
+
+  function spoiled(bytes: Buffer): Buffer {
+    const at = bytes.indexOf('begin isolation');
+    if (at < 0) return bytes;
+    isSpoiling = false;
+    const other = Buffer.from(bytes);
+    other.write('bogus', at, 'latin1');
+    return other;
+  }
 
   const server = net.createServer((client) => {
     if (isDown) return void client.destroy();
@@ -55,7 +67,7 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
         if (cut === 'before') return end();
         if (cut === 'silence') return;
       }
-      if (cut !== 'silence') upstream.write(bytes);
+      if (cut !== 'silence') upstream.write(isSpoiling ? spoiled(bytes) : bytes);
     });
     upstream.on('data', (bytes: Buffer) => {
       // The answer to COMMIT: its command tag. What it answered before goes with it.
@@ -73,6 +85,9 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
   return {
     url: `postgres://postgres@127.0.0.1:${port}${target.pathname}`,
     cutNext: (...more) => void planned.push(...more),
+    spoilNextBegin() {
+      isSpoiling = true;
+    },
     get cuts() {
       return cuts;
     },
