@@ -106,10 +106,26 @@ function childOf(child: ChildProcess): Child {
 
 /** utime and stime, fields 14 and 15 of proc(5); counted from the end of the name, which may hold spaces. */
 function cpuSecondsOf(pid: number): number | null {
+  return ticksOf(pid, [11, 12]);
+}
+
+/** A process with all it has started and what of that has ended: PostgreSQL's sessions are children of one. Null as above. */
+export function treeCpuSeconds(pid: number): number | null {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
+    // cutime and cstime are of those that have ended.
+    const all = [ticksOf(pid, [11, 12, 13, 14]), ...children.map((child) => cpuSecondsOf(Number(child)))];
+    return all.reduce((sum: number, one) => sum + (one ?? 0), 0);
+  } catch {
+    return null;
+  }
+}
+
+function ticksOf(pid: number, wanted: number[]): number | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    return wanted.reduce((sum, field) => sum + Number(fields[field]), 0) / ticksPerSecond;
   } catch {
     return null;
   }

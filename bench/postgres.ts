@@ -1,218 +1,220 @@
 /**
- * `npm run bench:postgres`: accepts and deliveries a second of several processes on one PostgreSQL, against pgbench doing the
- * same inserts on the same server; and what accepts and claims cost as the store grows. `--seconds N` a measurement (5),
- * `--rows 10000,1000000` the sizes (none), `--processes 1,2,4`.
+ * `npm run bench:postgres`: several processes on one PostgreSQL, against pgbench doing the same on the same server. Both sides
+ * take turns in short rounds, as in `npm run bench`; a ratio is the median of the rounds' ratios, with the least and the most.
+ * That of CPU compares what PostgreSQL computes for each, which other programs on the machine disturb less.
+ *
+ * `--processes 1,2,4` accept and deliver; `--rows 10000,1000000` (none) measures accepts and claims with that many mails stored;
+ * `--writers 1,2,3,4` (none) compares numbers of writing connections a process. `--rounds 5`, `--seconds 2` a side and round.
  */
 
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { claimDue } from '../src/store/claims.ts';
-import type { Database } from '../src/store/database.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { openPostgres } from '../src/store/postgres.ts';
 import { startPostgres } from '../test/support/postgres-server.ts';
-import { type Helper, type Sendonce, startHelper, startSendonce } from './child.ts';
-import type { LoadOrder, LoadReport } from './load.ts';
-import { createNote } from './mails.ts';
-import { apiKey, batchRequests, singleRequests } from './requests.ts';
-import type { SinkOrder, SinkReport } from './sink.ts';
+import { startHelper, treeCpuSeconds } from './child.ts';
+import { measureDisk } from './disk.ts';
+import { claimSize, openPgbench, type Pgbench } from './pgbench.ts';
+import { bytesEach, fill, makeDue, settle } from './postgres-fill.ts';
+import { claimInTurns, deliver, type Stand, startAccepting, startApis } from './postgres-sides.ts';
+import { renderMachine } from './report.ts';
+import { compare, type Figures, type Side, type Spread, type Summary, spreadOf } from './rounds.ts';
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '5' },
-    rows: { type: 'string', default: '' },
     processes: { type: 'string', default: '1,2,4' },
+    rows: { type: 'string', default: '' },
+    writers: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
   },
 });
-const seconds = Number(values.seconds);
-const counts = values.processes.split(',').map(Number);
-const sizes = values.rows.split(',').filter(Boolean).map(Number);
+const numbers = (text: string) => text.split(',').filter(Boolean).map(Number);
+const rounds = Number(values.rounds);
+const roundMs = Number(values.seconds) * 1_000;
 
-/** Of all processes together: enough to fill groups. */
-const connections = 48;
-const warmUpMs = 2_000;
-const mailsDelivered = 4_000;
-const claimRounds = 50;
-const claimSize = 20;
+const warmUpMs = 3_000;
+/** Of pgbench: more do not add on two cores. */
+const clients = 16;
+const mailsDelivered = 3_000;
+/** Of one side in one round. */
+const claimsEach = 200;
 
-type Generator = Helper<LoadOrder, LoadReport>;
-
-/** What one accept writes, in one transaction of prepared statements. */
-const script = `
-\\set n random(1, 9000000000000000)
-begin;
-insert into idempotency_keys (account, key_hash, scope, raw_hash, canonical_hash, status, body, email_ids, created_at, expires_at)
-  values ('default', sha256((:n)::text::bytea), 'resend POST /emails', sha256('a'::bytea), sha256('b'::bytea), 200,
-    '{"id":"01a21309-76ed-7444-b90c-2d4b46404e26"}', '["01a21309-76ed-7444-b90c-2d4b46404e26"]', 1, 9007199254740991)
-  on conflict (account, key_hash) do nothing;
-insert into emails (account, id, facade, message_id, created_at, summary, content, html)
-  values ('default', 'pgbench ' || :n, 'resend', '<01a21309-76ed-7444-b90c-2d4b46404e26@resend.dev>', 1,
-    '{"from":"Acme <onboarding@resend.dev>","to":["customer-1@mail.example"],"cc":[],"bcc":[],"replyTo":[],"subject":"hello world","tags":[],"topicId": null,"scheduledText": null}',
-    '{"headers":[],"files": 0}', '<h1>it works!</h1>');
-insert into deliveries (account, email_id, part, state, run_at, give_up_at, recipients, recipient_count)
-  values ('default', 'pgbench ' || :n, 0, 'sent', 1, 2, '["customer-1@mail.example"]', 1);
-commit;
-`;
-
-const folder = mkdtempSync(join(tmpdir(), 'sendonce-bench-pg-'));
-const server = await startPostgres({ shared_buffers: '512MB', max_wal_size: '4GB' });
+const scratch = mkdtempSync(join(tmpdir(), 'sendonce-bench-pg-'));
+const server = await startPostgres({ shared_buffers: '512MB', max_wal_size: '8GB' });
 try {
-  const url = await server.createDatabase();
-  await measureAccepts(url);
-  await measureDeliveries(await server.createDatabase());
-  for (const size of sizes) await measureAtSize(await server.createDatabase(), size);
+  console.log(renderMachine('before', measureDisk(scratch)));
+  const stand = await migrated();
+  for (const count of numbers(values.processes)) await compareAccepts(stand, count);
+  await compareDeliveries(stand, numbers(values.processes));
+  await compareWriters(stand, numbers(values.writers));
+  const found: AtSize[] = [];
+  for (const size of numbers(values.rows)) found.push(await measureAtSize(size));
+  if (found.length > 1) tellGrowth(found);
 } finally {
   await server.stop();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(scratch, { recursive: true, force: true });
 }
 process.exit();
 
-async function measureAccepts(url: string): Promise<void> {
-  const found: string[] = [];
-  for (const count of counts) {
-    const perSecond = await accepts(url, count);
-    found.push(`${count}: ${Math.round(perSecond)}`);
-  }
-  console.log(`keyed accepts of 0.3 kB a second, by API processes: ${found.join(', ')}`);
-  const found2 = [1, 4, 16].map((clients) => `${clients}: ${pgbench(url, clients)}`);
-  console.log(`pgbench doing the same inserts, transactions a second by clients: ${found2.join(', ')}`);
-}
-
-async function accepts(url: string, count: number): Promise<number> {
-  const apis = await Promise.all(Array.from({ length: count }, () => start(url, { ROLE: 'api' })));
-  const generators = await Promise.all(
-    apis.map(async () => (await startHelper<LoadOrder, LoadReport>('load')).helper as Generator),
-  );
-  const run = async (name: string, durationMs: number) => {
-    const reports = await Promise.all(
-      apis.map(({ port }, index) =>
-        (generators[index] as Generator).ask({
-          ...singleRequests(`${name}-${count}-${index}`, createNote),
-          port,
-          connections: connections / count,
-          fromKey: 0,
-          toKey: Number.MAX_SAFE_INTEGER,
-          countMax: Number.MAX_SAFE_INTEGER,
-          durationMs,
-          bodies: 'ignore',
-        }),
-      ),
-    );
-    return reports.reduce((sum, { answered, elapsedMs }) => sum + (answered / elapsedMs) * 1_000, 0);
-  };
-  await run(`warm-${url.length}`, warmUpMs);
-  const perSecond = await run(`run-${Date.now()}`, seconds * 1_000);
-  await Promise.all([...apis, ...generators].map((one) => one.stop()));
-  return perSecond;
-}
-
-function start(url: string, settings: Record<string, string>): Promise<Sendonce> {
-  const all = { DATABASE_URL: url, SENDONCE_API_KEY: apiKey, STATE_DIR: folder, ...settings };
-  return startSendonce(all, []);
-}
-
-function pgbench(url: string, clients: number): string {
-  const path = join(folder, 'accept.sql');
-  writeFileSync(path, script);
-  const database = new URL(url.replace('@/', '@localhost/')).pathname.slice(1);
-  const where = ['-h', server.folder, '-U', 'postgres', database];
-  try {
-    const options = ['-n', '-M', 'prepared', '-f', path, '-c', String(clients), '-j', '2', '-T', String(seconds)];
-    const said = execFileSync('pgbench', [...options, ...where], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    return String(Math.round(Number(/tps = ([\d.]+)/.exec(said)?.[1])));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'pgbench is not installed here';
-    throw error;
-  }
-}
-
-async function measureDeliveries(url: string): Promise<void> {
-  const found: string[] = [];
-  for (const count of counts) found.push(`${count}: ${Math.round(await deliveries(url, count))}`);
-  console.log(`mails delivered a second to one sink, by worker processes of 10 connections: ${found.join(', ')}`);
-}
-
-/** All mails are there before the first worker is. */
-async function deliveries(url: string, count: number): Promise<number> {
-  const { helper: sink, ready } = await startHelper<SinkOrder, SinkReport>('sink');
-  const api = await start(url, { ROLE: 'api' });
-  const { helper: generator } = await startHelper<LoadOrder, LoadReport>('load');
-  const batches = mailsDelivered / 100;
-  await generator.ask({
-    ...batchRequests(`deliver-${count}`),
-    port: api.port,
-    connections: 2,
-    fromKey: 0,
-    toKey: batches,
-    countMax: batches,
-    durationMs: 120_000,
-    bodies: 'ignore',
-  });
-  const first = sink.ask({ await: 'first' });
-  const settings = { ROLE: 'worker', RELAY_URL: `smtp://127.0.0.1:${ready.port}` };
-  const workers = await Promise.all(Array.from({ length: count }, () => start(url, settings)));
-  await first;
-  const { elapsedMs } = await sink.ask({ await: 'all', count: mailsDelivered });
-  await Promise.all([api, generator, ...workers].map((one) => one.stop()));
-  await sink.stop();
-  return (mailsDelivered / elapsedMs) * 1_000;
-}
-
-/** Keys, emails and deliveries as a year would leave them, with short bodies. */
-async function fill(database: Database, size: number): Promise<void> {
-  const id = "'00000000-0000-7000-8000-' || lpad(n::text, 12, '0')";
-  await database.write(
-    async (tx) => {
-      await tx.run("insert into accounts (id, created_at) values ('default', 1) on conflict do nothing");
-      await tx.run(
-        `insert into idempotency_keys (account, key_hash, scope, raw_hash, status, body, email_ids, created_at, expires_at)
-         select 'default', sha256(n::text::bytea), 'resend POST /emails', sha256('a'::bytea), 200, '{}', '[]', 1, ${Number.MAX_SAFE_INTEGER}
-         from generate_series(1, ?) n`,
-        size,
-      );
-      await tx.run(
-        `insert into emails (account, id, facade, message_id, created_at, summary, content, html)
-         select 'default', ${id}, 'resend', '<x@y>', n, '{}', '{}', '<p>short</p>' from generate_series(1, ?) n`,
-        size,
-      );
-      await tx.run(
-        `insert into deliveries (account, email_id, part, state, run_at, give_up_at, recipients, recipient_count)
-         select 'default', ${id}, 0, 'sent', n, n, '["a@b.example"]', 1 from generate_series(1, ?) n`,
-        size,
-      );
-    },
-    { patient: true },
-  );
-  for (const table of ['idempotency_keys', 'emails', 'deliveries']) await database.report(`vacuum analyze ${table}`);
-}
-
-async function measureAtSize(url: string, size: number): Promise<void> {
+async function migrated(): Promise<Stand> {
+  const url = await server.createDatabase();
   const database = await openPostgres({ url });
   await migrate(database);
-  await fill(database, size);
-  const perSecond = await accepts(url, 1);
-  const claimMs = await claims(database);
   await database.close();
-  const against = pgbench(url, 16);
-  const ratio = (perSecond / Number(against)).toFixed(2);
-  console.log(
-    `${size} stored: ${Math.round(perSecond)} accepts a second, ${ratio} of pgbench's ${against}; ${claimMs.toFixed(2)} ms a claimed delivery`,
-  );
+  return { url, scratch };
 }
 
-/** The accepts before have left enough that is due. */
-async function claims(database: Database): Promise<number> {
-  const startedAt = performance.now();
-  let claimed = 0;
-  for (let round = 0; round < claimRounds; round += 1) {
-    const terms = { now: database.wall(), leaseMs: 60_000, limit: claimSize };
-    claimed += (await database.write((tx) => claimDue(tx, 'default', 'bench', terms))).length;
+function pgbenchOn({ url }: Stand): Pgbench | null {
+  const pgbench = openPgbench(server.folder, scratch, url);
+  if (!pgbench) console.log('NOT COMPARED: pgbench is not installed here (Debian: postgresql-contrib)');
+  return pgbench;
+}
+
+async function compareAccepts(stand: Stand, count: number): Promise<Summary | null> {
+  const pgbench = pgbenchOn(stand);
+  const accepting = await startAccepting(await startApis(stand, count), `accept ${count}`);
+  await accepting.run(warmUpMs);
+  const summary = await inTurns(
+    `keyed accepts of 0.3 kB, ${count} API process${count === 1 ? '' : 'es'} : pgbench, ${clients} clients`,
+    () => accepting.run(roundMs),
+    pgbench && (() => pgbench.accept(clients, roundMs)),
+  );
+  await accepting.stop();
+  return summary;
+}
+
+/** Without a baseline the figures are told alone. */
+async function inTurns(what: string, subject: Side, baseline: Side | null): Promise<Summary | null> {
+  const [name = '', against = ''] = what.split(' : ');
+  if (!baseline) {
+    const { done, elapsedMs } = await subject();
+    console.log(`${name}: ${perSecond((done / elapsedMs) * 1_000)}`);
+    return null;
   }
-  return (performance.now() - startedAt) / claimed;
+  const summary = await compare({
+    what,
+    aim: 1,
+    rounds,
+    subject: withServerCpu(subject),
+    baseline: withServerCpu(baseline),
+  });
+  console.log(
+    `${name}: ${told(summary.subject)}; ${against}: ${told(summary.baseline)}; ratio ${spread(summary.ratio)}, of CPU ${summary.cpuRatio?.toFixed(2) ?? '?'}`,
+  );
+  return summary;
+}
+
+/** What PostgreSQL itself computed meanwhile: the same however much else this machine has to do. */
+function withServerCpu(side: Side): Side {
+  const postmaster = Number(readFileSync(join(server.folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]);
+  return async () => {
+    const before = treeCpuSeconds(postmaster);
+    const round = await side();
+    const after = treeCpuSeconds(postmaster);
+    return { ...round, cpuSeconds: before === null || after === null ? null : after - before };
+  };
+}
+
+function told({ perSecond: rate, cpuMicros }: Figures): string {
+  return `${perSecond(rate)} (${cpuMicros?.toFixed(0) ?? '?'} µs of PostgreSQL's CPU each)`;
+}
+
+/** In turns: one round with each number of workers, then the next round. */
+async function compareDeliveries(stand: Stand, counts: number[]): Promise<void> {
+  await compareTurns(counts, (count) => deliver(stand, count, mailsDelivered), {
+    each: (count) => `mails delivered to one sink, ${count} worker${count === 1 ? '' : 's'} of 10 connections`,
+    against: counts[0] as number,
+  });
+}
+
+async function compareWriters(stand: Stand, counts: number[]): Promise<void> {
+  if (counts.length === 0) return;
+  const sides = new Map(
+    await Promise.all(
+      counts.map(async (writers) => {
+        const { helper, ready } = await startHelper<'port', { port: number }>('postgres-writers', [
+          stand.url,
+          scratch,
+          `${writers}`,
+        ]);
+        const accepting = await startAccepting([{ ...helper, port: ready.port }], `writers ${writers}`);
+        await accepting.run(warmUpMs);
+        return [writers, accepting] as const;
+      }),
+    ),
+  );
+  const measure = async (writers: number) => {
+    const { done, elapsedMs } = (await sides.get(writers)?.run(roundMs)) ?? { done: 0, elapsedMs: 1 };
+    return (done / elapsedMs) * 1_000;
+  };
+  await compareTurns(counts, measure, {
+    each: (writers) => `keyed accepts, ${writers} writing connection${writers === 1 ? '' : 's'}`,
+    against: counts.includes(2) ? 2 : (counts[0] as number),
+  });
+  for (const side of sides.values()) await side.stop();
+}
+
+/** Rounds of all in turn; each is told with its ratio to one of them in the same round. */
+async function compareTurns(
+  counts: number[],
+  measure: (count: number) => Promise<number>,
+  told: { each: (count: number) => string; against: number },
+): Promise<void> {
+  const found = new Map<number, number[]>(counts.map((count) => [count, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    const order = round % 2 === 0 ? counts : counts.toReversed();
+    for (const count of order) found.get(count)?.push(await measure(count));
+  }
+  const base = found.get(told.against) ?? [];
+  for (const [count, rates] of found) {
+    const ratio = spreadOf(rates.map((rate, round) => rate / (base[round] as number)));
+    console.log(`${told.each(count)}: ${perSecond(spreadOf(rates).median)}; of ${told.against}: ${spread(ratio)}`);
+  }
+}
+
+type AtSize = { size: number; accepts: Summary | null; claims: Summary | null };
+
+async function measureAtSize(size: number): Promise<AtSize> {
+  const stand = await migrated();
+  const pgbench = pgbenchOn(stand);
+  const database = await openPostgres({ url: stand.url });
+  await fill(database, size);
+  console.log(`${size.toLocaleString('en')} mails stored: ${await bytesEach(database, size)}`);
+  const accepts = await compareAccepts(stand, 1);
+  // More than is claimed: the end of the queue is not measured.
+  await makeDue(database, 2 * (rounds + 2) * claimsEach * claimSize, 'first');
+  await claimInTurns(database, claimsEach);
+  await settle(database);
+  const claims = await inTurns(
+    'deliveries claimed, 20 at once, one claimer : pgbench, one client',
+    () => claimInTurns(database, claimsEach),
+    pgbench && (() => pgbench.claim(claimsEach)),
+  );
+  await database.close();
+  return { size, accepts, claims };
+}
+
+/** Flat: what the first size was, give or take a fifth. */
+function tellGrowth(found: AtSize[]): void {
+  for (const name of ['accepts', 'claims'] as const) {
+    tell(`${name}, ratio to pgbench`, (at) => at[name]?.ratio.median);
+    tell(`${name}, ratio to pgbench of PostgreSQL's CPU`, (at) => at[name]?.cpuRatio);
+  }
+  function tell(what: string, of: (at: AtSize) => number | null | undefined): void {
+    const first = of(found[0] as AtSize);
+    if (!first) return;
+    const all = found.map((at) => `${at.size.toLocaleString('en')}: ${((of(at) ?? 0) / first).toFixed(2)}`);
+    console.log(`${what}, of the first size: ${all.join(', ')} (aim: 0.80 to 1.20)`);
+  }
+}
+
+function perSecond(rate: number): string {
+  return `${Math.round(rate).toLocaleString('en')} a second`;
+}
+
+function spread({ median, min, max }: Spread): string {
+  return `${median.toFixed(2)} (${min.toFixed(2)}..${max.toFixed(2)})`;
 }

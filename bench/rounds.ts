@@ -64,7 +64,7 @@ function figuresOf(rounds: Round[]): Figures {
   };
 }
 
-function spreadOf(values: number[]): Spread {
+export function spreadOf(values: number[]): Spread {
   return { median: medianOf(values), min: Math.min(...values), max: Math.max(...values) };
 }
 

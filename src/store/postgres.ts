@@ -17,10 +17,12 @@ export type PostgresOptions = {
   findOutMs?: number;
   /** Instead of finding out what became of a COMMIT whose answer was lost: only negative controls assume. */
   assumeLostCommits?: 'undone' | 'committed';
+  /** Connections that write: only the benchmark asks for another number. */
+  writers?: number;
 };
 
 /** Measured (docs/decisions/0021-groups-on-postgresql.md). */
-const writers = 2;
+const writersChosen = 2;
 const readers = 2;
 
 /** Longer than a transaction of ours may stand idle, shorter than what most clients wait for an answer. */
@@ -70,7 +72,7 @@ class PostgresDatabase implements Database {
   readonly #clock: DatabaseClock;
   readonly #signals: Signals;
 
-  constructor({ url, listenUrl, findOutMs, assumeLostCommits }: PostgresOptions) {
+  constructor({ url, listenUrl, findOutMs, assumeLostCommits, writers = writersChosen }: PostgresOptions) {
     this.#readers = new Readers({ url, name: 'sendonce reads', connections: readers, silenceMs: readSilenceMs });
     this.#reports = new Readers({ url, name: 'sendonce reports', connections: 1, silenceMs: reportSilenceMs });
     this.#clock = new DatabaseClock(async () => {
