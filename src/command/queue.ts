@@ -65,7 +65,7 @@ function row(one: OpenDelivery, now: number): string[] {
     one.possibleDuplicate ? `${state} (again)` : state,
     one.part === 0 ? one.emailId : `${one.emailId}.${one.part}`,
     one.state === 'queued' ? relativeTime(one.runAt, now) : relativeTime(one.gatedAt ?? now, now),
-    String(one.tries + one.failures),
+    String(one.tries),
     printable(others.length === 0 ? first : `${first} +${others.length}`),
     printable(one.subject.slice(0, 40)),
     printable(one.reply ?? ''),

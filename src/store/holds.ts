@@ -103,7 +103,8 @@ export async function sendAgainDue(tx: Transaction, now: number, limit: number):
   const rows = await openRows(tx, 'in_doubt', now, limit);
   for (const row of rows) {
     await tx.run(
-      `update deliveries set state = 'queued', attempt = attempt + 1, possible_duplicate = 1, run_at = ?, give_up_at = ?
+      `update deliveries set state = 'queued', attempt = attempt + 1, run_at = ?, give_up_at = ?,
+         possible_duplicate = possible_duplicate + 1
        where ${here} and state = 'in_doubt'`,
       now,
       giveUpAfterHold(row, now),
@@ -282,8 +283,8 @@ export type OpenDelivery = DeliveryRef & {
   state: DeliveryState;
   recipients: string[];
   attempt: number;
+  /** Times somebody set out with it: a verdict came, the relay was not reached, or nobody knows. */
   tries: number;
-  failures: number;
   runAt: number;
   gatedAt: number | null;
   possibleDuplicate: boolean;
@@ -296,6 +297,7 @@ type OpenListRow = OpenRow & {
   state: DeliveryState;
   tries: number;
   failures: number;
+  handoff_attempt: number | null;
   run_at: number;
   possible_duplicate: number;
   reply: string | null;
@@ -304,7 +306,7 @@ type OpenListRow = OpenRow & {
 };
 
 const openListColumns = `d.account, d.email_id, d.part, d.attempt, d.recipients, d.in_doubt_policy, d.gated_at, d.give_up_at,
-  d.state, d.tries, d.failures, d.run_at, d.possible_duplicate, d.reply, e.message_id, e.summary`;
+  d.state, d.tries, d.failures, d.handoff_attempt, d.run_at, d.possible_duplicate, d.reply, e.message_id, e.summary`;
 
 export type HeldDelivery = Pick<
   OpenDelivery,
@@ -355,8 +357,7 @@ function toOpenDelivery(row: OpenListRow): OpenDelivery {
     state: row.state,
     recipients: JSON.parse(row.recipients),
     attempt: row.attempt,
-    tries: row.tries,
-    failures: row.failures,
+    tries: row.tries + row.failures + unanswered(row),
     runAt: row.run_at,
     gatedAt: row.gated_at,
     possibleDuplicate: row.possible_duplicate > 0,
@@ -364,6 +365,14 @@ function toOpenDelivery(row: OpenListRow): OpenDelivery {
     messageId: row.message_id,
     subject: JSON.parse(row.summary).subject,
   };
+}
+
+/** Hand-offs without a verdict: each that was sent again since, and the last, if it is what the delivery stands for. */
+function unanswered({ state, attempt, handoff_attempt, possible_duplicate }: OpenListRow): number {
+  const isOpen = state === 'handoff' || state === 'in_doubt';
+  // Putting it in doubt may have fenced its worker, which is one attempt more; anything later has bumped it again.
+  const isLast = handoff_attempt !== null && handoff_attempt >= attempt - 1;
+  return possible_duplicate + (isOpen && isLast ? 1 : 0);
 }
 
 /** Open deliveries by state, read from the indexes of what is open. */

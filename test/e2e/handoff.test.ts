@@ -210,6 +210,20 @@ describe('an email in doubt', () => {
     assert.equal((await server.call('GET', `/emails/${id}`)).json.in_doubt, undefined);
   });
 
+  it('is listed on the command line with the times it was handed over, answered or not', async (t) => {
+    const { server, sink, id } = await doubtful(t);
+    const tries = async () => /in_doubt.*? (\d+) +\S+@/.exec(await runQueue(server))?.[1];
+    assert.equal(await tries(), '1');
+    sink.behave = () => modes.acceptThenDrop;
+    await runQueue(server, 'settle', id, 'send-again');
+    await sink.until(() => sink.count === 2);
+    await server.until(
+      'it is in doubt again',
+      async () => (await server.call('GET', '/in-doubt')).json.data.length === 1,
+    );
+    assert.equal(await tries(), '2');
+  });
+
   for (const [answer, event] of [
     ['sent', 'sent'],
     ['abandon', 'failed'],
