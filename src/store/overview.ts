@@ -41,6 +41,17 @@ export async function countOpenOf(database: Database, account: string): Promise<
   };
 }
 
+/** Deliveries in doubt, counted up to `most`: read from the end of the index where they stand, which mostly is empty. */
+export async function countInDoubt(database: Database, account: string, most: number): Promise<number> {
+  const [row] = await database.report<{ count: number }>(
+    `select count(*) as count from
+       (select 1 from deliveries where ${isOpen} and state = 'in_doubt' and account || '' = ? limit ?) d`,
+    account,
+    most,
+  );
+  return row?.count ?? 0;
+}
+
 /** When the next queued delivery is, or was, due; null where nothing is queued. */
 export async function findOldestDue(reader: Reader, account: string): Promise<number | null> {
   const [row] = await reader.all<{ run_at: number }>(

@@ -100,7 +100,7 @@ async function shootAll(browser: Browser, scene: Scene, shots: Shot[]): Promise<
       if (only && !shot.name.startsWith(only)) continue;
       await page.goto(`${scene.server.url}/dashboard${await shot.path(page, scene)}`);
       // Figures that are still being counted ask for themselves again.
-      await page.waitForFunction("!document.querySelector('[data-settling]')", undefined, { timeout: 10_000 });
+      await page.locator('[data-settling]').first().waitFor({ state: 'detached', timeout: 10_000 });
       const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
       if (Number(overflow) > 0) console.log(`${shot.name}-${view.name} is ${overflow} px too wide`);
       const tall = Number(await page.evaluate('document.documentElement.scrollHeight'));

@@ -11,7 +11,7 @@ import { listHeld } from '../../src/store/holds.ts';
 import { listInbox } from '../../src/store/inbox.ts';
 import { newestEmailId, newestEventId, newestEventIds } from '../../src/store/live.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { countOpenOf, findOldestDue, findRelaySigns } from '../../src/store/overview.ts';
+import { countInDoubt, countOpenOf, findOldestDue, findRelaySigns } from '../../src/store/overview.ts';
 import {
   accountsBehind,
   findTotals,
@@ -77,6 +77,7 @@ test('nothing the page asks reads a table from end to end', async (t) => {
   await listHours(database, 'a', 0);
   await findTotals(database, 'a');
   await countOpenOf(database, 'a');
+  await countInDoubt(database, 'a', 100);
   await listHeld(database, 'a', null, 10);
   await listHeld(database, 'a', { emailId: '1', part: 0 }, 10);
   await findOldestDue(database, 'a');

@@ -13,7 +13,7 @@ import { insertEmail } from '../../src/store/emails.ts';
 import { appendEvent } from '../../src/store/events.ts';
 import { clearInbox, findCleared, listInbox } from '../../src/store/inbox.ts';
 import { newestEmailId, newestEventId, newestEventIds } from '../../src/store/live.ts';
-import { countOpenOf, findOldestDue, findRelaySigns } from '../../src/store/overview.ts';
+import { countInDoubt, countOpenOf, findOldestDue, findRelaySigns } from '../../src/store/overview.ts';
 import {
   accountsBehind,
   addFigures,
@@ -269,6 +269,9 @@ export function describePageIndex(db: () => Database): void {
     it('is what is open, what is due, and how the relay has been answering', async () => {
       const open = await countOpenOf(db(), account);
       assert.deepEqual(open, { queued: 1, underWay: 0, inDoubt: 1, inDoubtDeliveries: 1, isCapped: false });
+      const doubts = [await countInDoubt(db(), account, 9), await countInDoubt(db(), 'page-nobody', 9)];
+      assert.deepEqual(doubts, [1, 0]);
+      assert.equal(await countInDoubt(db(), account, 0), 0, 'it counts up to what was asked');
       assert.equal(await findOldestDue(db(), account), now + 5);
       assert.equal(await findOldestDue(db(), 'page-nobody'), null);
       assert.deepEqual(await findRelaySigns(db(), account), {

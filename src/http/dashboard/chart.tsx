@@ -1,6 +1,8 @@
 /** Bars over time as SVG: drawn on the server, named for those who do not see them. */
 
-export type Series = { name: string; kind: 'good' | 'bad' | 'muted' | 'accent' };
+import type { Tone } from './pieces.tsx';
+
+export type Series = { name: string; tone: Tone };
 export type Bucket = { from: number; values: number[] };
 
 const width = 720;
@@ -23,7 +25,8 @@ export function Bars({
   const step = width / buckets.length;
   return (
     <svg
-      class="bars"
+      width="100%"
+      height={height}
       viewBox={`0 0 ${width} ${height}`}
       preserveAspectRatio="none"
       role="img"
@@ -32,7 +35,7 @@ export function Bars({
         .join(', ')}`}
     >
       {[0.25, 0.5, 0.75].map((share) => (
-        <line class="grid" x1={0} x2={width} y1={height * share} y2={height * share} />
+        <Line y={height * share} />
       ))}
       {buckets.map((bucket, index) => (
         <Bar
@@ -44,9 +47,13 @@ export function Bars({
           height={height}
         />
       ))}
-      <line class="base" x1={0} x2={width} y1={height - 0.5} y2={height - 0.5} />
+      <Line y={height - 0.5} />
     </svg>
   );
+}
+
+function Line({ y }: { y: number }) {
+  return <line x1={0} x2={width} y1={y} y2={y} stroke="var(--line)" vector-effect="non-scaling-stroke" />;
 }
 
 type BarOptions = { bucket: Bucket; series: Series[]; x: number; width: number; scale: number; height: number };
@@ -57,14 +64,14 @@ function Bar({ bucket, series, x, width, scale, height }: BarOptions) {
   return (
     <g>
       <title>{`${from}: ${series.map((one, index) => `${bucket.values[index] ?? 0} ${one.name}`).join(', ')}`}</title>
-      <rect class="hit" x={x} y={0} width={width} height={height} />
+      <rect fill="transparent" x={x} y={0} width={width} height={height} />
       {series.map((one, index) => {
         const value = (bucket.values[index] ?? 0) * scale;
         if (value === 0) return null;
         under += value;
         return (
           <rect
-            class={`bar-${one.kind}`}
+            class={`tone-${one.tone}`}
             x={round(x)}
             y={round(height - under)}
             width={round(width)}
@@ -78,10 +85,12 @@ function Bar({ bucket, series, x, width, scale, height }: BarOptions) {
 
 export function Legend({ series }: { series: Series[] }) {
   return (
-    <ul class="legend">
+    <ul class="row muted small">
       {series.map((one) => (
         <li>
-          <span class={`swatch bar-${one.kind}`} />
+          <svg class={`tone-${one.tone}`} width="10" height="10" aria-hidden="true">
+            <rect width="10" height="10" rx="3" />
+          </svg>{' '}
           {one.name}
         </li>
       ))}

@@ -8,15 +8,13 @@ export function EmailRows({ emails, base = '/dashboard/emails' }: { emails: Emai
     <ol class="rows">
       {emails.map((email) => (
         <li>
-          <a class="row-link" href={`${base}/${email.id}`} data-row>
-            <span class="row-state">
-              <State is={email.inDoubt ? 'in_doubt' : email.lastEvent} />
-            </span>
-            <span class="row-to">
+          <a href={`${base}/${email.id}`} data-row>
+            <span>
               <Recipients of={[...email.to, ...email.cc, ...email.bcc]} />
             </span>
-            <span class="row-subject">{email.subject || '(no subject)'}</span>
-            <span class="row-time">
+            <State is={email.inDoubt ? 'in_doubt' : email.lastEvent} />
+            <span class="muted">{email.subject || '(no subject)'}</span>
+            <span class="muted small">
               <Time at={email.createdAt} style="short" />
             </span>
           </a>

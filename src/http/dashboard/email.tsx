@@ -30,13 +30,13 @@ export async function email(visit: Visit): Promise<Response> {
         </PageHead>
         <Done what={query.done} />
         {found.inDoubt && (
-          <Notice kind="warning">
+          <Notice tone="warning">
             Nobody knows whether the relay has this mail, so it is held.{' '}
             <a href="/dashboard/in-doubt">See what is known, and answer</a>
           </Notice>
         )}
-        <div class="columns wide-left">
-          <div class="stack">
+        <div class="columns">
+          <div class="stack two-thirds">
             <MailView visit={visit} email={found} base={`/dashboard/emails/${found.id}`} />
             <Actions visit={visit} email={found} deliveries={deliveries} />
           </div>
@@ -61,7 +61,7 @@ const done: Record<string, string> = {
 
 function Done({ what }: { what: string | undefined }) {
   const text = what === undefined ? undefined : done[what];
-  return text ? <Notice kind="good">{text}</Notice> : null;
+  return text ? <Notice tone="good">{text}</Notice> : null;
 }
 
 function Facts({ email }: { email: StoredEmail }) {
@@ -96,9 +96,9 @@ function Facts({ email }: { email: StoredEmail }) {
         {email.tags.length > 0 && (
           <>
             <dt>Tags</dt>
-            <dd>
+            <dd class="row">
               {email.tags.map((tag) => (
-                <a class="tag" href={`/dashboard/emails?q=${encodeURIComponent(`tag:${tag.name}=${tag.value}`)}`}>
+                <a href={`/dashboard/emails?q=${encodeURIComponent(`tag:${tag.name}=${tag.value}`)}`}>
                   {tag.name}={tag.value}
                 </a>
               ))}
@@ -126,8 +126,8 @@ function Actions({ visit, email, deliveries }: { visit: Visit; email: StoredEmai
     <section class="panel" data-keep="actions">
       <h2>Actions</h2>
       {isMovable && (
-        <Form visit={visit} action={`/dashboard/emails/${email.id}/reschedule`} class="field-row">
-          <div class="grow">
+        <Form visit={visit} action={`/dashboard/emails/${email.id}/reschedule`} class="row">
+          <div>
             <label for="at">Send at</label>
             <input id="at" name="at" type="datetime-local" required />
           </div>
@@ -140,7 +140,7 @@ function Actions({ visit, email, deliveries }: { visit: Visit; email: StoredEmai
       <div class="row">
         {waits && (
           <Form visit={visit} action={`/dashboard/emails/${email.id}/cancel`}>
-            <button type="submit" class="button danger" data-confirm="Cancel this email? It will not be sent.">
+            <button type="submit" class="button tone-bad" data-confirm="Cancel this email? It will not be sent.">
               Cancel it
             </button>
           </Form>

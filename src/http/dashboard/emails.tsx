@@ -80,8 +80,8 @@ const ways: [example: string, meaning: string][] = [
 
 function SearchBox({ text }: { text: string }) {
   return (
-    <search>
-      <form class="search" action="/dashboard/emails" data-keep="search">
+    <search class="stack">
+      <form class="row" action="/dashboard/emails" data-keep="search">
         <input
           type="search"
           name="q"
@@ -95,13 +95,13 @@ function SearchBox({ text }: { text: string }) {
           Search
         </button>
       </form>
-      <p class="muted small ways">
+      <p class="row muted small">
         {ways.map(([example, meaning]) => (
           <span>
             <a href={`/dashboard/emails?q=${encodeURIComponent(example)}`}>{example}</a> {meaning}
           </span>
         ))}
-        <span class="needs-script">
+        <span class="needs-script keyboard">
           <kbd>/</kbd> search <kbd>j</kbd> <kbd>k</kbd> move
         </span>
       </p>
@@ -145,7 +145,7 @@ function Pager({ text, after, next }: { text: string; after: string | null; next
   const query = (more: Record<string, string>) =>
     `/dashboard/emails?${new URLSearchParams({ ...(text ? { q: text } : {}), ...more })}`;
   return (
-    <nav class="pager" aria-label="Pages">
+    <nav class="row spread" aria-label="Pages">
       {after === null ? (
         <span />
       ) : (

@@ -1,9 +1,10 @@
 /** What stands around every page: head, navigation, theme, and the place the script keeps fresh. */
 
 import type { Child } from 'hono/jsx';
+import { countInDoubt } from '../../store/overview.ts';
 import { script, style } from './assets.ts';
 import { pageHeaders } from './headers.ts';
-import { Form } from './pieces.tsx';
+import { Form, Pill } from './pieces.tsx';
 import { isCapture, type Theme, type Visit } from './visit.ts';
 
 export type PageOptions = {
@@ -28,14 +29,20 @@ const entries: Entry[] = [
   ['/setup', 'Set-up', 'M4 7h10m4 0h2M4 17h4m4 0h8M14 4v6M8 14v6'],
 ];
 
+/** More in doubt than this are not counted on every page. */
+const doubtsMax = 100;
+
 export async function renderPage(visit: Visit, options: PageOptions): Promise<Response> {
+  const { database } = visit.parts;
+  // A page that says the database is away has to come without it.
+  const doubts = await countInDoubt(database, visit.session.account, doubtsMax).catch(() => 0);
   const body = (
     <Document title={options.title} theme={visit.theme}>
-      <a class="skip" href="#content">
+      <a class="button skip" href="#content">
         Skip to content
       </a>
       <div class="frame">
-        <Side visit={visit} at={options.at} />
+        <Side visit={visit} at={options.at} doubts={doubts} />
         <main
           id="content"
           tabindex={-1}
@@ -61,7 +68,7 @@ export async function htmlResponse(
 
 export function Document({ title, theme, children }: { title: string; theme: Theme; children?: Child }) {
   return (
-    <html lang="en" {...(theme ? { 'data-theme': theme } : {})}>
+    <html lang="en">
       <head>
         <meta charset="utf-8" />
         <title>{title} · Sendonce</title>
@@ -83,83 +90,78 @@ const icon = `data:image/svg+xml,${encodeURIComponent(
 
 export function Brand() {
   return (
-    <a class="brand" href="/dashboard">
+    <a class="row brand" href="/dashboard">
       <svg viewBox="0 0 32 32" width="24" height="24" aria-hidden="true">
-        <rect width="32" height="32" rx="8" />
-        <circle cx="16" cy="16" r="5" />
+        <rect width="32" height="32" rx="8" fill="#0f766e" />
+        <circle cx="16" cy="16" r="5" fill="#fff" />
       </svg>
-      Sendonce
+      <b>Sendonce</b>
     </a>
   );
 }
 
-function Side({ visit, at }: { visit: Visit; at: string }) {
+function Side({ visit, at, doubts }: { visit: Visit; at: string; doubts: number }) {
   return (
     <div class="side">
-      <div class="side-inner">
-        <div class="side-head">
-          <Brand />
-          <details class="menu">
-            <summary class="button quiet">Menu</summary>
-            <nav aria-label="Menu">
-              <Links visit={visit} at={at} />
-              <Foot visit={visit} />
-            </nav>
-          </details>
-        </div>
-        <nav class="side-links" aria-label="Main">
-          <Links visit={visit} at={at} />
+      <div>
+        <Brand />
+        <nav aria-label="Main">
+          {entries
+            .filter(([path]) => path !== '/inbox' || isCapture(visit.parts))
+            .map(([path, name, drawing]) => (
+              <a href={`/dashboard${path}`} {...(at === path ? { 'aria-current': 'page' as const } : {})}>
+                <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true">
+                  <path d={drawing} fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round" />
+                </svg>
+                {name}
+                {path === '/in-doubt' && <Doubts count={doubts} />}
+              </a>
+            ))}
         </nav>
-        <div class="side-foot">
-          <Foot visit={visit} />
+        <div class="stack">
+          <p class="muted small">
+            {visit.session.account}
+            <br />
+            <code title={visit.session.keyName}>{visit.session.maskedKey}</code>
+          </p>
+          <div class="row">
+            <ThemeForm visit={visit} />
+            <Form visit={visit} action="/dashboard/sign-out">
+              <button type="submit" class="button quiet">
+                Sign out
+              </button>
+            </Form>
+          </div>
         </div>
       </div>
     </div>
   );
 }
 
-function Links({ visit, at }: { visit: Visit; at: string }) {
+/** What waits for a person. The script puts a fresh one in its place. */
+function Doubts({ count }: { count: number }) {
   return (
-    <ul>
-      {entries
-        .filter(([path]) => path !== '/inbox' || isCapture(visit.parts))
-        .map(([path, name, drawing]) => (
-          <li>
-            <a href={`/dashboard${path}`} {...(at === path ? { 'aria-current': 'page' as const } : {})}>
-              <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true">
-                <path d={drawing} />
-              </svg>
-              {name}
-            </a>
-          </li>
-        ))}
-    </ul>
+    <span data-fresh="doubts">
+      {count > 0 && <Pill tone="warning">{count < doubtsMax ? count : `${doubtsMax - 1}+`}</Pill>}
+    </span>
   );
 }
 
-/** Which of the two themes is the other one, only the browser knows: the style sheet shows one of the buttons. */
-function Foot({ visit }: { visit: Visit }) {
+/** Offers the other theme. Where none was chosen only the browser knows which is the other: the style sheet shows one. */
+function ThemeForm({ visit }: { visit: Visit }) {
+  const isKnown = visit.theme !== null;
   return (
-    <>
-      <p class="who">
-        <span>{visit.session.account}</span>
-        <code title={visit.session.keyName}>{visit.session.maskedKey}</code>
-      </p>
-      <div class="row">
-        <Form visit={visit} action="/dashboard/theme">
-          <button type="submit" class="button quiet small to-dark" name="theme" value="dark">
-            Dark
-          </button>
-          <button type="submit" class="button quiet small to-light" name="theme" value="light">
-            Light
-          </button>
-        </Form>
-        <Form visit={visit} action="/dashboard/sign-out">
-          <button type="submit" class="button quiet small">
-            Sign out
-          </button>
-        </Form>
-      </div>
-    </>
+    <Form visit={visit} action="/dashboard/theme">
+      {visit.theme !== 'dark' && (
+        <button type="submit" class={isKnown ? 'button quiet' : 'button quiet to-dark'} name="theme" value="dark">
+          Dark
+        </button>
+      )}
+      {visit.theme !== 'light' && (
+        <button type="submit" class={isKnown ? 'button quiet' : 'button quiet to-light'} name="theme" value="light">
+          Light
+        </button>
+      )}
+    </Form>
   );
 }

@@ -37,7 +37,7 @@ export async function inDoubt(visit: Visit): Promise<Response> {
         ))}
         {shown.length === 0 && <Nothing visit={visit} />}
         {held.length > pageSize && last && (
-          <nav class="pager" aria-label="Pages">
+          <nav class="row spread" aria-label="Pages">
             <span />
             <a class="button" href={`/dashboard/in-doubt?after=${idOf(last)}`}>
               More
@@ -57,13 +57,13 @@ const answered: Record<string, string> = {
 
 function Answered({ what }: { what: string | undefined }) {
   const text = what === undefined ? undefined : answered[what];
-  return text ? <Notice kind="good">{text}</Notice> : null;
+  return text ? <Notice tone="good">{text}</Notice> : null;
 }
 
 function Held({ visit, held }: { visit: Visit; held: HeldDelivery }) {
   return (
     <article class="panel">
-      <div class="panel-head">
+      <div class="row spread">
         <h2>
           <a href={`/dashboard/emails/${held.emailId}`}>{held.subject || '(no subject)'}</a>
         </h2>
@@ -101,7 +101,7 @@ function Held({ visit, held }: { visit: Visit; held: HeldDelivery }) {
           </>
         )}
       </dl>
-      <div class="answers">
+      <div class="columns" data-hold>
         <Answer visit={visit} held={held} answer="sent" title="The relay has it">
           Nothing more is sent. If the relay does not have it, <b>it never arrives</b>.
         </Answer>
@@ -122,10 +122,10 @@ type AnswerOptions = { visit: Visit; held: HeldDelivery; answer: DoubtAnswer; ti
 
 function Answer({ visit, held, answer, title, children }: AnswerOptions) {
   return (
-    <Form visit={visit} action={`/dashboard/in-doubt/${idOf(held)}`}>
+    <Form visit={visit} action={`/dashboard/in-doubt/${idOf(held)}`} class="panel third">
       <input type="hidden" name="answer" value={answer} />
       <p>{children}</p>
-      <button type="submit" class={answer === 'abandon' ? 'button danger' : 'button'}>
+      <button type="submit" class={answer === 'abandon' ? 'button tone-bad' : 'button'}>
         {title}
       </button>
     </Form>

@@ -33,7 +33,7 @@ export async function inbox(visit: Visit): Promise<Response> {
             <Form visit={visit} action="/dashboard/inbox/clear">
               <button
                 type="submit"
-                class="button danger"
+                class="button tone-bad"
                 data-confirm="Forget the contents of all captured mails? Keys and what happened stay known."
               >
                 Clear all
@@ -42,7 +42,7 @@ export async function inbox(visit: Visit): Promise<Response> {
           )}
         </PageHead>
         {query.done === 'cleared' && (
-          <Notice kind="good">
+          <Notice tone="good">
             Cleared: the contents are gone. Keys, ids and what happened to each email are kept.
           </Notice>
         )}
@@ -51,13 +51,13 @@ export async function inbox(visit: Visit): Promise<Response> {
             <ol class="rows">
               {mails.map((mail) => (
                 <li>
-                  <a class="row-link row-mail" href={`/dashboard/inbox/${mail.id}`} data-row>
-                    <span class="row-to">{shownName(mail.from)}</span>
-                    <span class="row-subject">
-                      <b>{mail.subject || '(no subject)'}</b> to{' '}
-                      <Recipients of={[...mail.to, ...mail.cc, ...mail.bcc]} />
+                  <a href={`/dashboard/inbox/${mail.id}`} data-row>
+                    <b>{mail.subject || '(no subject)'}</b>
+                    <span>{shownName(mail.from)}</span>
+                    <span class="muted">
+                      to <Recipients of={[...mail.to, ...mail.cc, ...mail.bcc]} />
                     </span>
-                    <span class="row-time">
+                    <span class="muted small">
                       <Time at={mail.createdAt} style="short" />
                     </span>
                   </a>
@@ -68,7 +68,7 @@ export async function inbox(visit: Visit): Promise<Response> {
         )}
         {mails.length === 0 && <NoMail />}
         {ids.length > pageSize && (
-          <nav class="pager" aria-label="Pages">
+          <nav class="row spread" aria-label="Pages">
             <span />
             <a class="button" href={`/dashboard/inbox?after=${ids[pageSize - 1]}`}>
               Older
@@ -109,7 +109,7 @@ export async function inboxMail(visit: Visit): Promise<Response> {
     content: (
       <>
         <PageHead title={mail.subject || '(no subject)'}>
-          <a class="button quiet" href={`/dashboard/emails/${mail.id}`}>
+          <a class="button" href={`/dashboard/emails/${mail.id}`}>
             What happened to it
           </a>
         </PageHead>
@@ -123,8 +123,10 @@ export async function inboxMail(visit: Visit): Promise<Response> {
             <Time at={Math.max(mail.createdAt, mail.scheduledAt ?? 0)} />
           </dd>
         </dl>
-        <div class="columns wide-left">
-          <MailView visit={visit} email={mail} base={`/dashboard/inbox/${mail.id}`} />
+        <div class="columns">
+          <div class="two-thirds">
+            <MailView visit={visit} email={mail} base={`/dashboard/inbox/${mail.id}`} />
+          </div>
           {!mail.purged && <Hints mail={mail} />}
         </div>
       </>
@@ -140,14 +142,11 @@ function Hints({ mail }: { mail: StoredEmail }) {
       {hints.length === 0 ? (
         <p class="muted">It has a text part, whole links, and nothing that is too large.</p>
       ) : (
-        <ul class="hints">
+        <ul class="stack">
           {hints.map((hint) => (
-            <li class={`hint-${hint.kind}`}>
-              <span>
-                <b>{hint.title}</b>
-                <br />
-                <span class="muted">{hint.detail}</span>
-              </span>
+            <li class={`notice tone-${hint.kind}`}>
+              <b>{hint.title}</b>
+              <p>{hint.detail}</p>
             </li>
           ))}
         </ul>

@@ -54,7 +54,7 @@ async function findLives({ parts, session }: Visit, key: string): Promise<Life[]
 
 function KeyBox({ text }: { text: string }) {
   return (
-    <form class="search" action="/dashboard/keys" data-keep="key">
+    <form class="row" action="/dashboard/keys" data-keep="key">
       <input
         type="search"
         name="key"
@@ -78,7 +78,7 @@ function LifeOf({ life, now }: { life: Life; now: number }) {
   return (
     <>
       <section class="panel">
-        <div class="panel-head">
+        <div class="row spread">
           <h2>{life.scope.replace(/^\S+ /, '')}</h2>
           <State is={isActive ? 'active' : 'expired'} />
         </div>
@@ -106,8 +106,8 @@ function LifeOf({ life, now }: { life: Life; now: number }) {
       <section class="panel">
         <h2>Its life</h2>
         <ol class="timeline">
-          <li class="is-accent">
-            <div class="timeline-head">
+          <li class="tone-accent">
+            <div class="row spread">
               <b>Accepted</b>
               <Time at={life.createdAt} />
             </div>
@@ -123,7 +123,7 @@ function LifeOf({ life, now }: { life: Life; now: number }) {
         </ol>
       </section>
       <section class="panel flush">
-        <div class="panel-head">
+        <div class="row spread">
           <h2>The emails it made</h2>
         </div>
         <EmailRows emails={life.emails} />
@@ -134,7 +134,7 @@ function LifeOf({ life, now }: { life: Life; now: number }) {
 
 function Figures({ life }: { life: Life }) {
   return (
-    <p class="figures">
+    <p class="row spread">
       <span>
         <b class="figure">
           <Count of={life.replays + life.conflicts} />
@@ -164,8 +164,8 @@ function Forgotten({ life }: { life: Life }) {
 function Use({ use }: { use: KeyUse }) {
   const isReplay = use.kind === 'replay';
   return (
-    <li class={isReplay ? 'is-good' : 'is-bad'}>
-      <div class="timeline-head">
+    <li class={isReplay ? 'tone-good' : 'tone-bad'}>
+      <div class="row spread">
         <State is={use.kind} />
         <Time at={use.at} />
       </div>

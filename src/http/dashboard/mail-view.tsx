@@ -7,7 +7,7 @@ import { AppError } from '../../core/error.ts';
 import { isUuid } from '../../core/token.ts';
 import { findEmail, listAttachments, type StoredEmail } from '../../store/emails.ts';
 import { downloadHeaders, mailHeaders } from './headers.ts';
-import { Bytes } from './pieces.tsx';
+import { Bytes, Pill } from './pieces.tsx';
 import type { Visit } from './visit.ts';
 
 export type View = 'html' | 'phone' | 'text' | 'headers' | 'source' | 'files';
@@ -44,29 +44,29 @@ export async function MailView({ visit, email, base }: { visit: Visit; email: St
   const isFramed = view === 'html' || view === 'phone';
   return (
     <section class="panel flush" aria-label="Content">
-      <div class="tabs">
-        <nav class="segments" aria-label="Views">
+      <div class="row spread">
+        <nav aria-label="Views">
           {views.map((one) => (
             <a href={`${base}?view=${one}`} {...(one === view ? { 'aria-current': 'true' as const } : {})}>
               {names[one]}
             </a>
           ))}
         </nav>
-        <span class="push row">
+        <span class="row">
           {isFramed && !email.purged && email.html !== null && (
-            <a class="button quiet small" href={`${base}?view=${view}${isRemote ? '' : '&remote=1'}`}>
+            <a class="button quiet" href={`${base}?view=${view}${isRemote ? '' : '&remote=1'}`}>
               {isRemote ? 'Block remote images' : 'Load remote images'}
             </a>
           )}
           {!email.purged && (
-            <a class="button quiet small" href={`/dashboard/emails/${email.id}/eml`}>
+            <a class="button quiet" href={`/dashboard/emails/${email.id}/eml`}>
               Download .eml
             </a>
           )}
         </span>
       </div>
       {email.purged ? (
-        <div class="mail-note">The contents have been purged. What happened to the email is kept.</div>
+        <p class="muted">The contents have been purged. What happened to the email is kept.</p>
       ) : (
         <Content visit={visit} email={email} view={view} isRemote={isRemote} />
       )}
@@ -88,10 +88,10 @@ async function Content({
   switch (view) {
     case 'html':
     case 'phone':
-      if (email.html === null) return <div class="mail-note">This mail has no HTML part.</div>;
+      if (email.html === null) return <p class="muted">This mail has no HTML part.</p>;
       return (
         <iframe
-          class={view === 'phone' ? 'mail mail-phone' : 'mail'}
+          class={view === 'phone' ? 'phone' : ''}
           title="The mail as its recipients see it"
           sandbox="allow-popups allow-popups-to-escape-sandbox"
           loading="lazy"
@@ -106,7 +106,7 @@ async function Content({
     case 'source': {
       const source = sourceOf(visit, email);
       return (
-        <pre class="mail-text wrap" tabindex={0}>
+        <pre class="wrap" tabindex={0}>
           <code>
             {source.slice(0, sourceCharsMax)}
             {source.length > sourceCharsMax && '\n\n… the rest is in the download.'}
@@ -123,18 +123,18 @@ async function Content({
 
 function TextPart({ email, visit }: { email: StoredEmail; visit: Visit }) {
   const { text } = email;
-  if (text === '') return <div class="mail-note">Its author wanted no text part.</div>;
+  if (text === '') return <p class="muted">Its author wanted no text part.</p>;
   if (text !== null)
     return (
-      <pre class="mail-text wrap" tabindex={0}>
+      <pre class="wrap" tabindex={0}>
         {text}
       </pre>
     );
   const made = textPartIn(sourceOf(visit, email));
   return (
     <>
-      <div class="mail-note">Made from the HTML, since the author gave no text.</div>
-      <pre class="mail-text wrap" tabindex={0}>
+      <p class="muted">Made from the HTML, since the author gave no text.</p>
+      <pre class="wrap" tabindex={0}>
         {made}
       </pre>
     </>
@@ -168,55 +168,38 @@ function Headers({ source }: { source: string }) {
     .split('\r\n')
     .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]);
   return (
-    <div class="table-wrap" tabindex={0}>
-      <table>
-        <tbody>
-          {fields.map(([name, value]) => (
-            <tr>
-              <th scope="row">{name}</th>
-              <td>
-                <code>{value}</code>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <dl class="facts">
+      {fields.map(([name, value]) => (
+        <>
+          <dt>{name}</dt>
+          <dd>
+            <code>{value}</code>
+          </dd>
+        </>
+      ))}
+    </dl>
   );
 }
 
 async function Files({ visit, email }: { visit: Visit; email: StoredEmail }) {
   const { parts, session } = visit;
   const files = await listAttachments(parts.database, session.account, email.id);
-  if (files.length === 0) return <div class="mail-note">No files are attached.</div>;
+  if (files.length === 0) return <p class="muted">No files are attached.</p>;
   return (
-    <div class="table-wrap" tabindex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">File</th>
-            <th scope="col">Type</th>
-            <th scope="col" class="number">
-              Size
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {files.map((file) => (
-            <tr>
-              <td>
-                <a href={fileLink(visit, email.id, file.id)}>{file.filename}</a>
-                {file.contentId && <span class="muted"> inline</span>}
-              </td>
-              <td>{file.contentType}</td>
-              <td class="number">
-                <Bytes of={file.sizeBytes} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ul class="rows">
+      {files.map((file) => (
+        <li>
+          <a href={fileLink(visit, email.id, file.id)}>
+            <span>{file.filename}</span>
+            <Pill tone="muted">{file.contentId ? 'inline' : 'attached'}</Pill>
+            <span class="muted">{file.contentType}</span>
+            <span class="muted small">
+              <Bytes of={file.sizeBytes} />
+            </span>
+          </a>
+        </li>
+      ))}
+    </ul>
   );
 }
 

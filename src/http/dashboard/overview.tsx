@@ -6,7 +6,7 @@ import { type Figures, findTotals, type Hour, hourMs, isCounted, listHours, noFi
 import { Bars, type Bucket, Legend, niceAbove, type Series } from './chart.tsx';
 import { EmailRows } from './email-rows.tsx';
 import { renderPage } from './frame.tsx';
-import { Count, Empty, Notice, PageHead, Time } from './pieces.tsx';
+import { Count, Empty, Notice, PageHead, Pill, Time, type Tone } from './pieces.tsx';
 import { RelayHealth } from './relay-health.tsx';
 import type { Visit } from './visit.ts';
 
@@ -53,7 +53,7 @@ export async function overview(visit: Visit): Promise<Response> {
         </div>
         {emails.length > 0 && (
           <section class="panel flush">
-            <div class="panel-head">
+            <div class="row spread">
               <h2>Latest emails</h2>
               <a href="/dashboard/emails">All emails</a>
             </div>
@@ -86,7 +86,7 @@ function missing({ totals, open }: Pick<Standing, 'totals' | 'open'>): number {
 
 function RangeLinks({ chosen }: { chosen: string }) {
   return (
-    <nav class="segments" aria-label="Time range">
+    <nav aria-label="Time range">
       {Object.entries(ranges).map(([key, { name }]) => (
         <a href={`/dashboard?range=${key}`} {...(key === chosen ? { 'aria-current': 'true' as const } : {})}>
           {name}
@@ -97,24 +97,24 @@ function RangeLinks({ chosen }: { chosen: string }) {
 }
 
 function Tiles({ figures: { totals, open } }: { figures: Standing }) {
-  const tiles: [name: string, value: number, href: string, kind?: string][] = [
+  const tiles: [name: string, value: number, href: string, tone?: Tone | false][] = [
     ['Accepted', totals.accepted, '/dashboard/emails'],
     ['Sent', totals.sent - totals.delivered, '/dashboard/emails?q=is:sent'],
     ['Delivered', totals.delivered, '/dashboard/emails?q=is:delivered'],
-    ['Bounced', totals.bounced, '/dashboard/emails?q=is:bounced', totals.bounced > 0 ? 'bad' : ''],
+    ['Bounced', totals.bounced, '/dashboard/emails?q=is:bounced', totals.bounced > 0 && 'bad'],
     ['Queued', open.queued + open.underWay, '/dashboard/emails?q=is:queued'],
-    ['In doubt', open.inDoubt, '/dashboard/in-doubt', open.inDoubt > 0 ? 'warning' : ''],
+    ['In doubt', open.inDoubt, '/dashboard/in-doubt', open.inDoubt > 0 && 'warning'],
   ];
   return (
-    <ul class="tiles">
-      {tiles.map(([name, value, href, kind]) => (
-        <li class={kind ? `tile tile-${kind}` : 'tile'}>
+    <ul class="panel tiles">
+      {tiles.map(([name, value, href, tone]) => (
+        <li class={tone === 'warning' ? 'tone-warning' : ''}>
           <a href={href}>
-            <span class="tile-name">{name}</span>
-            <span class="tile-value">
+            {name}
+            <b class={tone ? `tone-${tone}` : ''}>
               <Count of={value} />
               {name === 'Queued' && open.isCapped && '+'}
-            </span>
+            </b>
           </a>
         </li>
       ))}
@@ -123,8 +123,8 @@ function Tiles({ figures: { totals, open } }: { figures: Standing }) {
 }
 
 const duplicates: Series[] = [
-  { name: 'replays', kind: 'accent' },
-  { name: 'refusals', kind: 'bad' },
+  { name: 'replays', tone: 'accent' },
+  { name: 'refusals', tone: 'bad' },
 ];
 
 type Charted = { hours: Hour[]; range: Range; now: number };
@@ -133,11 +133,11 @@ function Prevented({ hours, range, totals, now }: Charted & { totals: Figures })
   const buckets = bucketsOf(hours, range, now, (one) => [one.replays, one.conflicts]);
   const prevented = totals.replays + totals.conflicts;
   return (
-    <section class="panel hero">
+    <section class="panel">
       <h2>Duplicates prevented</h2>
-      <p class="hero-value">
+      <b class="figure">
         <Count of={prevented} />
-      </p>
+      </b>
       {prevented === 0 ? (
         <p class="muted">
           Send one request twice under the same <code>Idempotency-Key</code>: the second gets the first answer and sends
@@ -156,9 +156,9 @@ function Prevented({ hours, range, totals, now }: Charted & { totals: Figures })
 }
 
 const outcomes: Series[] = [
-  { name: 'sent or delivered', kind: 'good' },
-  { name: 'bounced or failed', kind: 'bad' },
-  { name: 'suppressed or canceled', kind: 'muted' },
+  { name: 'sent or delivered', tone: 'good' },
+  { name: 'bounced or failed', tone: 'bad' },
+  { name: 'suppressed or canceled', tone: 'muted' },
 ];
 
 function Outcomes({ hours, range, now }: Charted) {
@@ -170,7 +170,7 @@ function Outcomes({ hours, range, now }: Charted) {
   const most = Math.max(1, ...buckets.map((one) => one.values.reduce((total, value) => total + value, 0)));
   return (
     <section class="panel">
-      <div class="panel-head">
+      <div class="row spread">
         <h2>Recipients in {range.name}</h2>
         <span class="muted small">
           up to <Count of={niceAbove(most)} />
@@ -186,7 +186,7 @@ function Outcomes({ hours, range, now }: Charted) {
 function Axis({ buckets }: { buckets: Bucket[] }) {
   const shown = [buckets[0], buckets[Math.floor(buckets.length / 2)]];
   return (
-    <p class="axis">
+    <p class="row spread muted small">
       {shown.map((one) => one && <Time at={one.from} style="short" />)}
       <span>now</span>
     </p>
@@ -221,18 +221,18 @@ function Conservation({ totals, open, isCurrent }: Standing) {
   return (
     <section class="panel">
       <h2>Every recipient is accounted for</h2>
-      <p class="sum">
-        <span class="sum-part">
+      <p class="row">
+        <span>
           <b>
             <Count of={totals.accepted} />
           </b>{' '}
           accepted
         </span>
-        <span class="sum-sign">=</span>
+        <span class="muted">=</span>
         {parts.map(([name, value], index) => (
           <>
-            {index > 0 && <span class="sum-sign">+</span>}
-            <span class={value === 0 ? 'sum-part muted' : 'sum-part'}>
+            {index > 0 && <span class="muted">+</span>}
+            <span class={value === 0 ? 'muted' : ''}>
               <b>
                 <Count of={value} />
               </b>{' '}
@@ -246,9 +246,13 @@ function Conservation({ totals, open, isCurrent }: Standing) {
           Still counting: the last second of traffic is not in it yet.
         </p>
       )}
-      {isCurrent && gap === 0 && <p class="good-text">The two sides are equal.</p>}
+      {isCurrent && gap === 0 && (
+        <p>
+          <Pill tone="good">The two sides are equal.</Pill>
+        </p>
+      )}
       {isCurrent && gap !== 0 && (
-        <Notice kind="bad">
+        <Notice tone="bad">
           The two sides differ by <Count of={Math.abs(gap)} />. This must not happen: please keep the database and
           report it.
         </Notice>

@@ -1,7 +1,6 @@
 /** What every page is put together from: times, states, empty places, forms. */
 
 import type { Child } from 'hono/jsx';
-import type { DeliveryState, EventType } from '../../core/event.ts';
 import type { Visit } from './visit.ts';
 
 /** In UTC until the script writes it in the viewer's zone. */
@@ -16,13 +15,40 @@ export function Time({ at, style = 'full' }: { at: number; style?: 'full' | 'sho
   );
 }
 
-/** The words of the wire stand in the class; people read them without underscores. */
-export function State({
-  is,
-}: {
-  is: DeliveryState | EventType | 'replay' | 'conflict' | 'active' | 'expired' | string;
-}) {
-  return <span class={`state state-${is}`}>{is.replaceAll('_', ' ')}</span>;
+/** How something went, as colours tell it (assets/tokens.css). */
+export type Tone = 'good' | 'bad' | 'warning' | 'info' | 'accent' | 'muted';
+
+/** Of emails, deliveries and events; of keys and their uses; of webhooks and what they are told. */
+const tones: Record<string, Tone> = {
+  sent: 'good',
+  delivered: 'good',
+  bounced: 'bad',
+  failed: 'bad',
+  complained: 'bad',
+  in_doubt: 'warning',
+  delivery_delayed: 'warning',
+  queued: 'info',
+  scheduled: 'info',
+  sending: 'info',
+  handoff: 'info',
+  active: 'good',
+  replay: 'accent',
+  conflict: 'bad',
+  enabled: 'good',
+  failing: 'warning',
+  disabled: 'bad',
+  success: 'good',
+  pending: 'info',
+  attempting: 'info',
+};
+
+/** People read the words of the wire without underscores. */
+export function State({ is }: { is: string }) {
+  return <Pill tone={tones[is] ?? 'muted'}>{is.replaceAll('_', ' ')}</Pill>;
+}
+
+export function Pill({ tone, children }: { tone: Tone; children?: Child }) {
+  return <span class={`state tone-${tone}`}>{children}</span>;
 }
 
 export function Count({ of }: { of: number }) {
@@ -37,16 +63,16 @@ export function Bytes({ of }: { of: number }) {
 /** A place with nothing in it says why, and what would fill it. */
 export function Empty({ title, children }: { title: string; children?: Child }) {
   return (
-    <div class="empty">
+    <div class="panel empty">
       <h2>{title}</h2>
       {children}
     </div>
   );
 }
 
-export function Notice({ kind = 'info', children }: { kind?: 'info' | 'good' | 'warning' | 'bad'; children?: Child }) {
+export function Notice({ tone = 'info', children }: { tone?: Tone; children?: Child }) {
   return (
-    <div class={`notice notice-${kind}`} role={kind === 'bad' ? 'alert' : 'status'}>
+    <div class={`notice tone-${tone}`} role={tone === 'bad' ? 'alert' : 'status'}>
       {children}
     </div>
   );
@@ -75,7 +101,7 @@ export function Form({
 /** Text worth copying, with a button that needs the script. */
 export function Copyable({ text, label }: { text: string; label: string }) {
   return (
-    <span class="copyable">
+    <span class="row">
       <code>{text}</code>
       <CopyButton label={label} text={text} />
     </span>
@@ -84,7 +110,7 @@ export function Copyable({ text, label }: { text: string; label: string }) {
 
 export function CopyButton({ text, label }: { text: string; label: string }) {
   return (
-    <button type="button" class="button quiet small needs-script" data-copy={text} aria-label={`Copy ${label}`}>
+    <button type="button" class="button quiet needs-script" data-copy={text} aria-label={`Copy ${label}`}>
       Copy
     </button>
   );
@@ -92,7 +118,7 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
 
 export function PageHead({ title, children }: { title: string; children?: Child }) {
   return (
-    <header class="page-head">
+    <header class="row spread">
       <h1>{title}</h1>
       {children}
     </header>

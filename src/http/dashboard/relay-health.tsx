@@ -38,20 +38,20 @@ export function RelayHealth({ visit, signs, open, oldestDue }: Options) {
 export function Verdict({ visit, signs, isLate }: { visit: Visit; signs: RelaySigns; isLate: boolean }) {
   if (signs.trouble) {
     return (
-      <div class={signs.trouble.isAnswered ? 'verdict verdict-warning' : 'verdict verdict-bad'}>
+      <div class={`notice stack tone-${signs.trouble.isAnswered ? 'warning' : 'bad'}`}>
         <b>{signs.trouble.isAnswered ? 'The relay put some mail off' : 'The relay cannot be reached'}</b>
         <p>
           Tried <Count of={signs.trouble.times} />
           ×, again at <Time at={signs.trouble.nextAt} />. The last answer:
         </p>
-        <pre class="reply">{signs.trouble.reply}</pre>
+        <pre class="wrap">{signs.trouble.reply}</pre>
         <p>{adviceOn(signs.trouble.reply)}</p>
       </div>
     );
   }
   if (isLate) {
     return (
-      <div class="verdict verdict-bad">
+      <div class="notice stack tone-bad">
         <b>Due mail is not being picked up</b>
         <p>
           No worker seems to run. Start one with <code>ROLE=worker</code> or <code>ROLE=all</code> on this database.
@@ -61,7 +61,7 @@ export function Verdict({ visit, signs, isLate }: { visit: Visit; signs: RelaySi
   }
   if (isCapture(visit.parts)) {
     return (
-      <div class="verdict verdict-info">
+      <div class="notice stack tone-info">
         <b>Mail is captured, nothing leaves</b>
         <p>
           It is in the <a href="/dashboard/inbox">inbox</a>. To send for real, set <code>RELAY_URL</code> and restart.
@@ -70,7 +70,7 @@ export function Verdict({ visit, signs, isLate }: { visit: Visit; signs: RelaySi
     );
   }
   return (
-    <div class="verdict verdict-good">
+    <div class="notice stack tone-good">
       <b>
         {signs.takenAt === null ? 'Nothing has gone wrong, nothing has been sent lately' : 'The relay is taking mail'}
       </b>

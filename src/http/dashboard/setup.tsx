@@ -5,7 +5,7 @@ import { parseMailbox } from '../../core/address.ts';
 import { AppError } from '../../core/error.ts';
 import { countOpenOf, findOldestDue, findRelaySigns } from '../../store/overview.ts';
 import { renderPage } from './frame.tsx';
-import { Copyable, CopyButton, Form, PageHead } from './pieces.tsx';
+import { Copyable, CopyButton, Form, PageHead, Pill } from './pieces.tsx';
 import { RelayHealth } from './relay-health.tsx';
 import { sendNow } from './send.ts';
 import { redirect } from './sign-in.tsx';
@@ -70,7 +70,7 @@ function Code({ chosen, url }: { chosen: string; url: string }) {
   const code = snippet.code(url);
   return (
     <>
-      <nav class="langs" aria-label="Language" id="code">
+      <nav aria-label="Language" id="code">
         {Object.entries(snippets).map(([key, { name }]) => (
           <a
             href={`/dashboard/setup?lang=${key}#code`}
@@ -80,13 +80,13 @@ function Code({ chosen, url }: { chosen: string; url: string }) {
           </a>
         ))}
       </nav>
-      <p class="muted">{snippet.note}</p>
-      <div class="code">
+      <div class="row spread">
+        <p class="muted">{snippet.note}</p>
         <CopyButton text={code} label="the code" />
-        <pre tabindex={0}>
-          <code>{code}</code>
-        </pre>
       </div>
+      <pre tabindex={0}>
+        <code>{code}</code>
+      </pre>
     </>
   );
 }
@@ -95,13 +95,13 @@ function TestSend({ visit }: { visit: Visit }) {
   return (
     <section class="panel">
       <h2>2. Send yourself a test mail</h2>
-      <Form visit={visit} action="/dashboard/setup/test" class="field-row">
+      <Form visit={visit} action="/dashboard/setup/test" class="row">
         <input type="hidden" name="key" value={randomUUID()} />
-        <div class="grow">
+        <div>
           <label for="from">From</label>
           <input id="from" name="from" type="text" value="Acme <onboarding@resend.dev>" required maxlength={300} />
         </div>
-        <div class="grow">
+        <div>
           <label for="to">To</label>
           <input id="to" name="to" type="email" placeholder="you@example.com" required maxlength={254} />
         </div>
@@ -138,19 +138,14 @@ function NextThing({ visit }: { visit: Visit }) {
   return (
     <section class="panel">
       <h2>3. Before it is for real</h2>
-      <ul class="checks">
+      <ul class="stack">
         {things.map(([isDone, text, how]) => (
-          <li class={isDone ? 'is-done' : ''}>
-            <span>
+          <li>
+            <p class="row">
               <b>{text}</b>
-              <span class="muted">{isDone ? ' done' : ''}</span>
-              {!isDone && (
-                <>
-                  <br />
-                  <code>{how}</code>
-                </>
-              )}
-            </span>
+              <Pill tone={isDone ? 'good' : 'muted'}>{isDone ? 'done' : 'to do'}</Pill>
+            </p>
+            {!isDone && <code>{how}</code>}
           </li>
         ))}
       </ul>

@@ -16,8 +16,8 @@ export async function showSignIn(theme: Theme, problem: string | null, status = 
         <Brand />
         <h1>Sign in</h1>
         <p class="muted">With an API key that has full access. It is checked, and not kept in the browser.</p>
-        {problem && <Notice kind="bad">{problem}</Notice>}
-        <form method="post" action="/dashboard/sign-in">
+        {problem && <Notice tone="bad">{problem}</Notice>}
+        <form method="post" action="/dashboard/sign-in" class="stack">
           <label for="key">API key</label>
           <input
             id="key"

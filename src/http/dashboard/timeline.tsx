@@ -5,11 +5,11 @@ import { never } from '../../store/deliveries.ts';
 import type { StoredEmail } from '../../store/emails.ts';
 import type { Event } from '../../store/events.ts';
 import type { DeliveryStatus } from '../../store/history.ts';
-import { Count, State, Time } from './pieces.tsx';
+import { Count, State, Time, type Tone } from './pieces.tsx';
 
 type Options = { email: StoredEmail; facade: string; events: Event[]; deliveries: DeliveryStatus[] };
 
-type Moment = { at: number; kind: '' | 'good' | 'bad' | 'warning' | 'accent'; title: Child; detail?: Child };
+type Moment = { at: number; tone: Tone | ''; title: Child; detail?: Child };
 
 export function Timeline({ email, facade, events, deliveries }: Options) {
   const moments: Moment[] = [
@@ -22,8 +22,8 @@ export function Timeline({ email, facade, events, deliveries }: Options) {
   return (
     <ol class="timeline">
       {moments.map((moment) => (
-        <li class={moment.kind ? `is-${moment.kind}` : ''}>
-          <div class="timeline-head">
+        <li class={moment.tone ? `tone-${moment.tone}` : ''}>
+          <div class="row spread">
             <span>{moment.title}</span>
             <Time at={moment.at} />
           </div>
@@ -40,14 +40,14 @@ export function Timeline({ email, facade, events, deliveries }: Options) {
 }
 
 function rank(moment: Moment): number {
-  return moment.kind === 'accent' ? 0 : 1;
+  return moment.tone === 'accent' ? 0 : 1;
 }
 
 function accepted(email: StoredEmail, facade: string): Moment {
   const people = email.to.length + email.cc.length + email.bcc.length;
   return {
     at: email.createdAt,
-    kind: 'accent',
+    tone: 'accent',
     title: <b>Accepted</b>,
     detail: (
       <p class="muted">
@@ -63,7 +63,7 @@ function facadeName(facade: string): string {
   return facade === 'brevo' ? 'the Brevo API' : 'this page';
 }
 
-const kinds: Partial<Record<Event['type'], Moment['kind']>> = {
+const toneOf: Partial<Record<Event['type'], Tone>> = {
   sent: 'good',
   delivered: 'good',
   bounced: 'bad',
@@ -75,7 +75,7 @@ const kinds: Partial<Record<Event['type'], Moment['kind']>> = {
 function momentOf({ type, at, detail }: Event): Moment {
   return {
     at,
-    kind: kinds[type] ?? '',
+    tone: toneOf[type] ?? '',
     title: (
       <>
         <State is={detail.in_doubt ? 'in_doubt' : type} />
@@ -92,7 +92,7 @@ function momentOf({ type, at, detail }: Event): Moment {
         )}
         {detail.recipients && <p class="muted small">{detail.recipients.join(', ')}</p>}
         {(detail.replies ?? (detail.reply ? [detail.reply] : [])).map((reply) => (
-          <pre class="reply">{reply}</pre>
+          <pre class="wrap">{reply}</pre>
         ))}
       </>
     ),
@@ -102,7 +102,7 @@ function momentOf({ type, at, detail }: Event): Moment {
 function gate(delivery: DeliveryStatus): Moment {
   return {
     at: delivery.gatedAt ?? 0,
-    kind: 'accent',
+    tone: 'accent',
     title: <b>Gate passed</b>,
     detail: (
       <p class="muted">
@@ -118,7 +118,7 @@ function Waiting({ delivery }: { delivery: DeliveryStatus }) {
   const wasTried = delivery.tries + delivery.failures > 0;
   return (
     <li>
-      <div class="timeline-head">
+      <div class="row spread">
         <span>
           <State is="queued" /> <span class="muted">{wasTried ? 'next attempt' : 'to be sent'}</span>
         </span>
@@ -128,7 +128,7 @@ function Waiting({ delivery }: { delivery: DeliveryStatus }) {
         {delivery.recipients.join(', ')}
         {delivery.failures > 0 && ` · not handed over ${delivery.failures}× since`}
       </p>
-      {delivery.reply && wasTried && <pre class="reply">{delivery.reply}</pre>}
+      {delivery.reply && wasTried && <pre class="wrap">{delivery.reply}</pre>}
       <p class="muted small">
         Given up at <Time at={delivery.giveUpAt} />
       </p>

@@ -38,13 +38,11 @@ export async function webhooks(visit: Visit): Promise<Response> {
             <ol class="rows">
               {all.map((webhook) => (
                 <li>
-                  <a class="row-link" href={`/dashboard/webhooks/${webhook.id}`} data-row>
-                    <span class="row-state">
-                      <State is={stateOf(webhook)} />
-                    </span>
-                    <span class="row-to">{shownUrl(webhook)}</span>
-                    <span class="row-subject">{webhook.events.join(', ')}</span>
-                    <span class="row-time">{webhook.facade === 'resend' ? 'Resend' : 'Brevo'}</span>
+                  <a href={`/dashboard/webhooks/${webhook.id}`} data-row>
+                    <span>{shownUrl(webhook)}</span>
+                    <State is={stateOf(webhook)} />
+                    <span class="muted">{webhook.events.join(', ')}</span>
+                    <span class="muted small">{webhook.facade === 'resend' ? 'Resend' : 'Brevo'}</span>
                   </a>
                 </li>
               ))}
@@ -117,7 +115,7 @@ export async function webhook(visit: Visit): Promise<Response> {
         <PageHead title={shownUrl(found)}>
           <State is={stateOf(found)} />
         </PageHead>
-        {query.done === 'enabled' && <Notice kind="good">Enabled: it is told what happens from now on.</Notice>}
+        {query.done === 'enabled' && <Notice tone="good">Enabled: it is told what happens from now on.</Notice>}
         <Health visit={visit} webhook={found} />
         {deliveries.length > 0 && <Deliveries webhook={found} deliveries={deliveries} />}
         {deliveries.length === 0 && (
@@ -126,7 +124,7 @@ export async function webhook(visit: Visit): Promise<Response> {
           </Empty>
         )}
         {hasMore && (
-          <nav class="pager" aria-label="Pages">
+          <nav class="row spread" aria-label="Pages">
             <span />
             <a class="button" href={`/dashboard/webhooks/${found.id}?after=${deliveries.at(-1)?.id}`}>
               Older
@@ -142,7 +140,7 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
   return (
     <section class="panel">
       {webhook.failingSince !== null && (
-        <Notice kind={webhook.enabled ? 'warning' : 'bad'}>
+        <Notice tone={webhook.enabled ? 'warning' : 'bad'}>
           It has failed since <Time at={webhook.failingSince} />.{' '}
           {webhook.enabled ? 'It is tried again by itself.' : 'It was disabled: mend the endpoint, then enable it.'}
         </Notice>
@@ -175,21 +173,17 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
 function Deliveries({ webhook, deliveries }: { webhook: Webhook; deliveries: WebhookDeliveryView[] }) {
   return (
     <section class="panel flush">
-      <div class="panel-head">
+      <div class="row spread">
         <h2>What it was told</h2>
       </div>
       <ol class="rows">
         {deliveries.map((delivery) => (
           <li>
-            <a class="row-link" href={`/dashboard/webhooks/${webhook.id}/${delivery.id}`} data-row>
-              <span class="row-state">
-                <State is={wordFor(delivery)} />
-              </span>
-              <span class="row-to">email.{delivery.type}</span>
-              <span class="row-subject">
-                <code>{delivery.emailId}</code>
-              </span>
-              <span class="row-time">
+            <a href={`/dashboard/webhooks/${webhook.id}/${delivery.id}`} data-row>
+              <span>email.{delivery.type}</span>
+              <State is={wordFor(delivery)} />
+              <code class="muted">{delivery.emailId}</code>
+              <span class="muted small">
                 <Time at={delivery.createdAt} style="short" />
               </span>
             </a>
@@ -231,19 +225,19 @@ export async function webhookEvent(visit: Visit): Promise<Response> {
         <PageHead title={`email.${delivery.type}`}>
           <State is={wordFor(delivery)} />
         </PageHead>
-        {query.done === 'replayed' && <Notice kind="good">It is told again, under the same id.</Notice>}
-        <div class="columns wide-left">
-          <section class="panel flush">
-            <div class="panel-head">
+        {query.done === 'replayed' && <Notice tone="good">It is told again, under the same id.</Notice>}
+        <div class="columns">
+          <section class="panel flush two-thirds">
+            <div class="row spread">
               <h2>What it is told</h2>
               <a href={`/dashboard/emails/${delivery.emailId}`}>The email</a>
             </div>
             {request ? (
-              <pre class="mail-text wrap" tabindex={0}>
+              <pre class="wrap" tabindex={0}>
                 <code>{JSON.stringify(JSON.parse(request.body), null, 2)}</code>
               </pre>
             ) : (
-              <div class="mail-note">The event or its email is gone from the database.</div>
+              <p class="muted">The event or its email is gone from the database.</p>
             )}
           </section>
           <section class="panel">
@@ -267,8 +261,8 @@ function Attempts({ attempts, delivery, now }: AttemptsOptions) {
   return (
     <ol class="timeline">
       {attempts.map((attempt) => (
-        <li class={attempt.failure === null ? 'is-good' : 'is-bad'}>
-          <div class="timeline-head">
+        <li class={attempt.failure === null ? 'tone-good' : 'tone-bad'}>
+          <div class="row spread">
             <span>
               <b>{attempt.status ?? 'No answer'}</b>{' '}
               <span class="muted">
@@ -277,12 +271,12 @@ function Attempts({ attempts, delivery, now }: AttemptsOptions) {
             </span>
             <Time at={attempt.at} />
           </div>
-          {attempt.response !== '' && <pre class="reply">{attempt.response}</pre>}
+          {attempt.response !== '' && <pre class="wrap">{attempt.response}</pre>}
         </li>
       ))}
       {delivery.state === 'pending' && (
         <li {...(isSoon ? { 'data-settling': true } : {})}>
-          <div class="timeline-head">
+          <div class="row spread">
             <span class="muted">{delivery.isUnderWay ? 'under way, at the latest until' : 'next attempt'}</span>
             <Time at={delivery.runAt} />
           </div>
@@ -300,7 +294,7 @@ function Attempts({ attempts, delivery, now }: AttemptsOptions) {
 function Replay({ visit, webhook, delivery }: { visit: Visit; webhook: Webhook; delivery: WebhookDeliveryView }) {
   if (!webhook.enabled) return <p class="muted">The webhook is disabled: enable it first, then replay.</p>;
   return (
-    <Form visit={visit} action={`/dashboard/webhooks/${webhook.id}/${delivery.id}/replay`}>
+    <Form visit={visit} action={`/dashboard/webhooks/${webhook.id}/${delivery.id}/replay`} class="stack">
       <p class="muted small">A replay has the same id: receivers that remember ids notice it.</p>
       <button type="submit" class="button">
         Replay

@@ -32,7 +32,7 @@ function refreshSoon() {
 }
 
 // What is typed into, or about to be answered under a pointer, must not move: an answer would hit another mail.
-const inUse = 'input:focus, textarea:focus, select:focus, iframe:focus, .answers:hover';
+const inUse = 'input:focus, textarea:focus, select:focus, iframe:focus, [data-hold]:hover';
 
 async function refresh() {
   const main = document.querySelector('main[data-live]');
@@ -40,7 +40,13 @@ async function refresh() {
   if (main && !isInUse) {
     const answer = await fetch(location.href, { headers: { accept: 'text/html' } }).catch(() => null);
     if (answer?.redirected) return location.reload();
-    if (answer?.ok) replace(main, new DOMParser().parseFromString(await answer.text(), 'text/html'));
+    if (answer?.ok) {
+      const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      replace(main, fresh);
+      for (const old of document.querySelectorAll('[data-fresh]')) {
+        old.replaceWith(fresh.querySelector(`[data-fresh="${old.dataset.fresh}"]`) ?? '');
+      }
+    }
   }
   lastRefresh = Date.now();
   waiting = null;
@@ -61,11 +67,8 @@ function replace(main, fresh) {
   const known = new Set([...main.querySelectorAll('a[data-row]')].map((row) => row.href));
   const focused = main.contains(document.activeElement) ? nameOf(document.activeElement) : null;
   const opened = new Set([...main.querySelectorAll('details[open] > summary')].map(nameOf));
-  for (const region of ['[data-keep]']) {
-    for (const kept of main.querySelectorAll(region)) {
-      const place = content.querySelector(`[data-keep="${kept.dataset.keep}"]`);
-      if (place) place.replaceWith(kept);
-    }
+  for (const kept of main.querySelectorAll('[data-keep]')) {
+    content.querySelector(`[data-keep="${kept.dataset.keep}"]`)?.replaceWith(kept);
   }
   for (const summary of content.querySelectorAll('details > summary')) {
     if (opened.has(nameOf(summary))) summary.parentElement.open = true;
