@@ -284,7 +284,7 @@ function dashboardParts(parts: Parts): Omit<DashboardParts, 'accepting' | 'amend
     live,
     signerFor,
     durable,
-    sessions: createSessions({ reader: database, bootstrap, secret: parts.linkSecret, now }),
+    sessions: createSessions({ database, bootstrap, secret: parts.linkSecret, now }),
     throttle: createThrottle(now),
     flushUses: () => keyUses.flush(),
     publicUrl: () => parts.publicUrl.text,

@@ -75,6 +75,20 @@ function toApiKey(row: ApiKeyRow): ApiKey {
   };
 }
 
+/** Sessions of the page belong to an epoch of their key: 0 until somebody signs out. */
+export async function findSessionEpoch(reader: Reader, keyId: string): Promise<number> {
+  return Number((await findSetting(reader, epochName(keyId))) ?? 0);
+}
+
+/** Ends the epoch. Two at once may end the same one, which is as good. */
+export async function endSessions(tx: Transaction, keyId: string): Promise<void> {
+  await putSetting(tx, epochName(keyId), String((await findSessionEpoch(tx, keyId)) + 1));
+}
+
+function epochName(keyId: string): string {
+  return `session_epoch ${keyId}`;
+}
+
 export async function findSetting(reader: Reader, name: string): Promise<string | null> {
   const [row] = await reader.all<{ value: string }>('select value from settings where name = ?', name);
   return row?.value ?? null;

@@ -25,7 +25,10 @@ describe('the door of the page', () => {
   test('shows nothing to whoever is not signed in', async () => {
     const nobody = createVisitor(server, '');
     const forged = createVisitor(server, 'sendonce_session=settings.WzE3OTYyMTk0MzQwNDIsIiJd.AAAA');
-    for (const visitor of [nobody, forged]) {
+    for (const [visitor, door] of [
+      [nobody, '/dashboard/sign-in'],
+      [forged, '/dashboard/sign-in?ended'],
+    ] as const) {
       for (const path of [
         '',
         '/emails',
@@ -38,7 +41,7 @@ describe('the door of the page', () => {
         '/live',
       ]) {
         const { status, headers, text } = await visitor.get(path);
-        assert.deepEqual([path, status, headers.get('location'), text], [path, 303, '/dashboard/sign-in', '']);
+        assert.deepEqual([path, status, headers.get('location'), text], [path, 303, door, '']);
       }
     }
   });
@@ -92,6 +95,27 @@ describe('the door of the page', () => {
     const old = await signIn(server);
     server.clock.advance(8 * 24 * 60 * 60_000);
     assert.equal((await old.get('')).status, 303);
+  });
+
+  test('ends every session of a key where one of them signs out, copies of its cookie too, and no other key’s', async () => {
+    const key = await addApiKey(server, 're_signs_out', 'default');
+    const [visitor, elsewhere, other] = [await signIn(server, key), await signIn(server, key), await signIn(server)];
+    const stolen = createVisitor(server, visitor.cookie);
+    assert.equal((await stolen.get('')).status, 200);
+    const signedOut = await visitor.post('/sign-out');
+    assert.match(signedOut.headers.get('set-cookie') ?? '', /^sendonce_session=; .*Max-Age=0/);
+    for (const one of [stolen, elsewhere]) {
+      const { status, headers } = await one.get('');
+      assert.deepEqual([status, headers.get('location')], [303, '/dashboard/sign-in?ended']);
+      assert.equal((await one.get('/live')).status, 303);
+    }
+    assert.match((await stolen.get('/sign-in?ended')).text, /Your session has ended/);
+    assert.doesNotMatch((await stolen.get('/sign-in')).text, /Your session has ended/);
+    assert.equal((await other.get('')).status, 200);
+    const again = await signIn(server, key);
+    assert.equal((await again.get('')).status, 200);
+    await server.restart();
+    assert.deepEqual([(await again.get('')).status, (await stolen.get('')).status], [200, 303]);
   });
 
   test('makes whoever tries wrong keys wait, even with the right one, and lets them in afterwards', async () => {
@@ -187,6 +211,20 @@ describe('the door of the page', () => {
       const { status, text, headers } = await visitor.get(path);
       assert.deepEqual([path, status, headers.get('content-type')], [path, 404, 'text/html; charset=utf-8']);
       assert.match(text, /<h1>Not here<\/h1>/);
+      assert.match(text, /<nav aria-label="Main">[\s\S]*href="\/dashboard\/webhooks"/, 'the way on is there');
+    }
+    assert.match((await visitor.get('/emails/x')).text, /href="\/dashboard\/emails" aria-current="page"/);
+    const nobody = await createVisitor(server, '').get('/nowhere');
+    assert.deepEqual([nobody.status, /<nav|Sign out/.test(nobody.text)], [404, false]);
+    assert.match(nobody.text, /href="\/dashboard\/sign-in"/);
+    const referer = `${server.url}/dashboard/emails/${emailId}?view=text`;
+    const forbidden = await visitor.post('/sign-out', { token: 'guessed' }, { referer });
+    assert.equal(forbidden.status, 403);
+    assert.match(forbidden.text, /<nav aria-label="Main">/);
+    assert.ok(forbidden.text.includes(`href="/dashboard/emails/${emailId}?view=text"`), 'and the way back');
+    for (const from of ['https://evil.example/dashboardish', 'nonsense']) {
+      const { text } = await visitor.post('/sign-out', { token: 'guessed' }, { referer: from });
+      assert.doesNotMatch(text, /evil|dashboardish|nonsense|Back to the form/);
     }
     const late = await visitor.post(`/emails/${emailId}/cancel`);
     assert.equal(late.status, 422);

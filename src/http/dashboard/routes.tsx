@@ -34,7 +34,7 @@ export function addDashboardRoutes(app: Hono<Bindings>, parts: DashboardParts): 
   const send = (path: string, page: Page) =>
     app.post(`${dashboardPath}${path}`, (context) => visitWith(parts, context, page));
   const open = (work: (context: HttpContext, theme: Theme) => Promise<Response>) => (context: HttpContext) =>
-    answer(context, () => work(context, themeOf(context)));
+    answer(parts, context, () => work(context, themeOf(context)));
 
   for (const asset of [style, script]) {
     app.get(asset.path, () => new Response(new Uint8Array(asset.content), { headers: assetHeaders(asset.type) }));
@@ -45,7 +45,7 @@ export function addDashboardRoutes(app: Hono<Bindings>, parts: DashboardParts): 
   );
   app.get(
     '/dashboard/sign-in',
-    open((_, theme) => showSignIn(theme, null)),
+    open((context, theme) => showSignIn(theme, context.req.query('ended') === undefined ? null : ended)),
   );
   app.post(
     '/dashboard/sign-in',
@@ -74,11 +74,11 @@ export function addDashboardRoutes(app: Hono<Bindings>, parts: DashboardParts): 
     show('/inbox/:id', inboxMail);
     send('/inbox/clear', clearAll);
   }
-  send('/sign-out', () => signOut(parts));
+  send('/sign-out', signOut);
   send('/theme', ({ context, form }) => chooseTheme(parts, context, form));
   show('/live', (visit) => live(visit));
   app.all('/dashboard/*', (context) =>
-    answer(context, () => {
+    answer(parts, context, () => {
       throw new AppError('route_not_found', 'There is no such page. It may have moved, or the address was cut.');
     }),
   );
@@ -86,19 +86,31 @@ export function addDashboardRoutes(app: Hono<Bindings>, parts: DashboardParts): 
 
 /** Finds out who is asking, or shows the door. A form counts only with the token of its own session. */
 function visitWith(parts: DashboardParts, context: HttpContext, page: Page): Promise<Response> {
-  return answer(context, async () => {
+  return answer(parts, context, async () => {
     const isForm = context.env.incoming.method === 'POST';
     const form = isForm ? await readForm(context) : new URLSearchParams();
-    const session = await parts.sessions.find(cookies(context)[sessionCookie]);
-    if (!session) return redirect('/dashboard/sign-in');
-    if (isForm) requireToken(session, form);
+    const visit = await findVisit(parts, context);
+    if (!visit) return redirect(cookies(context)[sessionCookie] ? '/dashboard/sign-in?ended' : '/dashboard/sign-in');
+    if (isForm) requireToken(visit.session, form);
     // Before anything is read: what comes while the page is made is news to it.
-    const since = isForm ? '' : await parts.live.now(session.account);
-    return page({ context, parts, session, since, theme: themeOf(context), query: context.req.query(), form });
+    const since = isForm ? '' : await parts.live.now(visit.session.account);
+    return page({ ...visit, since, form });
   });
 }
 
-async function answer(context: HttpContext, work: () => Response | Promise<Response>): Promise<Response> {
+const ended = 'Your session has ended. A form that was sent since has changed nothing.';
+
+async function findVisit(parts: DashboardParts, context: HttpContext): Promise<Visit | null> {
+  const session = await parts.sessions.find(cookies(context)[sessionCookie]);
+  const form = new URLSearchParams();
+  return session && { context, parts, session, since: '', theme: themeOf(context), query: context.req.query(), form };
+}
+
+async function answer(
+  parts: DashboardParts,
+  context: HttpContext,
+  work: () => Response | Promise<Response>,
+): Promise<Response> {
   try {
     return await work();
   } catch (error) {
@@ -106,7 +118,9 @@ async function answer(context: HttpContext, work: () => Response | Promise<Respo
     const { method = '', url = '' } = context.env.incoming;
     if (!(error instanceof AppError || error instanceof Forbidden))
       log.requestFailed(method, url.split('?')[0] ?? '', error);
-    return renderProblem(error, themeOf(context));
+    // Who cannot be told from others, as when the database is away, is shown what anybody is shown.
+    const visit = await findVisit(parts, context).catch(() => null);
+    return renderProblem(error, { context, visit, theme: themeOf(context) });
   }
 }
 

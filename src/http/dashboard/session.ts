@@ -2,10 +2,11 @@
 
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { hashToken } from '../../core/token.ts';
-import { findApiKey, findApiKeyById } from '../../store/accounts.ts';
-import type { Reader } from '../../store/database.ts';
+import { endSessions, findApiKey, findApiKeyById, findSessionEpoch } from '../../store/accounts.ts';
+import type { Database } from '../../store/database.ts';
 
 export type Session = {
+  keyId: string;
   account: string;
   keyName: string;
   /** Enough of the key to tell it from others: `re_…x4Kd`. */
@@ -17,27 +18,32 @@ export type Session = {
 export type Sessions = {
   /** The cookie's value; null for a key that is wrong, revoked or may only send. */
   open(token: string): Promise<string | null>;
-  /** Null when the cookie was changed, is too old, or its key has been revoked or replaced. */
+  /** Null when the cookie was changed, is too old, was signed out, or its key has been revoked or replaced. */
   find(cookie: string | undefined): Promise<Session | null>;
+  /** Ends it and every other session of its key, wherever its cookie is. */
+  end(session: Session): Promise<void>;
 };
 
 export type SessionOptions = {
-  reader: Reader;
+  database: Database;
   /** The key of the settings, which no table knows. */
   bootstrap: { token: string; account: string } | null;
   secret: string;
   now: () => number;
 };
 
-/** A week: the page is kept open; whoever wants it shorter revokes the key. */
+/** A week: the page is kept open; whoever wants it shorter signs out. */
 export const sessionMs = 7 * 24 * 60 * 60_000;
+
+/** What a cookie says, signed. A sign-out ends the epoch of its key; cookies of before there were any are of the first. */
+type Statement = [endsAt: number, maskedKey: string, epoch?: number];
 
 type Key = { account: string; id: string; name: string; hash: Uint8Array };
 
 /** No stored key has this id: theirs begin with `key_`. */
 const bootstrapId = 'settings';
 
-export function createSessions({ reader, bootstrap, secret, now }: SessionOptions): Sessions {
+export function createSessions({ database, bootstrap, secret, now }: SessionOptions): Sessions {
   // A key of our own, so that no signature made for a link is one for a session.
   const signing = Buffer.from(hkdfSync('sha256', secret, '', 'dashboard session', 32));
   const bootstrapKey: Key | null = bootstrap && {
@@ -55,13 +61,13 @@ export function createSessions({ reader, bootstrap, secret, now }: SessionOption
   async function findByToken(token: string): Promise<Key | null> {
     const hash = hashToken(token);
     if (bootstrapKey && timingSafeEqual(hash, bootstrapKey.hash)) return bootstrapKey;
-    const key = await findApiKey(reader, hash);
+    const key = await findApiKey(database, hash);
     return key && key.revokedAt === null && key.permission === 'full_access' ? key : null;
   }
 
   async function findById(id: string): Promise<Key | null> {
     if (id === bootstrapId) return bootstrapKey;
-    const key = await findApiKeyById(reader, id);
+    const key = await findApiKeyById(database, id);
     return key && key.revokedAt === null ? key : null;
   }
 
@@ -69,7 +75,8 @@ export function createSessions({ reader, bootstrap, secret, now }: SessionOption
     async open(token) {
       const key = await findByToken(token);
       if (!key) return null;
-      const stated = Buffer.from(JSON.stringify([now() + sessionMs, mask(token)])).toString('base64url');
+      const statement: Statement = [now() + sessionMs, mask(token), await findSessionEpoch(database, key.id)];
+      const stated = Buffer.from(JSON.stringify(statement)).toString('base64url');
       return `${key.id}.${stated}.${sign('session', key, stated)}`;
     },
 
@@ -77,9 +84,14 @@ export function createSessions({ reader, bootstrap, secret, now }: SessionOption
       const [id = '', stated = '', signature = ''] = cookie?.split('.') ?? [];
       const key = id === '' ? null : await findById(id);
       if (!key || !isSame(sign('session', key, stated), signature)) return null;
-      const [endsAt, maskedKey] = JSON.parse(Buffer.from(stated, 'base64url').toString()) as [number, string];
-      if (endsAt <= now()) return null;
-      return { account: key.account, keyName: key.name, maskedKey, formToken: sign('form', key, stated) };
+      const [endsAt, maskedKey, epoch = 0] = JSON.parse(Buffer.from(stated, 'base64url').toString()) as Statement;
+      if (endsAt <= now() || epoch !== (await findSessionEpoch(database, key.id))) return null;
+      const formToken = sign('form', key, stated);
+      return { keyId: key.id, account: key.account, keyName: key.name, maskedKey, formToken };
+    },
+
+    async end({ keyId }) {
+      await database.write((tx) => endSessions(tx, keyId));
     },
   };
 }

@@ -2,10 +2,11 @@
 
 import { AppError } from '../../core/error.ts';
 import type { HttpContext } from '../call.ts';
+import { cameFrom } from './came-from.ts';
 import { Brand, Document, htmlResponse } from './frame.tsx';
 import { Notice } from './pieces.tsx';
 import { sessionMs } from './session.ts';
-import type { DashboardParts, Theme } from './visit.ts';
+import type { DashboardParts, Theme, Visit } from './visit.ts';
 
 export const sessionCookie = 'sendonce_session';
 
@@ -72,7 +73,9 @@ export async function signIn(
   return redirect('/dashboard', setCookie(parts, sessionCookie, cookie, sessionMs / 1_000, true));
 }
 
-export function signOut(parts: DashboardParts): Response {
+/** Of every session of this key: a copy of the cookie is worth nothing from here on. */
+export async function signOut({ parts, session }: Visit): Promise<Response> {
+  await parts.sessions.end(session);
   return redirect('/dashboard/sign-in', setCookie(parts, sessionCookie, '', 0, true));
 }
 
@@ -80,10 +83,7 @@ export function chooseTheme(parts: DashboardParts, context: HttpContext, form: U
   const theme = form.get('theme');
   if (theme !== 'light' && theme !== 'dark')
     throw new AppError('invalid_parameter', 'There is a light theme and a dark one.');
-  const from = context.req.header('referer');
-  const back = from ? new URL(from) : null;
-  const path = back?.pathname.startsWith('/dashboard') ? `${back.pathname}${back.search}` : '/dashboard';
-  return redirect(path, setCookie(parts, 'sendonce_theme', theme, 365 * 86_400, false));
+  return redirect(cameFrom(context) ?? '/dashboard', setCookie(parts, 'sendonce_theme', theme, 365 * 86_400, false));
 }
 
 /** Only this origin's own pages send it back; where the server is reached over TLS, only over TLS. */
