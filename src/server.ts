@@ -28,6 +28,7 @@ import { createSessions } from './http/dashboard/session.ts';
 import { createThrottle } from './http/dashboard/throttle.ts';
 import type { DashboardParts } from './http/dashboard/visit.ts';
 import { createRateLimit } from './http/rate-limit.ts';
+import type { WebhookParts } from './http/resend/webhooks.ts';
 import { answerUnreadable } from './http/unreadable.ts';
 import { createKeyUses, type KeyUses } from './key-uses.ts';
 import { log } from './log.ts';
@@ -274,12 +275,13 @@ function appParts(parts: Parts): AppParts {
   };
 }
 
-function dashboardParts(parts: Parts): Omit<DashboardParts, 'accepting' | 'amend' | 'links' | 'onQueued'> {
+function dashboardParts(
+  parts: Parts,
+): Omit<DashboardParts, keyof WebhookParts | 'accepting' | 'amend' | 'links' | 'onQueued'> {
   const { config, clock, database, keyUses, live, signerFor, relay, durable } = parts;
   const bootstrap = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
   const now = () => clock.now();
   return {
-    database,
     clock,
     live,
     signerFor,

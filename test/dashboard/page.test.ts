@@ -211,6 +211,18 @@ describe('the page in a browser', { skip: browser === null }, () => {
     await page.getByLabel('To').fill('you@example.com');
     await page.getByRole('button', { name: 'Send it' }).click();
     await page.getByRole('heading', { name: 'A test from Sendonce' }).waitFor();
+    await page.goto(`${server.url}/dashboard/webhooks`);
+    await page.getByLabel('Endpoint', { exact: true }).fill('http://10.0.0.1/hooks');
+    await page.getByRole('button', { name: 'Add it' }).click();
+    await page.getByRole('alert').getByText('10.0.0.1 is not on the public internet').waitFor();
+    await page.getByLabel('Endpoint', { exact: true }).fill('https://example.com/without-script');
+    await page.getByRole('button', { name: 'Add it' }).click();
+    await page.getByText(/^whsec_/).waitFor();
+    await page.getByRole('button', { name: 'Disable it' }).click();
+    await page.getByText('Disabled: it is told nothing').waitFor();
+    await page.getByRole('button', { name: 'Delete it' }).click();
+    await page.getByText('Deleted: it is told nothing more.').waitFor();
+    assert.equal(await page.getByText('without-script').count(), 0);
     await context.close();
   });
 

@@ -4,11 +4,14 @@ import { type TestServer, testKey } from '../support/server.ts';
 
 export type Answer = { status: number; text: string; headers: Headers };
 
+/** One field may be there several times. */
+export type Fields = Record<string, string | string[]>;
+
 export type Visitor = {
   cookie: string;
   get(path: string, headers?: Record<string, string>): Promise<Answer>;
   /** Sends a form as our own page does: with its token, from its origin. `headers` replace what that says. */
-  post(path: string, fields?: Record<string, string>, headers?: Record<string, string>): Promise<Answer>;
+  post(path: string, fields?: Fields, headers?: Record<string, string>): Promise<Answer>;
 };
 
 export async function signIn(server: TestServer, key = testKey): Promise<Visitor> {
@@ -30,10 +33,13 @@ export function createVisitor(server: TestServer, cookie: string): Visitor {
   return {
     cookie,
     get: (path, headers = {}) => ask(path, { headers: { cookie, ...headers } }),
-    async post(path, fields = {}, headers = {}) {
+    async post(path, fields: Fields = {}, headers = {}) {
       const known = cookie === '' ? fields : { token: await token(), ...fields };
       const own = { cookie, origin: server.url, ...headers };
-      return ask(path, { method: 'POST', headers: own, body: new URLSearchParams(known) });
+      const pairs = Object.entries(known).flatMap(([name, value]) =>
+        [value].flat().map((one): [string, string] => [name, one]),
+      );
+      return ask(path, { method: 'POST', headers: own, body: new URLSearchParams(pairs) });
     },
   };
 }

@@ -52,11 +52,11 @@ export async function inbox(visit: Visit): Promise<Response> {
               {mails.map((mail) => (
                 <li>
                   <a href={`/dashboard/inbox/${mail.id}`} data-row>
-                    <b>{mail.subject || '(no subject)'}</b>
-                    <span>{shownName(mail.from)}</span>
-                    <span class="muted">
+                    <span>
                       to <Recipients of={[...mail.to, ...mail.cc, ...mail.bcc]} />
                     </span>
+                    <span>{shownName(mail.from)}</span>
+                    <b>{mail.subject || '(no subject)'}</b>
                     <span class="muted small">
                       <Time at={mail.createdAt} style="short" />
                     </span>

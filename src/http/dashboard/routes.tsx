@@ -19,7 +19,9 @@ import { isSame, type Session } from './session.ts';
 import { setup, testSend } from './setup.tsx';
 import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './sign-in.tsx';
 import { type DashboardParts, isCapture, type Theme, type Visit } from './visit.ts';
-import { enableWebhook, replayEvent, webhook, webhookEvent, webhooks } from './webhooks.tsx';
+import { disableWebhook, enableWebhook, removeWebhook, webhook } from './webhook.tsx';
+import { replayEvent, webhookEvent } from './webhook-event.tsx';
+import { createWebhook, webhooks } from './webhooks.tsx';
 
 export const dashboardPath = '/dashboard';
 
@@ -65,7 +67,10 @@ export function addDashboardRoutes(app: Hono<Bindings>, parts: DashboardParts): 
   show('/webhooks', webhooks);
   show('/webhooks/:id', webhook);
   show('/webhooks/:id/:event', webhookEvent);
+  send('/webhooks', createWebhook);
   send('/webhooks/:id/enable', enableWebhook);
+  send('/webhooks/:id/disable', disableWebhook);
+  send('/webhooks/:id/delete', removeWebhook);
   send('/webhooks/:id/:event/replay', replayEvent);
   show('/setup', setup);
   send('/setup/test', testSend);

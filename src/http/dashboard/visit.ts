@@ -7,11 +7,12 @@ import type { DkimSigner } from '../../core/dkim.ts';
 import type { Database } from '../../store/database.ts';
 import type { AttachmentLinks } from '../attachment-links.ts';
 import type { HttpContext } from '../call.ts';
+import type { WebhookParts } from '../resend/webhooks.ts';
 import type { Live } from './live.ts';
 import type { Session, Sessions } from './session.ts';
 import type { Throttle } from './throttle.ts';
 
-export type DashboardParts = {
+export type DashboardParts = WebhookParts & {
   database: Database;
   clock: Clock;
   sessions: Sessions;

@@ -36,13 +36,18 @@ export type WebhookParts = {
 const nextId = createIdSource(randomBytes);
 
 export async function createWebhook(parts: WebhookParts, call: Call): Promise<Reply> {
-  const fields = await readFields(call);
+  const made = await makeWebhook(parts, call.caller.account, await readFields(call));
+  return reply(201, { object: 'webhook', id: made.id, signing_secret: made.secret });
+}
+
+/** Whoever asks for it. @throws AppError where `endpoint` or `events` are not what they must be, or there are too many. */
+export async function makeWebhook(parts: WebhookParts, account: string, fields: Fields): Promise<Webhook> {
   const url = parseEndpoint(parts.egress, fields.endpoint);
   const { names, subjects } = parseWebhookEvents(fields.events);
   const createdAt = parts.now();
   const wanted = {
     id: nextId(createdAt),
-    account: call.caller.account,
+    account,
     facade: 'resend' as const,
     url,
     events: names,
@@ -55,7 +60,7 @@ export async function createWebhook(parts: WebhookParts, call: Call): Promise<Re
   if (!made) {
     throw new AppError('invalid_field', `An account can have at most ${RESEND_LIMITS.webhooksMax} webhooks.`);
   }
-  return reply(201, { object: 'webhook', id: made.id, signing_secret: made.secret });
+  return made;
 }
 
 export async function showWebhooks({ database }: WebhookParts, call: Call): Promise<Reply> {

@@ -1,0 +1,123 @@
+/** Webhooks made, disabled, enabled and deleted on the page: the same as through the API, with problems said in the form. */
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { startReceiver } from '../support/receiver.ts';
+import { addApiKey } from '../support/served.ts';
+import { message, startTestServer, type TestServer } from '../support/server.ts';
+import { signIn, type Visitor } from './visitor.ts';
+
+describe('webhooks on the page', () => {
+  let server: TestServer;
+  let visitor: Visitor;
+
+  before(async () => {
+    server = await startTestServer();
+    visitor = await signIn(server);
+  });
+  after(() => server.stop());
+
+  async function list(): Promise<{ id: string; endpoint: string; status: string; events: string[] }[]> {
+    return (await server.call('GET', '/webhooks')).json.data;
+  }
+
+  test('one is added by a form, shows the secret the API shows, is told, stops when disabled, and is deleted', async (t) => {
+    const receiver = await startReceiver(t);
+    const events = ['email.delivered', 'email.bounced'];
+    const made = await visitor.post('/webhooks', { endpoint: ` ${receiver.url}/hooks `, events });
+    assert.equal(made.status, 303);
+    const [known] = await list();
+    assert.deepEqual([known?.endpoint, known?.status, known?.events], [`${receiver.url}/hooks`, 'enabled', events]);
+    const path = `/webhooks/${known?.id}`;
+    assert.equal(made.headers.get('location'), `/dashboard${path}?done=made`);
+
+    const { signing_secret: secret } = (await server.call('GET', path)).json;
+    const first = (await visitor.get(`${path}?done=made`)).text;
+    assert.match(first, /<details open[^>]*>[\s\S]*<\/details>/);
+    for (const text of [first, (await visitor.get(path)).text]) assert.ok(text.includes(secret));
+    assert.doesNotMatch((await visitor.get(path)).text, /<details open/);
+    assert.ok(!(await visitor.get('/webhooks')).text.includes(secret));
+
+    await server.call('POST', '/emails', message());
+    await receiver.waitFor(1);
+    assert.equal(receiver.told[0]?.json.type, 'email.delivered');
+
+    assert.equal((await visitor.post(`${path}/disable`)).status, 303);
+    assert.equal((await list())[0]?.status, 'disabled');
+    assert.match((await visitor.get(path)).text, /Enable it/);
+    const { id } = (await server.call('POST', '/emails', message())).json;
+    await server.until('it is delivered', async () => {
+      return (await server.call('GET', `/emails/${id}`)).json.last_event === 'delivered';
+    });
+    assert.equal((await visitor.post(`${path}/enable`)).status, 303);
+    assert.equal((await list())[0]?.status, 'enabled');
+    await server.call('POST', '/emails', message({ subject: 'Told again' }));
+    await receiver.waitFor(2);
+    assert.equal(receiver.told[1]?.json.data.subject, 'Told again', 'what happened meanwhile is not told');
+
+    const deleted = await visitor.post(`${path}/delete`);
+    assert.equal(deleted.headers.get('location'), '/dashboard/webhooks?done=deleted');
+    assert.deepEqual([await list(), (await visitor.get(path)).status], [[], 404]);
+  });
+
+  test('what is wrong with the form is said in it, in plain words, and what was filled in stays', async () => {
+    const events = ['email.sent', 'email.failed'];
+    const problems: [fields: Record<string, string | string[]>, said: RegExp][] = [
+      [{ endpoint: 'http://10.1.2.3/hooks', events }, /10\.1\.2\.3 is not on the public internet[^<]*EGRESS_ALLOW/],
+      [{ endpoint: 'http://[::1]:80/', events }, /::1 is not on the public internet/],
+      [{ endpoint: 'ftp://example.com/', events }, /http/],
+      [{ endpoint: '', events }, /Say where events are to be told/],
+      [{ endpoint: 'https://example.com/hooks' }, /Choose at least one event/],
+      [{ endpoint: 'https://example.com/hooks', events: ['email.vanished'] }, /email\.vanished/],
+    ];
+    for (const [fields, said] of problems) {
+      const { status, text } = await visitor.post('/webhooks', fields);
+      const [, problem = ''] = /role="alert">([\s\S]*?)<\/div>/.exec(text) ?? [];
+      assert.deepEqual([status, said.test(problem), problem.includes('`')], [422, true, false], problem);
+      assert.ok(text.includes(`value="${fields.endpoint}"`), 'the endpoint stays');
+      const ticked = [...text.matchAll(/value="(email\.\w+)" checked/g)].map(([, name]) => name);
+      assert.deepEqual(ticked, fields.events === events ? events : []);
+    }
+    assert.deepEqual(await list(), []);
+  });
+
+  test('no more are added than the API allows', async () => {
+    const fields = { endpoint: 'https://example.com/hooks', events: 'email.sent' };
+    for (let count = 1; (await visitor.post('/webhooks', fields)).status === 303; count++) assert.ok(count < 200);
+    const refused = await visitor.post('/webhooks', fields);
+    assert.match(refused.text, /An account can have at most \d+ webhooks/);
+    for (const { id } of await list()) assert.equal((await visitor.post(`/webhooks/${id}/delete`)).status, 303);
+  });
+
+  test('nobody changes another account’s, nor any without the token of a session', async () => {
+    const { id } = (
+      await server.call('POST', '/webhooks', { endpoint: 'https://example.com/ours', events: ['email.sent'] })
+    ).json;
+    const stranger = await signIn(server, await addApiKey(server, 're_hook_stranger', 'another'));
+    for (const action of ['disable', 'enable', 'delete']) {
+      assert.equal((await stranger.post(`/webhooks/${id}/${action}`)).status, 404);
+      assert.equal((await visitor.post(`/webhooks/${id}/${action}`, { token: 'guessed' })).status, 403);
+    }
+    const fields = { endpoint: 'https://example.com/forged', events: 'email.sent' };
+    assert.equal((await visitor.post('/webhooks', { ...fields, token: '' })).status, 403);
+    assert.equal((await visitor.post('/webhooks', fields, { origin: 'https://evil.example' })).status, 403);
+    assert.deepEqual(
+      (await list()).map(({ endpoint, status }) => [endpoint, status]),
+      [['https://example.com/ours', 'enabled']],
+    );
+  });
+
+  test('one of Brevo’s is disabled and deleted there, too, and shows no secret, since it has none', async () => {
+    const made = await server.call('POST', '/v3/webhooks', { url: 'https://example.com/brevo', events: ['delivered'] });
+    const [, id = ''] =
+      /href="\/dashboard\/webhooks\/([\w-]+)"[^>]*>\s*<span>https:\/\/example\.com\/brevo/.exec(
+        (await visitor.get('/webhooks')).text,
+      ) ?? [];
+    const { text } = await visitor.get(`/webhooks/${id}`);
+    assert.match(text, /not signed/);
+    assert.doesNotMatch(text, /whsec_|Signing secret/);
+    assert.equal((await visitor.post(`/webhooks/${id}/disable`)).status, 303);
+    assert.equal((await visitor.post(`/webhooks/${id}/delete`)).status, 303);
+    assert.equal((await server.call('GET', `/v3/webhooks/${made.json.id}`)).status, 404);
+  });
+});
