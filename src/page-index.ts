@@ -11,6 +11,9 @@ import { indexEmails, indexStates } from './store/search.ts';
  */
 const settleMs = { sqlite: 0, postgres: 30_000 };
 
+/** For people: how long what just happened is neither counted nor found. */
+export const indexedWithin = { sqlite: 'a second', postgres: 'half a minute' } as const;
+
 /** Rows one transaction reads to count them: about a millisecond. */
 const countAtOnce = 2_000;
 

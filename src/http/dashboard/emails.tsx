@@ -2,6 +2,7 @@
 
 import { parseSearch } from '../../core/search.ts';
 import { isUuid } from '../../core/token.ts';
+import { indexedWithin } from '../../page-index.ts';
 import { type EmailSummary, findEmailSummary, listEmails } from '../../store/emails.ts';
 import { searchEmails } from '../../store/search.ts';
 import { EmailRows } from './email-rows.tsx';
@@ -28,6 +29,7 @@ export async function emails(visit: Visit): Promise<Response> {
     if (known) return redirect(`/dashboard/emails/${search.id}`);
   }
   const listed = text === '' ? await newestFirst(visit, after) : await found(visit, search, after);
+  const within = indexedWithin[visit.parts.database.engine];
   return renderPage(visit, {
     title: text === '' ? 'Emails' : `${text} · Emails`,
     at: '/emails',
@@ -42,7 +44,8 @@ export async function emails(visit: Visit): Promise<Response> {
             <EmailRows emails={listed.emails} />
           </section>
         )}
-        {listed.emails.length === 0 && (text === '' && after === null ? <NoneYet /> : <NoneFound text={text} />)}
+        {listed.emails.length === 0 &&
+          (text === '' && after === null ? <NoneYet /> : <NoneFound text={text} within={within} />)}
         <Pager text={text} after={after} next={listed.next} />
       </>
     ),
@@ -122,13 +125,13 @@ function NoneYet() {
   );
 }
 
-function NoneFound({ text }: { text: string }) {
+function NoneFound({ text, within }: { text: string; within: string }) {
   return (
     <Empty title={text === '' ? 'Nothing older' : 'Nothing found'}>
       {text !== '' && (
         <p>
           No email matches <b>{text}</b>. All words must match; recipients and words are found by how they begin. A mail
-          that was just accepted can be searched for about a second later.
+          that was just accepted can be searched for about {within} later.
         </p>
       )}
       <p>

@@ -1,5 +1,6 @@
 /** What a person opens first: whether everything is all right, and what the keys have prevented. */
 
+import { indexedWithin } from '../../page-index.ts';
 import { listEmails } from '../../store/emails.ts';
 import { countOpenOf, findOldestDue, findRelaySigns, type Open } from '../../store/overview.ts';
 import { type Figures, findTotals, type Hour, hourMs, isCounted, listHours, noFigures } from '../../store/rollups.ts';
@@ -65,15 +66,16 @@ export async function overview(visit: Visit): Promise<Response> {
   });
 }
 
-type Standing = { totals: Figures; open: Open; isCurrent: boolean };
+type Standing = { totals: Figures; open: Open; isCurrent: boolean; within: string };
 
 /** Looked at again while they do not add up: a mail may have moved between two reads. */
 async function findFigures({ parts: { database }, session: { account } }: Visit): Promise<Standing> {
+  const within = indexedWithin[database.engine];
   for (let looks = 1; ; looks++) {
     const totals = await findTotals(database, account);
     const open = await countOpenOf(database, account);
     const isCurrent = !open.isCapped && (await isCounted(database, account));
-    if (looks === 3 || !isCurrent || missing({ totals, open }) === 0) return { totals, open, isCurrent };
+    if (looks === 3 || !isCurrent || missing({ totals, open }) === 0) return { totals, open, isCurrent, within };
   }
 }
 
@@ -206,7 +208,7 @@ function bucketsOf(hours: Hour[], range: Range, thisHour: number, values: (figur
 }
 
 /** Accepted on one side, what became of them on the other (docs/architecture.md). */
-function Conservation({ totals, open, isCurrent }: Standing) {
+function Conservation({ totals, open, isCurrent, within }: Standing) {
   const gap = missing({ totals, open });
   const parts: [name: string, value: number][] = [
     ['sent', totals.sent - totals.delivered],
@@ -243,7 +245,7 @@ function Conservation({ totals, open, isCurrent }: Standing) {
       </p>
       {!isCurrent && (
         <p class="muted" data-settling>
-          Still counting: the last second of traffic is not in it yet.
+          Still counting: what is younger than {within} is not in it yet.
         </p>
       )}
       {isCurrent && gap === 0 && (
