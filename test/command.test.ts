@@ -6,16 +6,21 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { discardDatabase, newDatabaseUrl, onlyOnSqlite } from './support/engine.ts';
 import { createTemp } from './support/temp.ts';
 
 const program = fileURLToPath(new URL('../src/main.js', import.meta.url));
 
 type Ended = { code: number; out: string; err: string };
 
-function environmentFor(t: TestContext): Record<string, string> {
+async function environmentFor(t: TestContext): Promise<Record<string, string>> {
   const temp = createTemp();
-  t.after(() => temp.remove());
-  return { PATH: process.env.PATH ?? '', PORT: '0', DATABASE_URL: `sqlite:${temp.path('so.db')}` };
+  const url = await newDatabaseUrl(temp);
+  t.after(async () => {
+    await discardDatabase(url);
+    temp.remove();
+  });
+  return { PATH: process.env.PATH ?? '', PORT: '0', DATABASE_URL: url, STATE_DIR: temp.path('.') };
 }
 
 function run(env: Record<string, string>, ...words: string[]): Promise<Ended> {
@@ -51,7 +56,7 @@ async function startServing(t: TestContext, env: Record<string, string>): Promis
 
 describe('sendonce serve', () => {
   it('names a base URL for the SDKs of each facade', async (t) => {
-    const { welcome } = await startServing(t, environmentFor(t));
+    const { welcome } = await startServing(t, await environmentFor(t));
     const key = /API key: (re_\w{32})/.exec(welcome)?.[1] ?? '';
     const [, resend, brevo] = /Resend's SDKs want (\S+) as their base URL, Brevo's (\S+)\.\n/.exec(welcome) ?? [];
     for (const url of [`${resend}/emails`, `${brevo}/account`]) {
@@ -60,7 +65,7 @@ describe('sendonce serve', () => {
   });
 
   it('prints at its first start a key and a curl that works as pasted, and at its second no key', async (t) => {
-    const env = environmentFor(t);
+    const env = await environmentFor(t);
     const first = await startServing(t, env);
     const key = /API key: (re_\w{32})/.exec(first.welcome)?.[1];
     assert.ok(key, first.welcome);
@@ -80,15 +85,16 @@ describe('sendonce serve', () => {
   });
 
   it('ends although a connection never said anything', async (t) => {
-    const serving = await startServing(t, environmentFor(t));
+    const serving = await startServing(t, await environmentFor(t));
     const silent = connect(Number(new URL(serving.url).port), '127.0.0.1');
     t.after(() => silent.destroy());
     await once(silent, 'connect');
     assert.equal(await serving.stop(), 0);
   });
 
-  it('refuses to serve a database that is served already, and says what to do', async (t) => {
-    const env = environmentFor(t);
+  const manyMayServe = onlyOnSqlite('any number of processes serve one PostgreSQL');
+  it('refuses to serve a database that is served already, and says what to do', manyMayServe, async (t) => {
+    const env = await environmentFor(t);
     const serving = await startServing(t, env);
     const second = await run(env);
     assert.equal(second.code, 1);
@@ -97,7 +103,13 @@ describe('sendonce serve', () => {
   });
 
   it('names every setting that is wrong, at once', async (t) => {
-    const env = { ...environmentFor(t), PORT: 'eighty', IN_DOUBT: 'guess', RETENTION_DAYS: '-1', PUBLIC_URL: 'here' };
+    const env = {
+      ...(await environmentFor(t)),
+      PORT: 'eighty',
+      IN_DOUBT: 'guess',
+      RETENTION_DAYS: '-1',
+      PUBLIC_URL: 'here',
+    };
     const { code, err } = await run(env);
     assert.equal(code, 1);
     for (const name of ['PORT', 'IN_DOUBT', 'RETENTION_DAYS', 'PUBLIC_URL']) assert.ok(err.includes(name), name);
@@ -105,7 +117,7 @@ describe('sendonce serve', () => {
   });
 
   it('takes its settings as flags, which win over the environment', async (t) => {
-    const { code, err } = await run({ ...environmentFor(t), IN_DOUBT: 'hold' }, '--in-doubt', 'guess');
+    const { code, err } = await run({ ...(await environmentFor(t)), IN_DOUBT: 'hold' }, '--in-doubt', 'guess');
     assert.equal(code, 1);
     assert.match(err, /IN_DOUBT must be .* not "guess"/);
   });
@@ -113,7 +125,7 @@ describe('sendonce serve', () => {
 
 describe('sendonce key', () => {
   it('makes keys that work at once and until they are revoked, and shows them never again', async (t) => {
-    const env = environmentFor(t);
+    const env = await environmentFor(t);
     const created = await run(env, 'key', 'create', '--name', 'ci', '--permission', 'sending_access');
     const token = /^re_\w{32}/.exec(created.out)?.[0] ?? '';
     const id = /key_\w+/.exec(created.out)?.[0] ?? '';
@@ -136,7 +148,7 @@ describe('sendonce key', () => {
   });
 
   it('lets the first key be revoked: the next start makes another', async (t) => {
-    const env = environmentFor(t);
+    const env = await environmentFor(t);
     await (await startServing(t, env)).stop();
     const id = /key_\w+/.exec((await run(env, 'key', 'list')).out)?.[0] ?? '';
     assert.equal((await run(env, 'key', 'revoke', id)).code, 0);
@@ -146,7 +158,7 @@ describe('sendonce key', () => {
   });
 
   it('refuses names, accounts and permissions that are none', async (t) => {
-    const env = environmentFor(t);
+    const env = await environmentFor(t);
     for (const words of [
       ['--name', 'x'.repeat(51)],
       ['--account', '../etc'],
@@ -161,7 +173,7 @@ describe('sendonce key', () => {
 
 describe('sendonce', () => {
   it('says what it can do, and what it cannot', async (t) => {
-    const env = environmentFor(t);
+    const env = await environmentFor(t);
     const help = await run(env, '--help');
     assert.match(help.out, /queue settle/);
     const unknown = await run(env, 'send');
@@ -174,7 +186,7 @@ describe('sendonce', () => {
   });
 
   it('doctor finds nothing wrong with a fresh server, and a relay that does not answer', async (t) => {
-    const env = environmentFor(t);
+    const env = await environmentFor(t);
     assert.equal((await run(env, 'migrate')).code, 0);
     assert.equal((await run(env, 'doctor')).code, 0);
     const { code, out } = await run({ ...env, RELAY_URL: 'smtp://127.0.0.1:1' }, 'doctor');
@@ -182,9 +194,12 @@ describe('sendonce', () => {
     assert.match(out, /FAIL +relay 127\.0\.0\.1:1: .*RELAY_URL/);
   });
 
+  it('queue makes no file', onlyOnSqlite('a PostgreSQL database is there or cannot be connected to'), async (t) => {
+    assert.match((await run(await environmentFor(t), 'queue')).err, /There is no database/);
+  });
+
   it('queue says when nothing waits, and refuses to settle what is not in doubt', async (t) => {
-    const env = environmentFor(t);
-    assert.match((await run(env, 'queue')).err, /There is no database/);
+    const env = await environmentFor(t);
     await run(env, 'migrate');
     assert.match((await run(env, 'queue')).out, /Nothing is waiting/);
     const unknown = await run(env, 'queue', 'settle', '01a20115-592d-70d3-88f8-475aebbdad38', 'sent');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { revokeApiKey } from '../../src/store/accounts.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { openDatabase } from '../support/engine.ts';
 import { addApiKey } from '../support/served.ts';
 import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { createVisitor, signIn } from './visitor.ts';
@@ -82,12 +82,7 @@ describe('the door of the page', () => {
     const key = await addApiKey(server, 're_soon_revoked', 'default');
     const visitor = await signIn(server, key);
     assert.equal((await visitor.get('')).status, 200);
-    const beside = openSqlite({
-      path: server.databasePath,
-      onUnknownCommit: (cause) => {
-        throw cause;
-      },
-    });
+    const beside = await openDatabase(server.databaseUrl);
     await beside.write((tx) => revokeApiKey(tx, key, server.clock.now()));
     await beside.close();
     assert.equal((await visitor.get('')).status, 303);

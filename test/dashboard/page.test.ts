@@ -12,6 +12,7 @@ import { message, startTestServer, type TestServer, testKey } from '../support/s
 import { type Sink, startSink } from '../support/smtp-sink.ts';
 import { modes } from '../support/smtp-sink-modes.ts';
 import { openBrowser } from './browser.ts';
+import { indexed } from './visitor.ts';
 
 const browser: Browser | null = await openBrowser();
 
@@ -144,6 +145,7 @@ describe('the page in a browser', { skip: browser === null }, () => {
     await receiver.until(() => copies() === 2);
     await page.getByText('noted, thank you').nth(1).waitFor();
 
+    await indexed(server);
     await page.getByRole('link', { name: 'Overview', exact: true }).first().click();
     await page.getByText('The two sides are equal.').waitFor();
     await assertAccessible(page);
@@ -185,7 +187,7 @@ describe('the page in a browser', { skip: browser === null }, () => {
 
   test('the search is reached by a key and finds what was sent', async () => {
     await send('A rare wombat', 'wombat/1', { to: ['zoe@example.com'] });
-    await server.tick();
+    await indexed(server);
     const { context, page } = await open();
     await signIn(page);
     await page.goto(`${server.url}/dashboard/emails`);

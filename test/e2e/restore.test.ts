@@ -1,10 +1,7 @@
 /** A database copied away, run forward and put back: what it takes for open may have left since, and is held. */
 
 import assert from 'node:assert/strict';
-import { copyFileSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import Sqlite from 'better-sqlite3';
 import { doctor } from '../../src/command/doctor.ts';
 import { queue } from '../../src/command/queue.ts';
 import { readConfig } from '../../src/config.ts';
@@ -13,9 +10,10 @@ import type { Database, SqlValue } from '../../src/store/database.ts';
 import { appendEvent } from '../../src/store/events.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { findWentBack, recordWentBack } from '../../src/store/progress.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { type Backup, backUp } from '../support/backup.ts';
 import { bendDatabase } from '../support/bent-database.ts';
 import { createTestClock } from '../support/clock.ts';
+import { discardDatabase, newDatabaseUrl, openDatabase } from '../support/engine.ts';
 import { printed } from '../support/printed.ts';
 import { drained, type Served, serve } from '../support/served.ts';
 import { message, type TestServer } from '../support/server.ts';
@@ -23,8 +21,7 @@ import { modes } from '../support/smtp-sink-modes.ts';
 import { createTemp } from '../support/temp.ts';
 
 const hourMs = 60 * 60_000;
-const copyOf = (server: TestServer) => `${server.databasePath}.copy`;
-const configOf = (server: TestServer) => readConfig({ DATABASE_URL: `sqlite:${server.databasePath}` });
+const configOf = (server: TestServer) => readConfig({ DATABASE_URL: server.databaseUrl, STATE_DIR: server.stateDir });
 const heldIn = async (server: TestServer) => (await server.call('GET', '/in-doubt')).json.data;
 
 /** What `sendonce doctor` says. */
@@ -36,7 +33,7 @@ async function diagnosis(server: TestServer): Promise<string> {
 }
 
 /** Two mails wait for a relay that is away, one for its time; the database is copied; then the relay is back. */
-async function copiedAndRunForward(t: TestContext): Promise<Served & { ids: string[] }> {
+async function copiedAndRunForward(t: TestContext): Promise<Served & { ids: string[]; backup: Backup }> {
   const { server, sink } = await serve(t);
   sink.behave = () => modes.deferMail;
   const ids: string[] = [];
@@ -48,9 +45,7 @@ async function copiedAndRunForward(t: TestContext): Promise<Served & { ids: stri
     const events = await Promise.all(ids.slice(0, 2).map((id) => server.call('GET', `/emails/${id}`)));
     return events.every(({ json }) => json.last_event === 'delivery_delayed');
   });
-  const connection = new Sqlite(server.databasePath, { readonly: true });
-  await connection.backup(copyOf(server));
-  connection.close();
+  const backup = await backUp(server);
   sink.behave = () => modes.accept;
   server.clock.advance(10_000);
   await server.tick();
@@ -59,23 +54,13 @@ async function copiedAndRunForward(t: TestContext): Promise<Served & { ids: stri
     const { text } = await server.call('GET', '/metrics');
     return /^sendonce_open_deliveries\{state="queued"\} 1$/m.test(text);
   });
-  return { server, sink, ids };
-}
-
-function putBack(server: TestServer): void {
-  for (const end of ['', '-wal', '-shm']) rmSync(`${server.databasePath}${end}`, { force: true });
-  copyFileSync(copyOf(server), server.databasePath);
-}
-
-function removeWitness(server: TestServer): void {
-  const folder = dirname(server.databasePath);
-  for (const name of readdirSync(folder)) if (name.endsWith('.witness')) rmSync(join(folder, name));
+  return { server, sink, ids, backup };
 }
 
 describe('a database that went back in time', () => {
   it('lets nothing leave: everything open is held, and listed with what is known', async (t) => {
-    const { server, sink, ids } = await copiedAndRunForward(t);
-    await server.restart(() => putBack(server));
+    const { server, sink, ids, backup } = await copiedAndRunForward(t);
+    await server.restart(backup.putBack);
     server.clock.advance(24 * hourMs);
     await server.tick();
     await server.tick();
@@ -90,10 +75,10 @@ describe('a database that went back in time', () => {
   });
 
   it('without its witness sends again what has left: the guard is what holds it', async (t) => {
-    const { server, sink } = await copiedAndRunForward(t);
-    await server.restart(() => {
-      putBack(server);
-      removeWitness(server);
+    const { server, sink, backup } = await copiedAndRunForward(t);
+    await server.restart(async () => {
+      await backup.putBack();
+      backup.removeWitness();
     });
     server.clock.advance(60_000);
     await server.tick();
@@ -102,9 +87,9 @@ describe('a database that went back in time', () => {
   });
 
   it('is recognised by doctor before the start and after it, with what to do', async (t) => {
-    const { server } = await copiedAndRunForward(t);
+    const { server, backup } = await copiedAndRunForward(t);
     await server.restart(async () => {
-      putBack(server);
+      await backup.putBack();
       const before = await diagnosis(server);
       assert.match(before, /FAIL +the database went back in time.*sendonce queue settle/);
     });
@@ -114,8 +99,8 @@ describe('a database that went back in time', () => {
   });
 
   it('leaves to the operator what becomes of each; a scheduled mail still waits for its time', async (t) => {
-    const { server, sink, ids } = await copiedAndRunForward(t);
-    await server.restart(() => putBack(server));
+    const { server, sink, ids, backup } = await copiedAndRunForward(t);
+    await server.restart(backup.putBack);
     const answers = ['sent', 'abandon', 'send-again'];
     for (const [index, answer] of answers.entries()) {
       const { status, json } = await server.call('POST', `/in-doubt/${ids[index]}`, { answer });
@@ -131,8 +116,8 @@ describe('a database that went back in time', () => {
   });
 
   it('is answered for all at once from the command line', async (t) => {
-    const { server, sink } = await copiedAndRunForward(t);
-    await server.restart(() => putBack(server));
+    const { server, sink, backup } = await copiedAndRunForward(t);
+    await server.restart(backup.putBack);
     const words = await printed(() => queue(configOf(server), ['settle', 'all', 'sent']));
     assert.match(words, /^3 in doubt\. Recorded as sent\./m);
     server.clock.advance(24 * hourMs);
@@ -141,14 +126,11 @@ describe('a database that went back in time', () => {
   });
 
   it('goes on holding at the next start where the first one died in the middle', async (t) => {
-    const { server, sink } = await copiedAndRunForward(t);
+    const { server, sink, backup } = await copiedAndRunForward(t);
     await server.restart(async () => {
-      putBack(server);
-      removeWitness(server);
-      const database = openSqlite({
-        path: server.databasePath,
-        onUnknownCommit: (error) => assert.fail(String(error)),
-      });
+      await backup.putBack();
+      backup.removeWitness();
+      const database = await openDatabase(server.databaseUrl);
       const wentBack = { at: 0, from: { generation: 1, eventId: 1 }, held: 0, isDone: false };
       await database.write((tx) => recordWentBack(tx, wentBack));
       await database.close();
@@ -160,10 +142,10 @@ describe('a database that went back in time', () => {
   });
 
   it('that is served where there is no witness can be held by hand first', async (t) => {
-    const { server, sink } = await copiedAndRunForward(t);
+    const { server, sink, backup } = await copiedAndRunForward(t);
     await server.restart(async () => {
-      putBack(server);
-      removeWitness(server);
+      await backup.putBack();
+      backup.removeWitness();
       assert.match(
         await diagnosis(server),
         /no witness of this database .*: if this is a restored backup, run sendonce queue hold/,
@@ -186,7 +168,8 @@ describe('a database that went back in time', () => {
 
   it('is told from one that another process writes to while this one starts', async () => {
     const temp = createTemp();
-    const own = openSqlite({ path: temp.path('two.db'), onUnknownCommit: (error) => assert.fail(String(error)) });
+    const url = await newDatabaseUrl(temp);
+    const own = await openDatabase(url);
     await migrate(own);
     const guardOf = (database: Database) =>
       new RestoreGuard({ database, clock: createTestClock(), stateDir: temp.path('state') });
@@ -208,6 +191,7 @@ describe('a database that went back in time', () => {
     assert(reads > 0, 'the other one wrote in between');
     assert.equal(await findWentBack(own), null);
     await own.close();
+    await discardDatabase(url);
     temp.remove();
   });
 });

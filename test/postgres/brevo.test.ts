@@ -1,9 +1,5 @@
-/** How Brevo’s facade accepts, on PostgreSQL. */
+/** Brevo’s facade, on PostgreSQL. */
 
-import { useEngine } from '../support/engine.ts';
+import { runOnPostgres } from './both.ts';
 
-useEngine('postgres');
-await import('../brevo/idempotency.test.ts');
-await import('../brevo/scheduled.test.ts');
-await import('../brevo/seed.test.ts');
-await import('../brevo/send.test.ts');
+await runOnPostgres('brevo');

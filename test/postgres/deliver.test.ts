@@ -1,7 +1,5 @@
-/** How mail leaves, on PostgreSQL. */
+/** How mail leaves and what webhooks are told, on PostgreSQL. */
 
-import { useEngine } from '../support/engine.ts';
+import { runOnPostgres } from './both.ts';
 
-useEngine('postgres');
-await import('../e2e/handoff.test.ts');
-await import('../e2e/unknown-commit.test.ts');
+await runOnPostgres('deliver');

@@ -1,9 +1,5 @@
-/** How Resend’s facade accepts, on PostgreSQL. */
+/** Resend’s facade, on PostgreSQL. */
 
-import { useEngine } from '../support/engine.ts';
+import { runOnPostgres } from './both.ts';
 
-useEngine('postgres');
-await import('../resend/idempotency-life.test.ts');
-await import('../resend/idempotency-slow.test.ts');
-await import('../resend/idempotency.test.ts');
-await import('../resend/sdk.test.ts');
+await runOnPostgres('resend');

@@ -12,10 +12,20 @@ export function useEngine(chosen: Database['engine']): void {
   engine = chosen;
 }
 
+/** What `it` and `describe` take of a test that is about a file, or about one process that serves alone. */
+export function onlyOnSqlite(because: string): { skip: string | false } {
+  return { skip: engine !== 'sqlite' && because };
+}
+
 /** The URL of a database of its own. */
 export async function newDatabaseUrl(temp: Temp): Promise<string> {
   if (engine === 'sqlite') return `sqlite:${temp.path('test.db')}`;
   return (await sharedPostgres()).createDatabase();
+}
+
+/** For one made by `newDatabaseUrl`, once its test is over. A file goes with its folder. */
+export async function discardDatabase(url: string): Promise<void> {
+  if (!url.startsWith('sqlite:')) (await sharedPostgres()).discardDatabase(url);
 }
 
 /** Beside whoever serves it, as the command line does. */

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import pg from 'pg';
@@ -11,8 +11,12 @@ import { type PostgresUser, postgresFolder, postgresUser } from './postgres-file
 export type PostgresServer = {
   /** The folder of its socket, `.s.PGSQL.5432`. */
   readonly folder: string;
-  /** Makes a database of its own and tells its URL. */
-  createDatabase(): Promise<string>;
+  /** Makes a database of its own and tells its URL: an empty one, or a copy of one nobody is connected to. */
+  createDatabase(like?: string): Promise<string>;
+  /** The same URL leads to a copy of another database from now on. Nobody may be connected to either. */
+  replaceDatabase(url: string, like: string): Promise<void>;
+  /** Nobody will connect to it any more: it goes as soon as nobody is connected. */
+  discardDatabase(url: string): void;
   /** SIGKILL to all its processes at once: what they had in memory is gone. */
   kill(): Promise<void>;
   /** Starts again on the same data, and waits until it answers. */
@@ -28,10 +32,10 @@ const settings = {
   log_min_messages: 'panic',
 };
 
-export async function startPostgres(more: Record<string, string> = {}): Promise<PostgresServer> {
+export async function startPostgres(more: Record<string, string> = {}, parent = tmpdir()): Promise<PostgresServer> {
   const owner = postgresUser();
   const native = postgresFolder(owner);
-  const folder = mkdtempSync(join(tmpdir(), 'sendonce-pg-'));
+  const folder = mkdtempSync(join(parent, 'sendonce-pg-'));
   const data = join(folder, 'data');
   cpSync(initializedData(native, owner), data, { recursive: true });
   handOver(folder, owner);
@@ -43,6 +47,7 @@ export async function startPostgres(more: Record<string, string> = {}): Promise<
     data,
     ...flags.flatMap(([name, is]) => ['-c', `${name}=${is}`]),
   ];
+  const discarded = new Set<string>();
   let running: ChildProcess | null = null;
   let databases = 0;
 
@@ -64,12 +69,21 @@ export async function startPostgres(more: Record<string, string> = {}): Promise<
   await start();
   return {
     folder,
-    async createDatabase() {
+    async createDatabase(like) {
       databases += 1;
       const name = `test${databases}`;
-      await administer(folder, `create database ${name}`);
+      await administer(folder, async (client) => {
+        await dropUnused(client, discarded);
+        await client.query(`create database ${name} template ${like ? nameOf(like) : 'template0'}`);
+      });
       return databaseUrl(folder, name);
     },
+    replaceDatabase: (url, like) =>
+      administer(folder, async (client) => {
+        await client.query(`drop database ${nameOf(url)}`);
+        await client.query(`create database ${nameOf(url)} template ${nameOf(like)}`);
+      }),
+    discardDatabase: (url) => void discarded.add(nameOf(url)),
     async kill() {
       await killAll(data);
       await stop('keep\n');
@@ -83,12 +97,37 @@ let shared: Promise<PostgresServer> | null = null;
 
 /** One server for all tests of this process, started when first asked for; it ends with the process. */
 export function sharedPostgres(): Promise<PostgresServer> {
-  shared ??= startPostgres();
+  shared ??= startPostgres({ max_wal_size: '64MB' }, memoryFolder());
   return shared;
+}
+
+const memory = '/dev/shm';
+const memoryBytesMin = 1024 ** 3;
+
+/** No test pulls a plug, and on a disk the syncs of a new database take longer than most tests. */
+function memoryFolder(): string {
+  if (!existsSync(memory)) return tmpdir();
+  const { bavail, bsize } = statfsSync(memory);
+  return bavail * bsize >= memoryBytesMin ? memory : tmpdir();
+}
+
+/** A test that stopped its server may have another one on the same database still. */
+async function dropUnused(client: pg.Client, discarded: Set<string>): Promise<void> {
+  const { rows } = await client.query<{ datname: string }>('select datname from pg_stat_activity');
+  const used = new Set(rows.map(({ datname }) => datname));
+  for (const name of discarded) {
+    if (used.has(name)) continue;
+    await client.query(`drop database ${name}`);
+    discarded.delete(name);
+  }
 }
 
 function databaseUrl(folder: string, name: string): string {
   return `postgres://postgres@/${name}?host=${encodeURIComponent(folder)}`;
+}
+
+function nameOf(url: string): string {
+  return new URL(url.replace('@/', '@localhost/')).pathname.slice(1);
 }
 
 /** Made once and kept in the temporary folder: copying it takes a tenth of the time. */
@@ -134,7 +173,7 @@ async function answering(folder: string): Promise<void> {
   const giveUpAt = performance.now() + startTimeoutMs;
   for (;;) {
     try {
-      return await administer(folder, 'select 1');
+      return await administer(folder, (client) => client.query('select 1'));
     } catch (error) {
       if (performance.now() > giveUpAt) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -142,12 +181,12 @@ async function answering(folder: string): Promise<void> {
   }
 }
 
-async function administer(folder: string, sql: string): Promise<void> {
+async function administer(folder: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl(folder, 'postgres') });
   client.on('error', () => {});
   await client.connect();
   try {
-    await client.query(sql);
+    await work(client);
   } finally {
     await client.end();
   }

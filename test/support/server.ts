@@ -4,7 +4,7 @@ import { type Environment, type Limits, readConfig } from '../../src/config.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { type Outside, startServer } from '../../src/server.ts';
 import { createTestClock, type TestClock } from './clock.ts';
-import { newDatabaseUrl } from './engine.ts';
+import { discardDatabase, newDatabaseUrl } from './engine.ts';
 import { createTemp } from './temp.ts';
 
 export const testKey = 're_test_key';
@@ -13,8 +13,7 @@ export type TestServer = {
   readonly url: string;
   readonly clock: TestClock;
   readonly databaseUrl: string;
-  /** Of SQLite only. */
-  readonly databasePath: string;
+  readonly stateDir: string;
   /** Stops and starts again on the same database, `between` in between. */
   restart(between?: () => void | Promise<void>): Promise<void>;
   tick(): Promise<void>;
@@ -37,7 +36,8 @@ export type TestServerOptions = {
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const temp = createTemp();
   const clock = createTestClock();
-  const databaseUrl = await newDatabaseUrl(temp);
+  const shared = options.environment?.DATABASE_URL;
+  const databaseUrl = shared ?? (await newDatabaseUrl(temp));
   const config = readConfig({
     PORT: '0',
     DATABASE_URL: databaseUrl,
@@ -78,7 +78,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     clock,
     databaseUrl,
-    databasePath: temp.path('test.db'),
+    stateDir: temp.path('.'),
     async restart(between: () => void | Promise<void> = () => {}) {
       await server.stop();
       await between();
@@ -96,6 +96,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     call,
     async stop() {
       await server.stop();
+      if (shared === undefined) await discardDatabase(databaseUrl);
       temp.remove();
     },
   };

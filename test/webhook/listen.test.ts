@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Webhook as SvixWebhook } from 'svix';
 import { listen } from '../../src/command/webhook.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { openDatabase } from '../support/engine.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { serve } from '../support/served.ts';
 import { send } from './stage.ts';
@@ -12,12 +12,7 @@ import { send } from './stage.ts';
 /** Listens until the test is over; lines are told apart by what they say. */
 async function start(t: Parameters<typeof serve>[0], forwardTo: string | null) {
   const { server } = await serve(t);
-  const database = openSqlite({
-    path: server.databasePath,
-    onUnknownCommit: (cause) => {
-      throw cause;
-    },
-  });
+  const database = await openDatabase(server.databaseUrl);
   const stopped = new AbortController();
   const lines: string[] = [];
   const print = (line: string) => void lines.push(line);
@@ -74,7 +69,7 @@ describe('webhook listen', () => {
 
   it('refuses what is no address to forward to', async (t) => {
     const { server } = await serve(t);
-    const database = openSqlite({ path: server.databasePath, onUnknownCommit: () => {} });
+    const database = await openDatabase(server.databaseUrl);
     const options = {
       account: 'default',
       forwardTo: 'localhost:3000',

@@ -1,0 +1,5 @@
+/** The page, on PostgreSQL. */
+
+import { runOnPostgres } from './both.ts';
+
+await runOnPostgres('page');
