@@ -79,7 +79,9 @@ describe('the verdict', () => {
   ];
   for (const [name, mode, kind, words] of cases) {
     test(`${name} to the dot is ${kind}`, async (t) => {
-      const { sink, relay } = await rig(t, { behave: () => mode }, { verdictTimeoutMs: 40 });
+      // Short where it is waited out; on a slow machine an answer may take longer than that.
+      const options = name.startsWith('silence') ? { verdictTimeoutMs: 40 } : {};
+      const { sink, relay } = await rig(t, { behave: () => mode }, options);
       const outcome = await relay.ship(mail('one'), openGate);
       assert.equal(outcome.kind, kind, JSON.stringify(outcome));
       assert.match(wordsOf(outcome), words);

@@ -196,8 +196,17 @@ async function killAll(data: string): Promise<void> {
   const postmaster = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
   const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8').split(' ').filter(Boolean);
   const all = [postmaster, ...children.map(Number)];
-  for (const pid of all) process.kill(pid, 'SIGKILL');
+  for (const pid of all) killIfThere(pid);
   while (all.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** A session that was just ending has ended by now. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** A zombie waits only for somebody to read its exit status. */
