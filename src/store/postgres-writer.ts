@@ -14,6 +14,8 @@ export type WriterOptions = {
   /** After a transaction ended: what waited for it can go on. */
   onDone: () => void;
   findOutMs: number;
+  /** Longer than all limits below: without an answer for so long the way to the server is gone. */
+  silenceMs: number;
   assumeLostCommits: 'undone' | 'committed' | undefined;
 };
 
@@ -24,8 +26,6 @@ const soloLockMs = 500;
 const statementMs = 10_000;
 /** A process that stands still in the middle of a transaction must not hold rows for long. */
 const idleMs = 5_000;
-/** Longer than all of those: without an answer for so long the way to the server is gone. */
-const silenceMs = 20_000;
 
 /** How long a write waits for a server that is away, before it is refused with nothing written. */
 const patienceMs = 3_000;
@@ -95,7 +95,7 @@ export class Writer {
   async #connected(): Promise<Open | null> {
     if (this.#open && !this.#open.connection.isBroken) return this.#open;
     try {
-      this.#open = await openWriter(this.#options.url, silenceMs);
+      this.#open = await openWriter(this.#options.url, this.#options.silenceMs);
       return this.#open;
     } catch (error) {
       const tooOld = this.#options.queue.takeOlderThan(performance.now() - patienceMs);

@@ -15,6 +15,8 @@ export type PostgresOptions = {
   listenUrl?: string | null;
   /** How long a COMMIT whose answer was lost is asked about, before it is said to be unknown. */
   findOutMs?: number;
+  /** How long a statement that writes goes without an answer before the way to the server is taken for gone. */
+  silenceMs?: number;
   /** Instead of finding out what became of a COMMIT whose answer was lost: only negative controls assume. */
   assumeLostCommits?: 'undone' | 'committed';
   /** Connections that write: only the benchmark asks for another number. */
@@ -30,6 +32,9 @@ const findOutMsMax = 15_000;
 
 const readSilenceMs = 15_000;
 const reportSilenceMs = 120_000;
+
+/** Longer than any statement may take (`postgres-writer.ts`). */
+const writeSilenceMs = 20_000;
 
 /** How long a start waits for a server that is starting, too. */
 const startPatienceMs = 15_000;
@@ -72,7 +77,8 @@ class PostgresDatabase implements Database {
   readonly #clock: DatabaseClock;
   readonly #signals: Signals;
 
-  constructor({ url, listenUrl, findOutMs, assumeLostCommits, writers = writersChosen }: PostgresOptions) {
+  constructor(chosen: PostgresOptions) {
+    const { url, listenUrl, findOutMs, silenceMs, assumeLostCommits, writers = writersChosen } = chosen;
     this.#readers = new Readers({ url, name: 'sendonce reads', connections: readers, silenceMs: readSilenceMs });
     this.#reports = new Readers({ url, name: 'sendonce reports', connections: 1, silenceMs: reportSilenceMs });
     this.#clock = new DatabaseClock(async () => {
@@ -89,6 +95,7 @@ class PostgresDatabase implements Database {
       wall: () => this.wall(),
       onDone: () => this.#wake(),
       findOutMs: findOutMs ?? findOutMsMax,
+      silenceMs: silenceMs ?? writeSilenceMs,
       assumeLostCommits,
     };
     this.#writers = Array.from({ length: writers }, () => new Writer(options));

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 
 /**
- * `before`: the COMMIT is lost; `after`: only the answer to it, `for good`: and the server does not come back; `silence`: neither
- * side hears anything more, nor a reset.
+ * `before`: the COMMIT is lost; `after`: only the answer to it, `for good`: and the server does not come back. Silence: neither side
+ * hears anything more, nor a reset; before the COMMIT has reached the server, or after.
  */
-export type Cut = 'before' | 'after' | 'for good' | 'silence';
+export type Cut = 'before' | 'after' | 'for good' | 'silence' | 'silence after';
 
 export type PostgresProxy = {
   /** The same database, through the proxy. */
@@ -52,22 +52,23 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
       for (const socket of both) socket.destroy();
     };
     let cut: Cut | null = null;
+    const isSilent = () => cut?.startsWith('silence');
     for (const socket of both) {
       sockets.add(socket);
       socket.on('error', end);
       socket.on('close', () => {
         sockets.delete(socket);
-        if (cut !== 'silence') end();
+        if (!isSilent()) end();
       });
     }
     client.on('data', (bytes: Buffer) => {
       if (cut === null && bytes.includes(commit) && planned.length > 0) {
         cut = planned.shift() as Cut;
-        if (cut === 'before' || cut === 'silence') cuts += 1;
+        if (cut === 'before' || isSilent()) cuts += 1;
         if (cut === 'before') return end();
-        if (cut === 'silence') return;
+        if (cut === 'silence after') upstream.write(bytes);
       }
-      if (cut !== 'silence') upstream.write(isSpoiling ? spoiled(bytes) : bytes);
+      if (!isSilent()) upstream.write(isSpoiling ? spoiled(bytes) : bytes);
     });
     upstream.on('data', (bytes: Buffer) => {
       // The answer to COMMIT: its command tag. What it answered before goes with it.
@@ -76,7 +77,7 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
         isDown ||= cut === 'for good';
         return end();
       }
-      if (cut !== 'silence') client.write(bytes);
+      if (!isSilent()) client.write(bytes);
     });
   });
   server.listen(0, '127.0.0.1');
