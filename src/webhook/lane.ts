@@ -167,18 +167,28 @@ export class WebhookLane implements Lane<Errand> {
   async #settle(webhook: Webhook, deliveries: WebhookDelivery[], attempt: WebhookAttempt): Promise<void> {
     const { database, clock, onDisabled } = this.#options;
     const now = clock.now();
-    const disabled = await database.write(async (tx) => {
-      let isOurs = false;
-      for (const delivery of deliveries) {
-        const settled = await settleWebhookDelivery(tx, delivery, attempt, webhookRetryAt(delivery.tries, now));
-        isOurs ||= settled;
-      }
-      return isOurs && (await noteEndpoint(tx, webhook, { well: attempt.failure === null, now, patienceMs }));
-    });
+    const well = attempt.failure === null;
+    const disabled = await database.write(
+      async (tx) => {
+        let isOurs = false;
+        for (const delivery of deliveries) {
+          const settled = await settleWebhookDelivery(tx, delivery, attempt, webhookRetryAt(delivery.tries, now));
+          isOurs ||= settled;
+        }
+        return isOurs && (await noteEndpoint(tx, webhook, { well, now, patienceMs }));
+      },
+      { about: aboutOf(webhook, deliveries, well) },
+    );
     if (!disabled) return;
     onDisabled();
     log.webhookDisabled(webhook, attempt.failure ?? '');
   }
+}
+
+/** What goes well at an endpoint that is well touches rows of its own only; anything else is about the endpoint, too. */
+function aboutOf({ number, failingSince }: Webhook, deliveries: WebhookDelivery[], well: boolean): string {
+  const [first] = deliveries;
+  return well && failingSince === null ? `webhook ${number} ${first?.id} ${first?.position}` : `webhook ${number}`;
 }
 
 function startingAfter(webhooks: Webhook[], last: number): Webhook[] {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Resend } from 'resend';
+import type { Database, Transaction } from '../../src/store/database.ts';
 import { bendDatabase } from '../support/bent-database.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { assertSentOnce, serve } from '../support/served.ts';
@@ -65,6 +66,50 @@ describe('endpoints that never answer', () => {
     });
     await server.tick();
     assert.equal(receiver.open, 1);
+  });
+});
+
+describe('the settle of an attempt', () => {
+  /** What each settle said it is about, and whether it changed what is known of the endpoint. */
+  function watched(own: Database, settles: { about: string | undefined; touchesEndpoint: boolean }[]): Database {
+    return {
+      ...bendDatabase(own, []),
+      write: (work, terms) =>
+        own.write(async (tx) => {
+          const settle = { about: terms?.about, touchesEndpoint: false };
+          const run: Transaction['run'] = async (sql, ...params) => {
+            const changed = await tx.run(sql, ...params);
+            if (sql.startsWith('insert into webhook_attempts')) settles.push(settle);
+            settle.touchesEndpoint ||= sql.startsWith('update webhooks') && changed > 0;
+            return changed;
+          };
+          return work({ skipLocked: tx.skipLocked, all: (sql, ...params) => tx.all(sql, ...params), run });
+        }, terms),
+    };
+  }
+
+  it('says what it is about, so that it shares a commit: a delivery, or the endpoint where that begins or ends to fail', async (t) => {
+    const settles: { about: string | undefined; touchesEndpoint: boolean }[] = [];
+    const { server } = await serve(t, { outside: { database: (own) => watched(own, settles) } });
+    const receiver = await startReceiver(t);
+    await subscribe(server, receiver);
+    for (const [index, status] of [200, 200, 500, 200].entries()) {
+      receiver.behave = () => ({ status });
+      if (index < 3) await send(server);
+      // The one that failed is tried again.
+      else server.clock.advance(10_000);
+      await server.until('it is settled', () => settles.length === index + 1);
+    }
+    await told(server);
+    assert.deepEqual(
+      settles.map((one) => one.touchesEndpoint),
+      [false, false, true, true],
+    );
+    const ids = receiver.told.map(({ headers }) => headers['svix-id']);
+    assert.deepEqual(
+      settles.map((one) => one.about),
+      [`webhook 1 ${ids[0]} 0`, `webhook 1 ${ids[1]} 0`, 'webhook 1', 'webhook 1'],
+    );
   });
 });
 
