@@ -44,26 +44,31 @@ const webhookHistoryMs = 30 * dayMs;
 
 export class Chores {
   readonly #options: ChoreOptions;
-  #timer: NodeJS.Timeout | null = null;
-  #running: Promise<void> = Promise.resolve();
-  #busy = false;
+  /** By itself: whoever does not say for too long that it lives is taken for dead, however busy it is. */
+  readonly #beat: Round;
+  readonly #rest: Round;
 
   constructor(options: ChoreOptions) {
     this.#options = options;
+    this.#beat = new Round(() => attempt('beat', () => options.recovery.check()));
+    this.#rest = new Round(() => this.#doRest());
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      if (!this.#busy) this.#running = this.run();
-    }, everyMs);
+    this.#beat.start();
+    this.#rest.start();
   }
 
-  /** Does them all once; a chore that fails does not keep the others from being done. */
+  /** Does them all once. */
   async run(): Promise<void> {
-    this.#busy = true;
-    const { clock, guard, recovery, keyUses } = this.#options;
+    await this.#beat.run();
+    await this.#rest.run();
+  }
+
+  /** A chore that fails does not keep the others from being done. */
+  async #doRest(): Promise<void> {
+    const { clock, guard, keyUses } = this.#options;
     clock.check();
-    await attempt('beat', () => recovery.check());
     await attempt('witness', () => guard.check());
     await attempt('counts', () => keyUses.flush());
     await attempt('claims', () => this.#requeue());
@@ -71,12 +76,11 @@ export class Chores {
     await attempt('retention', () => this.#purge());
     await attempt('webhooks', () => this.#forgetWebhooks());
     await attempt('page', () => keepPageIndex(this.#options.database, clock));
-    this.#busy = false;
   }
 
   async stop(): Promise<void> {
-    if (this.#timer) clearInterval(this.#timer);
-    await this.#running;
+    await this.#beat.stop();
+    await this.#rest.stop();
     await attempt('counts', () => this.#options.keyUses.flush());
     await attempt('witness', () => this.#options.guard.check());
     await attempt('goodbye', () => this.#options.recovery.stop());
@@ -112,6 +116,38 @@ export class Chores {
       const some = await database.write((tx) => purgeContents(tx, now - retentionDays * dayMs, now, purgeStep));
       if (some < purgeStep) return;
     }
+  }
+}
+
+/** Something that is done again and again, never twice at once. */
+class Round {
+  readonly #work: () => Promise<void>;
+  #timer: NodeJS.Timeout | null = null;
+  #last: Promise<void> = Promise.resolve();
+  #open = 0;
+
+  constructor(work: () => Promise<void>) {
+    this.#work = work;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      if (this.#open === 0) void this.run();
+    }, everyMs);
+  }
+
+  /** Once more, after the one under way. */
+  run(): Promise<void> {
+    this.#open += 1;
+    this.#last = this.#last.then(this.#work).finally(() => {
+      this.#open -= 1;
+    });
+    return this.#last;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    await this.#last;
   }
 }
 
