@@ -3,18 +3,21 @@
 import { existsSync } from 'node:fs';
 import type { DatabaseSetting } from './config.ts';
 import type { Database } from './store/database.ts';
-import { openPostgres } from './store/postgres.ts';
+import { openPostgres, type PostgresOptions } from './store/postgres.ts';
 import { openSqlite, type SqliteOptions } from './store/sqlite.ts';
 import { acquireServingLock } from './store/sqlite-lock.ts';
 
-export type OpenOptions = Omit<SqliteOptions, 'path'>;
+export type OpenOptions = Omit<SqliteOptions, 'path'> & Pick<PostgresOptions, 'assumeLostCommits'>;
 
 /** `release` lets others serve a database that only one process may serve; to be called once it is closed. */
 export type Served = { database: Database; release(): void };
 
 /** @throws Error when another process serves a database that takes one only, or when it cannot be used. */
 export async function openServed(setting: DatabaseSetting, options: OpenOptions): Promise<Served> {
-  if (setting.engine === 'postgres') return { database: await openPostgres(setting), release: () => {} };
+  if (setting.engine === 'postgres') {
+    const { assumeLostCommits } = options;
+    return { database: await openPostgres({ ...setting, assumeLostCommits }), release: () => {} };
+  }
   const lock = acquireServingLock(setting.path);
   return { database: openSqlite({ ...options, path: setting.path }), release: lock.release };
 }

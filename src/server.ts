@@ -38,6 +38,7 @@ import { Recovery } from './recovery.ts';
 import { RestoreGuard } from './restore-guard.ts';
 import type { Database } from './store/database.ts';
 import { countOpen } from './store/holds.ts';
+import type { PostgresOptions } from './store/postgres.ts';
 import { rewriteLog } from './store/sqlite-log.ts';
 import { countWebhooks } from './store/webhook-history.ts';
 import { WebhookLane } from './webhook/lane.ts';
@@ -55,6 +56,8 @@ export type Outside = {
   synchronous?: 'FULL' | 'NORMAL' | 'OFF';
   /** Takes what a dead process left in the log for written: only a negative control does. */
   trustsLog?: boolean;
+  /** Instead of finding out what became of a COMMIT whose answer was lost: only a negative control assumes. */
+  assumeLostCommits?: PostgresOptions['assumeLostCommits'];
   /** Around the database of the settings: only negative controls break it. */
   database?: (own: Database) => Database;
 };
@@ -156,6 +159,7 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
 async function open(config: Config, outside: Outside) {
   const { database: own, release } = await openServed(config.database, {
     synchronous: outside.synchronous,
+    assumeLostCommits: outside.assumeLostCommits,
     onUnknownCommit: (error) => {
       log.commitUnknown(error);
       outside.die();

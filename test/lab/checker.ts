@@ -1,14 +1,14 @@
 /** Trusts no server: holds what clients were told and what the sink saw against the database that is left. */
 
 import type { DeliveryState } from '../../src/core/event.ts';
+import type { Books } from './books.ts';
 import type { Asked, Operation } from './load.ts';
-import { readRows } from './program.ts';
 import type { Transaction } from './relay.ts';
 
 export type Evidence = {
   operations: Operation[];
   transactions: Transaction[];
-  databasePath: string;
+  books: Books;
   policy: 'hold' | 'send-again';
   /** Emails that were handed off and without a verdict when a process was killed. */
   interrupted: Set<string>;
@@ -52,8 +52,8 @@ type Story = {
   isInterrupted: boolean;
 };
 
-export function examine(evidence: Evidence): Finding {
-  const checker = new Checker(evidence);
+export async function examine(evidence: Evidence): Promise<Finding> {
+  const checker = new Checker(evidence, await readStored(evidence.books));
   for (const operation of evidence.operations) checker.checkOperation(operation);
   checker.checkCount();
   return checker.finding;
@@ -65,9 +65,9 @@ class Checker {
   readonly #stored: Map<string, StoredEmail>;
   readonly #seen: Map<string, Transaction[]>;
 
-  constructor(evidence: Evidence) {
+  constructor(evidence: Evidence, stored: Map<string, StoredEmail>) {
     this.#evidence = evidence;
-    this.#stored = readStored(evidence.databasePath);
+    this.#stored = stored;
     this.#seen = transactionsByRecipient(evidence.transactions);
   }
 
@@ -139,15 +139,15 @@ class Checker {
   }
 }
 
-function readStored(databasePath: string): Map<string, StoredEmail> {
+async function readStored(books: Books): Promise<Map<string, StoredEmail>> {
   const stored = new Map<string, StoredEmail>();
-  for (const row of readRows<{ id: string; message_id: string }>(databasePath, 'select id, message_id from emails')) {
+  for (const row of await books.rows<{ id: string; message_id: string }>('select id, message_id from emails')) {
     stored.set(row.id, { messageId: row.message_id, deliveries: [], doubts: 0, resends: 0 });
   }
   const deliveries = 'select email_id, part, state, recipients, content_hash, gated_at from deliveries';
-  for (const row of readRows<DeliveryRow>(databasePath, deliveries)) stored.get(row.email_id)?.deliveries.push(row);
+  for (const row of await books.rows<DeliveryRow>(deliveries)) stored.get(row.email_id)?.deliveries.push(row);
   const events = 'select email_id, type, detail from events';
-  for (const row of readRows<{ email_id: string; type: string; detail: string }>(databasePath, events)) {
+  for (const row of await books.rows<{ email_id: string; type: string; detail: string }>(events)) {
     const email = stored.get(row.email_id);
     const { in_doubt, by } = JSON.parse(row.detail);
     if (email && in_doubt) email.doubts += 1;

@@ -94,7 +94,7 @@ async function runOnce(stand: Stand, { fault, phase, call }: Point, nth: number)
   const program = await stand.fresh();
   const mail = stand.compose();
   const staged = await stagePhase(stand, phase, mail);
-  const { databasePath } = stand.setting;
+  const { databasePath } = stand;
   const paths = phase === 'checkpoint' ? [databasePath] : [databasePath, `${databasePath}-wal`];
   const terms = { calls: [call], what: `error=${fault.error}`, when, paths };
   const injection = await inject(program.pid, stand.path('strace'), terms);

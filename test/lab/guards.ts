@@ -1,13 +1,14 @@
 /** Each guard switched off: without it the lab has to see a duplicate or a loss. */
 
 import { type KillOptions, killAgainAndAgain } from './kills.ts';
-import { labServer, labSpeed } from './lab-server.ts';
+import { fleetSpeed, labServer, labSpeed } from './lab-server.ts';
 import { type After, copiesAfterPause, copiesAfterTakeover, unfenced } from './late-workers.ts';
-import { thoughtful } from './life.ts';
+import { type MischiefOptions, makeMischief } from './mischief.ts';
 import { createMoods } from './moods.ts';
 import { restoreAgainAndAgain } from './restore.ts';
 import type { Row } from './row.ts';
 import { rowOf, type Scale, untroubled } from './scenarios.ts';
+import { thoughtful } from './world.ts';
 
 export type Control = {
   guard: string;
@@ -22,6 +23,12 @@ const kills = 12;
 async function killed(fault: string, variant: string, { seed }: Scale, more: Partial<KillOptions> = {}): Promise<Row> {
   const options = { kills, seed, moods: thoughtful, command: labServer(variant), speed: labSpeed, ...more };
   return rowOf(fault, kills, await killAgainAndAgain(options));
+}
+
+/** Several processes on one PostgreSQL. */
+async function befallen(fault: string, variant: string, more: Pick<MischiefOptions, 'seed' | 'times' | 'only'>) {
+  const unguarded = { command: labServer(variant), speed: fleetSpeed, moods: thoughtful };
+  return rowOf(fault, more.times, await makeMischief({ apis: 2, workers: 2, ...unguarded, ...more }));
 }
 
 /** In this process: what the relay got beyond the one copy. */
@@ -77,6 +84,22 @@ export const controls: Control[] = [
     guard: 'no answer leaves before the commit',
     sees: 'lost',
     run: (scale) => killed('answers leave before the commit', 'answers-early', scale),
+  },
+  {
+    guard: 'PostgreSQL: what became of a lost COMMIT is found out',
+    sees: 'lost',
+    run: ({ seed }) =>
+      befallen('a lost COMMIT is taken for committed', 'believes-in-commits', {
+        seed,
+        times: 20,
+        only: ['COMMIT cut off'],
+      }),
+  },
+  {
+    guard: 'PostgreSQL: what a dead process had handed off is in doubt',
+    sees: 'duplicates',
+    run: ({ seed }) =>
+      befallen('hand-offs of the dead are queued again', 'sends-again', { seed, times: 20, only: ['kill -9'] }),
   },
   {
     guard: 'the witness of the restore guard',

@@ -84,7 +84,7 @@ async function runOnce(stand: Stand, phase: Phase, call: string, nth: number): P
   const program = await stand.fresh();
   const mail = stand.compose();
   const staged = await stagePhase(stand, phase, mail);
-  const paths = phase === 'checkpoint' ? [stand.setting.databasePath] : [];
+  const paths = phase === 'checkpoint' ? [stand.databasePath] : [];
   const terms = { calls: [call], what: 'signal=KILL', when: String(nth), paths };
   const injection = await inject(program.pid, stand.path('strace'), terms);
   const tried = staged.begin();

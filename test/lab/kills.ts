@@ -1,7 +1,8 @@
 /** kill -9, pauses and stops at random moments under load, again and again: what the tests and the lab share. */
 
-import { type Findings, Life, type LifeOptions } from './life.ts';
+import { Life } from './life.ts';
 import { pause } from './load.ts';
+import type { Findings, LifeOptions } from './world.ts';
 
 export type KillOptions = LifeOptions & {
   kills: number;

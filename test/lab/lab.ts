@@ -10,7 +10,18 @@ import { runLostAnswers } from './lost-answers.ts';
 import { runPowerCuts } from './power-cut.ts';
 import { restoreAgainAndAgain } from './restore.ts';
 import type { Row } from './row.ts';
-import { brokenTls, heardKills, mixedKills, moodsAlone, plainKills, rollingRestarts, type Scale } from './scenarios.ts';
+import {
+  brokenTls,
+  heardKills,
+  keyedRequests,
+  mixedKills,
+  mixedMischief,
+  moodsAlone,
+  plainKills,
+  plainMischief,
+  rollingRestarts,
+  type Scale,
+} from './scenarios.ts';
 import { renderTable, sumRows } from './table.ts';
 
 const { values } = parseArgs({
@@ -38,6 +49,10 @@ const scenarios: Scenario[] = [
   { name: 'power cut', run: (scale) => runPowerCuts({ ...scale, lives: times(20) }) },
   { name: 'clock jumps', run: runClockJumps },
   { name: 'answers lost', run: (scale) => runLostAnswers({ ...scale, mails: times(400) }) },
+  { name: 'PostgreSQL: keys', run: async (scale) => [await keyedRequests(times(10_000), scale)] },
+  { name: 'PostgreSQL: as shipped', run: async (scale) => [await plainMischief(times(200), scale)] },
+  { name: 'PostgreSQL: hold', run: async (scale) => [await mixedMischief(times(1_000), 'hold', scale)] },
+  { name: 'PostgreSQL: send-again', run: async (scale) => [await mixedMischief(times(300), 'send-again', scale)] },
   { name: 'relay: each mood', run: (scale) => moodsAlone(times(30), scale) },
 ];
 

@@ -3,7 +3,7 @@
 import type { Random } from '../support/random.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { testKey } from '../support/server.ts';
-import { readRows } from './program.ts';
+import type { Books } from './books.ts';
 
 /** What the lab's kills can make happen. */
 const events = ['email.sent', 'email.delivered', 'email.delivery_delayed', 'email.bounced', 'email.failed'];
@@ -27,17 +27,16 @@ export async function listen(receiver: Receiver, serverUrl: string): Promise<voi
 }
 
 /** Events that are still to be told. */
-export function untold(databasePath: string): number {
-  return readRows(databasePath, "select id from webhook_deliveries where state = 'pending' limit 1000").length;
+export async function untold(books: Books): Promise<number> {
+  return (await books.rows("select id from webhook_deliveries where state = 'pending' limit 1000")).length;
 }
 
 /** Every event was told, each under one id that says one thing, and nothing was told that did not happen. */
-export function unheard(databasePath: string, receiver: Receiver): string[] {
+export async function unheard(books: Books, receiver: Receiver): Promise<string[]> {
   const violations: string[] = [];
   const types = events.map((name) => `'${name.replace('email.', '')}'`).join();
-  const facts = readRows(databasePath, `select id from events where type in (${types})`).length;
-  const stored = readRows<{ id: string; email: string; type: string }>(
-    databasePath,
+  const facts = (await books.rows(`select id from events where type in (${types})`)).length;
+  const stored = await books.rows<{ id: string; email: string; type: string }>(
     'select d.id, e.email_id as email, e.type from events e join webhook_deliveries d on d.event = e.id',
   );
   if (stored.length !== facts) violations.push(`${facts} events happened, ${stored.length} are to be told`);

@@ -81,7 +81,7 @@ async function breakSomeCommits(stand: Stand, pid: number, onProgress?: (text: s
     onProgress?.(`NOT CHECKED: answers lost while commits fail: ${skipped}`);
     return async () => {};
   }
-  const paths = [`${stand.setting.databasePath}-wal`];
+  const paths = [`${stand.databasePath}-wal`];
   const terms = { calls: ['pwrite64'], what: 'error=ENOSPC', when: failing, paths };
   const injection = await inject(pid, stand.path('strace'), terms);
   return () => injection.detach();

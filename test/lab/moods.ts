@@ -15,7 +15,7 @@ export type Mood = {
   mode: (random: Random) => Mode;
 };
 
-/** A dot that waits; whoever kills the client decides what becomes of it. */
+/** Dots that wait for their answer. */
 export type Thinking = Set<Act>;
 
 const plain = (name: keyof typeof modes, weight: number, said: Said): Mood => ({
@@ -34,7 +34,8 @@ export function createMoods(thinking: Thinking): Mood[] {
     weight,
     said: 'yes',
     mode: (random) => {
-      const dot: Act = { accept: true };
+      // Where its client dies meanwhile, the mail is kept or dropped: nobody will ever be told which.
+      const dot: Act = { accept: true, acceptIfGone: random() < 0.5 };
       thinking.add(dot);
       dot.when = pause(leastMs + random() * mostMs).then(() => void thinking.delete(dot));
       return { dot };

@@ -56,6 +56,6 @@ async function stageCheckpoint(stand: Stand, mail: Mail): Promise<Staged> {
     release();
     return stand.try(mail);
   };
-  const isSynced = new RegExp(`sync\\(\\d+<${stand.setting.databasePath}>\\) += 0`);
+  const isSynced = new RegExp(`sync\\(\\d+<${stand.databasePath}>\\) += 0`);
   return { begin, isOver: (injection) => isSynced.test(injection.trace()) && stand.open() === 0, release };
 }

@@ -48,7 +48,7 @@ export async function runPowerCuts(options: PowerCutOptions): Promise<Row[]> {
   const stand = await Stand.open(options);
   try {
     await firstLife(stand);
-    const disk = new TracedDisk(stand.setting.databasePath);
+    const disk = new TracedDisk(stand.databasePath);
     const promises = new Promises(stand, disk);
     const { lives = 8, mailsPerLife = 12 } = options;
     for (let life = 1; life <= lives; life++) {

@@ -6,13 +6,13 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Sqlite from 'better-sqlite3';
-import type { DeliveryState } from '../../src/core/event.ts';
 import { testKey } from '../support/server.ts';
 
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
 export type Setting = {
-  databasePath: string;
+  /** As DATABASE_URL has it. */
+  databaseUrl: string;
   relayUrl: string;
   /** More of the environment. */
   environment?: Record<string, string>;
@@ -54,11 +54,11 @@ export function startProgram(setting: Setting, command: string[] = [process.exec
   };
 }
 
-function environmentOf({ databasePath, relayUrl, environment }: Setting): NodeJS.ProcessEnv {
+function environmentOf({ databaseUrl, relayUrl, environment }: Setting): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,
     PORT: '0',
-    DATABASE_URL: `sqlite:${databasePath}`,
+    DATABASE_URL: databaseUrl,
     RELAY_URL: relayUrl,
     SENDONCE_API_KEY: testKey,
     LOG_LEVEL: 'warn',
@@ -76,13 +76,7 @@ export async function runCommand(setting: Setting, ...words: string[]): Promise<
   return stdout;
 }
 
-/** Email ids of the deliveries in some states, read beside whoever has the database open. */
-export function deliveriesIn(databasePath: string, ...states: DeliveryState[]): string[] {
-  const marks = states.map(() => '?').join(', ');
-  return readColumn(databasePath, `select email_id from deliveries where state in (${marks})`, states);
-}
-
-/** The first column of a query. */
+/** The first column of a query of a SQLite file, read beside whoever has it open. */
 export function readColumn(databasePath: string, sql: string, params: string[] = []): string[] {
   return readRows<Record<string, string>>(databasePath, sql, params).map((row) => Object.values(row)[0] ?? '');
 }

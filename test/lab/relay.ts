@@ -33,8 +33,6 @@ export type Relay = {
   badHandshakes: number;
   /** Some dot has been read and will still be answered. */
   readonly isThinking: boolean;
-  /** Its clients died: what it was thinking about is kept or dropped, and nobody will be told. */
-  clientsDied(): void;
   close(): Promise<void>;
 };
 
@@ -53,9 +51,6 @@ export async function startRelay(random: Random, thinking: Thinking, moods: Mood
     moods,
     badGreetings: 0,
     badHandshakes: 0,
-    clientsDied() {
-      for (const act of thinking) act.accept = random() < 0.5;
-    },
     close: () => sink.close(),
   };
 

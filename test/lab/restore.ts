@@ -3,11 +3,12 @@
 import { copyFileSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { Life, type thoughtful } from './life.ts';
+import { deliveriesIn, sqliteBooks } from './books.ts';
+import { Life } from './life.ts';
 import { pause } from './load.ts';
 import { createMoods } from './moods.ts';
-import { deliveriesIn } from './program.ts';
 import type { Row } from './row.ts';
+import type { thoughtful } from './world.ts';
 
 export type RestoreOptions = {
   times: number;
@@ -40,7 +41,7 @@ async function restoreOnce(row: Row, seed: number, losesWitness: boolean): Promi
     await life.load.answeredMore(60);
     const copy = `${life.databasePath}.copy`;
     await backUp(life.databasePath, copy);
-    const open = deliveriesIn(copy, 'queued', 'sending', 'handoff');
+    const open = await deliveriesIn(sqliteBooks(copy), 'queued', 'sending', 'handoff');
     if (open.length === 0) row.violations.push('nothing was open in the copy: it proves nothing');
     await pause(forwardMs);
     life.load.abandon();
@@ -52,7 +53,7 @@ async function restoreOnce(row: Row, seed: number, losesWitness: boolean): Promi
     // Three polls: whatever could leave would have by then.
     await pause(3_000);
     if (!restored.words().includes('THE DATABASE WENT BACK IN TIME')) row.violations.push('the log says nothing');
-    const inDoubt = deliveriesIn(life.databasePath, 'in_doubt');
+    const inDoubt = await deliveriesIn(life.books, 'in_doubt');
     const copies = life.relay.transactions.length - left;
     if (copies > 0) row.violations.push(`${copies} left from a database that went back in time`);
     const forgotten = open.filter((id) => !inDoubt.includes(id));

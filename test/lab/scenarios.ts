@@ -1,12 +1,15 @@
 /** What the lab does to the program: each scenario makes one fault again and again, and is one line of the table, or some. */
 
+import { Fleet } from './fleet.ts';
 import { type KillOptions, killAgainAndAgain } from './kills.ts';
-import { labServer, labSpeed } from './lab-server.ts';
-import { type Findings, Life, type LifeOptions, thoughtful } from './life.ts';
+import { fleetSpeed, labServer, labSpeed } from './lab-server.ts';
+import { Life } from './life.ts';
 import { pause } from './load.ts';
+import { type MischiefOptions, makeMischief } from './mischief.ts';
 import { clearMoods, createMoods } from './moods.ts';
 import type { Row } from './row.ts';
 import { sumRows } from './table.ts';
+import { type Findings, type LifeOptions, thoughtful } from './world.ts';
 
 export type Scale = { seed: number; onProgress?: (text: string) => void };
 
@@ -52,6 +55,53 @@ export function mixedKills(kills: number, policy: 'hold' | 'send-again', scale: 
 export function heardKills(kills: number, scale: Scale): Promise<Row> {
   const options = { ...everyMood, kills, seed: scale.seed, isMixed: true, isHeard: true };
   return lives('kills and stops, every event to a webhook', kills, options, scale);
+}
+
+const fleet = { apis: 2, workers: 2 };
+
+/** The program as it is shipped, before a relay that answers. */
+export function plainMischief(times: number, scale: Scale): Promise<Row> {
+  return fleets('PostgreSQL: as shipped', times, { ...fleet, times, seed: scale.seed, moods: thoughtful }, scale);
+}
+
+/** Before a relay in every mood; the clock runs faster, so that living processes are taken for dead, too. */
+export function mixedMischief(times: number, policy: 'hold' | 'send-again', scale: Scale): Promise<Row> {
+  const moods = { ...everyMood, speed: fleetSpeed };
+  return fleets(
+    `PostgreSQL: every relay mood, ${policy}`,
+    times,
+    { ...fleet, ...moods, times, seed: scale.seed, policy },
+    scale,
+  );
+}
+
+async function fleets(fault: string, times: number, options: MischiefOptions, { onProgress }: Scale): Promise<Row> {
+  const rows: Row[] = [];
+  for (let done = 0; done < times; done += killsInLife) {
+    const some = Math.min(killsInLife, times - done);
+    const onMischief = (time: number, name: string) => onProgress?.(`${fault}: ${done + time} of ${times}, ${name}`);
+    rows.push(
+      rowOf(fault, some, await makeMischief({ ...options, seed: options.seed + done, times: some, onMischief })),
+    );
+  }
+  return sumRows(fault, rows);
+}
+
+/** Keyed requests of several clients, retried at random processes: one email per key, one copy at the relay. */
+export async function keyedRequests(requests: number, { seed, onProgress }: Scale): Promise<Row> {
+  const fault = 'PostgreSQL: keys retried at 3 API processes, 3 workers';
+  const life = await Fleet.start({ seed, apis: 3, workers: 3 });
+  try {
+    life.load.start();
+    while (life.load.answered < requests) {
+      await pause(50);
+      onProgress?.(`${fault}: ${life.load.answered} of ${requests}`);
+    }
+    const row = rowOf(fault, requests, await life.examine());
+    return { ...row, violations: [...row.violations, ...life.violations] };
+  } finally {
+    await life.destroy();
+  }
 }
 
 /** SIGTERM under load, with the next process waiting at the door: nothing may be in doubt. */

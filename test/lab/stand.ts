@@ -49,6 +49,7 @@ export class Stand {
   /** What is being done, to stand beside a violation. */
   doing = '';
   readonly sink: Sink;
+  readonly databasePath: string;
   readonly setting: Setting;
   readonly #temp = createTemp();
   /** Undefined: the real program. */
@@ -69,8 +70,9 @@ export class Stand {
     this.sink = sink;
     this.#greeting = greeting;
     this.command = options.command;
+    this.databasePath = options.folder ? `${options.folder}/lab.db` : this.path('lab.db');
     this.setting = {
-      databasePath: options.folder ? `${options.folder}/lab.db` : this.path('lab.db'),
+      databaseUrl: `sqlite:${this.databasePath}`,
       relayUrl: `smtp://127.0.0.1:${sink.port}`,
       environment: options.environment ?? {},
     };
@@ -94,7 +96,7 @@ export class Stand {
 
   /** Null: it ended instead of listening. */
   async tryUp(): Promise<Program | null> {
-    if (existsSync(this.setting.databasePath)) this.#autopsy();
+    if (existsSync(this.databasePath)) this.#autopsy();
     const program = startProgram(this.setting, this.command);
     this.#program = program;
     void program.ended.then(() => {
@@ -178,7 +180,7 @@ export class Stand {
   }
 
   isCommitted(key: string): boolean {
-    return findStored(this.setting.databasePath, key) !== null;
+    return findStored(this.databasePath, key) !== null;
   }
 
   /**
@@ -226,12 +228,12 @@ export class Stand {
   /** Deliveries that are to be tried, or are being tried. */
   open(): number {
     const open = `select email_id from deliveries where state in ('queued', 'sending', 'handoff')`;
-    return readColumn(this.setting.databasePath, open).length;
+    return readColumn(this.databasePath, open).length;
   }
 
   /** Before the server starts again: what does its disk say, and can it be read at all? */
   #autopsy(): void {
-    const { databasePath } = this.setting;
+    const { databasePath } = this;
     this.#integrity(databasePath);
     const [emails, keys] = ['emails', 'idempotency_keys'].map((table) =>
       readColumn(databasePath, `select 1 from ${table}`),
@@ -257,15 +259,13 @@ export class Stand {
   }
 
   #stateOf(id: string): string | null {
-    const [state = null] = readColumn(this.setting.databasePath, 'select state from deliveries where email_id = ?', [
-      id,
-    ]);
+    const [state = null] = readColumn(this.databasePath, 'select state from deliveries where email_id = ?', [id]);
     return state;
   }
 
   /** Would a start find it now? A copy without the shared memory is read as after a death. */
   #isOnDisk(mail: Mail): boolean {
-    const { databasePath } = this.setting;
+    const { databasePath } = this;
     const copy = this.path('copy.db');
     for (const end of ['', '-wal']) if (existsSync(databasePath + end)) copyFileSync(databasePath + end, copy + end);
     return findStored(copy, mail.key) !== null;
@@ -286,7 +286,7 @@ export class Stand {
   async close(fault: string, runs: number): Promise<Row> {
     const listed = await runCommand(this.setting, 'queue');
     await this.down();
-    const { databasePath } = this.setting;
+    const { databasePath } = this;
     this.#integrity(databasePath);
     const held = new Set(readColumn(databasePath, `select email_id from deliveries where state = 'in_doubt'`));
     if (!listed.startsWith(`${held.size} in_doubt `))

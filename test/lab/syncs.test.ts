@@ -12,7 +12,7 @@ import { canTrace, type Traced, traced, traceOf } from './syncs.ts';
 async function traceRequests(t: TestContext, variant: 'none' | 'syncs-little'): Promise<Traced[]> {
   const temp = createTemp();
   const output = temp.path('strace');
-  const setting = { databasePath: temp.path('traced.db'), relayUrl: 'capture:' };
+  const setting = { databaseUrl: `sqlite:${temp.path('traced.db')}`, relayUrl: 'capture:' };
   const program = startProgram(setting, traced(output, labServer(variant)));
   const url = await program.listening;
   const server = Number(/^pid (\d+)$/m.exec(program.words())?.[1]);

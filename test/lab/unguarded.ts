@@ -9,7 +9,7 @@ import { type Bend, bendDatabase, handoffsAreQueuedAgain } from '../support/bent
 /** What has no verdict is tried again, as if nothing had left. */
 const doubtIsQueued: Bend = {
   when: `state = 'in_doubt', worker = null, run_at = ?`,
-  replace: `state = 'queued', worker = null, run_at = 0 * ?`,
+  replace: `state = 'queued', worker = null, run_at = 0 * cast(? as bigint)`,
 };
 
 /** What a dead process had claimed is given up. */
@@ -25,8 +25,8 @@ const claimsCountAsTold: Bend = {
   replace: "set state = 'delivered', attempt",
 };
 
-/** `clock` is the one the guarded server would have. */
-export function variantsOf(clock: SystemClock): Record<string, Partial<Outside>> {
+/** `createClock` makes the one the guarded server would have. */
+export function variantsOf(createClock: (wall: () => number) => SystemClock): Record<string, Partial<Outside>> {
   return {
     none: {},
     'sends-again': { database: (own) => bendDatabase(own, [handoffsAreQueuedAgain]) },
@@ -37,9 +37,10 @@ export function variantsOf(clock: SystemClock): Record<string, Partial<Outside>>
     'dots-early': { database: (own) => resolvesEarly(own, "set state = 'handoff'") },
     'refuses-late': { database: (own) => refusesLate(own, 'insert into emails') },
     'outlives-unknown-commits': { die: () => undefined as never },
+    'believes-in-commits': { assumeLostCommits: 'committed' },
     'syncs-little': { synchronous: 'NORMAL' },
     'trusts-the-log': { trustsLog: true },
-    'follows-the-wall-clock': { clock: { ...clock, now: Date.now, expiryNow: Date.now } },
+    'follows-the-wall-clock': { clock: (wall) => ({ ...createClock(wall), now: wall, expiryNow: wall }) },
   };
 }
 

@@ -19,7 +19,7 @@ test('kill -9 again and again: every event is told at least once, under one id, 
   const receiver = await startReceiver(t);
   const environment = { EGRESS_ALLOW: '127.0.0.0/8' };
   const start = async (): Promise<Life> => {
-    const program = startProgram({ databasePath, relayUrl: 'capture:', environment });
+    const program = startProgram({ databaseUrl: `sqlite:${databasePath}`, relayUrl: 'capture:', environment });
     const url = await program.listening;
     assert.ok(url, program.words());
     return { program, url };

@@ -1,21 +1,32 @@
-/** Three API and three worker processes on one PostgreSQL, short; `npm run test:postgres` does it long. */
+/** Several processes on one PostgreSQL, short; `npm run lab -- --only PostgreSQL` does it long. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mischiefs, runFleet } from './fleet.ts';
+import { fleetSpeed, labServer } from '../lab/lab-server.ts';
+import { makeMischief, quickMischiefs } from '../lab/mischief.ts';
+import { createMoods } from '../lab/moods.ts';
+import { keyedRequests } from '../lab/scenarios.ts';
 
-const size = { apis: 3, workers: 3, clients: 8, seed: 20_260_801 };
-
-test('three API and three worker processes: one email per key, one copy at the relay', async (t) => {
-  const findings = await runFleet({ ...size, requests: 200, mischief: [] });
-  t.diagnostic(JSON.stringify({ ...findings, lost: findings.lost.length }));
-  assert.deepEqual([findings.violations, findings.duplicates, findings.lost], [[], [], []]);
-  assert.equal(findings.inDoubt, 0);
-  assert.ok(findings.replays >= 200);
+test('three API and three worker processes: one email per key, one copy at the relay', async () => {
+  const { duplicates, lost, held, violations } = await keyedRequests(200, { seed: 20_260_801 });
+  assert.deepEqual({ duplicates, lost, held, violations }, { duplicates: 0, lost: 0, held: 0, violations: [] });
 });
 
-test('whatever is killed, paused, ended and cut among them: nothing twice, nothing acknowledged lost', async (t) => {
-  const findings = await runFleet({ ...size, requests: 250, mischief: mischiefs });
-  t.diagnostic(JSON.stringify({ ...findings, lost: findings.lost.length }));
-  assert.deepEqual([findings.violations, findings.duplicates, findings.lost], [[], [], []]);
-});
+for (const policy of ['hold', 'send-again'] as const) {
+  test(`whatever is killed, paused, ended and cut among them: \`${policy}\` keeps what it promises`, async (t) => {
+    const seed = Date.now() % 2 ** 31;
+    t.diagnostic(`--seed ${seed}`);
+    const everything = {
+      only: quickMischiefs,
+      moods: createMoods,
+      badGreetings: 10,
+      command: labServer(),
+      speed: fleetSpeed,
+    };
+    const findings = await makeMischief({ apis: 2, workers: 2, seed, policy, times: 10, ...everything });
+    t.diagnostic(JSON.stringify({ ...findings, violations: findings.violations.length }));
+    assert.deepEqual(findings.violations, []);
+    assert.equal(findings.lost, 0);
+    if (policy === 'hold') assert.equal(findings.duplicates, 0);
+  });
+}

@@ -88,7 +88,7 @@ describe(`behind PgBouncer ${version ?? ''} in transaction mode`, { skip }, () =
     t.after(() => temp.remove());
     const run = (environment: Record<string, string>, ...words: string[]) =>
       runCommand(
-        { databasePath: '', relayUrl: 'capture:', environment: { STATE_DIR: temp.path('.'), ...environment } },
+        { databaseUrl: url, relayUrl: 'capture:', environment: { STATE_DIR: temp.path('.'), ...environment } },
         ...words,
       );
     const here = { DATABASE_URL: url };

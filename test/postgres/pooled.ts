@@ -69,8 +69,8 @@ export async function survive(
 
 async function processOn(t: TestContext, at: Way, sink: Sink, role: string): Promise<{ url: string }> {
   const temp = createTemp();
-  const environment = { ROLE: role, DATABASE_URL: at.url, DATABASE_LISTEN_URL: at.direct, STATE_DIR: temp.path('.') };
-  const program = startProgram({ databasePath: '', relayUrl: `smtp://127.0.0.1:${sink.port}`, environment });
+  const environment = { ROLE: role, DATABASE_LISTEN_URL: at.direct, STATE_DIR: temp.path('.') };
+  const program = startProgram({ databaseUrl: at.url, relayUrl: `smtp://127.0.0.1:${sink.port}`, environment });
   t.after(async () => {
     program.signal('SIGKILL');
     await program.ended;

@@ -16,7 +16,7 @@ export type Bend = {
 /** What a crash leaves in hand-off goes back into the queue, as most systems have it. */
 export const handoffsAreQueuedAgain: Bend = {
   when: `set state = 'in_doubt', attempt = attempt + 1, worker = null, run_at = ?`,
-  replace: `set state = 'queued', attempt = attempt + 1, worker = null, run_at = 0 * ?`,
+  replace: `set state = 'queued', attempt = attempt + 1, worker = null, run_at = 0 * cast(? as bigint)`,
 };
 
 export function bendDatabase(own: Database, bends: Bend[]): Database {

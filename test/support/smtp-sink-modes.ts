@@ -1,7 +1,14 @@
 /** The sink's scripts: how a relay may answer, misbehave and die. */
 
 /** What the sink does instead of its usual answer: waits, says something (with its own CRLF), takes the mail or not, leaves. */
-export type Act = { when?: Promise<unknown>; say?: string; accept?: boolean; leave?: 'close' | 'reset' | 'silence' };
+export type Act = {
+  when?: Promise<unknown>;
+  say?: string;
+  accept?: boolean;
+  /** Instead of `accept`, where the client has gone while this waited. */
+  acceptIfGone?: boolean;
+  leave?: 'close' | 'reset' | 'silence';
+};
 
 /** One transaction's script; what is absent goes as usual. */
 export type Mode = {

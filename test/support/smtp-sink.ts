@@ -225,7 +225,8 @@ class Client {
       });
       return;
     }
-    if (!act || act.accept) taken?.();
+    const accepts = !act || (this.#isGone ? (act.acceptIfGone ?? act.accept) : act.accept);
+    if (accepts) taken?.();
     this.#out += act ? (act.say ?? (act.leave ? '' : usual)) : usual;
     if (act?.leave) this.#leave(act.leave);
   }

@@ -1,0 +1,81 @@
+/** What the database of a life says, read from outside by whoever examines it. */
+
+import { existsSync } from 'node:fs';
+import pg from 'pg';
+import type { DeliveryState } from '../../src/core/event.ts';
+import { readColumn, readRows } from './program.ts';
+
+export type Books = {
+  /** As DATABASE_URL has it. */
+  readonly url: string;
+  rows<R>(sql: string): Promise<R[]>;
+  /** A program that was killed before its first commit has left no schema yet, or no file. */
+  hasSchema(): Promise<boolean>;
+  /** What the engine itself finds broken. */
+  faults(): Promise<string[]>;
+};
+
+export function sqliteBooks(path: string): Books {
+  return {
+    url: `sqlite:${path}`,
+    rows: async <R>(sql: string) => readRows<R>(path, sql),
+    hasSchema: async () =>
+      existsSync(path) && readColumn(path, `select name from sqlite_master where name = 'deliveries'`).length > 0,
+    faults: async () => readColumn(path, 'pragma integrity_check').filter((word) => word !== 'ok'),
+  };
+}
+
+/** `processesUrl` is what the processes are given: another way to the same database, through what may break. */
+export function postgresBooks(url: string, processesUrl: string): Books {
+  const rows = <R>(sql: string) => askPostgres<R>(url, sql);
+  return {
+    url: processesUrl,
+    rows,
+    hasSchema: async () => {
+      const [found] = await rows<{ it: string | null }>(`select to_regclass('deliveries')::text as it`);
+      return typeof found?.it === 'string';
+    },
+    faults: () => brokenIndexes(url),
+  };
+}
+
+/** Email ids of the deliveries in some states. */
+export async function deliveriesIn(books: Books, ...states: DeliveryState[]): Promise<string[]> {
+  const listed = states.map((state) => `'${state}'`).join();
+  const rows = await books.rows<{ email_id: string }>(`select email_id from deliveries where state in (${listed})`);
+  return rows.map((row) => row.email_id);
+}
+
+/** `bigint`: nothing we store is beyond 2^53. */
+const bigintOid = 20;
+const types = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === bigintOid ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+/** By a connection of its own, which sees what has committed by now. */
+async function askPostgres<R>(url: string, sql: string): Promise<R[]> {
+  const client = new pg.Client({ connectionString: url, types });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows as R[];
+  } finally {
+    await client.end();
+  }
+}
+
+/** Every index against its table, every table against the rules of its pages. */
+async function brokenIndexes(url: string): Promise<string[]> {
+  const check = `
+    select bt_index_check(index => c.oid, heapallindexed => true)
+    from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am a on a.oid = c.relam
+    where a.amname = 'btree' and c.relnamespace = 'public'::regnamespace and i.indisvalid`;
+  try {
+    await askPostgres(url, 'create extension if not exists amcheck');
+    await askPostgres(url, check);
+    return [];
+  } catch (error) {
+    return [String(error)];
+  }
+}

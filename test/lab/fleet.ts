@@ -1,0 +1,176 @@
+/** A life of several processes on one PostgreSQL under load, with a proxy in between, and whatever may befall any of them. */
+
+import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+import { createTemp, type Temp } from '../support/temp.ts';
+import { postgresBooks } from './books.ts';
+import { listen } from './listener.ts';
+import { pause } from './load.ts';
+import { type Ended, type Program, startProgram } from './program.ts';
+import { type LifeOptions, type Surroundings, surround, World } from './world.ts';
+
+type Role = 'api' | 'worker';
+
+export type FleetOptions = LifeOptions & { apis: number; workers: number };
+
+/** A place for one process: whatever ends it, another one takes its place. */
+export type Member = { role: Role; program: Program; url: string | null; isEnding: boolean };
+
+type Ground = { temp: Temp; server: PostgresServer; proxy: PostgresProxy; url: string };
+
+/** Between two looks at what the dead have left in hand-off: shorter than anybody may take a silent process for dead. */
+const lookMs = 100;
+
+/** The lab's own server does its chores this often where its clock runs faster: they bound how fast it may run. */
+const tickMs = 50;
+
+/** Beyond the longest pause between two tries. */
+const skippedMs = 75 * 60_000;
+
+/** As the program's own recovery words it. */
+const takenOver = 'The process that sent it ended before the relay answered.';
+
+export class Fleet extends World {
+  readonly members: Member[] = [];
+  readonly server: PostgresServer;
+  readonly proxy: PostgresProxy;
+  /** What will yet befall some process. */
+  readonly pending: Promise<void>[] = [];
+  /** What a process did that nobody made it do. */
+  readonly violations: string[] = [];
+  readonly #temp: Temp;
+  readonly #command: string[] | undefined;
+  readonly #dead = new Set<number>();
+  readonly #speed: number;
+  #isParked = false;
+  #isOver = false;
+
+  static async start(options: FleetOptions): Promise<Fleet> {
+    const server = await startPostgres();
+    const url = await server.createDatabase();
+    const ground = { temp: createTemp(), server, url, proxy: await startPostgresProxy(url) };
+    const fleet = new Fleet(options, await surround(options), ground);
+    const roles = [...Array<Role>(options.apis).fill('api'), ...Array<Role>(options.workers).fill('worker')];
+    // At once: one of them migrates.
+    for (const role of roles) fleet.#join(role);
+    await fleet.allUp();
+    if (fleet.listener) await listen(fleet.listener, fleet.target() ?? '');
+    void fleet.#lookAfterTheDead();
+    return fleet;
+  }
+
+  private constructor(options: FleetOptions, surroundings: Surroundings, { temp, server, proxy, url }: Ground) {
+    super(options, surroundings, postgresBooks(url, proxy.url));
+    this.#temp = temp;
+    this.server = server;
+    this.proxy = proxy;
+    this.#command = options.command;
+    this.#speed = options.speed ?? 1;
+  }
+
+  protected target(): string | null {
+    const urls = this.members.flatMap(({ role, url }) => (role === 'api' && url !== null ? [url] : []));
+    return urls[Math.floor(this.random() * urls.length)] ?? null;
+  }
+
+  someMember(): Member {
+    return this.members[Math.floor(this.random() * this.members.length)] as Member;
+  }
+
+  /** SIGKILL or SIGTERM. The next one starts in its place as soon as it has ended. */
+  end(member: Member, signal: 'SIGKILL' | 'SIGTERM'): void {
+    member.isEnding = true;
+    member.program.signal(signal);
+  }
+
+  /** Once nothing more befalls anybody. */
+  async allUp(): Promise<void> {
+    await Promise.all(this.pending);
+    while (this.members.some(({ url, isEnding }) => url === null || isEnding)) await pause(10);
+  }
+
+  #join(role: Role): void {
+    const member: Member = { role, program: this.#spawn(role), url: null, isEnding: false };
+    this.members.push(member);
+    this.#watch(member);
+  }
+
+  #spawn(role: Role): Program {
+    const own = { ROLE: role, STATE_DIR: this.#temp.path('state'), LAB_TICK_MS: String(tickMs) };
+    const environment = { ...this.setting.environment, ...own };
+    return startProgram({ ...this.setting, environment }, this.#command);
+  }
+
+  #watch(member: Member): void {
+    const { program } = member;
+    void program.listening.then((url) => {
+      if (!member.isEnding) member.url = url;
+    });
+    void program.ended.then((ended) => this.#replace(member, ended));
+  }
+
+  async #replace(member: Member, ended: Ended): Promise<void> {
+    const { program, isEnding, url } = member;
+    this.#dead.add(program.pid);
+    member.url = null;
+    if (this.#isOver || this.#isParked) return;
+    // A start while PostgreSQL is away may give up.
+    if (!isEnding && url !== null) this.violations.push(`a process ended by itself:\n${program.words()}`);
+    if (isEnding && ended.signal === null && ended.code !== 0) this.violations.push(`a stop ended with ${ended.code}`);
+    await this.#noteTakenOver();
+    this.#restart(member);
+  }
+
+  #restart(member: Member): void {
+    member.program = this.#spawn(member.role);
+    member.isEnding = false;
+    this.#watch(member);
+  }
+
+  /** All stop before any starts again: on one database all clocks agree. */
+  protected override async skipAhead(): Promise<void> {
+    if (this.#speed === 1) return;
+    this.#isParked = true;
+    for (const member of this.members) this.end(member, 'SIGTERM');
+    await Promise.all(this.members.map(({ program }) => program.ended));
+    this.#isParked = false;
+    const { environment = {} } = this.setting;
+    environment.LAB_EPOCH = String(Number(environment.LAB_EPOCH) - skippedMs / (this.#speed - 1));
+    for (const member of this.members) this.#restart(member);
+    await this.allUp();
+  }
+
+  /** What others took from a process that was silent for too long: if it is this one that died, no late verdict will come. */
+  async #noteTakenOver(): Promise<void> {
+    await this.#noteInterrupted(`state = 'in_doubt' and reply = '${takenOver}'`);
+  }
+
+  async #lookAfterTheDead(): Promise<void> {
+    while (!this.#isOver) {
+      const pids = [...this.#dead].join();
+      if (pids !== '')
+        await this.#noteInterrupted(`state = 'handoff' and split_part(worker, '.', 1)::integer in (${pids})`);
+      await pause(lookMs);
+    }
+  }
+
+  async #noteInterrupted(where: string): Promise<void> {
+    try {
+      const found = await this.books.rows<{ email_id: string }>(`select email_id from deliveries where ${where}`);
+      for (const { email_id } of found) this.interrupted.add(email_id);
+    } catch {
+      // PostgreSQL is away, or has no schema yet.
+    }
+  }
+
+  async destroy(): Promise<void> {
+    this.#isOver = true;
+    this.load.abandon();
+    for (const { program } of this.members) program.signal('SIGKILL');
+    await Promise.all(this.members.map(({ program }) => program.ended));
+    await this.proxy.close();
+    await this.close();
+    await this.server.stop();
+    this.#temp.remove();
+  }
+}

@@ -1,0 +1,109 @@
+/** What may befall processes that share a PostgreSQL, and PostgreSQL itself, one after the other at random. */
+
+import { Fleet, type FleetOptions } from './fleet.ts';
+import { pause } from './load.ts';
+import type { Findings } from './world.ts';
+
+export type MischiefOptions = FleetOptions & {
+  times: number;
+  /** Names; all where it is not said. */
+  only?: string[];
+  onMischief?: (time: number, name: string) => void;
+};
+
+type Mischief = {
+  name: string;
+  /** Takes a quarter of a minute. */
+  isLong?: true;
+  /** Out of the sum of all. */
+  weight: number;
+  make: (fleet: Fleet) => Promise<unknown>;
+};
+
+/** Before each: counted in answers, so that a slow machine is not hit while it idles, and then some time. */
+const answersMax = 30;
+const moreMsMax = 60;
+
+/** Under the patience of the others with a silent process, and over it, where the lab's clock runs faster. */
+const stillMsMax = 1_500;
+/** Over it on any clock: it may be taken for dead after fifteen seconds. */
+const longStillMs = 17_000;
+/** Longer than a lost COMMIT is asked about: what became of it stays unknown. */
+const longAwayMs = 16_500;
+const awayMsMax = 2_000;
+const downMsMax = 500;
+
+const mischiefs: Mischief[] = [
+  { name: 'kill -9', weight: 30, make: async (fleet) => fleet.end(fleet.someMember(), 'SIGKILL') },
+  { name: 'SIGTERM', weight: 8, make: async (fleet) => fleet.end(fleet.someMember(), 'SIGTERM') },
+  { name: 'SIGSTOP', weight: 14, make: (fleet) => standStill(fleet, fleet.random() * stillMsMax) },
+  { name: 'a long SIGSTOP', isLong: true, weight: 1, make: (fleet) => standStill(fleet, longStillMs) },
+  { name: 'pg_terminate_backend', weight: 15, make: endSessions },
+  { name: 'COMMIT cut off', weight: 8, make: async (fleet) => fleet.proxy.cutNext('before') },
+  { name: 'answer to COMMIT cut off', weight: 8, make: async (fleet) => fleet.proxy.cutNext('after') },
+  { name: 'the way to PostgreSQL cut off', weight: 4, make: (fleet) => cutOff(fleet, fleet.random() * awayMsMax) },
+  { name: 'the way cut off for long', isLong: true, weight: 1, make: (fleet) => cutOff(fleet, longAwayMs) },
+  { name: 'kill -9 of PostgreSQL', weight: 11, make: killPostgres },
+];
+
+export const quickMischiefs = mischiefs.filter(({ isLong }) => !isLong).map(({ name }) => name);
+
+export async function makeMischief(options: MischiefOptions): Promise<Findings> {
+  const chosen = mischiefs.filter(({ name }) => options.only?.includes(name) ?? true);
+  const fleet = await Fleet.start(options);
+  try {
+    fleet.load.start();
+    for (let time = 1; time <= options.times; time++) {
+      await fleet.load.answeredMore(1 + fleet.random() * answersMax);
+      await pause(fleet.random() * moreMsMax);
+      const mischief = pick(fleet, chosen);
+      await mischief.make(fleet);
+      options.onMischief?.(time, mischief.name);
+    }
+    await fleet.allUp();
+    const findings = await fleet.examine();
+    return { ...findings, violations: [...findings.violations, ...fleet.violations] };
+  } finally {
+    await fleet.destroy();
+  }
+}
+
+function pick({ random }: Fleet, mischiefs: Mischief[]): Mischief {
+  let at = random() * mischiefs.reduce((sum, { weight }) => sum + weight, 0);
+  for (const mischief of mischiefs) {
+    at -= mischief.weight;
+    if (at < 0) return mischief;
+  }
+  return mischiefs[0] as Mischief;
+}
+
+/** The others go on meanwhile. One in four is killed as it stands. */
+async function standStill(fleet: Fleet, ms: number): Promise<void> {
+  const member = fleet.someMember();
+  const { program } = member;
+  program.signal('SIGSTOP');
+  const isKilled = fleet.random() < 0.25;
+  const over = pause(ms).then(() => {
+    if (isKilled && member.program === program) fleet.end(member, 'SIGKILL');
+    else program.signal('SIGCONT');
+  });
+  fleet.pending.push(over);
+}
+
+function endSessions(fleet: Fleet): Promise<unknown> {
+  return fleet.books.rows(`select pg_terminate_backend(pid) from
+    (select pid from pg_stat_activity where application_name like 'sendonce%' order by random() limit 3) as picked`);
+}
+
+/** At the next COMMIT, whose answer is lost with it. */
+async function cutOff({ proxy }: Fleet, ms: number): Promise<void> {
+  proxy.cutNext('for good');
+  await pause(ms);
+  proxy.setDown(false);
+}
+
+async function killPostgres({ server, random }: Fleet): Promise<void> {
+  await server.kill();
+  await pause(random() * downMsMax);
+  await server.start();
+}
