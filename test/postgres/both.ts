@@ -12,13 +12,13 @@ export const shares = {
   // The replay comes first: ids made in one process never go back in time, but the clocks of tests do.
   deliver: ['webhook/replay', 'e2e/', 'webhook/'],
   page: ['dashboard/'],
+  property: ['property/'],
   resend: ['resend/'],
 } as const;
 
 /** Tests of what PostgreSQL has no such thing as. Names that end in a slash are folders. */
 export const sqliteOnly: Record<string, string> = {
   'lab/': 'kills, power cuts and full disks of one process and its file; test/postgres/fleet.ts is the lab of many',
-  'property/': 'crashes a process by copying its file; crashes on PostgreSQL are those of test/postgres/fleet.ts',
   'store/page-plans.test.ts': 'reads the plans of SQLite',
   'store/sqlite.test.ts':
     'the file, its lock and its syncs; the suite in it runs on PostgreSQL in store/postgres.test.ts',

@@ -19,7 +19,7 @@ export const broken: Record<string, WorldOptions> = {
   }),
   'forgets a key when its email moves': bending({
     when: 'update idempotency_keys set expires_at = ?',
-    replace: 'update idempotency_keys set expires_at = 0 * ?',
+    replace: 'update idempotency_keys set expires_at = 0 * cast(? as bigint)',
   }),
   'cancels what has been handed off': bending({
     when: `and state in ('queued', 'sending')`,

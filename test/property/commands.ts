@@ -172,6 +172,7 @@ const crash = fc.tuple(fc.array(shapes, { maxLength: 5 }), fc.nat({ max: 24 })).
         if (reply) model.observe(requests[at] as ApiRequest, reply);
       }
       for (const request of requests) model.observeAfterLoss(request, heard(await world.send(request)));
+      await world.recover(model);
     },
   }),
 );

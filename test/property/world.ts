@@ -1,14 +1,13 @@
-/** The real server in this process, which can be crashed: its files are taken as they are, and nothing it does later counts. */
+/** The real server in this process, which can be crashed: its database is taken as it is, and nothing it does later counts. */
 
 import assert from 'node:assert/strict';
-import { copyFileSync, statSync, truncateSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
-import Sqlite from 'better-sqlite3';
 import { readConfig } from '../../src/config.ts';
 import { type Outside, type Started, startServer } from '../../src/server.ts';
 import type { TestClock } from '../support/clock.ts';
 import { testKey } from '../support/server.ts';
 import { createTemp, type Temp } from '../support/temp.ts';
+import { createGround, type Ground } from './ground.ts';
 import type { ApiReply, ApiRequest, Model } from './model.ts';
 import { Ledger, type RelayMode, ScriptedRelay } from './relay.ts';
 
@@ -29,11 +28,12 @@ type Epoch = {
   server: Started;
   relay: ScriptedRelay;
   agent: Agent;
-  path: string;
-  /** The size of the log when the server had started. */
-  logBytes: number;
+  ground: Ground;
   isDead: boolean;
 };
+/** How often a server says that it lives. */
+const beatMs = 2_000;
+
 type DeliveryRow = { email_id: string; state: string; run_at: number };
 
 export class World {
@@ -44,12 +44,14 @@ export class World {
   readonly #options: WorldOptions;
   readonly #temp: Temp = createTemp();
   #epoch!: Epoch;
+  readonly #grounds: Ground[] = [];
+  /** Email ids in doubt before the last crash, and those it found in hand-off. */
+  #doubtful: string[] = [];
   #dying: Promise<void>[] = [];
-  #epochs = 0;
 
   static async start(options: WorldOptions = {}): Promise<World> {
     const world = new World(options);
-    await world.#start(world.#temp.path('0.db'), 'prompt');
+    await world.#start(await createGround(world.#temp), 'prompt');
     return world;
   }
 
@@ -62,11 +64,12 @@ export class World {
     return this.#epoch.relay;
   }
 
-  async #start(path: string, mode: RelayMode): Promise<void> {
+  async #start(ground: Ground, mode: RelayMode): Promise<void> {
+    if (!this.#grounds.includes(ground)) this.#grounds.push(ground);
     const relay = new ScriptedRelay(this.ledger, mode);
     const config = readConfig({
       PORT: '0',
-      DATABASE_URL: `sqlite:${path}`,
+      ...ground.environment,
       SENDONCE_API_KEY: testKey,
       RETENTION_DAYS: '1',
     });
@@ -78,8 +81,8 @@ export class World {
       synchronous: 'OFF',
       database: this.#options.database,
     });
-    const logBytes = statSync(`${path}-wal`).size;
-    this.#epoch = { server, relay, agent: new Agent({ keepAlive: true }), path, logBytes, isDead: false };
+    ground.started();
+    this.#epoch = { server, relay, agent: new Agent({ keepAlive: true }), ground, isDead: false };
   }
 
   /** Null: the process died before its answer was read. */
@@ -105,42 +108,42 @@ export class World {
 
   /** SIGTERM and a new start: verdicts are waited for, so nothing may be in doubt that was not before. */
   async restart(): Promise<void> {
-    const { server, relay, agent, path } = this.#epoch;
-    const before = this.deliveries('in_doubt');
+    const { server, relay, agent, ground } = this.#epoch;
+    const before = await deliveries(ground, 'in_doubt');
     agent.destroy();
     const stopped = server.stop();
     relay.behave(relay.mode.startsWith('hangs') ? 'prompt' : relay.mode);
     await stopped;
-    await this.#start(path, relay.mode);
-    assert.deepEqual(this.deliveries('in_doubt'), before, 'a clean restart leaves nothing in doubt');
+    await this.#start(ground, relay.mode);
+    assert.deepEqual(await deliveries(ground, 'in_doubt'), before, 'a clean restart leaves nothing in doubt');
   }
 
-  /** kill -9 and a new start: what the dead process had handed off, and nothing else, is in doubt. */
+  /** kill -9 and a new start. To be followed by `recover`. */
   async crash(): Promise<void> {
     const dead = this.#epoch;
     dead.isDead = true;
     dead.relay.cut();
-    this.#epochs += 1;
-    const path = this.#temp.path(`${this.#epochs}.db`);
-    copyFileSync(dead.path, path);
-    copyFileSync(`${dead.path}-wal`, `${path}-wal`);
-    if (this.#options.losesLog) truncateSync(`${path}-wal`, dead.logBytes);
+    const ground = await dead.ground.taken(this.#options.losesLog ?? false);
     dead.agent.destroy();
     this.#dying.push(dead.server.stop());
-    const inDoubtBefore = readDeliveries(path, 'in_doubt');
-    const handoffs = readDeliveries(path, 'handoff');
-    await this.#start(path, dead.relay.mode);
-    const inDoubt = this.deliveries('in_doubt');
-    assert.deepEqual(inDoubt, [...inDoubtBefore, ...handoffs].sort(), 'in doubt is what was handed off at the crash');
+    const handoffs = await deliveries(ground, 'handoff');
+    this.#doubtful = [...(await deliveries(ground, 'in_doubt')), ...handoffs].sort();
+    await this.#start(ground, dead.relay.mode);
     for (const email of handoffs) {
       assert(this.ledger.asked.has(email), 'nothing is in doubt whose gate was not asked for');
       this.interrupted.add(email);
     }
   }
 
-  /** Email ids of the deliveries in a state. */
-  deliveries(state: string): string[] {
-    return readDeliveries(this.#epoch.path, state);
+  /** What the dead process had handed off, and nothing else, is in doubt once it has been taken over. */
+  async recover(model: Model): Promise<void> {
+    const { ground } = this.#epoch;
+    for (let ms = 0; ms < ground.takeOverMs; ms += beatMs) {
+      this.advance(model, beatMs);
+      await this.tick();
+    }
+    const inDoubt = await deliveries(ground, 'in_doubt');
+    assert.deepEqual(inDoubt, this.#doubtful, 'in doubt is what was handed off at the crash');
   }
 
   /** What holds at any moment. */
@@ -155,8 +158,9 @@ export class World {
   async finish(model: Model): Promise<void> {
     await this.#drain(model);
     this.check(model);
-    const states = readAll<DeliveryRow>(this.#epoch.path, 'select email_id, state, run_at from deliveries');
-    const accepted = readAll<{ id: string }>(this.#epoch.path, 'select id from emails').map((row) => row.id);
+    const { ground } = this.#epoch;
+    const states = await ground.read<DeliveryRow>('select email_id, state, run_at from deliveries');
+    const accepted = (await ground.read<{ id: string }>('select id from emails')).map((row) => row.id);
     assert.deepEqual(accepted.sort(), [...model.emails.keys()].sort(), 'what was accepted is there, and nothing else');
     for (const { email_id: id, state } of states) this.#checkEnd(model, id, state);
     for (const id of this.ledger.taken()) assert(model.emails.has(id), 'nothing leaves that was not accepted');
@@ -192,8 +196,7 @@ export class World {
     for (;;) {
       await this.tick();
       await new Promise((resolve) => setImmediate(resolve));
-      const open = readAll<DeliveryRow>(
-        this.#epoch.path,
+      const open = await this.#epoch.ground.read<DeliveryRow>(
         `select email_id, state, run_at from deliveries where state in ('queued', 'sending', 'handoff') order by run_at`,
       );
       if (open.length === 0) return;
@@ -214,6 +217,7 @@ export class World {
     const stopped = server.stop();
     relay.behave('prompt');
     await Promise.all([stopped, ...this.#dying]);
+    for (const ground of this.#grounds) await ground.leave();
     this.#temp.remove();
   }
 }
@@ -231,18 +235,10 @@ function createStillClock(): TestClock {
   };
 }
 
-function readDeliveries(path: string, state: string): string[] {
-  const rows = readAll<DeliveryRow>(path, 'select email_id from deliveries where state = ? order by email_id', state);
-  return rows.map((row) => row.email_id);
-}
-
-function readAll<R>(path: string, sql: string, ...params: string[]): R[] {
-  const connection = new Sqlite(path, { readonly: true });
-  try {
-    return connection.prepare(sql).all(...params) as R[];
-  } finally {
-    connection.close();
-  }
+/** Email ids of the deliveries in a state. */
+async function deliveries(ground: Ground, state: string): Promise<string[]> {
+  const rows = await ground.read<DeliveryRow>('select email_id from deliveries where state = ?', state);
+  return rows.map((row) => row.email_id).sort();
 }
 
 function exchange(epoch: Epoch, method: string, path: string, body: string, headers: Record<string, string>) {

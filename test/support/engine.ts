@@ -12,6 +12,10 @@ export function useEngine(chosen: Database['engine']): void {
   engine = chosen;
 }
 
+export function chosenEngine(): Database['engine'] {
+  return engine;
+}
+
 /** What `it` and `describe` take of a test that is about a file, or about one process that serves alone. */
 export function onlyOnSqlite(because: string): { skip: string | false } {
   return { skip: engine !== 'sqlite' && because };
