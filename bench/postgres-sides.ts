@@ -2,11 +2,12 @@
 
 import { accountsWithDue, claimDue } from '../src/store/claims.ts';
 import type { Database } from '../src/store/database.ts';
+import { openPostgres } from '../src/store/postgres.ts';
 import { type Child, type Helper, startHelper, startSendonce } from './child.ts';
 import type { LoadOrder, LoadReport } from './load.ts';
 import { createNote } from './mails.ts';
 import { claimSize } from './pgbench.ts';
-import { apiKey, batchRequests, singleRequests } from './requests.ts';
+import { apiKey, scheduledBatches, singleRequests } from './requests.ts';
 import type { Round } from './rounds.ts';
 import type { SinkOrder, SinkReport } from './sink.ts';
 
@@ -17,6 +18,8 @@ type Api = Child & { port: number };
 
 /** Of all processes together: enough to fill groups. */
 const connections = 48;
+
+const dayMs = 24 * 60 * 60_000;
 
 export type Accepting = { run(durationMs: number): Promise<Round>; stop(): Promise<void> };
 
@@ -76,13 +79,13 @@ export async function claimInTurns(database: Database, claims: number): Promise<
   return { done, elapsedMs: performance.now() - startedAt, latenciesMs: new Float64Array(), cpuSeconds: null };
 }
 
-/** Mails a second from the first at the sink to the last; all are there before the first worker is. */
+/** Mails a second from the first at the sink to the last; all are there, and all workers are, before the first is due. */
 export async function deliver(stand: Stand, workers: number, mails: number): Promise<number> {
   const { helper: sink, ready } = await startHelper<SinkOrder, SinkReport>('sink');
   const [api] = (await startApis(stand, 1)) as [Api];
   const { helper: generator } = await startHelper<LoadOrder, LoadReport>('load');
   await generator.ask({
-    ...batchRequests(`deliver ${performance.now()}`),
+    ...scheduledBatches(`deliver ${performance.now()}`, 0, mails, new Date(Date.now() + dayMs)),
     port: api.port,
     connections: 2,
     fromKey: 0,
@@ -91,13 +94,19 @@ export async function deliver(stand: Stand, workers: number, mails: number): Pro
     durationMs: 120_000,
     bodies: 'ignore',
   });
-  const first = sink.ask({ await: 'first' });
+  await Promise.all([api.stop(), generator.stop()]);
   const settings = { ROLE: 'worker', RELAY_URL: `smtp://127.0.0.1:${ready.port}` };
   const processes = await Promise.all(Array.from({ length: workers }, () => startProcess(stand, settings)));
-  await first;
+  await makeAllDue(stand.url);
   const { elapsedMs, duplicates } = await sink.ask({ await: 'all', count: mails });
   if (duplicates > 0) throw new Error(`${duplicates} mails came twice`);
-  await Promise.all([api, generator, ...processes].map((one) => one.stop()));
+  await Promise.all(processes.map((one) => one.stop()));
   await sink.stop();
   return (mails / elapsedMs) * 1_000;
+}
+
+async function makeAllDue(url: string): Promise<void> {
+  const database = await openPostgres({ url });
+  await database.write((tx) => tx.run("update deliveries set run_at = 1 where state = 'queued'"));
+  await database.close();
 }

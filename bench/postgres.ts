@@ -48,7 +48,7 @@ try {
   console.log(renderMachine('before', measureDisk(scratch)));
   const stand = await migrated();
   for (const count of numbers(values.processes)) await compareAccepts(stand, count);
-  await compareDeliveries(stand, numbers(values.processes));
+  await compareDeliveries(await migrated(), numbers(values.processes));
   await compareWriters(stand, numbers(values.writers));
   const found: AtSize[] = [];
   for (const size of numbers(values.rows)) found.push(await measureAtSize(size));
