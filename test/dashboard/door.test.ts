@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { revokeApiKey } from '../../src/store/accounts.ts';
+import { type Bend, bendDatabase } from '../support/bent-database.ts';
 import { openDatabase } from '../support/engine.ts';
 import { addApiKey } from '../support/served.ts';
 import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
@@ -111,6 +112,19 @@ describe('the door of the page', () => {
     assert.equal((await again.get('')).status, 200);
     await server.restart();
     assert.deepEqual([(await again.get('')).status, (await stolen.get('')).status], [200, 303]);
+  });
+
+  test('would let a copy of the cookie live on without the epoch that a sign-out ends: the control', async (t) => {
+    const forgetful: Bend = {
+      when: 'select value from settings where name = ?',
+      params: ([name = '']) => [String(name).startsWith('session_epoch') ? 'nothing of this name' : name],
+    };
+    const unguarded = await startTestServer({ outside: { database: (own) => bendDatabase(own, [forgetful]) } });
+    t.after(() => unguarded.stop());
+    const visitor = await signIn(unguarded);
+    const stolen = createVisitor(unguarded, visitor.cookie);
+    assert.equal((await visitor.post('/sign-out')).status, 303);
+    assert.equal((await stolen.get('')).status, 200);
   });
 
   test('makes whoever tries wrong keys wait, even with the right one, and lets them in afterwards', async () => {
@@ -226,5 +240,20 @@ describe('the door of the page', () => {
     assert.match(late.text, /it has already been sent/);
     const past = await visitor.post(`/emails/${emailId}/reschedule`, { at: '2020-01-01T10:00', zone: '0' });
     assert.equal(past.status, 422);
+  });
+
+  test('keeps the way on where this program itself is broken, and says so in the log, not in the page', async (t) => {
+    const bends: Bend[] = [];
+    const broken = await startTestServer({ outside: { database: (own) => bendDatabase(own, bends) } });
+    t.after(() => broken.stop());
+    const visitor = await signIn(broken);
+    assert.equal((await visitor.get('?range=7d')).status, 200);
+    bends.push({ when: 'sum(recipient_count) as recipients', replace: 'sum(no_such_thing)' });
+    const { status, text } = await visitor.get('?range=7d');
+    assert.equal(status, 500);
+    assert.match(text, /<h1>Something is broken here<\/h1>/);
+    assert.match(text, /<nav aria-label="Main">/);
+    assert.match(text, /href="\/dashboard\?range=7d">\s*Try again/);
+    assert.doesNotMatch(text, /no_such_thing/);
   });
 });
