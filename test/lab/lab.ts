@@ -13,6 +13,7 @@ import type { Row } from './row.ts';
 import {
   brokenTls,
   heardKills,
+  heardMischief,
   keyedRequests,
   mixedKills,
   mixedMischief,
@@ -53,6 +54,7 @@ const scenarios: Scenario[] = [
   { name: 'PostgreSQL: as shipped', run: async (scale) => [await plainMischief(times(200), scale)] },
   { name: 'PostgreSQL: hold', run: async (scale) => [await mixedMischief(times(1_000), 'hold', scale)] },
   { name: 'PostgreSQL: send-again', run: async (scale) => [await mixedMischief(times(300), 'send-again', scale)] },
+  { name: 'PostgreSQL: webhooks', run: async (scale) => [await heardMischief(times(100), scale)] },
   { name: 'relay: each mood', run: (scale) => moodsAlone(times(30), scale) },
 ];
 

@@ -75,6 +75,12 @@ export function mixedMischief(times: number, policy: 'hold' | 'send-again', scal
   );
 }
 
+/** The same, and an endpoint that is told of everything, and refuses some of it at first. */
+export function heardMischief(times: number, scale: Scale): Promise<Row> {
+  const options = { ...fleet, ...everyMood, speed: fleetSpeed, times, seed: scale.seed, isHeard: true };
+  return fleets('PostgreSQL: every event to a webhook', times, options, scale);
+}
+
 async function fleets(fault: string, times: number, options: MischiefOptions, { onProgress }: Scale): Promise<Row> {
   const rows: Row[] = [];
   for (let done = 0; done < times; done += killsInLife) {

@@ -18,7 +18,8 @@ export const shares = {
 
 /** Tests of what PostgreSQL has no such thing as. Names that end in a slash are folders. */
 export const sqliteOnly: Record<string, string> = {
-  'lab/': 'kills, power cuts and full disks of one process and its file; test/postgres/fleet.ts is the lab of many',
+  'lab/':
+    'kills, power cuts and full disks of one process and its file; test/postgres/fleet.test.ts is the lab of many',
   'store/page-plans.test.ts': 'reads the plans of SQLite',
   'store/sqlite.test.ts':
     'the file, its lock and its syncs; the suite in it runs on PostgreSQL in store/postgres.test.ts',
