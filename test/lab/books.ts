@@ -35,7 +35,7 @@ export function postgresBooks(url: string, processesUrl: string): Books {
       const [found] = await rows<{ it: string | null }>(`select to_regclass('deliveries')::text as it`);
       return typeof found?.it === 'string';
     },
-    faults: () => brokenIndexes(url),
+    faults: () => amcheck(url),
   };
 }
 
@@ -65,16 +65,19 @@ async function askPostgres<R>(url: string, sql: string): Promise<R[]> {
   }
 }
 
-/** Every index against its table, every table against the rules of its pages. */
-async function brokenIndexes(url: string): Promise<string[]> {
-  const check = `
+/** Every table's pages, and every index against its table (amcheck). */
+async function amcheck(url: string): Promise<string[]> {
+  const tables = `
+    select c.relname || ': ' || found.msg as fault from pg_class c cross join lateral verify_heapam(c.oid) as found
+    where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace`;
+  const indexes = `
     select bt_index_check(index => c.oid, heapallindexed => true)
     from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am a on a.oid = c.relam
     where a.amname = 'btree' and c.relnamespace = 'public'::regnamespace and i.indisvalid`;
   try {
     await askPostgres(url, 'create extension if not exists amcheck');
-    await askPostgres(url, check);
-    return [];
+    await askPostgres(url, indexes);
+    return (await askPostgres<{ fault: string }>(url, tables)).map(({ fault }) => fault);
   } catch (error) {
     return [String(error)];
   }

@@ -14,7 +14,7 @@ test('a late worker cannot pass the gate of the attempt that took its delivery o
 });
 
 for (const { guard, sees, run } of controls.filter((one) => one.isQuick)) {
-  test(`the lab sees ${sees} without its guard: ${guard}`, async () => {
+  test(`the lab sees "${sees}" without its guard: ${guard}`, async () => {
     const row = await run({ seed: 8 });
     assert(bites({ sees }, row), JSON.stringify(row));
     assert.notDeepEqual(row.violations, []);

@@ -1,5 +1,6 @@
 /** A life of several processes on one PostgreSQL under load, with a proxy in between, and whatever may befall any of them. */
 
+import assert from 'node:assert/strict';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { createTemp, type Temp } from '../support/temp.ts';
@@ -14,12 +15,22 @@ type Role = 'api' | 'worker';
 export type FleetOptions = LifeOptions & { apis: number; workers: number };
 
 /** A place for one process: whatever ends it, another one takes its place. */
-export type Member = { role: Role; program: Program; url: string | null; isEnding: boolean };
+export type Member = {
+  role: Role;
+  program: Program;
+  url: string | null;
+  isEnding: boolean;
+  /** How often the way to PostgreSQL had been disturbed when it started. */
+  disturbances: number;
+};
 
 type Ground = { temp: Temp; server: PostgresServer; proxy: PostgresProxy; url: string };
 
-/** Between two looks at what the dead have left in hand-off: shorter than anybody may take a silent process for dead. */
+/** Between two looks at who hands off what: shorter than anybody may take a silent process for dead. */
 const lookMs = 100;
+
+/** A start takes a second, and waits for PostgreSQL for fifteen. */
+const upMsMax = 90_000;
 
 /** The lab's own server does its chores this often where its clock runs faster: they bound how fast it may run. */
 const tickMs = 50;
@@ -41,6 +52,9 @@ export class Fleet extends World {
   readonly #temp: Temp;
   readonly #command: string[] | undefined;
   readonly #dead = new Set<number>();
+  /** Who was seen handing a delivery off, by its email and part. */
+  readonly #handsOff = new Map<string, number>();
+  #disturbances = 0;
   readonly #speed: number;
   #isParked = false;
   #isOver = false;
@@ -55,7 +69,7 @@ export class Fleet extends World {
     for (const role of roles) fleet.#join(role);
     await fleet.allUp();
     if (fleet.listener) await listen(fleet.listener, fleet.target() ?? '');
-    void fleet.#lookAfterTheDead();
+    void fleet.#lookOn();
     return fleet;
   }
 
@@ -86,11 +100,28 @@ export class Fleet extends World {
   /** Once nothing more befalls anybody. */
   async allUp(): Promise<void> {
     await Promise.all(this.pending);
-    while (this.members.some(({ url, isEnding }) => url === null || isEnding)) await pause(10);
+    const giveUpAt = performance.now() + upMsMax;
+    for (;;) {
+      const away = this.members.find(({ url, isEnding }) => url === null || isEnding);
+      if (!away) return;
+      assert(performance.now() < giveUpAt, `a process does not come up:\n${away.program.words()}`);
+      await pause(10);
+    }
+  }
+
+  /** From here on, a start that was under way may fail for it. */
+  noteDisturbance(): void {
+    this.#disturbances += 1;
+  }
+
+  /** COMMITs that are cut off disturb whenever they come. */
+  #disturbed(): number {
+    return this.#disturbances + this.proxy.cuts;
   }
 
   #join(role: Role): void {
-    const member: Member = { role, program: this.#spawn(role), url: null, isEnding: false };
+    const program = this.#spawn(role);
+    const member: Member = { role, program, url: null, isEnding: false, disturbances: this.#disturbed() };
     this.members.push(member);
     this.#watch(member);
   }
@@ -109,21 +140,22 @@ export class Fleet extends World {
     void program.ended.then((ended) => this.#replace(member, ended));
   }
 
-  async #replace(member: Member, ended: Ended): Promise<void> {
-    const { program, isEnding, url } = member;
+  #replace(member: Member, { code, signal }: Ended): void {
+    const { program, isEnding, url, disturbances } = member;
     this.#dead.add(program.pid);
     member.url = null;
-    if (this.#isOver || this.#isParked) return;
-    // A start while PostgreSQL is away may give up.
-    if (!isEnding && url !== null) this.violations.push(`a process ended by itself:\n${program.words()}`);
-    if (isEnding && ended.signal === null && ended.code !== 0) this.violations.push(`a stop ended with ${ended.code}`);
-    await this.#noteTakenOver();
-    this.#restart(member);
+    if (this.#isOver) return;
+    const mayFail = url === null && disturbances < this.#disturbed();
+    if (!isEnding && !mayFail) this.violations.push(`a process ended by itself:\n${program.words()}`);
+    // One that is stopped while it starts has nothing to end well.
+    if (isEnding && signal === null && code !== 0) this.violations.push(`a stop ended with ${code}`);
+    if (!this.#isParked) this.#restart(member);
   }
 
   #restart(member: Member): void {
     member.program = this.#spawn(member.role);
     member.isEnding = false;
+    member.disturbances = this.#disturbed();
     this.#watch(member);
   }
 
@@ -140,27 +172,35 @@ export class Fleet extends World {
     await this.allUp();
   }
 
-  /** What others took from a process that was silent for too long: if it is this one that died, no late verdict will come. */
-  async #noteTakenOver(): Promise<void> {
-    await this.#noteInterrupted(`state = 'in_doubt' and reply = '${takenOver}'`);
-  }
-
-  async #lookAfterTheDead(): Promise<void> {
+  async #lookOn(): Promise<void> {
     while (!this.#isOver) {
-      const pids = [...this.#dead].join();
-      if (pids !== '')
-        await this.#noteInterrupted(`state = 'handoff' and split_part(worker, '.', 1)::integer in (${pids})`);
+      try {
+        await this.#look();
+      } catch {
+        // PostgreSQL is away, or has no schema yet.
+      }
       await pause(lookMs);
     }
   }
 
-  async #noteInterrupted(where: string): Promise<void> {
-    try {
-      const found = await this.books.rows<{ email_id: string }>(`select email_id from deliveries where ${where}`);
-      for (const { email_id } of found) this.interrupted.add(email_id);
-    } catch {
-      // PostgreSQL is away, or has no schema yet.
+  /**
+   * Notes what the dead were handing off when they died. What others have taken from a silent process is in doubt only until its
+   * own late verdict comes: if it died meanwhile, none will.
+   */
+  async #look(): Promise<void> {
+    const seen = await this.books.rows<{ email_id: string; part: number; pid: string | null }>(
+      `select email_id, part, split_part(worker, '.', 1) as pid from deliveries
+       where state = 'handoff' or (state = 'in_doubt' and reply = '${takenOver}')`,
+    );
+    for (const { email_id, part, pid } of seen) {
+      const name = `${email_id} ${part}`;
+      if (pid !== null) this.#handsOff.set(name, Number(pid));
+      if (this.#dead.has(this.#handsOff.get(name) ?? 0)) this.interrupted.add(email_id);
     }
+  }
+
+  protected override async lastLook(): Promise<void> {
+    await this.#look();
   }
 
   async destroy(): Promise<void> {

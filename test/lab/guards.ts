@@ -12,7 +12,8 @@ import { thoughtful } from './world.ts';
 
 export type Control = {
   guard: string;
-  sees: 'duplicates' | 'lost' | 'violations';
+  /** What the lab has to see without the guard: a count, or a violation in these words. */
+  sees: 'duplicates' | 'lost' | 'were never told';
   /** Seconds at most: `npm test` runs it, too. */
   isQuick?: boolean;
   run: (scale: Scale) => Promise<Row>;
@@ -108,12 +109,13 @@ export const controls: Control[] = [
   },
   {
     guard: 'a telling counts once it was answered',
-    sees: 'violations',
+    sees: 'were never told',
     run: (scale) => killed('tellings count once they are claimed', 'tells-unheard', scale, { isHeard: true }),
   },
 ];
 
 /** A guard that can be taken out without anybody noticing guards nothing. */
 export function bites({ sees }: Pick<Control, 'sees'>, row: Row): boolean {
-  return (sees === 'violations' ? row.violations.length : row[sees]) > 0;
+  if (sees === 'duplicates' || sees === 'lost') return row[sees] > 0;
+  return row.violations.some((violation) => violation.includes(sees));
 }

@@ -17,7 +17,7 @@ type Mischief = {
   isLong?: true;
   /** Out of the sum of all. */
   weight: number;
-  make: (fleet: Fleet) => Promise<unknown>;
+  make: (fleet: Fleet) => Promise<void>;
 };
 
 /** Before each: counted in answers, so that a slow machine is not hit while it idles, and then some time. */
@@ -32,6 +32,8 @@ const longStillMs = 17_000;
 const longAwayMs = 16_500;
 const awayMsMax = 2_000;
 const downMsMax = 500;
+/** Somebody commits before that, or nobody is there. */
+const commitMsMax = 2_000;
 
 const mischiefs: Mischief[] = [
   { name: 'kill -9', weight: 30, make: async (fleet) => fleet.end(fleet.someMember(), 'SIGKILL') },
@@ -90,20 +92,27 @@ async function standStill(fleet: Fleet, ms: number): Promise<void> {
   fleet.pending.push(over);
 }
 
-function endSessions(fleet: Fleet): Promise<unknown> {
-  return fleet.books.rows(`select pg_terminate_backend(pid) from
+async function endSessions(fleet: Fleet): Promise<void> {
+  await fleet.books.rows(`select pg_terminate_backend(pid) from
     (select pid from pg_stat_activity where application_name like 'sendonce%' order by random() limit 3) as picked`);
+  fleet.noteDisturbance();
 }
 
 /** At the next COMMIT, whose answer is lost with it. */
-async function cutOff({ proxy }: Fleet, ms: number): Promise<void> {
+async function cutOff(fleet: Fleet, ms: number): Promise<void> {
+  const { proxy } = fleet;
+  const before = proxy.cuts;
   proxy.cutNext('for good');
+  const giveUpAt = performance.now() + commitMsMax;
+  while (proxy.cuts === before && performance.now() < giveUpAt) await pause(1);
   await pause(ms);
   proxy.setDown(false);
+  fleet.noteDisturbance();
 }
 
-async function killPostgres({ server, random }: Fleet): Promise<void> {
-  await server.kill();
-  await pause(random() * downMsMax);
-  await server.start();
+async function killPostgres(fleet: Fleet): Promise<void> {
+  await fleet.server.kill();
+  await pause(fleet.random() * downMsMax);
+  await fleet.server.start();
+  fleet.noteDisturbance();
 }

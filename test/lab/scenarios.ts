@@ -99,8 +99,9 @@ export async function keyedRequests(requests: number, { seed, onProgress }: Scal
   const life = await Fleet.start({ seed, apis: 3, workers: 3 });
   try {
     life.load.start();
-    while (life.load.answered < requests) {
-      await pause(50);
+    // An operation that nobody answers for a minute is given up, and is a violation.
+    while (life.load.answered < requests && life.load.violations.length === 0) {
+      await life.load.answeredMore(50);
       onProgress?.(`${fault}: ${life.load.answered} of ${requests}`);
     }
     const row = rowOf(fault, requests, await life.examine());

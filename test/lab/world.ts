@@ -85,6 +85,9 @@ export abstract class World {
     };
   }
 
+  /** At what can be seen from outside, before it is examined. */
+  protected async lastLook(): Promise<void> {}
+
   /** Makes it later, where waiting would take too long. */
   protected async skipAhead(): Promise<void> {}
 
@@ -98,6 +101,7 @@ export abstract class World {
     this.relay.badGreetings = 0;
     this.relay.badHandshakes = 0;
     await this.#drained();
+    await this.lastLook();
     const { operations, aborts, replays } = this.load;
     const { transactions } = this.relay;
     const { books, interrupted } = this;

@@ -18,7 +18,7 @@ export type PostgresProxy = {
   spoilNextBegin(): void;
   /** How many were cut so far. */
   readonly cuts: number;
-  /** Refuses new connections and ends the present ones, until told otherwise. */
+  /** Refuses new connections and ends the present ones, until told otherwise: then no cut of before is `for good` any more. */
   setDown(down: boolean): void;
   close(): Promise<void>;
 };
@@ -30,10 +30,12 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
   const target = new URL(url.replace('@/', '@localhost/'));
   const socketPath = `${target.searchParams.get('host')}/.s.PGSQL.5432`;
   const sockets = new Set<net.Socket>();
-  const planned: Cut[] = [];
+  const planned: { cut: Cut; era: number }[] = [];
   let cuts = 0;
   let isSpoiling = false;
   let isDown = false;
+  /** Ends whenever the way is open again. */
+  let era = 0;
 
   function spoiled(bytes: Buffer): Buffer {
     const at = bytes.indexOf('begin isolation');
@@ -52,6 +54,7 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
       for (const socket of both) socket.destroy();
     };
     let cut: Cut | null = null;
+    let cutEra = 0;
     const isSilent = () => cut?.startsWith('silence');
     for (const socket of both) {
       sockets.add(socket);
@@ -62,8 +65,10 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
       });
     }
     client.on('data', (bytes: Buffer) => {
-      if (cut === null && bytes.includes(commit) && planned.length > 0) {
-        cut = planned.shift() as Cut;
+      const next = cut === null && bytes.includes(commit) ? planned.shift() : undefined;
+      if (next) {
+        cut = next.cut;
+        cutEra = next.era;
         if (cut === 'before' || isSilent()) cuts += 1;
         if (cut === 'before') return end();
         if (cut === 'silence after') upstream.write(bytes);
@@ -74,7 +79,7 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
       // The answer to COMMIT: its command tag. What it answered before goes with it.
       if ((cut === 'after' || cut === 'for good') && bytes.includes('COMMIT\0')) {
         cuts += 1;
-        isDown ||= cut === 'for good';
+        isDown ||= cut === 'for good' && cutEra === era;
         return end();
       }
       if (!isSilent()) client.write(bytes);
@@ -85,7 +90,7 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
   const { port } = server.address() as net.AddressInfo;
   return {
     url: `postgres://postgres@127.0.0.1:${port}${target.pathname}`,
-    cutNext: (...more) => void planned.push(...more),
+    cutNext: (...more) => void planned.push(...more.map((cut) => ({ cut, era }))),
     spoilNextBegin() {
       isSpoiling = true;
     },
@@ -94,6 +99,7 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     },
     setDown(down) {
       isDown = down;
+      if (!down) era += 1;
       if (down) for (const socket of sockets) socket.destroy();
     },
     async close() {
