@@ -44,31 +44,34 @@ const webhookHistoryMs = 30 * dayMs;
 
 export class Chores {
   readonly #options: ChoreOptions;
-  /** By itself: whoever does not say for too long that it lives is taken for dead, however busy it is. */
-  readonly #beat: Round;
-  readonly #rest: Round;
+  /** In this order where they are done once. */
+  readonly #routines: Routine[];
 
   constructor(options: ChoreOptions) {
     this.#options = options;
-    this.#beat = new Round(() => attempt('beat', () => options.recovery.check()));
-    this.#rest = new Round(() => this.#doRest());
+    const { recovery } = options;
+    this.#routines = [
+      // By itself: whoever does not say for too long that it lives is taken for dead, however busy it is.
+      new Routine('beat', () => recovery.beat()),
+      // As many deliveries as the dead have left.
+      new Routine('recovery', () => recovery.recoverDead()),
+      new Routine('chores', () => this.#doRest()),
+    ];
   }
 
   start(): void {
-    this.#beat.start();
-    this.#rest.start();
+    for (const routine of this.#routines) routine.start();
   }
 
-  /** Does them all once. */
+  /** Does them all once; nothing once they were stopped. */
   async run(): Promise<void> {
-    await this.#beat.run();
-    await this.#rest.run();
+    for (const routine of this.#routines) await routine.run();
   }
 
   /** A chore that fails does not keep the others from being done. */
   async #doRest(): Promise<void> {
     const { clock, guard, keyUses } = this.#options;
-    clock.check();
+    await attempt('clock', async () => clock.check());
     await attempt('witness', () => guard.check());
     await attempt('counts', () => keyUses.flush());
     await attempt('claims', () => this.#requeue());
@@ -79,8 +82,8 @@ export class Chores {
   }
 
   async stop(): Promise<void> {
-    await this.#beat.stop();
-    await this.#rest.stop();
+    // The beat is the last to end: until the others have ended this process lives.
+    for (const routine of this.#routines.toReversed()) await routine.stop();
     await attempt('counts', () => this.#options.keyUses.flush());
     await attempt('witness', () => this.#options.guard.check());
     await attempt('goodbye', () => this.#options.recovery.stop());
@@ -119,14 +122,17 @@ export class Chores {
   }
 }
 
-/** Something that is done again and again, never twice at once. */
-class Round {
+/** Something that is done again and again, never twice at once; one that fails is said, and done again. */
+class Routine {
+  readonly #name: string;
   readonly #work: () => Promise<void>;
   #timer: NodeJS.Timeout | null = null;
   #last: Promise<void> = Promise.resolve();
   #open = 0;
+  #isStopped = false;
 
-  constructor(work: () => Promise<void>) {
+  constructor(name: string, work: () => Promise<void>) {
+    this.#name = name;
     this.#work = work;
   }
 
@@ -139,13 +145,18 @@ class Round {
   /** Once more, after the one under way. */
   run(): Promise<void> {
     this.#open += 1;
-    this.#last = this.#last.then(this.#work).finally(() => {
-      this.#open -= 1;
-    });
+    this.#last = this.#last.then(() => this.#once());
     return this.#last;
   }
 
+  async #once(): Promise<void> {
+    if (!this.#isStopped) await attempt(this.#name, this.#work);
+    this.#open -= 1;
+  }
+
+  /** Nothing begins any more, and what has begun has ended. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     if (this.#timer) clearInterval(this.#timer);
     await this.#last;
   }

@@ -23,8 +23,11 @@ const beatEveryMs = 2_000;
 /** After a pause of our own (the database was away, or this process stood still) the others get these many beats to say they live. */
 const steadyBeatsMin = 3;
 
-/** Deliveries one transaction recovers: bounds how long others wait. */
-const recoverAtOnce = 1_000;
+/** Our own beats pause when none was written for so long. What kept them kept the others' for as long, which leaves those as much again. */
+const lateAfterMs = deadAfterMs / 2;
+
+/** Deliveries one transaction recovers, two or three statements each: bounds how long others wait, our own beat among them. */
+const recoverAtOnce = 100;
 
 export class Recovery {
   readonly #options: RecoveryOptions;
@@ -44,12 +47,19 @@ export class Recovery {
     await database.write((tx) => recoverWebhookDeliveries(tx, clock.now()));
   }
 
-  /** About once a second. Where one process serves, its start has done it all. */
-  async check(): Promise<void> {
+  /** About once a second, whatever else is slow: the others take whoever is silent for dead. */
+  async beat(): Promise<void> {
     const { database, clock } = this.#options;
     if (database.engine === 'sqlite') return;
     if (clock.now() - this.#lastBeatAt >= beatEveryMs) await this.#beat();
-    if (this.#steadyBeats >= steadyBeatsMin) await this.#recoverAll(clock.now() - deadAfterMs);
+  }
+
+  /** About once a second, beside the beat. Where one process serves, its start has done it all. */
+  async recoverDead(): Promise<void> {
+    const { database, clock } = this.#options;
+    if (database.engine === 'sqlite') return;
+    const now = clock.now();
+    if (this.#steadyBeats >= steadyBeatsMin && !this.#isLate(now)) await this.#recoverAll(now - deadAfterMs);
   }
 
   /** After the last claim was handed back or settled. */
@@ -61,9 +71,13 @@ export class Recovery {
   async #beat(): Promise<void> {
     const { database, clock, worker } = this.#options;
     const now = clock.now();
-    const isSteady = await database.write((tx) => beat(tx, worker, now));
+    const isSteady = (await database.write((tx) => beat(tx, worker, now))) && !this.#isLate(now);
     this.#lastBeatAt = now;
     this.#steadyBeats = isSteady ? this.#steadyBeats + 1 : 0;
+  }
+
+  #isLate(now: number): boolean {
+    return now - this.#lastBeatAt > lateAfterMs;
   }
 
   async #recoverAll(deadBefore: number): Promise<void> {
