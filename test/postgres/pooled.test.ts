@@ -17,7 +17,7 @@ import {
   ask,
   connect,
   endSessions,
-  makeFirstCommitSlow,
+  holdFirstCommit,
   notUnderWay,
   serverOn,
   settingsLeft,
@@ -180,7 +180,7 @@ describe(`behind PgBouncer ${version ?? ''} in transaction mode`, { skip }, () =
     assert.deepEqual(lost, { value: 'run 1', stored: [] });
   });
 
-  /** COMMIT takes its time, so that something can happen during it; the pooler is there again afterwards. */
+  /** COMMIT waits until something has happened during it, and the pooler is there again. */
   async function loseCommit(
     t: TestContext,
     options: Partial<PostgresOptions>,
@@ -190,7 +190,8 @@ describe(`behind PgBouncer ${version ?? ''} in transaction mode`, { skip }, () =
     const database = await openPostgres({ ...options, url: stand.pool.through(direct) });
     t.after(() => database.close());
     await migrate(database);
-    await makeFirstCommitSlow(direct);
+    const release = await holdFirstCommit(direct);
+    t.after(release);
     let runs = 0;
     const written = database.write(
       async (tx) => {
@@ -203,6 +204,7 @@ describe(`behind PgBouncer ${version ?? ''} in transaction mode`, { skip }, () =
     await underWay(direct);
     await happens(direct);
     await stand.pool.start();
+    await release();
     const value = await written;
     // Answered or not, it ends.
     await notUnderWay(direct);

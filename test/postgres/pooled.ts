@@ -35,6 +35,9 @@ type Way = { direct: string; url: string };
 const timesItHappens = 3;
 const answersBetween = 40;
 
+/** Everything waited for here takes seconds at most; a slow machine may take many more. */
+const patienceMs = 120_000;
+
 export async function survive(
   t: TestContext,
   at: { direct: string; url: string },
@@ -56,7 +59,7 @@ export async function survive(
   await load.repeatAll();
   assert.deepEqual(load.violations, []);
   const open = "select email_id as id from deliveries where state in ('queued', 'sending', 'handoff')";
-  while ((await ask(at.direct, open)).length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  await until('nothing is under way', async () => (await ask(at.direct, open)).length === 0);
   const acknowledged = load.operations.flatMap(({ answer }) => answer?.match(/[0-9a-f]{8}-[0-9a-f-]{27}/g) ?? []);
   const stored = await ask<{ id: string }>(at.direct, 'select id from emails');
   assert.deepEqual(stored.map(({ id }) => id).sort(), acknowledged.sort());
@@ -144,29 +147,38 @@ export async function settingsLeft(url: string, poolSize: number): Promise<strin
   return [...new Set(left)];
 }
 
-/** Long enough to be seen and met. */
-const slowCommitSeconds = 2;
-
-/** The first row makes its COMMIT wait; those after it do not. */
-export async function makeFirstCommitSlow(direct: string): Promise<void> {
+/** The COMMIT of the first row that is set waits until the returned function is called; those after it do not. */
+export async function holdFirstCommit(direct: string): Promise<() => Promise<void>> {
   await ask(
     direct,
     `create sequence commits_seen;
-     create function wait_at_commit() returns trigger language plpgsql as $$
-       begin if nextval('commits_seen') = 1 then perform pg_sleep(${slowCommitSeconds}); end if; return null; end $$;
-     create constraint trigger slow_commit after insert on settings deferrable initially deferred
+     create function wait_at_commit() returns trigger language plpgsql set lock_timeout = 0 as $$
+       begin if nextval('commits_seen') = 1 then perform pg_advisory_xact_lock(1); end if; return null; end $$;
+     create constraint trigger held_commit after insert on settings deferrable initially deferred
        for each row execute function wait_at_commit()`,
   );
+  const holder = await connect(direct);
+  await holder.query('select pg_advisory_lock(1)');
+  return () => holder.end();
 }
 
 /** Some session of the database is in the middle of a COMMIT. */
 export async function underWay(direct: string): Promise<void> {
-  while ((await ask(direct, slowCommits)).length === 0);
+  await until('a COMMIT is under way', async () => (await ask(direct, heldCommits)).length > 0);
 }
 
 export async function notUnderWay(direct: string): Promise<void> {
-  while ((await ask(direct, slowCommits)).length > 0);
+  await until('no COMMIT is under way', async () => (await ask(direct, commits)).length === 0);
 }
 
-const slowCommits = `select 1 from pg_stat_activity
-  where datname = current_database() and state = 'active' and query = 'commit' and wait_event = 'PgSleep'`;
+const commits = `select 1 from pg_stat_activity
+  where datname = current_database() and state = 'active' and query = 'commit'`;
+const heldCommits = `${commits} and wait_event = 'advisory'`;
+
+async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const giveUpAt = performance.now() + patienceMs;
+  while (!(await condition())) {
+    if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
