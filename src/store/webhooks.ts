@@ -197,17 +197,19 @@ export async function deleteWebhook(tx: Transaction, webhook: Webhook, now: numb
   await tx.run('update webhooks set deleted_at = ?, enabled = 0 where number = ?', now, webhook.number);
 }
 
-/** Notes how an attempt at it went. True: it has failed for `patienceMs` without a success, and is disabled by this. */
+/**
+ * Notes how an attempt at it went. True: it has failed for `patienceMs` without a success, and is disabled by this.
+ * A success touches the endpoint's row only where `webhook`, as it was claimed, was failing: one that began before the first
+ * failure says nothing of what came after it.
+ */
 export async function noteEndpoint(
   tx: Transaction,
   webhook: Webhook,
   went: { well: boolean; now: number; patienceMs: number },
 ): Promise<boolean> {
+  if (went.well && webhook.failingSince === null) return false;
   if (went.well) {
-    await tx.run(
-      'update webhooks set failing_since = null where number = ? and failing_since is not null',
-      webhook.number,
-    );
+    await tx.run('update webhooks set failing_since = null where number = ?', webhook.number);
     return false;
   }
   await tx.run(

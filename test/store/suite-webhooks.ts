@@ -278,7 +278,11 @@ export function describeWebhooks(db: () => Database): void {
       const one = await webhook('wh-dead', ['sent']);
       assert.equal(await note(one, false, now), false);
       assert.equal(await note(one, false, now + 99), false);
+      const failing = await find(one);
+      assert.equal(failing?.failingSince, now);
       await note(one, true, now + 99);
+      assert.equal((await find(one))?.failingSince, now, 'a success that began before it failed');
+      await note(failing, true, now + 99);
       assert.equal((await find(one))?.failingSince, null);
       assert.equal(await note(one, false, now + 100), false);
       assert.equal(await note(one, false, now + 200), true);

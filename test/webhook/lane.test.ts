@@ -1,13 +1,14 @@
 /** The second lane under endpoints that hang: fairness, bounds, fencing, and what a stop leaves behind. */
 
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { Resend } from 'resend';
 import type { Database, Transaction } from '../../src/store/database.ts';
 import { bendDatabase } from '../support/bent-database.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { assertSentOnce, serve } from '../support/served.ts';
 import { message, testKey } from '../support/server.ts';
+import { signal } from '../support/smtp-rig.ts';
 import { send, told } from './stage.ts';
 
 type Server = Awaited<ReturnType<typeof serve>>['server'];
@@ -70,46 +71,85 @@ describe('endpoints that never answer', () => {
 });
 
 describe('the settle of an attempt', () => {
-  /** What each settle said it is about, and whether it changed what is known of the endpoint. */
-  function watched(own: Database, settles: { about: string | undefined; touchesEndpoint: boolean }[]): Database {
+  type Settle = { about: string | undefined; touchesEndpoint: boolean };
+
+  /** What each settle said it is about, and whether it wrote what is known of the endpoint. */
+  function watched(own: Database, settles: Settle[]): Database {
     return {
       ...bendDatabase(own, []),
-      write: (work, terms) =>
-        own.write(async (tx) => {
-          const settle = { about: terms?.about, touchesEndpoint: false };
-          const run: Transaction['run'] = async (sql, ...params) => {
-            const changed = await tx.run(sql, ...params);
-            if (sql.startsWith('insert into webhook_attempts')) settles.push(settle);
-            settle.touchesEndpoint ||= sql.startsWith('update webhooks') && changed > 0;
-            return changed;
+      async write(work, terms) {
+        let isSettle = false;
+        let touchesEndpoint = false;
+        const look = (sql: string) => {
+          isSettle ||= sql.startsWith('insert into webhook_attempts');
+          touchesEndpoint ||= sql.startsWith('update webhooks');
+        };
+        const value = await own.write((tx) => {
+          const run: Transaction['run'] = (sql, ...params) => {
+            look(sql);
+            return tx.run(sql, ...params);
           };
           return work({ skipLocked: tx.skipLocked, all: (sql, ...params) => tx.all(sql, ...params), run });
-        }, terms),
+        }, terms);
+        if (isSettle) settles.push({ about: terms?.about, touchesEndpoint });
+        return value;
+      },
     };
   }
 
-  it('says what it is about, so that it shares a commit: a delivery, or the endpoint where that begins or ends to fail', async (t) => {
-    const settles: { about: string | undefined; touchesEndpoint: boolean }[] = [];
+  async function watchedStage(t: TestContext) {
+    const settles: Settle[] = [];
     const { server } = await serve(t, { outside: { database: (own) => watched(own, settles) } });
     const receiver = await startReceiver(t);
     await subscribe(server, receiver);
+    const settled = (count: number) => server.until(`${count} are settled`, () => settles.length === count);
+    const idOf = (index: number) => receiver.told[index]?.headers['svix-id'];
+    return { server, receiver, settles, settled, idOf };
+  }
+
+  it('says what it is about, so that it shares a commit: a delivery, or the endpoint where that begins or ends to fail', async (t) => {
+    const { server, receiver, settles, settled, idOf } = await watchedStage(t);
     for (const [index, status] of [200, 200, 500, 200].entries()) {
       receiver.behave = () => ({ status });
       if (index < 3) await send(server);
       // The one that failed is tried again.
       else server.clock.advance(10_000);
-      await server.until('it is settled', () => settles.length === index + 1);
+      await settled(index + 1);
     }
     await told(server);
-    assert.deepEqual(
-      settles.map((one) => one.touchesEndpoint),
-      [false, false, true, true],
-    );
-    const ids = receiver.told.map(({ headers }) => headers['svix-id']);
-    assert.deepEqual(
-      settles.map((one) => one.about),
-      [`webhook 1 ${ids[0]} 0`, `webhook 1 ${ids[1]} 0`, 'webhook 1', 'webhook 1'],
-    );
+    assert.deepEqual(settles, [
+      { about: `webhook 1 ${idOf(0)} 0`, touchesEndpoint: false },
+      { about: `webhook 1 ${idOf(1)} 0`, touchesEndpoint: false },
+      { about: 'webhook 1', touchesEndpoint: true },
+      { about: 'webhook 1', touchesEndpoint: true },
+    ]);
+  });
+
+  it('that went well leaves the endpoint alone where another one under way beside it failed; the next one ends the failing', async (t) => {
+    const { server, receiver, settles, settled, idOf } = await watchedStage(t);
+    const failing = async () =>
+      /sendonce_webhooks\{state="failing"\} (\d)/.exec((await server.call('GET', '/metrics')).text)?.[1];
+    // One success earns the endpoint a second place.
+    await send(server);
+    await settled(1);
+    const answers = [signal<number>(), signal<number>()];
+    receiver.behave = async (_, count) => ({ status: (await answers[count - 2]?.promise) ?? 200 });
+    for (let sends = 0; sends < 2; sends += 1) await send(server);
+    await receiver.waitFor(3);
+    answers[0]?.resolve(500);
+    await settled(2);
+    assert.equal(await failing(), '1');
+    answers[1]?.resolve(200);
+    await settled(3);
+    assert.equal(await failing(), '1');
+    server.clock.advance(10_000);
+    await settled(4);
+    assert.equal(await failing(), '0');
+    assert.deepEqual(settles.slice(1), [
+      { about: 'webhook 1', touchesEndpoint: true },
+      { about: `webhook 1 ${idOf(2)} 0`, touchesEndpoint: false },
+      { about: 'webhook 1', touchesEndpoint: true },
+    ]);
   });
 });
 
