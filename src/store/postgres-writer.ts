@@ -14,7 +14,10 @@ export type WriterOptions = {
   /** After a transaction ended: what waited for it can go on. */
   onDone: () => void;
   findOutMs: number;
-  /** Longer than all limits below: without an answer for so long the way to the server is gone. */
+  /**
+   * Longer than all limits below: without an answer for so long the way to the server is taken for gone. COMMIT alone has no
+   * limit: one that waits longer for a standby counts as a lost answer, too.
+   */
   silenceMs: number;
   assumeLostCommits: 'undone' | 'committed' | undefined;
 };

@@ -33,7 +33,7 @@ const findOutMsMax = 15_000;
 const readSilenceMs = 15_000;
 const reportSilenceMs = 120_000;
 
-/** Longer than any statement may take (`postgres-writer.ts`). */
+/** Longer than any statement may take but COMMIT, which may wait for a standby (`postgres-writer.ts`). */
 const writeSilenceMs = 20_000;
 
 /** How long a start waits for a server that is starting, too. */

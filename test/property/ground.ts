@@ -3,6 +3,7 @@
 import { copyFileSync, cpSync, mkdirSync, statSync, truncateSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { Connection } from '../../src/store/postgres-connection.ts';
+import { deadAfterMs } from '../../src/store/workers.ts';
 import { discardDatabase, newDatabaseUrl } from '../support/engine.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { sharedPostgres } from '../support/postgres-server.ts';
@@ -61,15 +62,15 @@ function fileGround(path: string, stateDir: string): Ground {
   };
 }
 
-/** Fifteen seconds without a beat, and some beats of one's own. */
-const deadAfterMs = 20_000;
+/** So long nobody beats before a process is taken for dead, and the others beat a few times themselves. */
+const takeOverMs = deadAfterMs + 5_000;
 
 async function databaseGround(url: string, stateDir: string): Promise<Ground> {
   const proxy = await startPostgresProxy(url);
   const reader = await Connection.open({ url, name: 'the property', silenceMs: null });
   return {
     environment: { DATABASE_URL: proxy.url, STATE_DIR: stateDir },
-    takeOverMs: deadAfterMs,
+    takeOverMs,
     started() {},
     async taken() {
       proxy.setDown(true);
