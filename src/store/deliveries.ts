@@ -91,7 +91,7 @@ export async function openGate(
   const opened = await transition(
     tx,
     delivery,
-    `state = 'handoff', handoff_attempt = attempt, gated_at = ?, run_at = ?, content_hash = ?,
+    `state = 'handoff', handoff_attempt = attempt, unanswered = unanswered + 1, gated_at = ?, run_at = ?, content_hash = ?,
      recipients = ?, recipient_count = ?`,
     [terms.now, terms.doubtAt, terms.contentHash, JSON.stringify(reply.accepted), reply.accepted.length],
     "state = 'sending'",
@@ -175,7 +175,8 @@ export async function settleVerdict(
   verdict: { state: 'sent' | 'delivered' | 'bounced' | 'failed'; reply: string; now: number },
 ): Promise<boolean> {
   const changed = await tx.run(
-    `update deliveries set state = ?, attempt = attempt + 1, worker = null, run_at = ?, reply = ?, tries = tries + 1
+    `update deliveries set state = ?, attempt = attempt + 1, worker = null, run_at = ?, reply = ?, tries = tries + 1,
+       unanswered = unanswered - 1
      where ${here} and handoff_attempt = ? and state in ('handoff', 'in_doubt', 'queued', 'sending')`,
     verdict.state,
     verdict.now,
@@ -214,7 +215,7 @@ export async function settleDeferredVerdict(
   if (terms.retryAt > delivery.giveUpAt) return settleVerdict(tx, delivery, { ...terms, state: 'bounced' });
   const changed = await tx.run(
     `update deliveries set state = 'queued', attempt = attempt + 1, worker = null, run_at = ?, reply = ?,
-       tries = tries + 1, failures = 0
+       tries = tries + 1, unanswered = unanswered - 1, failures = 0
      where ${here} and handoff_attempt = ? and state in ('handoff', 'in_doubt')`,
     terms.retryAt,
     terms.reply,
@@ -274,6 +275,7 @@ export async function settleUnreached(
     delivery,
     // Only this attempt's own gate is taken back: an earlier one may still get its verdict.
     `state = ?, worker = null, run_at = ?, reply = ?, failures = failures + 1,
+     unanswered = unanswered - case when handoff_attempt = attempt then 1 else 0 end,
      handoff_attempt = case when handoff_attempt = attempt then null else handoff_attempt end`,
     [expired ? 'bounced' : 'queued', expired ? terms.now : terms.retryAt, terms.reason],
     "state in ('sending', 'handoff')",

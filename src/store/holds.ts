@@ -297,7 +297,7 @@ type OpenListRow = OpenRow & {
   state: DeliveryState;
   tries: number;
   failures: number;
-  handoff_attempt: number | null;
+  unanswered: number;
   run_at: number;
   possible_duplicate: number;
   reply: string | null;
@@ -306,7 +306,7 @@ type OpenListRow = OpenRow & {
 };
 
 const openListColumns = `d.account, d.email_id, d.part, d.attempt, d.recipients, d.in_doubt_policy, d.gated_at, d.give_up_at,
-  d.state, d.tries, d.failures, d.handoff_attempt, d.run_at, d.possible_duplicate, d.reply, e.message_id, e.summary`;
+  d.state, d.tries, d.failures, d.unanswered, d.run_at, d.possible_duplicate, d.reply, e.message_id, e.summary`;
 
 export type HeldDelivery = Pick<
   OpenDelivery,
@@ -357,7 +357,7 @@ function toOpenDelivery(row: OpenListRow): OpenDelivery {
     state: row.state,
     recipients: JSON.parse(row.recipients),
     attempt: row.attempt,
-    tries: row.tries + row.failures + unanswered(row),
+    tries: row.tries + row.failures + row.unanswered,
     runAt: row.run_at,
     gatedAt: row.gated_at,
     possibleDuplicate: row.possible_duplicate > 0,
@@ -365,14 +365,6 @@ function toOpenDelivery(row: OpenListRow): OpenDelivery {
     messageId: row.message_id,
     subject: JSON.parse(row.summary).subject,
   };
-}
-
-/** Hand-offs without a verdict: each that was sent again since, and the last, if it is what the delivery stands for. */
-function unanswered({ state, attempt, handoff_attempt, possible_duplicate }: OpenListRow): number {
-  const isOpen = state === 'handoff' || state === 'in_doubt';
-  // Putting it in doubt may have fenced its worker, which is one attempt more; anything later has bumped it again.
-  const isLast = handoff_attempt !== null && handoff_attempt >= attempt - 1;
-  return possible_duplicate + (isOpen && isLast ? 1 : 0);
 }
 
 /** Open deliveries by state, read from the indexes of what is open. */

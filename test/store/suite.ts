@@ -46,6 +46,7 @@ import { describeBrevo } from './suite-brevo.ts';
 import { describePageIndex } from './suite-page-index.ts';
 import { describeSuppressions } from './suite-suppressions.ts';
 import { describeTemplates } from './suite-templates.ts';
+import { describeTries } from './suite-tries.ts';
 import { describeWebhooks } from './suite-webhooks.ts';
 
 export type OpenForTest = () => Promise<{ database: Database; remove: () => Promise<void> }>;
@@ -82,6 +83,8 @@ export function describeStore(engine: string, open: OpenForTest): void {
     describeTemplates(() => database);
     describeBrevo(() => database);
     describeWebhooks(() => database);
+    // The last: it holds whatever is open.
+    describeTries(() => database, { claim, gate, queuedAndClaimed });
   });
 }
 
