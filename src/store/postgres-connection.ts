@@ -16,6 +16,9 @@ export type ConnectionOptions = {
 
 const connectTimeoutMs = 5_000;
 
+/** How long a server may promise less than it did before anybody notices. */
+const inspectEveryMs = 5_000;
+
 /** Texts that are kept prepared: more than the program has; lists of varying length must not fill the server's memory. */
 const preparedMax = 300;
 
@@ -35,6 +38,7 @@ export class Connection {
   #broken: ConnectionLost | null = null;
   /** Behind a pooler each transaction may meet another server process: what one has prepared the next does not know. */
   #pooled = true;
+  #inspectedAt = 0;
 
   private constructor(client: pg.Client, socket: Socket) {
     this.#client = client;
@@ -59,7 +63,7 @@ export class Connection {
     const connection = new Connection(client, socket);
     try {
       await client.connect();
-      await connection.#check();
+      await connection.#inspect(true);
       return connection;
     } catch (error) {
       connection.destroy();
@@ -137,9 +141,21 @@ export class Connection {
     return name ?? null;
   }
 
+  /** Now and then: settings may be changed while the server runs. @throws ServerRefused, with the connection given up. */
+  async recheck(): Promise<void> {
+    if (performance.now() - this.#inspectedAt < inspectEveryMs) return;
+    try {
+      await this.#inspect(false);
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
+  }
+
   /** Refuses a server on which a commit promises nothing, or whose rows may be old. */
-  async #check(): Promise<void> {
+  async #inspect(isNew: boolean): Promise<void> {
     const { rows } = await this.query<ServerFacts>(serverFacts);
+    this.#inspectedAt = performance.now();
     const [facts] = rows;
     if (!facts) throw new Error('the server does not answer');
     if (facts.recovering === 'true') {
@@ -147,7 +163,8 @@ export class Connection {
     }
     if (facts.fsync === 'off')
       throw new ServerRefused('fsync is off: an acknowledged mail would not survive a power cut');
-    if (facts.synchronous_commit === 'off') {
+    // Later on, transactions that write see to it themselves.
+    if (isNew && facts.synchronous_commit === 'off') {
       throw new ServerRefused('synchronous_commit is off: an acknowledged mail would not survive a crash');
     }
     const connectedTo = (this.#client as unknown as { processID: number | null }).processID;

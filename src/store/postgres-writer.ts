@@ -96,8 +96,11 @@ export class Writer {
 
   /** Null: not now; what has waited too long is refused. */
   async #connected(): Promise<Open | null> {
-    if (this.#open && !this.#open.connection.isBroken) return this.#open;
     try {
+      if (this.#open && !this.#open.connection.isBroken) {
+        await this.#open.connection.recheck();
+        return this.#open;
+      }
       this.#open = await openWriter(this.#options.url, this.#options.silenceMs);
       return this.#open;
     } catch (error) {
@@ -208,8 +211,11 @@ function begin(group: Write[]): string {
     ? [0, 0, 0]
     : [isSolo ? soloLockMs : groupLockMs, statementMs, idleMs];
   return `begin isolation level read committed read write; set local lock_timeout = ${lock};
-    set local statement_timeout = ${statement}; set local idle_in_transaction_session_timeout = ${idle}`;
+    set local statement_timeout = ${statement}; set local idle_in_transaction_session_timeout = ${idle}; ${syncs}`;
 }
+
+/** Whatever became of the setting since the start, or is another session's behind a pooler: a commit that is answered is on a disk. */
+const syncs = `select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
 
 async function runWork(connection: Connection, write: Write, trouble: { first: unknown }): Promise<Ran> {
   let wrote = false;

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import pg from 'pg';
 import { CommitUnknown, Contended } from '../../src/core/error.ts';
 import type { Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openPostgres, type PostgresOptions } from '../../src/store/postgres.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
-import { sharedPostgres, startPostgres } from '../support/postgres-server.ts';
+import { type PostgresServer, sharedPostgres, startPostgres } from '../support/postgres-server.ts';
 import { describeStore } from './suite.ts';
 
 describeStore('PostgreSQL', async () => {
@@ -33,6 +34,24 @@ async function names(database: Database): Promise<string[]> {
   return rows.map((row) => row.name);
 }
 
+async function administrator(server: PostgresServer): Promise<pg.Client> {
+  const client = new pg.Client({ host: server.folder, user: 'postgres', database: 'postgres' });
+  await client.connect();
+  return client;
+}
+
+/** While the server runs. Resolves when `database` can see it. */
+async function reconfigure(server: PostgresServer, database: Database, setting: string, value: string): Promise<void> {
+  const client = await administrator(server);
+  await client.query(`alter system set ${setting} = ${value}`);
+  await client.query('select pg_reload_conf()');
+  await client.end();
+  for (;;) {
+    const [seen] = await database.all<{ is: string }>(`select current_setting('${setting}') as is`);
+    if (seen?.is === value) return;
+  }
+}
+
 /** Resolves with how to let go of what `sql` locks, in another process' transaction. */
 async function hold(database: Database, sql: string): Promise<() => void> {
   return new Promise((held) => {
@@ -54,6 +73,49 @@ describe('a PostgreSQL server', () => {
       await assert.rejects(openPostgres({ url: await server.createDatabase() }), reason);
     });
   }
+
+  it('whose synchronous_commit is switched off while it runs still syncs what we commit', async (t) => {
+    const server = await startPostgres();
+    t.after(() => server.stop());
+    const database = await open(t, { url: await server.createDatabase() });
+    await reconfigure(server, database, 'synchronous_commit', 'off');
+    const seen = await database.write(
+      (tx) => tx.all<{ is: string }>("select current_setting('synchronous_commit') as is"),
+      { about: 'it' },
+    );
+    assert.deepEqual(seen, [{ is: 'on' }]);
+    // What more somebody asked for stays.
+    await reconfigure(server, database, 'synchronous_commit', 'remote_apply');
+    assert.deepEqual(
+      await database.write((tx) => tx.all("select current_setting('synchronous_commit') as is"), { about: 'it' }),
+      [{ is: 'remote_apply' }],
+    );
+  });
+
+  it('whose fsync is switched off while it runs is written to no more, and again once it is on', async (t) => {
+    const server = await startPostgres();
+    t.after(() => server.stop());
+    const database = await open(t, { url: await server.createDatabase() });
+    await reconfigure(server, database, 'fsync', 'off');
+    let written = 0;
+    await assert.rejects(async () => {
+      for (;;) await put(database, `number ${written++}`);
+    }, /nothing was accepted/);
+    const direct = await administrator(server);
+    await direct.query('alter system set fsync = on');
+    await direct.query('select pg_reload_conf()');
+    await direct.end();
+    await assert.doesNotReject(async () => {
+      for (let tries = 0; tries < 10; tries += 1) {
+        const done = await put(database, 'after').then(
+          () => true,
+          () => false,
+        );
+        if (done) return;
+      }
+      throw new Error('it is not written to again');
+    });
+  });
 
   it('that is a replica is refused', async (t) => {
     const server = await startPostgres();
