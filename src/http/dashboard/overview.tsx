@@ -66,10 +66,10 @@ export async function overview(visit: Visit): Promise<Response> {
   });
 }
 
-type Standing = { totals: Figures; open: Open; isCurrent: boolean; within: string };
+type Balance = { totals: Figures; open: Open; isCurrent: boolean; within: string };
 
 /** Looked at again while they do not add up: a mail may have moved between two reads. */
-async function findFigures({ parts: { database }, session: { account } }: Visit): Promise<Standing> {
+async function findFigures({ parts: { database }, session: { account } }: Visit): Promise<Balance> {
   const within = indexedWithin[database.engine];
   for (let looks = 1; ; looks++) {
     const totals = await findTotals(database, account);
@@ -80,7 +80,7 @@ async function findFigures({ parts: { database }, session: { account } }: Visit)
 }
 
 /** Recipients that are on one side of the formula only: always 0, or something is wrong with this program. */
-function missing({ totals, open }: Pick<Standing, 'totals' | 'open'>): number {
+function missing({ totals, open }: Pick<Balance, 'totals' | 'open'>): number {
   const { sent, bounced, suppressed, failed, canceled } = totals;
   const settled = sent + bounced + suppressed + failed + canceled;
   return totals.accepted - settled - open.queued - open.underWay - open.inDoubt;
@@ -98,7 +98,7 @@ function RangeLinks({ chosen }: { chosen: string }) {
   );
 }
 
-function Tiles({ figures: { totals, open } }: { figures: Standing }) {
+function Tiles({ figures: { totals, open } }: { figures: Balance }) {
   const tiles: [name: string, value: number, href: string, tone?: Tone | false][] = [
     ['Accepted', totals.accepted, '/dashboard/emails'],
     ['Sent', totals.sent - totals.delivered, '/dashboard/emails?q=is:sent'],
@@ -208,7 +208,7 @@ function bucketsOf(hours: Hour[], range: Range, thisHour: number, values: (figur
 }
 
 /** Accepted on one side, what became of them on the other (docs/architecture.md). */
-function Conservation({ totals, open, isCurrent, within }: Standing) {
+function Conservation({ totals, open, isCurrent, within }: Balance) {
   const gap = missing({ totals, open });
   const parts: [name: string, value: number][] = [
     ['sent', totals.sent - totals.delivered],

@@ -8,7 +8,7 @@ import type { Visit } from './visit.ts';
 export type Draft = { endpoint: string; events: string[]; problem: string | null };
 
 /** What most receivers are there for. */
-export const emptyDraft: Draft = {
+export const firstDraft: Draft = {
   endpoint: '',
   events: ['email.delivered', 'email.bounced', 'email.complained', 'email.failed'],
   problem: null,
@@ -55,9 +55,12 @@ export function WebhookForm({ visit, draft }: { visit: Visit; draft: Draft }) {
 }
 
 /** The API names its members; in a form, their place names them. */
-export function inPlainWords({ message }: AppError): string {
-  const [, field, rule] = /^(?:Missing|Invalid) `(\w+)` field\. ?(.*)$/s.exec(message) ?? [];
-  if (rule) return rule.replaceAll('`', '');
-  if (field === 'endpoint') return 'Say where events are to be told.';
-  return field === 'events' ? 'Choose at least one event.' : message;
+export function inPlainWords({ message, field }: AppError): string {
+  if (!field) return message;
+  return field.rule === '' ? (missing[field.name] ?? message) : field.rule.replaceAll('`', '');
 }
+
+const missing: Record<string, string> = {
+  endpoint: 'Say where events are to be told.',
+  events: 'Choose at least one event.',
+};

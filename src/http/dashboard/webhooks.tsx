@@ -8,10 +8,10 @@ import { Empty, Notice, PageHead } from './pieces.tsx';
 import { redirect } from './sign-in.tsx';
 import type { Visit } from './visit.ts';
 import { Standing, shownUrl } from './webhook.tsx';
-import { type Draft, emptyDraft, inPlainWords, WebhookForm } from './webhook-form.tsx';
+import { type Draft, firstDraft, inPlainWords, WebhookForm } from './webhook-form.tsx';
 
 export function webhooks(visit: Visit): Promise<Response> {
-  return renderWebhooks(visit, emptyDraft);
+  return renderWebhooks(visit, firstDraft);
 }
 
 /** What is wrong with the form is said in it, and what was filled in stays. */
