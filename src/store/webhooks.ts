@@ -152,7 +152,10 @@ export type WebhookChange = {
   enabled?: boolean;
 };
 
-/** What is left out stays. Enabling forgets the failures so far: it starts anew. */
+/**
+ * What is left out stays. Enabling and disabling forget the failures so far: what is enabled starts anew, and who reads of one
+ * that is disabled and was failing may know that this is why.
+ */
 export async function updateWebhook(
   tx: Transaction,
   webhook: Webhook,
@@ -164,7 +167,7 @@ export async function updateWebhook(
   if (change.events) set.push(['events', JSON.stringify(change.events.names)]);
   if (change.options) set.push(['options', JSON.stringify(change.options)]);
   if (change.enabled !== undefined) set.push(['enabled', change.enabled ? 1 : 0]);
-  if (change.enabled || change.url !== undefined) set.push(['failing_since', null]);
+  if (change.enabled !== undefined || change.url !== undefined) set.push(['failing_since', null]);
   await tx.run(
     `update webhooks set ${set.map(([column]) => `${column} = ?`).join(', ')} where number = ?`,
     ...set.map(([, value]) => value),
@@ -213,7 +216,7 @@ export async function noteEndpoint(
     return false;
   }
   await tx.run(
-    'update webhooks set failing_since = ? where number = ? and failing_since is null',
+    'update webhooks set failing_since = ? where number = ? and failing_since is null and enabled = 1',
     went.now,
     webhook.number,
   );

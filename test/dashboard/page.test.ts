@@ -254,6 +254,19 @@ describe('the page in a browser', { skip: browser === null }, () => {
     await page.getByText('1 replayed').waitFor();
     assert.equal(await page.locator('main details[open]').count(), 1, 'it was closed');
 
+    await page.goto(`${server.url}/dashboard/webhooks`);
+    await page.getByLabel('Endpoint', { exact: true }).fill(`${receiver.url}/closed-again`);
+    for (const box of await page.getByRole('checkbox').all()) await box.check();
+    await page.getByRole('button', { name: 'Add it' }).click();
+    await page.getByText(/^whsec_/).waitFor();
+    await page.getByText('show it').click();
+    await page.locator('html.is-live').waitFor();
+    await send('While it is closed', 'closed/1');
+    await page.getByRole('link', { name: /email\.sent/ }).waitFor();
+    assert.equal(await page.locator('main details[open]').count(), 0, 'the secret was opened again');
+    const made = new URL(page.url()).pathname.split('/').at(-1);
+    await server.call('DELETE', `/webhooks/${made}`);
+
     sink.behave = () => modes.acceptThenDrop;
     const [first] = [await send('First in doubt', 'doubt/1'), await send('Second in doubt', 'doubt/2')];
     await server.until('both are in doubt', async () => (await held()) === 2);

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { AppError } from '../../src/core/error.ts';
+import { inPlainWords } from '../../src/http/dashboard/webhook-form.tsx';
 import { startReceiver } from '../support/receiver.ts';
 import { addApiKey } from '../support/served.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
@@ -36,6 +38,8 @@ describe('webhooks on the page', () => {
     assert.match(first, /<details open[^>]*>[\s\S]*<\/details>/);
     for (const text of [first, (await visitor.get(path)).text]) assert.ok(text.includes(secret));
     assert.doesNotMatch((await visitor.get(path)).text, /<details open/);
+    server.clock.advance(31_000);
+    assert.doesNotMatch((await visitor.get(`${path}?done=made`)).text, /<details open/, 'a later visit');
     assert.ok(!(await visitor.get('/webhooks')).text.includes(secret));
 
     await server.call('POST', '/emails', message());
@@ -79,6 +83,51 @@ describe('webhooks on the page', () => {
       assert.deepEqual(ticked, fields.events === events ? events : []);
     }
     assert.deepEqual(await list(), []);
+  });
+
+  test('plain words come from what the refusal is about, not from how the API puts it', () => {
+    const refusal = (name: string, rule: string) =>
+      inPlainWords(new AppError('invalid_field', 'worded anew', { field: { name, rule } }));
+    assert.equal(refusal('events', ''), 'Choose at least one event.');
+    assert.equal(refusal('endpoint', ''), 'Say where events are to be told.');
+    assert.equal(refusal('endpoint', 'It must be a `URL`.'), 'It must be a URL.');
+    assert.equal(inPlainWords(new AppError('invalid_field', 'Too many.')), 'Too many.');
+  });
+
+  test('one that somebody disabled is not said to have been disabled because it failed; one that was, is', async (t) => {
+    const receiver = await startReceiver(t);
+    receiver.behave = () => ({ status: 503 });
+    await visitor.post('/webhooks', { endpoint: `${receiver.url}/hooks`, events: 'email.delivered' });
+    const path = `/webhooks/${(await list())[0]?.id}`;
+    const shows = async (text: RegExp) => text.test((await visitor.get(path)).text);
+    await server.call('POST', '/emails', message());
+    await server.until('it fails', () => shows(/It has failed since[\s\S]*tried again by itself/));
+    assert.equal((await visitor.post(`${path}/disable`)).status, 303);
+    assert.match((await visitor.get(path)).text, /<span class="state tone-muted">disabled</);
+    assert.equal(await shows(/It has failed since/), false);
+
+    receiver.behave = () => ({ body: 'mended' });
+    const enabled = await visitor.post(`${path}/enable`);
+    const { text } = await visitor.get(enabled.headers.get('location')?.replace('/dashboard', '') ?? '');
+    assert.match(text, /told what waited since before it was disabled/);
+    server.clock.advance(10 * 60_000);
+    await server.until('what waited is told', () => shows(/state tone-good">success</));
+
+    receiver.behave = () => ({ status: 503 });
+    await server.call('POST', '/emails', message());
+    await server.until('it fails again', () => shows(/It has failed since/));
+    for (let day = 0; day < 6; day++) {
+      server.clock.advance(24 * 60 * 60_000);
+      await server.call('POST', '/emails', message());
+      await server.until('the day is over', () => shows(/It has failed since/));
+      await server.tick();
+    }
+    await server.until('it is given up', async () => {
+      server.clock.advance(60 * 60_000);
+      return shows(/So it was disabled: mend the endpoint/);
+    });
+    assert.match((await visitor.get(path)).text, /<span class="state tone-bad">disabled</);
+    await visitor.post(`${path}/delete`);
   });
 
   test('no more are added than the API allows', async () => {

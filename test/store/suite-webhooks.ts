@@ -362,5 +362,19 @@ export function describeWebhooks(db: () => Database): void {
       assert.equal(counts.disabled, 1);
       assert.ok(counts.enabled > 5 && counts.pending > 1);
     });
+
+    it('that somebody disabled is not one that failed, whatever happens to an attempt still under way', async () => {
+      const one = await webhook('wh-by-hand', ['sent']);
+      await note(one, false, now);
+      assert.equal((await find(one))?.failingSince, now);
+      await db().write((tx) => updateWebhook(tx, one, { enabled: false }, now));
+      assert.equal(await note(one, false, now + 1), false);
+      assert.deepEqual([(await find(one))?.enabled, (await find(one))?.failingSince], [false, null]);
+      // The control: one that was disabled by its failures keeps them.
+      const dead = await webhook('wh-by-itself', ['sent']);
+      await note(dead, false, now);
+      assert.equal(await note(dead, false, now + 100), true);
+      assert.deepEqual([(await find(dead))?.enabled, (await find(dead))?.failingSince], [false, now]);
+    });
   });
 }

@@ -29,7 +29,7 @@ export function shownUrl(webhook: Webhook): string {
   return splitCredentials(webhook.url).url;
 }
 
-/** One that was disabled because it failed is worse than one that somebody disabled. */
+/** One that was disabled because it failed is worse than one that somebody disabled, which has no failures noted. */
 export function Standing({ of }: { of: Webhook }) {
   if (of.enabled) return <State is={of.failingSince === null ? 'enabled' : 'failing'} />;
   return of.failingSince === null ? <Pill tone="muted">disabled</Pill> : <State is="disabled" />;
@@ -80,7 +80,7 @@ export async function webhook(visit: Visit): Promise<Response> {
 
 const done: Record<string, string> = {
   made: 'Added: it is told what happens from now on. Receivers check what they get with the signing secret.',
-  enabled: 'Enabled: it is told what happens from now on.',
+  enabled: 'Enabled: it is told what waited since before it was disabled, and what happens from now on.',
   disabled: 'Disabled: it is told nothing of what happens until it is enabled again.',
 };
 
@@ -95,7 +95,7 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
       {webhook.failingSince !== null && (
         <Notice tone={webhook.enabled ? 'warning' : 'bad'}>
           It has failed since <Time at={webhook.failingSince} />.{' '}
-          {webhook.enabled ? 'It is tried again by itself.' : 'It was disabled: mend the endpoint, then enable it.'}
+          {webhook.enabled ? 'It is tried again by itself.' : 'So it was disabled: mend the endpoint, then enable it.'}
         </Notice>
       )}
       <dl class="facts">
@@ -111,7 +111,7 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
           <>
             <dt>Signing secret</dt>
             <dd>
-              <details open={visit.query.done === 'made'}>
+              <details open={isJustMade(visit, webhook)}>
                 <summary>show it</summary>
                 <Copyable text={webhook.secret} label="the signing secret" />
               </details>
@@ -124,7 +124,7 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
         </dd>
       </dl>
       <div class="row">
-        <Able visit={visit} webhook={webhook} />
+        <DisableOrEnable visit={visit} webhook={webhook} />
         <Form visit={visit} action={`/dashboard/webhooks/${webhook.id}/delete`}>
           <button
             type="submit"
@@ -139,7 +139,14 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
   );
 }
 
-function Able({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
+/** Long enough for the way from the form to here; not for coming back, nor for a link that somebody kept. */
+const justMadeMs = 30_000;
+
+function isJustMade({ query, parts }: Visit, webhook: Webhook): boolean {
+  return query.done === 'made' && parts.now() - webhook.createdAt < justMadeMs;
+}
+
+function DisableOrEnable({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
   return (
     <Form visit={visit} action={`/dashboard/webhooks/${webhook.id}/${webhook.enabled ? 'disable' : 'enable'}`}>
       <button type="submit" class={webhook.enabled ? 'button' : 'button primary'}>

@@ -21,7 +21,7 @@ function localize(root) {
   }
 }
 
-// Content is fetched again from where the page is, and put in the place of the old, focus and open details kept.
+// Content is fetched again from where the page is, and put in the place of the old, focus and what is open or closed kept.
 const shortestMs = 1000;
 let lastRefresh = 0;
 let waiting = null;
@@ -66,12 +66,14 @@ function replace(main, fresh) {
   localize(content);
   const known = new Set([...main.querySelectorAll('a[data-row]')].map((row) => row.href));
   const focused = main.contains(document.activeElement) ? nameOf(document.activeElement) : null;
-  const opened = new Set([...main.querySelectorAll('details[open] > summary')].map(nameOf));
+  const [seen, opened] = ['details', 'details[open]'].map(
+    (which) => new Set([...main.querySelectorAll(`${which} > summary`)].map(nameOf)),
+  );
   for (const kept of main.querySelectorAll('[data-keep]')) {
     content.querySelector(`[data-keep="${kept.dataset.keep}"]`)?.replaceWith(kept);
   }
   for (const summary of content.querySelectorAll('details > summary')) {
-    if (opened.has(nameOf(summary))) summary.parentElement.open = true;
+    if (seen.has(nameOf(summary))) summary.parentElement.open = opened.has(nameOf(summary));
   }
   main.replaceChildren(...content.childNodes);
   for (const row of main.querySelectorAll('a[data-row]')) {
