@@ -70,7 +70,10 @@ export const log = {
       'a webhook has failed for five days and is disabled: it is told nothing until somebody enables it',
     ),
   commitNotFoundOut: (error: unknown) =>
-    out.error({ err: error }, 'what became of a commit cannot be found out; the request ends without a status'),
+    out.error(
+      { err: error },
+      'what became of a commit cannot be found out; no status would be true, and whoever asked is told none, or that nobody knows',
+    ),
   commitUnknown: (error: unknown) => {
     out.fatal({ err: error }, 'a commit may or may not have happened; ending now, the next start reads the truth');
     flushed();

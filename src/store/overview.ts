@@ -41,9 +41,12 @@ export async function countOpenOf(database: Database, account: string): Promise<
   };
 }
 
-/** Deliveries in doubt, counted up to `most`: read from the end of the index where they stand, which mostly is empty. */
-export async function countInDoubt(database: Database, account: string, most: number): Promise<number> {
-  const [row] = await database.report<{ count: number }>(
+/**
+ * Deliveries in doubt, counted up to `most`: read from the end of the index where they stand, which mostly is empty.
+ * Not a report: every page asks, and would wait for whatever long one is under way.
+ */
+export async function countInDoubt(reader: Reader, account: string, most: number): Promise<number> {
+  const [row] = await reader.all<{ count: number }>(
     `select count(*) as count from
        (select 1 from deliveries where ${isOpen} and state = 'in_doubt' and account || '' = ? limit ?) d`,
     account,

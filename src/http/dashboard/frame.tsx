@@ -1,6 +1,7 @@
 /** What stands around every page: head, navigation, theme, and the place the script keeps fresh. */
 
 import type { Child } from 'hono/jsx';
+import { AppError } from '../../core/error.ts';
 import { countInDoubt } from '../../store/overview.ts';
 import { script, style } from './assets.ts';
 import { pageHeaders } from './headers.ts';
@@ -33,9 +34,7 @@ const entries: Entry[] = [
 const doubtsMax = 100;
 
 export async function renderPage(visit: Visit, options: PageOptions): Promise<Response> {
-  const { database } = visit.parts;
-  // A page that says the database is away has to come without it.
-  const doubts = await countInDoubt(database, visit.session.account, doubtsMax).catch(() => 0);
+  const doubts = await findDoubts(visit);
   const body = (
     <Document title={options.title} theme={visit.theme}>
       <a class="button skip" href="#content">
@@ -54,6 +53,16 @@ export async function renderPage(visit: Visit, options: PageOptions): Promise<Re
     </Document>
   );
   return htmlResponse(body, options.status ?? 200);
+}
+
+/** Null where the database says nothing right now: that is not none. */
+async function findDoubts({ parts, session }: Visit): Promise<number | null> {
+  try {
+    return await countInDoubt(parts.database, session.account, doubtsMax);
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'unavailable') return null;
+    throw error;
+  }
 }
 
 export async function htmlResponse(
@@ -100,7 +109,8 @@ export function Brand() {
   );
 }
 
-function Side({ visit, at, doubts }: { visit: Visit; at: string; doubts: number }) {
+function Side({ visit, at, doubts }: { visit: Visit; at: string; doubts: number | null }) {
+  const isForm = visit.context.env.incoming.method === 'POST';
   return (
     <div class="side">
       <div>
@@ -125,7 +135,8 @@ function Side({ visit, at, doubts }: { visit: Visit; at: string; doubts: number 
             <code title={visit.session.keyName}>{visit.session.maskedKey}</code>
           </p>
           <div class="row">
-            <ThemeForm visit={visit} />
+            {/* What answers a form stands where nothing is shown, and choosing a theme would lead there. */}
+            {!isForm && <ThemeForm visit={visit} />}
             <Form visit={visit} action="/dashboard/sign-out">
               <button type="submit" class="button quiet">
                 Sign out
@@ -139,10 +150,11 @@ function Side({ visit, at, doubts }: { visit: Visit; at: string; doubts: number 
 }
 
 /** What waits for a person. The script puts a fresh one in its place. */
-function Doubts({ count }: { count: number }) {
+function Doubts({ count }: { count: number | null }) {
   return (
     <span data-fresh="doubts">
-      {count > 0 && <Pill tone="warning">{count < doubtsMax ? count : `${doubtsMax - 1}+`}</Pill>}
+      {count === null && <Pill tone="muted">?</Pill>}
+      {count !== null && count > 0 && <Pill tone="warning">{count < doubtsMax ? count : `${doubtsMax - 1}+`}</Pill>}
     </span>
   );
 }

@@ -2,7 +2,6 @@
 
 import type { Hono } from 'hono';
 import { AppError } from '../../core/error.ts';
-import { log } from '../../log.ts';
 import { ClientGone, readBody } from '../body.ts';
 import type { Bindings, HttpContext } from '../call.ts';
 import { script, style } from './assets.ts';
@@ -14,7 +13,7 @@ import { clearAll, inbox, inboxMail } from './inbox.tsx';
 import { keys } from './keys.tsx';
 import { mailEml, mailHtml } from './mail-view.tsx';
 import { overview } from './overview.tsx';
-import { Forbidden, renderProblem } from './problem.tsx';
+import { Forbidden, isAway, noteProblem, renderProblem } from './problem.tsx';
 import { isSame, type Session } from './session.ts';
 import { setup, testSend } from './setup.tsx';
 import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './sign-in.tsx';
@@ -79,7 +78,13 @@ export function addDashboardRoutes(app: Hono<Bindings>, parts: DashboardParts): 
     show('/inbox/:id', inboxMail);
     send('/inbox/clear', clearAll);
   }
-  send('/sign-out', signOut);
+  app.post(
+    '/dashboard/sign-out',
+    open(async (context, theme) => {
+      const form = await readForm(context);
+      return signOut(parts, context, theme, () => endSession(parts, context, form));
+    }),
+  );
   send('/theme', ({ context, form }) => chooseTheme(parts, context, form));
   show('/live', (visit) => live(visit));
   app.all('/dashboard/*', (context) =>
@@ -120,13 +125,25 @@ async function answer(
     return await work();
   } catch (error) {
     if (error instanceof ClientGone) throw error;
-    const { method = '', url = '' } = context.env.incoming;
-    if (!(error instanceof AppError || error instanceof Forbidden))
-      log.requestFailed(method, url.split('?')[0] ?? '', error);
-    // Who cannot be told from others, as when the database is away, is shown what anybody is shown.
-    const visit = await findVisit(parts, context).catch(() => null);
-    return renderProblem(error, { context, visit, theme: themeOf(context) });
+    noteProblem(error, context);
+    const atTheDoor = { context, visit: null, theme: themeOf(context) };
+    // Who is asking cannot be found out, and trying to would be waiting once more: anybody is shown this.
+    if (isAway(error)) return renderProblem(error, atTheDoor);
+    try {
+      return await renderProblem(error, { ...atTheDoor, visit: await findVisit(parts, context) });
+    } catch (another) {
+      noteProblem(another, context);
+      return renderProblem(error, atTheDoor);
+    }
   }
+}
+
+/** Of whoever is signed in; nothing is left to end for others. */
+async function endSession(parts: DashboardParts, context: HttpContext, form: URLSearchParams): Promise<void> {
+  const visit = await findVisit(parts, context);
+  if (!visit) return;
+  requireToken(visit.session, form);
+  await parts.sessions.end(visit.session);
 }
 
 /** @throws Forbidden for a form that another origin's page sent. */

@@ -5,12 +5,18 @@ import type { HttpContext } from '../call.ts';
 import { cameFrom } from './came-from.ts';
 import { Brand, Document, htmlResponse } from './frame.tsx';
 import { Notice } from './pieces.tsx';
+import { Forbidden, noteProblem } from './problem.tsx';
 import { sessionMs } from './session.ts';
-import type { DashboardParts, Theme, Visit } from './visit.ts';
+import type { DashboardParts, Theme } from './visit.ts';
 
 export const sessionCookie = 'sendonce_session';
 
-export async function showSignIn(theme: Theme, problem: string | null, status = 200): Promise<Response> {
+export async function showSignIn(
+  theme: Theme,
+  problem: string | null,
+  status = 200,
+  headers: Record<string, string> = {},
+): Promise<Response> {
   const body = (
     <Document title="Sign in" theme={theme}>
       <main class="door" id="content">
@@ -44,7 +50,7 @@ export async function showSignIn(theme: Theme, problem: string | null, status = 
       </main>
     </Document>
   );
-  return htmlResponse(body, status);
+  return htmlResponse(body, status, headers);
 }
 
 /** @throws AppError `rate_limited` after some wrong keys from one address. */
@@ -73,11 +79,29 @@ export async function signIn(
   return redirect('/dashboard', setCookie(parts, sessionCookie, cookie, sessionMs / 1_000, true));
 }
 
-/** Of every session of this key: a copy of the cookie is worth nothing from here on. */
-export async function signOut({ parts, session }: Visit): Promise<Response> {
-  await parts.sessions.end(session);
-  return redirect('/dashboard/sign-in', setCookie(parts, sessionCookie, '', 0, true));
+/**
+ * Of every session of this key: `end` makes copies of the cookie worth nothing. It needs the database; the browser it was
+ * asked in forgets its own whatever happens.
+ */
+export async function signOut(
+  parts: DashboardParts,
+  context: HttpContext,
+  theme: Theme,
+  end: () => Promise<void>,
+): Promise<Response> {
+  const forgotten = setCookie(parts, sessionCookie, '', 0, true);
+  try {
+    await end();
+  } catch (error) {
+    if (error instanceof Forbidden) throw error;
+    noteProblem(error, context);
+    return showSignIn(theme, signedOutHereOnly, 503, { 'set-cookie': forgotten });
+  }
+  return redirect('/dashboard/sign-in', forgotten);
 }
+
+const signedOutHereOnly =
+  'This browser is signed out. The server could not note it: other sessions of this key, and copies of this one, may still be good. To end them, sign in and out again, or revoke the key.';
 
 export function chooseTheme(parts: DashboardParts, context: HttpContext, form: URLSearchParams): Response {
   const theme = form.get('theme');
