@@ -1,5 +1,6 @@
 /** Webhooks: who is told of an account's events, at which URL, and under which secrets. */
 
+import { AppError } from '../core/error.ts';
 import type { Subject } from '../core/event.ts';
 import type { Reader, SqlValue, Transaction } from './database.ts';
 
@@ -64,20 +65,24 @@ export type NewWebhook = Pick<Webhook, 'id' | 'account' | 'facade' | 'url' | 'ev
   createdAt: number;
 };
 
-/** Null where the account has `most` of them already. */
+/**
+ * Once for each id: who comes again gets the webhook that was made. Null where the account has `most` of them already.
+ * @throws AppError `already_exists` where it was deleted since, or the id is somebody else's.
+ */
 export async function insertWebhook(tx: Transaction, webhook: NewWebhook, most: number): Promise<Webhook | null> {
+  const { account, facade, id } = webhook;
   const existing = await tx.all<{ count: number }>(
     'select count(*) as count from webhooks where account = ? and facade = ? and deleted_at is null',
-    webhook.account,
-    webhook.facade,
+    account,
+    facade,
   );
-  if ((existing[0]?.count ?? 0) >= most) return null;
-  await tx.run(
+  if ((existing[0]?.count ?? 0) >= most) return findWebhook(tx, account, facade, { id });
+  const inserted = await tx.run(
     `insert into webhooks (id, account, facade, url, events, options, secret, enabled, created_at, modified_at)
-     values (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)`,
-    webhook.id,
-    webhook.account,
-    webhook.facade,
+     values (?, ?, ?, ?, ?, ?, ?, 1, ?, ?) on conflict (id) do nothing`,
+    id,
+    account,
+    facade,
     webhook.url,
     JSON.stringify(webhook.events),
     JSON.stringify(webhook.options),
@@ -85,8 +90,9 @@ export async function insertWebhook(tx: Transaction, webhook: NewWebhook, most: 
     webhook.createdAt,
     webhook.createdAt,
   );
-  const made = await findWebhook(tx, webhook.account, webhook.facade, { id: webhook.id });
-  if (made) await subscribe(tx, made, webhook.subjects);
+  const made = await findWebhook(tx, account, facade, { id });
+  if (!made) throw new AppError('already_exists', 'The webhook that was made with this id is gone.');
+  if (inserted > 0) await subscribe(tx, made, webhook.subjects);
   return made;
 }
 

@@ -8,7 +8,7 @@ import { bendDatabase } from '../support/bent-database.ts';
 import { serve } from '../support/served.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
 import { modes } from '../support/smtp-sink-modes.ts';
-import { type Answer, signIn } from './visitor.ts';
+import { type Answer, signIn, webhookForm } from './visitor.ts';
 
 /** What the database does instead of its work, while it is asked for a statement that contains `at`. */
 type Mishap = { at: string; error: Error; afterCommit?: boolean; seen?: number };
@@ -87,7 +87,7 @@ describe('a form whose commit nobody can tell about', () => {
     mishaps.push(nobodyKnows('insert into webhooks'));
     const added = await visitor.post(
       '/webhooks',
-      { endpoint: 'https://example.com/hooks', events: 'email.sent' },
+      webhookForm('https://example.com/hooks', 'email.sent'),
       from('/webhooks'),
     );
     assertNobodyKnows(added);
@@ -123,7 +123,7 @@ describe('a form whose commit nobody can tell about', () => {
     t.after(() => server.stop());
     const visitor = await signIn(server);
     mishaps.push({ at: 'insert into webhooks', error: new Error('stumbled'), afterCommit: true });
-    const fields = { endpoint: 'https://example.com/hooks', events: 'email.sent' };
+    const fields = webhookForm('https://example.com/hooks', 'email.sent');
     const broken = await visitor.post('/webhooks', fields, { referer: `${server.url}/dashboard/webhooks` });
     mishaps.length = 0;
     assert.equal(await count(server, '/webhooks'), 1);
@@ -214,7 +214,7 @@ describe('with the database away', () => {
     ]);
 
     mishaps.push({ at: 'insert into webhooks', error: away() });
-    const fields = { endpoint: 'https://example.com/hooks', events: 'email.sent' };
+    const fields = webhookForm('https://example.com/hooks', 'email.sent');
     const form = await visitor.post('/webhooks', fields, { referer: `${server.url}/dashboard/webhooks` });
     assert.deepEqual([form.status, waysOn(form)[0]], [503, 'Back to the form /dashboard/webhooks']);
     mishaps.length = 0;
@@ -271,7 +271,7 @@ test('what answers a form offers no theme: choosing one would lead to where noth
   );
   const late = await visitor.post(`/emails/${id}/cancel`);
   assert.deepEqual([late.status, late.text.includes('/dashboard/theme')], [422, false]);
-  const drafted = await visitor.post('/webhooks', { endpoint: 'ftp://example.com/', events: 'email.sent' });
+  const drafted = await visitor.post('/webhooks', webhookForm('ftp://example.com/', 'email.sent'));
   assert.deepEqual([drafted.status, drafted.text.includes('/dashboard/theme')], [422, false]);
   // The control, and why.
   assert.ok((await visitor.get(`/emails/${id}`)).text.includes('/dashboard/theme'));

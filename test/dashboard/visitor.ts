@@ -1,5 +1,6 @@
 /** Somebody at the door of the page, over plain HTTP: what no browser lets a test say. */
 
+import { randomUUID } from 'node:crypto';
 import { type TestServer, testKey } from '../support/server.ts';
 
 export type Answer = { status: number; text: string; headers: Headers };
@@ -19,6 +20,11 @@ export async function signIn(server: TestServer, key = testKey): Promise<Visitor
   const { headers, status } = await visitor.post('/sign-in', { key });
   if (status !== 303) throw new Error(`signing in was answered ${status}`);
   return createVisitor(server, headers.get('set-cookie')?.split(';')[0] ?? '');
+}
+
+/** The webhook's form as a page that was just loaded carries it. */
+export function webhookForm(endpoint: string, events: string | string[] = []): Fields {
+  return { key: randomUUID(), endpoint, events };
 }
 
 /** Until the figures and the search know of everything: on PostgreSQL they are half a minute behind. */

@@ -7,7 +7,7 @@ import { inPlainWords } from '../../src/http/dashboard/webhook-form.tsx';
 import { startReceiver } from '../support/receiver.ts';
 import { addApiKey } from '../support/served.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
-import { signIn, type Visitor } from './visitor.ts';
+import { createVisitor, signIn, type Visitor, webhookForm } from './visitor.ts';
 
 describe('webhooks on the page', () => {
   let server: TestServer;
@@ -26,7 +26,7 @@ describe('webhooks on the page', () => {
   test('one is added by a form, shows the secret the API shows, is told, stops when disabled, and is deleted', async (t) => {
     const receiver = await startReceiver(t);
     const events = ['email.delivered', 'email.bounced'];
-    const made = await visitor.post('/webhooks', { endpoint: ` ${receiver.url}/hooks `, events });
+    const made = await visitor.post('/webhooks', webhookForm(` ${receiver.url}/hooks `, events));
     assert.equal(made.status, 303);
     const [known] = await list();
     assert.deepEqual([known?.endpoint, known?.status, known?.events], [`${receiver.url}/hooks`, 'enabled', events]);
@@ -64,6 +64,43 @@ describe('webhooks on the page', () => {
     assert.deepEqual([await list(), (await visitor.get(path)).status], [[], 404]);
   });
 
+  test('the same form makes one, however often it is sent; what was changed in it, or deleted since, is said', async () => {
+    const keyIn = ({ text }: { text: string }) => /name="key" value="([^"]+)"/.exec(text)?.[1] ?? '';
+    const key = keyIn(await visitor.get('/webhooks'));
+    const fields = { key, endpoint: 'https://example.com/once', events: ['email.sent', 'email.failed'] };
+    const { cookie } = visitor;
+    const token = /name="token" value="([^"]+)"/.exec((await visitor.get('/keys')).text)?.[1] ?? '';
+    const click = () => createVisitor(server, cookie).post('/webhooks', { ...fields, token });
+    const clicks = [...(await Promise.all([click(), click()])), await click()];
+    const [place] = clicks.map(({ headers }) => headers.get('location'));
+    for (const { status, headers } of clicks) assert.deepEqual([status, headers.get('location')], [303, place]);
+    assert.deepEqual(
+      (await list()).map(({ endpoint }) => endpoint),
+      ['https://example.com/once'],
+    );
+
+    const other = { ...fields, endpoint: 'https://example.com/other' };
+    const changed = await visitor.post('/webhooks', other);
+    assert.equal(changed.status, 422);
+    assert.match(changed.text, /sent before with something else in it/);
+    const stranger = await signIn(server, await addApiKey(server, 're_same_form', 'third'));
+    assert.equal((await stranger.post('/webhooks', fields)).status, 422);
+    assert.equal((await visitor.post('/webhooks', { ...other, key: '' })).status, 422);
+    assert.equal((await list()).length, 1);
+    // The control: a page that was loaded anew has another key.
+    assert.equal(
+      (await visitor.post('/webhooks', { ...other, key: keyIn(await visitor.get('/webhooks')) })).status,
+      303,
+    );
+    assert.equal((await list()).length, 2);
+
+    for (const { id } of await list()) assert.equal((await visitor.post(`/webhooks/${id}/delete`)).status, 303);
+    const late = await visitor.post('/webhooks', fields);
+    assert.equal(late.status, 422);
+    assert.match(late.text, /is gone/);
+    assert.deepEqual(await list(), []);
+  });
+
   test('what is wrong with the form is said in it, in plain words, and what was filled in stays', async () => {
     const events = ['email.sent', 'email.failed'];
     const problems: [fields: Record<string, string | string[]>, said: RegExp][] = [
@@ -75,7 +112,7 @@ describe('webhooks on the page', () => {
       [{ endpoint: 'https://example.com/hooks', events: ['email.vanished'] }, /email\.vanished/],
     ];
     for (const [fields, said] of problems) {
-      const { status, text } = await visitor.post('/webhooks', fields);
+      const { status, text } = await visitor.post('/webhooks', { ...webhookForm(''), ...fields });
       const [, problem = ''] = /role="alert">([\s\S]*?)<\/div>/.exec(text) ?? [];
       assert.deepEqual([status, said.test(problem), problem.includes('`')], [422, true, false], problem);
       assert.ok(text.includes(`value="${fields.endpoint}"`), 'the endpoint stays');
@@ -97,7 +134,7 @@ describe('webhooks on the page', () => {
   test('one that somebody disabled is not said to have been disabled because it failed; one that was, is', async (t) => {
     const receiver = await startReceiver(t);
     receiver.behave = () => ({ status: 503 });
-    await visitor.post('/webhooks', { endpoint: `${receiver.url}/hooks`, events: 'email.delivered' });
+    await visitor.post('/webhooks', webhookForm(`${receiver.url}/hooks`, 'email.delivered'));
     const path = `/webhooks/${(await list())[0]?.id}`;
     const shows = async (text: RegExp) => text.test((await visitor.get(path)).text);
     await server.call('POST', '/emails', message());
@@ -131,9 +168,9 @@ describe('webhooks on the page', () => {
   });
 
   test('no more are added than the API allows', async () => {
-    const fields = { endpoint: 'https://example.com/hooks', events: 'email.sent' };
-    for (let count = 1; (await visitor.post('/webhooks', fields)).status === 303; count++) assert.ok(count < 200);
-    const refused = await visitor.post('/webhooks', fields);
+    const form = () => webhookForm('https://example.com/hooks', 'email.sent');
+    for (let count = 1; (await visitor.post('/webhooks', form())).status === 303; count++) assert.ok(count < 200);
+    const refused = await visitor.post('/webhooks', form());
     assert.match(refused.text, /An account can have at most \d+ webhooks/);
     for (const { id } of await list()) assert.equal((await visitor.post(`/webhooks/${id}/delete`)).status, 303);
   });
@@ -147,7 +184,7 @@ describe('webhooks on the page', () => {
       assert.equal((await stranger.post(`/webhooks/${id}/${action}`)).status, 404);
       assert.equal((await visitor.post(`/webhooks/${id}/${action}`, { token: 'guessed' })).status, 403);
     }
-    const fields = { endpoint: 'https://example.com/forged', events: 'email.sent' };
+    const fields = webhookForm('https://example.com/forged', 'email.sent');
     assert.equal((await visitor.post('/webhooks', { ...fields, token: '' })).status, 403);
     assert.equal((await visitor.post('/webhooks', fields, { origin: 'https://evil.example' })).status, 403);
     assert.deepEqual(

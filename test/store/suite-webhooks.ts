@@ -90,6 +90,21 @@ export function describeWebhooks(db: () => Database): void {
       assert.deepEqual(await listWebhooks(db(), account, 'resend'), [one]);
     });
 
+    it('are made once for each id, whoever asks for it', async () => {
+      const account = 'wh-once';
+      const wanted = { ...(await webhook('wh-first', ['sent'])), subjects: ['sent' as const], createdAt: now };
+      const own = { ...wanted, id: nextId(now), account };
+      const make = (one: typeof wanted) => db().write((tx) => insertWebhook(tx, one, 1));
+      const [first, second] = await Promise.all([make(own), make({ ...own, url: 'https://another.test/' })]);
+      assert.deepEqual(second, first);
+      assert.deepEqual(await listWebhooks(db(), account, 'resend'), [first]);
+      await assert.rejects(make({ ...wanted, account: 'wh-thief' }), { code: 'already_exists' });
+      assert.deepEqual(await listWebhooks(db(), 'wh-thief', 'resend'), []);
+      assert.ok(first);
+      await db().write((tx) => deleteWebhook(tx, first, now));
+      await assert.rejects(make(own), { code: 'already_exists' });
+    });
+
     it('are told what they subscribe to, of their own account, once', async () => {
       const account = 'wh-told';
       const one = await webhook(account, ['sent', 'hard_bounce']);

@@ -2,6 +2,7 @@
 
 import type { AppError } from '../../core/error.ts';
 import { resendEventTypes } from '../../webhook/resend-payload.ts';
+import { newWebhookId } from '../resend/webhooks.ts';
 import { Form, Notice } from './pieces.tsx';
 import type { Visit } from './visit.ts';
 
@@ -21,6 +22,7 @@ export function WebhookForm({ visit, draft }: { visit: Visit; draft: Draft }) {
       <h2>Add a webhook</h2>
       {problem && <Notice tone="bad">{problem}</Notice>}
       <Form visit={visit} action="/dashboard/webhooks" class="stack">
+        <input type="hidden" name="key" value={newWebhookId(visit.parts)} />
         <label for="endpoint">Endpoint</label>
         <input
           id="endpoint"

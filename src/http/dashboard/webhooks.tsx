@@ -1,7 +1,8 @@
 /** Who is told of events, and telling somebody new. */
 
 import { AppError } from '../../core/error.ts';
-import { listWebhooks } from '../../store/webhooks.ts';
+import { isUuid } from '../../core/token.ts';
+import { listWebhooks, type Webhook } from '../../store/webhooks.ts';
 import { makeWebhook } from '../resend/webhooks.ts';
 import { renderPage } from './frame.tsx';
 import { Empty, Notice, PageHead } from './pieces.tsx';
@@ -14,17 +15,27 @@ export function webhooks(visit: Visit): Promise<Response> {
   return renderWebhooks(visit, firstDraft);
 }
 
-/** What is wrong with the form is said in it, and what was filled in stays. */
+/** What is wrong with the form is said in it, and what was filled in stays. Sent twice, it makes one webhook: its key is the id. */
 export async function createWebhook(visit: Visit): Promise<Response> {
   const { parts, session, form } = visit;
   const filled = { endpoint: (form.get('endpoint') ?? '').trim(), events: form.getAll('events') };
+  const key = (form.get('key') ?? '').toLowerCase();
+  if (!isUuid(key)) throw new AppError('invalid_field', 'This form is not complete: reload the page and try again.');
   try {
-    const { id } = await makeWebhook(parts, session.account, filled);
-    return redirect(`/dashboard/webhooks/${id}?done=made`);
+    const made = await makeWebhook(parts, session.account, filled, key);
+    if (!isAsked(made, filled)) throw new AppError('already_exists', sentBefore);
+    return redirect(`/dashboard/webhooks/${made.id}?done=made`);
   } catch (error) {
     if (!(error instanceof AppError && formProblems.has(error.code))) throw error;
     return renderWebhooks(visit, { ...filled, problem: inPlainWords(error) });
   }
+}
+
+const sentBefore = 'This form was sent before with something else in it. Reload the page to add another webhook.';
+
+/** False: what was made from this form before is not what it asks for now. */
+function isAsked({ url, events }: Webhook, filled: Pick<Draft, 'endpoint' | 'events'>): boolean {
+  return url === filled.endpoint && events.join() === [...new Set(filled.events)].join();
 }
 
 const formProblems: ReadonlySet<AppError['code']> = new Set(['missing_field', 'invalid_field']);

@@ -40,13 +40,23 @@ export async function createWebhook(parts: WebhookParts, call: Call): Promise<Re
   return reply(201, { object: 'webhook', id: made.id, signing_secret: made.secret });
 }
 
-/** Whoever asks for it. @throws AppError where `endpoint` or `events` are not what they must be, or there are too many. */
-export async function makeWebhook(parts: WebhookParts, account: string, fields: Fields): Promise<Webhook> {
+/** For the id of a webhook that is yet to be made: a form that carries it makes one, however often it is sent. */
+export function newWebhookId(parts: Pick<WebhookParts, 'now'>): string {
+  return nextId(parts.now());
+}
+
+/** Whoever asks for it; once for each `id`. @throws AppError where `endpoint` or `events` are not what they must be, or there are too many. */
+export async function makeWebhook(
+  parts: WebhookParts,
+  account: string,
+  fields: Fields,
+  id = newWebhookId(parts),
+): Promise<Webhook> {
   const url = parseEndpoint(parts.egress, fields.endpoint);
   const { names, subjects } = parseWebhookEvents(fields.events);
   const createdAt = parts.now();
   const wanted = {
-    id: nextId(createdAt),
+    id,
     account,
     facade: 'resend' as const,
     url,
