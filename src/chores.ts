@@ -22,11 +22,11 @@ export type ChoreOptions = {
   keyUses: KeyUses;
   retentionDays: Config['retentionDays'];
   garbagePerSecondMax: number;
+  /** Between two rounds, in milliseconds. */
+  everyMs: number;
   /** Told when something was queued again. */
   onQueued: () => void;
 };
-
-const everyMs = 1_000;
 
 /** Deliveries one step moves. */
 const stepSize = 500;
@@ -49,13 +49,13 @@ export class Chores {
 
   constructor(options: ChoreOptions) {
     this.#options = options;
-    const { recovery } = options;
+    const { recovery, everyMs } = options;
     this.#routines = [
       // By itself: whoever does not say for too long that it lives is taken for dead, however busy it is.
-      new Routine('beat', () => recovery.beat()),
+      new Routine('beat', everyMs, () => recovery.beat()),
       // As many deliveries as the dead have left.
-      new Routine('recovery', () => recovery.recoverDead()),
-      new Routine('chores', () => this.#doRest()),
+      new Routine('recovery', everyMs, () => recovery.recoverDead()),
+      new Routine('chores', everyMs, () => this.#doRest()),
     ];
   }
 
@@ -125,21 +125,23 @@ export class Chores {
 /** Something that is done again and again, never twice at once; one that fails is said, and done again. */
 class Routine {
   readonly #name: string;
+  readonly #everyMs: number;
   readonly #work: () => Promise<void>;
   #timer: NodeJS.Timeout | null = null;
   #last: Promise<void> = Promise.resolve();
   #open = 0;
   #isStopped = false;
 
-  constructor(name: string, work: () => Promise<void>) {
+  constructor(name: string, everyMs: number, work: () => Promise<void>) {
     this.#name = name;
+    this.#everyMs = everyMs;
     this.#work = work;
   }
 
   start(): void {
     this.#timer = setInterval(() => {
       if (this.#open === 0) void this.run();
-    }, everyMs);
+    }, this.#everyMs);
   }
 
   /** Once more, after the one under way. */

@@ -33,7 +33,7 @@ const lookMs = 100;
 const upMsMax = 90_000;
 
 /** The lab's own server does its chores this often where its clock runs faster: they bound how fast it may run. */
-const tickMs = 50;
+const choresMs = 50;
 
 /** Beyond the longest pause between two tries. */
 const skippedMs = 75 * 60_000;
@@ -54,6 +54,7 @@ export class Fleet extends World {
   readonly #dead = new Set<number>();
   /** Who was seen handing a delivery off, by its email and part. */
   readonly #handsOff = new Map<string, number>();
+  #isDisturbed = false;
   #disturbances = 0;
   readonly #speed: number;
   #isParked = false;
@@ -109,8 +110,11 @@ export class Fleet extends World {
     }
   }
 
-  /** From here on, a start that was under way may fail for it. */
-  noteDisturbance(): void {
+  /** What is between the processes and PostgreSQL, or that itself: a start that is under way meanwhile may fail for it. */
+  async disturb(work: () => Promise<unknown>): Promise<void> {
+    this.#isDisturbed = true;
+    await work();
+    this.#isDisturbed = false;
     this.#disturbances += 1;
   }
 
@@ -127,7 +131,7 @@ export class Fleet extends World {
   }
 
   #spawn(role: Role): Program {
-    const own = { ROLE: role, STATE_DIR: this.#temp.path('state'), LAB_TICK_MS: String(tickMs) };
+    const own = { ROLE: role, STATE_DIR: this.#temp.path('state'), LAB_CHORES_MS: String(choresMs) };
     const environment = { ...this.setting.environment, ...own };
     return startProgram({ ...this.setting, environment }, this.#command);
   }
@@ -145,7 +149,7 @@ export class Fleet extends World {
     this.#dead.add(program.pid);
     member.url = null;
     if (this.#isOver) return;
-    const mayFail = url === null && disturbances < this.#disturbed();
+    const mayFail = url === null && (this.#isDisturbed || disturbances < this.#disturbed());
     if (!isEnding && !mayFail) this.violations.push(`a process ended by itself:\n${program.words()}`);
     // One that is stopped while it starts has nothing to end well.
     if (isEnding && signal === null && code !== 0) this.violations.push(`a stop ended with ${code}`);

@@ -25,7 +25,7 @@ const answersMax = 30;
 const moreMsMax = 60;
 
 /** Under the patience of the others with a silent process, and over it, where the lab's clock runs faster. */
-const stillMsMax = 1_500;
+const stillMsMax = 3_000;
 /** Over it on any clock: it may be taken for dead after fifteen seconds. */
 const longStillMs = 17_000;
 /** Longer than a lost COMMIT is asked about: what became of it stays unknown. */
@@ -92,27 +92,29 @@ async function standStill(fleet: Fleet, ms: number): Promise<void> {
   fleet.pending.push(over);
 }
 
-async function endSessions(fleet: Fleet): Promise<void> {
-  await fleet.books.rows(`select pg_terminate_backend(pid) from
-    (select pid from pg_stat_activity where application_name like 'sendonce%' order by random() limit 3) as picked`);
-  fleet.noteDisturbance();
+function endSessions(fleet: Fleet): Promise<void> {
+  const some = "select pid from pg_stat_activity where application_name like 'sendonce%' order by random() limit 3";
+  return fleet.disturb(() => fleet.books.rows(`select pg_terminate_backend(pid) from (${some}) as picked`));
 }
 
 /** At the next COMMIT, whose answer is lost with it. */
-async function cutOff(fleet: Fleet, ms: number): Promise<void> {
+function cutOff(fleet: Fleet, ms: number): Promise<void> {
   const { proxy } = fleet;
-  const before = proxy.cuts;
-  proxy.cutNext('for good');
-  const giveUpAt = performance.now() + commitMsMax;
-  while (proxy.cuts === before && performance.now() < giveUpAt) await pause(1);
-  await pause(ms);
-  proxy.setDown(false);
-  fleet.noteDisturbance();
+  return fleet.disturb(async () => {
+    const before = proxy.cuts;
+    proxy.cutNext('for good');
+    const giveUpAt = performance.now() + commitMsMax;
+    while (proxy.cuts === before && performance.now() < giveUpAt) await pause(1);
+    await pause(ms);
+    proxy.setDown(false);
+  });
 }
 
-async function killPostgres(fleet: Fleet): Promise<void> {
-  await fleet.server.kill();
-  await pause(fleet.random() * downMsMax);
-  await fleet.server.start();
-  fleet.noteDisturbance();
+function killPostgres(fleet: Fleet): Promise<void> {
+  const { server, random } = fleet;
+  return fleet.disturb(async () => {
+    await server.kill();
+    await pause(random() * downMsMax);
+    await server.start();
+  });
 }

@@ -1,6 +1,6 @@
 /**
  * The server as the lab runs it: `node server-main.js [VARIANT]`. With LAB_SPEED its clock runs so many times faster, its chores
- * come every LAB_TICK_MS, and its SMTP client waits for a verdict for seconds; a variant other than `none` has a guard taken out.
+ * come every LAB_CHORES_MS, and its SMTP client waits for a verdict for seconds; a variant other than `none` has a guard taken out.
  */
 
 import assert from 'node:assert';
@@ -22,23 +22,12 @@ assert(variant, `a variant: ${Object.keys(variants).join(', ')}`);
 const config = readConfig(process.env);
 startLog(config.logLevel);
 const die = () => process.kill(process.pid, 'SIGKILL') as never;
-const server = await startServer(config, { clock: createClock, die, ...fasterRelay(), ...variant });
+const choresEveryMs = Number(process.env.LAB_CHORES_MS ?? 1_000);
+const server = await startServer(config, { clock: createClock, choresEveryMs, die, ...fasterRelay(), ...variant });
 // Under strace the process one has started is strace's, which passes no signal on.
 console.log(`pid ${process.pid}`);
 console.log(`Sendonce listens on ${server.url}`);
-let isStopping = false;
-process.on('SIGTERM', () => {
-  isStopping = true;
-  void server.stop().then(() => process.exit(0));
-});
-if (speed !== 1 && process.env.LAB_TICK_MS !== undefined) void tickAlong(Number(process.env.LAB_TICK_MS));
-
-async function tickAlong(everyMs: number): Promise<void> {
-  while (!isStopping) {
-    await server.tick();
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-}
+process.on('SIGTERM', () => void server.stop().then(() => process.exit(0)));
 
 /** Counted from LAB_EPOCH, so that every start and every process agrees on the time. */
 function createClock(wall: () => number): SystemClock {
