@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import type pg from 'pg';
 import { readConfig } from '../../src/config.ts';
 import { openServed } from '../../src/open-database.ts';
 import type { Database } from '../../src/store/database.ts';
@@ -150,16 +151,20 @@ describe(`behind PgBouncer ${version ?? ''} in transaction mode`, { skip }, () =
 
   it('named statements would meet sessions that do not know them (control)', { skip: preparesItself() }, async () => {
     const url = stand.pool.through(await stand.server.createDatabase());
-    const clients = await Promise.all([1, 2, 3].map(() => connect(url)));
-    let failed: unknown;
-    // Until it happens: who meets whose session is up to the pool.
-    const asked = clients.map(async (client) => {
-      const statement = { name: 's0', text: 'select $1::text, pg_sleep(0.001)', values: ['x'] };
-      while (!failed) await client.query(statement).catch((error: unknown) => (failed ??= error));
-    });
-    await Promise.all(asked);
-    for (const client of clients) await client.end().catch(() => {});
-    assert.match(String(failed), /prepared statement "s0"/);
+    const [asker, ...others] = await Promise.all([0, 1, 2, 3].map(() => connect(url)));
+    assert.ok(asker);
+    const statement = { name: 's0', text: 'select $1::text', values: ['x'] };
+    const sessionOf = async (client: pg.Client) => (await client.query('select pg_backend_pid() as pid')).rows[0].pid;
+    await asker.query('begin');
+    await asker.query(statement);
+    const prepared = await sessionOf(asker);
+    await asker.query('commit');
+    // They take the whole pool; what one gives back is not the session that knows the statement.
+    for (const client of others) await client.query('begin');
+    const sessions = await Promise.all(others.map(sessionOf));
+    await others[sessions.findIndex((session) => session !== prepared)]?.query('commit');
+    await assert.rejects(asker.query(statement), /prepared statement "s0" does not exist/);
+    for (const client of [asker, ...others]) await client.end().catch(() => {});
   });
 
   it('a COMMIT under way when PgBouncer is killed is found out to have happened', async (t) => {
