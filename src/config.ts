@@ -136,6 +136,21 @@ export function parseDatabaseUrl(text: string): DatabaseSetting | null {
   return null;
 }
 
+/** What node-postgres knows; anything else it would take for verify-full. */
+const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
+
+/** What is wrong with a URL of PostgreSQL, to be read after its setting's name; null: nothing. */
+function problemOfPostgresUrl(text: string): string | null {
+  // A host that is left out, beside a user: a socket, which `host=` names.
+  const readable = [text, text.replace('@/', '@localhost/')].find((one) => URL.canParse(one));
+  if (readable === undefined) {
+    return 'cannot be read as a URL: special characters in a password must be percent-encoded (/ is %2F, # is %23, ? is %3F).';
+  }
+  const mode = new URL(readable).searchParams.get('sslmode');
+  if (mode === null || sslModes.includes(mode)) return null;
+  return `has an unknown sslmode "${mode}": it must be ${sslModes.join(', ')}.`;
+}
+
 /** Reads one environment, keeping every problem instead of stopping at the first. */
 class Settings {
   readonly problems: string[] = [];
@@ -201,8 +216,17 @@ class Settings {
     } else if (listenUrl !== null && parseDatabaseUrl(listenUrl)?.engine !== 'postgres') {
       this.problems.push('DATABASE_LISTEN_URL must be a postgres URL.');
     }
-    if (database?.engine === 'postgres') return { ...database, listenUrl };
+    if (database?.engine === 'postgres') {
+      this.#postgres('DATABASE_URL', text);
+      if (listenUrl !== null) this.#postgres('DATABASE_LISTEN_URL', listenUrl);
+      return { ...database, listenUrl };
+    }
     return database ?? { engine: 'sqlite', path: '' };
+  }
+
+  #postgres(name: SettingName, url: string): void {
+    const problem = problemOfPostgresUrl(url);
+    if (problem !== null) this.problems.push(`${name} ${problem}`);
   }
 
   dkim(): DkimSource[] {

@@ -34,6 +34,9 @@ export const log = {
   requestFailed: (method: string, path: string, error: unknown) =>
     out.error({ method, path, err: error }, 'a request failed in a way that should not happen'),
   unavailable: (error: unknown) => out.error({ err: error }, 'the database refused a write; nothing was accepted'),
+  wakeUpsLost: (why: string) =>
+    out.warn({ why }, 'what other processes announce is not heard: their mail waits for the poll, up to a second'),
+  wakeUpsBack: () => out.warn('what other processes announce is heard again'),
   oddKey: (why: string) => out.warn(why),
   conflict: (key: string, fields: string[]) => out.warn({ key, fields }, 'a key was used again for another request'),
   requeued: (deliveries: number) => out.warn({ deliveries }, 'a process ended with claims; they are queued again'),

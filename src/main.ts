@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util';
 import { CommandError } from './command/terminal.ts';
 import { ConfigError, type Environment, readConfig, settingNames } from './config.ts';
+import { AppError } from './core/error.ts';
 
 const usage = `Usage: sendonce [command] [--setting value …]
 
@@ -74,8 +75,14 @@ function flagOf(setting: string): string {
   return setting.toLowerCase().replaceAll('_', '-');
 }
 
+/** What clients are told names no cause, and whoever starts a program needs nothing else. */
+function reasonOf(error: Error): string {
+  const cause = error instanceof AppError && error.code === 'unavailable' ? error.cause : null;
+  return cause instanceof Error ? `the database does not work: ${cause.message}` : error.message;
+}
+
 main().catch((error: unknown) => {
   const expected = error instanceof ConfigError || error instanceof CommandError;
-  console.error(expected ? error.message : error instanceof Error ? `sendonce: ${error.message}` : error);
+  console.error(expected ? error.message : error instanceof Error ? `sendonce: ${reasonOf(error)}` : error);
   process.exit(1);
 });

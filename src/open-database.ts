@@ -7,7 +7,10 @@ import { openPostgres, type PostgresOptions } from './store/postgres.ts';
 import { openSqlite, type SqliteOptions } from './store/sqlite.ts';
 import { acquireServingLock } from './store/sqlite-lock.ts';
 
-export type OpenOptions = Omit<SqliteOptions, 'path'> & Pick<PostgresOptions, 'assumeLostCommits'>;
+export type OpenOptions = Omit<SqliteOptions, 'path'> & Pick<PostgresOptions, 'assumeLostCommits' | 'onHearing'>;
+
+/** Whoever types a command is there to type it again. */
+const besidePatienceMs = 3_000;
 
 /** `release` lets others serve a database that only one process may serve; to be called once it is closed. */
 export type Served = { database: Database; release(): void };
@@ -15,8 +18,8 @@ export type Served = { database: Database; release(): void };
 /** @throws Error when another process serves a database that takes one only, or when it cannot be used. */
 export async function openServed(setting: DatabaseSetting, options: OpenOptions): Promise<Served> {
   if (setting.engine === 'postgres') {
-    const { assumeLostCommits } = options;
-    return { database: await openPostgres({ ...setting, assumeLostCommits }), release: () => {} };
+    const { assumeLostCommits, onHearing } = options;
+    return { database: await openPostgres({ ...setting, assumeLostCommits, onHearing }), release: () => {} };
   }
   const lock = acquireServingLock(setting.path);
   return { database: openSqlite({ ...options, path: setting.path }), release: lock.release };
@@ -24,7 +27,7 @@ export async function openServed(setting: DatabaseSetting, options: OpenOptions)
 
 /** For short reads and writes while a server may be running. */
 export async function openBeside(setting: DatabaseSetting, options: OpenOptions): Promise<Database> {
-  if (setting.engine === 'postgres') return openPostgres(setting);
+  if (setting.engine === 'postgres') return openPostgres({ ...setting, startPatienceMs: besidePatienceMs });
   return openSqlite({ ...options, path: setting.path });
 }
 

@@ -39,6 +39,7 @@ import { RestoreGuard } from './restore-guard.ts';
 import type { Database } from './store/database.ts';
 import { countOpen } from './store/holds.ts';
 import type { PostgresOptions } from './store/postgres.ts';
+import type { Hearing } from './store/postgres-signals.ts';
 import { rewriteLog } from './store/sqlite-log.ts';
 import { countWebhooks } from './store/webhook-history.ts';
 import { WebhookLane } from './webhook/lane.ts';
@@ -165,6 +166,7 @@ async function open(config: Config, outside: Outside) {
   const { database: own, release } = await openServed(config.database, {
     synchronous: outside.synchronous,
     assumeLostCommits: outside.assumeLostCommits,
+    onHearing,
     onUnknownCommit: (error) => {
       log.commitUnknown(error);
       outside.die();
@@ -174,6 +176,25 @@ async function open(config: Config, outside: Outside) {
   const database = outside.database?.(own) ?? own;
   const clock = typeof outside.clock === 'function' ? outside.clock(() => database.wall()) : outside.clock;
   return { database, clock, release };
+}
+
+function onHearing(hearing: Hearing): void {
+  const why = whyNotHeard(hearing);
+  if (why === null) log.wakeUpsBack();
+  else log.wakeUpsLost(why);
+}
+
+function whyNotHeard(hearing: Hearing): string | null {
+  switch (hearing.state) {
+    case 'works':
+      return null;
+    case 'pooled':
+      return 'a pooler stands between: DATABASE_LISTEN_URL must lead straight to PostgreSQL';
+    case 'elsewhere':
+      return 'DATABASE_LISTEN_URL leads to another database than DATABASE_URL';
+    case 'fails':
+      return (hearing.cause as Error).message;
+  }
 }
 
 /** A start that fails leaves nothing open. */

@@ -116,6 +116,19 @@ describe('sendonce serve', () => {
     assert.doesNotMatch(err, /at .*\.js/, 'no stack');
   });
 
+  it('refuses a URL of PostgreSQL that cannot be read, or whose sslmode is none', async (t) => {
+    const env = await environmentFor(t);
+    const unread = await run({ ...env, DATABASE_URL: 'postgres://user:very/secret@host/sendonce' });
+    assert.equal(unread.code, 1);
+    assert.match(unread.err, /DATABASE_URL cannot be read as a URL: .*percent-encoded/);
+    assert.doesNotMatch(unread.err, /secret/);
+    const url = 'postgres://user@host/sendonce?sslmode=';
+    const modes = await run({ ...env, DATABASE_URL: `${url}verify`, DATABASE_LISTEN_URL: `${url}on` });
+    assert.equal(modes.code, 1);
+    assert.match(modes.err, /DATABASE_URL has an unknown sslmode "verify": it must be .*verify-full/);
+    assert.match(modes.err, /DATABASE_LISTEN_URL has an unknown sslmode "on"/);
+  });
+
   it('takes its settings as flags, which win over the environment', async (t) => {
     const { code, err } = await run({ ...(await environmentFor(t)), IN_DOUBT: 'hold' }, '--in-doubt', 'guess');
     assert.equal(code, 1);

@@ -67,7 +67,8 @@ export class Connection {
       return connection;
     } catch (error) {
       connection.destroy();
-      throw error instanceof pg.DatabaseError || error instanceof ServerRefused ? error : new ConnectionLost(error);
+      if (error instanceof pg.DatabaseError || error instanceof ServerRefused) throw error;
+      throw new ConnectionLost(error, 'PostgreSQL cannot be reached');
     }
   }
 
@@ -185,9 +186,15 @@ export class ServerRefused extends Error {
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
 
-  constructor(cause: unknown) {
-    super(`The connection to PostgreSQL is gone: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  constructor(cause: unknown, what = 'The connection to PostgreSQL is gone') {
+    super(`${what}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** Where a name has several addresses and none answers, Node's error has no message but theirs. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join(', ');
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 type ServerFacts = { pid: number; recovering: string; fsync: string | null; synchronous_commit: string | null };

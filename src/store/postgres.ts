@@ -3,16 +3,20 @@
 import pg from 'pg';
 import type { Awaitable, Database, SqlValue, Transaction, WriteTerms } from './database.ts';
 import { DatabaseClock } from './postgres-clock.ts';
-import { Connection, ServerRefused } from './postgres-connection.ts';
+import { Connection, ConnectionLost } from './postgres-connection.ts';
 import { WriteQueue } from './postgres-queue.ts';
 import { Readers } from './postgres-reader.ts';
-import { Signals } from './postgres-signals.ts';
+import { type Hearing, Signals } from './postgres-signals.ts';
 import { Writer, type WriterOptions } from './postgres-writer.ts';
 
 export type PostgresOptions = {
   url: string;
   /** For LISTEN, where `url` leads through a pooler. */
   listenUrl?: string | null;
+  /** Told when announcements of other processes are no longer heard, and when they are again. */
+  onHearing?: (hearing: Hearing) => void;
+  /** How long a server that is not there yet is waited for. */
+  startPatienceMs?: number;
   /** How long a COMMIT whose answer was lost is asked about, before it is said to be unknown. */
   findOutMs?: number;
   /** How long a statement that writes goes without an answer before the way to the server is taken for gone. */
@@ -37,35 +41,59 @@ const reportSilenceMs = 120_000;
 const writeSilenceMs = 20_000;
 
 /** How long a start waits for a server that is starting, too. */
-const startPatienceMs = 15_000;
+const startPatienceMsMax = 15_000;
 const startPauseMs = 200;
+
+/** Where containers start together a name may appear a moment later; most often it is wrong. */
+const namePatienceMs = 3_000;
 
 /** @throws Error when the server cannot be reached, does not let us in, or could not keep the promise. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
-  await reachable(options.url);
+  await reachable(options.url, options.startPatienceMs ?? startPatienceMsMax);
   const database = new PostgresDatabase(options);
   await database.start();
   return database;
 }
 
-async function reachable(url: string): Promise<void> {
-  const giveUpAt = performance.now() + startPatienceMs;
+async function reachable(url: string, patienceMs: number): Promise<void> {
+  const startedAt = performance.now();
   for (;;) {
     try {
       const connection = await Connection.open({ url, name: 'sendonce starts', silenceMs: readSilenceMs });
       return await connection.close();
     } catch (cause) {
-      if (isHopeless(cause) || performance.now() > giveUpAt) {
-        throw new Error(`PostgreSQL cannot be used: ${(cause as Error).message}`, { cause });
-      }
+      if (performance.now() - startedAt >= Math.min(patienceMs, worthWaitingMs(cause))) throw startError(cause);
       await new Promise((resolve) => setTimeout(resolve, startPauseMs));
     }
   }
 }
 
-/** Waiting would not help: a wrong password, no such database, a server that does not sync. */
-function isHopeless(error: unknown): boolean {
-  return error instanceof ServerRefused || (error instanceof pg.DatabaseError && /^(28|3D|42)/.test(error.code ?? ''));
+/** What node-postgres says of settings that do not fit the server, and OpenSSL's and Node's codes about certificates. */
+const hopelessMessages = /does not support SSL|^SASL:/;
+const hopelessCodes = /CERT|^UNABLE_TO_|^ERR_(TLS|SSL|OSSL)_/;
+
+/** PgBouncer's words: its SQLSTATE is the same for all it refuses. */
+const poolerRefusals = /authentication failed|^no such (database|user)|^(database|role) ".*" does not exist$/;
+
+/** None where waiting mends nothing: a wrong password, no such database, a certificate that does not fit, a server that does not sync. */
+function worthWaitingMs(error: unknown): number {
+  if (error instanceof pg.DatabaseError) {
+    const isHopeless = /^(28|3D|42)/.test(error.code ?? '') || poolerRefusals.test(error.message);
+    return isHopeless ? 0 : startPatienceMsMax;
+  }
+  if (!(error instanceof ConnectionLost)) return 0;
+  const { code = '', message } = error.cause as NodeJS.ErrnoException;
+  if (hopelessCodes.test(code) || hopelessMessages.test(message)) return 0;
+  return code === 'ENOTFOUND' ? namePatienceMs : startPatienceMsMax;
+}
+
+function startError(cause: unknown): Error {
+  const { message } = cause as Error;
+  const text = cause instanceof ConnectionLost ? message : `PostgreSQL cannot be used: ${message}`;
+  const hint = /ENOTFOUND|Invalid URL/.test(message)
+    ? '. Is the URL right? Special characters in a password must be percent-encoded: / is %2F, # is %23, ? is %3F'
+    : '';
+  return new Error(`${text}${hint}`, { cause });
 }
 
 class PostgresDatabase implements Database {
@@ -78,7 +106,7 @@ class PostgresDatabase implements Database {
   readonly #signals: Signals;
 
   constructor(chosen: PostgresOptions) {
-    const { url, listenUrl, findOutMs, silenceMs, assumeLostCommits, writers = writersChosen } = chosen;
+    const { url, listenUrl, onHearing = () => {}, findOutMs, silenceMs, assumeLostCommits } = chosen;
     this.#readers = new Readers({ url, name: 'sendonce reads', connections: readers, silenceMs: readSilenceMs });
     this.#reports = new Readers({ url, name: 'sendonce reports', connections: 1, silenceMs: reportSilenceMs });
     this.#clock = new DatabaseClock(async () => {
@@ -88,7 +116,7 @@ class PostgresDatabase implements Database {
       );
       return row?.now ?? 0;
     });
-    this.#signals = new Signals({ url: listenUrl ?? url, readers: this.#readers });
+    this.#signals = new Signals({ url: listenUrl ?? url, readers: this.#readers, onHearing });
     const options: WriterOptions = {
       url,
       queue: this.#queue,
@@ -98,6 +126,7 @@ class PostgresDatabase implements Database {
       silenceMs: silenceMs ?? writeSilenceMs,
       assumeLostCommits,
     };
+    const { writers = writersChosen } = chosen;
     this.#writers = Array.from({ length: writers }, () => new Writer(options));
   }
 

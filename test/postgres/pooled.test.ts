@@ -110,6 +110,15 @@ describe(`behind PgBouncer ${version ?? ''} in transaction mode`, { skip }, () =
     assert.match(await run(here, 'doctor'), /synchronous_commit is on/);
   });
 
+  it('a user it does not know, or a database that is none, is refused at once', async () => {
+    const url = stand.pool.through(await stand.server.createDatabase());
+    const startedAt = performance.now();
+    await assert.rejects(openPostgres({ url: url.replace('postgres@', 'stranger@') }), /authentication failed/);
+    await assert.rejects(openPostgres({ url: url.replace(/test\d+/, 'nowhere') }), /"nowhere" does not exist/);
+    // A server that is starting is waited for.
+    assert.ok(performance.now() - startedAt < 12_000);
+  });
+
   it('with DATABASE_LISTEN_URL processes wake each other; without it they do not hear, and poll', async (t) => {
     const direct = await stand.server.createDatabase();
     const url = stand.pool.through(direct);
@@ -117,12 +126,13 @@ describe(`behind PgBouncer ${version ?? ''} in transaction mode`, { skip }, () =
     t.after(() => speaker.close());
     const heard = await Promise.all(
       [direct, undefined].map(async (listenUrl) => {
+        const told: string[] = [];
         const { database } = await openServed(
           readConfig({ DATABASE_URL: url, ...(listenUrl ? { DATABASE_LISTEN_URL: listenUrl } : {}) }).database,
-          { onUnknownCommit: () => {} },
+          { onUnknownCommit: () => {}, onHearing: (hearing) => told.push(hearing.state) },
         );
         t.after(() => database.close());
-        const listener = { times: 0, again: () => {} };
+        const listener = { times: 0, again: () => {}, told };
         const first = new Promise<void>((resolve) => {
           database.onAnnounced(() => {
             listener.times += 1;
@@ -142,6 +152,7 @@ describe(`behind PgBouncer ${version ?? ''} in transaction mode`, { skip }, () =
     speaker.announce();
     await woken;
     assert.deepEqual([listening.times, deaf.times], [2, 1]);
+    assert.deepEqual([listening.told, deaf.told], [[], ['pooled']]);
     const sink = await sinkOf(t);
     const api = await serverOn(t, url, sink, { ROLE: 'api' });
     await serverOn(t, url, sink, { ROLE: 'worker' });
