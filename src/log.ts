@@ -33,7 +33,7 @@ export const log = {
     out.debug({ method, path, status, tookMs }, 'request'),
   requestFailed: (method: string, path: string, error: unknown) =>
     out.error({ method, path, err: error }, 'a request failed in a way that should not happen'),
-  unavailable: (error: unknown) => out.error({ err: error }, 'the database refused a write; nothing was accepted'),
+  unavailable: (error: Error) => out.error({ err: error.cause }, `a request was refused: ${error.message}`),
   wakeUpsLost: (why: string) =>
     out.warn({ why }, 'what other processes announce is not heard: their mail waits for the poll, up to a second'),
   wakeUpsBack: () => out.warn('what other processes announce is heard again'),

@@ -1,6 +1,7 @@
 /** Counters and gauges for Prometheus, at GET /metrics. */
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { AppError } from './core/error.ts';
 import type { DeliveryState } from './core/event.ts';
 import type { WebhookCounts } from './store/webhook-history.ts';
 
@@ -27,14 +28,17 @@ function processRegistry(): Registry {
 }
 
 export type MetricSources = {
+  /** Whether the database answers: the others are not asked where it does not. */
+  isUp: () => Promise<boolean>;
   openByState: () => Promise<Partial<Record<DeliveryState, number>>>;
   webhooks: () => Promise<WebhookCounts>;
 };
 
 /** The sources are read at each scrape, away from the serving thread. */
-export function createMetrics({ openByState, webhooks }: MetricSources): Metrics {
+export function createMetrics({ isUp, openByState, webhooks }: MetricSources): Metrics {
   const watched = processRegistry();
   const registry = new Registry();
+  const stored = new Registry();
   const registers = [registry];
   const accepted = new Counter({ name: 'sendonce_emails_accepted_total', help: 'Emails accepted.', registers });
   const outcomes = new Counter({
@@ -49,30 +53,45 @@ export function createMetrics({ openByState, webhooks }: MetricSources): Metrics
     labelNames: ['kind'],
     registers,
   });
+  const up = new Gauge({ name: 'sendonce_database_up', help: '1 when the database answers, 0 otherwise.', registers });
   const open: Gauge = new Gauge({
     name: 'sendonce_open_deliveries',
     help: 'Deliveries that are not settled, by state.',
     labelNames: ['state'],
-    registers,
+    registers: [stored],
     async collect() {
       const counts = await openByState();
       for (const state of ['queued', 'sending', 'handoff', 'in_doubt'] as const)
         open.set({ state }, counts[state] ?? 0);
     },
   });
-  const { attempts, disabled } = addWebhookMetrics(registry, webhooks);
+  const { attempts, disabled } = addWebhookMetrics(registry, stored, webhooks);
   return {
     accepted: (emails) => accepted.inc(emails),
     outcome: (kind) => outcomes.inc({ outcome: kind }),
     keyUsed: (kind) => keys.inc({ kind }),
     webhookAttempt: (outcome) => attempts.inc({ outcome }),
     webhookDisabled: () => disabled.inc(),
-    render: async () => `${await watched.metrics()}\n${await registry.metrics()}`,
+    async render() {
+      const gauges = (await isUp()) ? await rendered(stored) : null;
+      up.set(gauges === null ? 0 : 1);
+      return [await watched.metrics(), await registry.metrics(), gauges ?? ''].join('\n');
+    },
     contentType: registry.contentType,
   };
 }
 
-function addWebhookMetrics(registry: Registry, counts: () => Promise<WebhookCounts>) {
+/** Null where the database went away meanwhile. */
+async function rendered(stored: Registry): Promise<string | null> {
+  try {
+    return await stored.metrics();
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'unavailable') return null;
+    throw error;
+  }
+}
+
+function addWebhookMetrics(registry: Registry, stored: Registry, counts: () => Promise<WebhookCounts>) {
   const registers = [registry];
   const attempts = new Counter({
     name: 'sendonce_webhook_attempts_total',
@@ -89,7 +108,7 @@ function addWebhookMetrics(registry: Registry, counts: () => Promise<WebhookCoun
     name: 'sendonce_webhooks',
     help: 'Webhooks by how they fare.',
     labelNames: ['state'],
-    registers,
+    registers: [stored],
     async collect() {
       const { pending: _, ...states } = await counts();
       for (const [state, count] of Object.entries(states)) endpoints.set({ state }, count);
@@ -98,7 +117,7 @@ function addWebhookMetrics(registry: Registry, counts: () => Promise<WebhookCoun
   const pending: Gauge = new Gauge({
     name: 'sendonce_webhook_deliveries_pending',
     help: 'Events that webhooks are still to be told.',
-    registers,
+    registers: [stored],
     // Of its own: what another gauge's `collect` sets may be read before it is set.
     async collect() {
       pending.set((await counts()).pending);

@@ -20,7 +20,8 @@ import { Settler } from './deliver/settle.ts';
 import { createSmtpRelay } from './deliver/smtp.ts';
 import { parseRelayUrl } from './deliver/smtp-url.ts';
 import { createEgress, type Egress } from './egress/egress.ts';
-import { type AppParts, createApp } from './http/app.ts';
+import { createPulse } from './health.ts';
+import { type AppParts, createApp, type Health } from './http/app.ts';
 import { createAttachmentLinks } from './http/attachment-links.ts';
 import { createAuth } from './http/auth.ts';
 import { createLive, type Live } from './http/dashboard/live.ts';
@@ -83,6 +84,8 @@ type Parts = {
   database: Database;
   keyUses: KeyUses;
   metrics: Metrics;
+  /** Whether the database answers. */
+  pulse: () => Promise<boolean>;
   egress: Egress;
   /** Told after a commit that queued something. */
   onQueued: () => void;
@@ -114,7 +117,12 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
   const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued });
   const starting = bootstrap(database, { clock, hasKey: config.apiKey !== null, guard, recovery });
   const ready = await orClose(starting, database, release);
-  const metrics = createMetrics({ openByState: () => countOpen(database), webhooks: () => countWebhooks(database) });
+  const pulse = createPulse(database);
+  const metrics = createMetrics({
+    isUp: pulse,
+    openByState: () => countOpen(database),
+    webhooks: () => countWebhooks(database),
+  });
   const egress = createEgress({ allow: config.egressAllow });
   const signerFor = loadSigners(config);
   if (config.role !== 'api')
@@ -123,7 +131,7 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
   const publicUrl = { text: config.publicUrl ?? '' };
   const durable = (outside.synchronous ?? 'FULL') === 'FULL';
   const live = createLive(database);
-  const stages = { relay, keyUses, metrics, onQueued, egress, signerFor };
+  const stages = { relay, keyUses, metrics, pulse, onQueued, egress, signerFor };
   const parts: Parts = { ...ready, ...stages, config, clock, database, publicUrl, durable, live };
   const http = await listen(config, createApp(appParts(parts)).fetch);
   publicUrl.text ||= urlOf(config.host, http);
@@ -326,9 +334,9 @@ function dashboardParts(
   };
 }
 
-function healthOf({ config, database, relay, durable }: Parts): Record<string, unknown> {
+async function healthOf({ config, database, relay, durable, pulse }: Parts): ReturnType<Health> {
   return {
-    status: 'ok',
+    status: (await pulse()) ? 'ok' : 'unavailable',
     database: database.engine,
     durable,
     relay: relay.name,

@@ -54,6 +54,19 @@ export class AppError extends Error {
   }
 }
 
+/** The database works for nobody now; what was under way is undone. */
+export function cannotWrite(cause: unknown): AppError {
+  return new AppError('unavailable', 'The database does not work right now; nothing was accepted. Try again.', {
+    cause,
+  });
+}
+
+export function cannotRead(cause: unknown): AppError {
+  return new AppError('unavailable', 'The database does not work right now; nothing could be read. Try again.', {
+    cause,
+  });
+}
+
 /** Another process held what this request needs for too long; nothing was written, and a later try will see what came of it. */
 export class Contended extends AppError {
   constructor(cause: unknown) {

@@ -20,7 +20,7 @@ import { RateLimited } from './rate-limit.ts';
 import { resend } from './resend/errors.ts';
 import { addResendRoutes, type ResendParts } from './resend/routes.ts';
 
-export type Health = () => Record<string, unknown>;
+export type Health = () => Promise<{ status: 'ok' | 'unavailable' } & Record<string, unknown>>;
 
 export type AppParts = OwnParts & {
   gatekeeper: Gatekeeper;
@@ -39,7 +39,10 @@ export function createApp(parts: AppParts): Hono<Bindings> {
   const app = new Hono<Bindings>();
   app.onError(refuse);
   app.notFound((context) => refuse(new AppError('route_not_found', nowhere(context.req.path)), context));
-  app.get('/healthz', (context) => context.json(parts.health()));
+  app.get('/healthz', async (context) => {
+    const health = await parts.health();
+    return context.json(health, health.status === 'ok' ? 200 : 503);
+  });
   app.get('/metrics', async (context) =>
     context.body(await parts.metrics.render(), 200, { 'content-type': parts.metrics.contentType }),
   );
@@ -86,7 +89,7 @@ function refuse(error: Error, context: HttpContext): Response {
   const refusal =
     error instanceof AppError ? error : new AppError('internal', 'An unexpected error occurred.', { cause: error });
   if (refusal.code === 'internal') log.requestFailed(method, loggable(url.split('?')[0] ?? ''), error);
-  if (refusal.code === 'unavailable') log.unavailable(error.cause);
+  if (refusal.code === 'unavailable') log.unavailable(error);
   const facade = facadeOf(context.req.path);
   const rateState = error instanceof RateLimited ? error.state : context.get('rateState');
   const limitHeaders = rateState ? facade.limitHeaders(rateState) : {};

@@ -1,7 +1,7 @@
 /** What PostgreSQL's refusals mean for the work that met them: SQLSTATE codes, PostgreSQL's documentation, appendix A. */
 
 import pg from 'pg';
-import { AppError, Contended } from '../core/error.ts';
+import { AppError, Contended, cannotWrite } from '../core/error.ts';
 import { ConnectionLost, ServerRefused } from './postgres-connection.ts';
 
 /**
@@ -38,7 +38,5 @@ export function refusalOf(error: unknown): unknown {
 
 export function unavailable(cause: unknown): AppError {
   if (cause instanceof AppError) return cause;
-  return new AppError('unavailable', 'The database does not work right now; nothing was accepted. Try again.', {
-    cause,
-  });
+  return cannotWrite(cause);
 }

@@ -1,8 +1,9 @@
 /** Reads of committed rows, each a statement of its own, on connections that are opened when they are first needed. */
 
+import { cannotRead } from '../core/error.ts';
 import type { SqlValue } from './database.ts';
 import { Connection, ConnectionLost } from './postgres-connection.ts';
-import { troubleOf, unavailable } from './postgres-error.ts';
+import { troubleOf } from './postgres-error.ts';
 
 export type ReadersOptions = { url: string; name: string; connections: number; silenceMs: number };
 
@@ -32,7 +33,7 @@ export class Readers {
         return (await connection.query<R>(sql, params)).rows;
       } catch (error) {
         if (troubleOf(error) === 'wrong') throw error;
-        if (this.#isClosed || performance.now() > giveUpAt) throw unavailable(error);
+        if (this.#isClosed || performance.now() > giveUpAt) throw cannotRead(error);
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
     }

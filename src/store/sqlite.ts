@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { AppError } from '../core/error.ts';
+import { cannotRead, cannotWrite } from '../core/error.ts';
 import type { Awaitable, Database, SqlValue, Transaction } from './database.ts';
 import { type Aside, createAside } from './sqlite-aside.ts';
 
@@ -77,7 +77,7 @@ class SqliteDatabase implements Database {
       if (!this.#reading) this.#startReading();
       return this.#writer.all<R>(sql, params);
     } catch (error) {
-      throw isEngineFailure(error) ? unavailable(error) : error;
+      throw isEngineFailure(error) ? cannotRead(error) : error;
     }
   }
 
@@ -139,7 +139,7 @@ class SqliteDatabase implements Database {
       this.#checkpointNowAndThen();
     } catch (error) {
       this.#writer.rollBack();
-      const refusal = isEngineFailure(error) ? unavailable(error) : error;
+      const refusal = isEngineFailure(error) ? cannotWrite(error) : error;
       for (const write of group) write.reject(refusal);
     } finally {
       this.#inGroup = false;
@@ -259,12 +259,6 @@ class Statements {
     }
     return statement;
   }
-}
-
-function unavailable(cause: unknown): AppError {
-  return new AppError('unavailable', 'The database does not work right now; nothing was accepted. Try again.', {
-    cause,
-  });
 }
 
 /** Failures of the machine rather than of one statement: the whole group is undone. */
