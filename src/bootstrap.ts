@@ -8,7 +8,7 @@ import type { RestoreGuard } from './restore-guard.ts';
 import { ensureAccount, ensureSetting, insertApiKey, listApiKeys, putSetting } from './store/accounts.ts';
 import type { Database } from './store/database.ts';
 import { migrate } from './store/migrate.ts';
-import { findMove } from './store/move.ts';
+import { refuseMoved } from './store/move.ts';
 import { ensureSampleTemplates } from './store/templates.ts';
 
 /** The account of whoever does not make others. */
@@ -27,7 +27,7 @@ export async function bootstrap(
   options: { clock: Clock; hasKey: boolean; guard: RestoreGuard; recovery: Recovery },
 ): Promise<Ready> {
   const migrations = await migrate(database);
-  await refuseMoving(database);
+  await refuseMoved(database);
   const now = options.clock.now();
   const ready = await database.write(async (tx) => {
     await ensureAccount(tx, firstAccount, now);
@@ -50,12 +50,6 @@ export async function bootstrap(
   await options.guard.start();
   await options.recovery.start();
   // Again, now that our beat is there: whoever fills a database looks for beats after it has said so.
-  await refuseMoving(database);
+  await refuseMoved(database);
   return { migrations, ...ready };
-}
-
-/** @throws Error where `sendonce migrate --from … --to …` is under way, or has left nothing to serve. */
-async function refuseMoving(database: Database): Promise<void> {
-  const reason = await findMove(database);
-  if (reason !== null) throw new Error(`This database cannot be served. ${reason}`);
 }

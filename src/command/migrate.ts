@@ -4,19 +4,23 @@ import { type Config, type DatabaseSetting, parseDatabaseUrl } from '../config.t
 import { databaseName, isThere, openServed } from '../open-database.ts';
 import type { Database } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
-import { beginMove, copyAll, endMove, type MoveProgress } from '../store/move.ts';
+import { beginMove, type Compared, copyAll, endMove, type MoveProgress, refuseMoved } from '../store/move.ts';
 import { isServed } from '../store/workers.ts';
-import { CommandError } from './terminal.ts';
+import { CommandError, table } from './terminal.ts';
 
 export type MigrateFlags = { from?: string; to?: string };
 
 export async function migrateCommand(config: Config, { from, to }: MigrateFlags): Promise<void> {
   if (from !== undefined || to !== undefined) return move(parseSide('from', from), parseSide('to', to));
   const { database, release } = await openServed(config.database, options);
-  const ran = await migrate(database);
-  await database.close();
-  release();
-  console.log(ran.length === 0 ? 'The schema is up to date.' : `Applied ${ran.join(', ')}.`);
+  try {
+    const ran = await migrate(database);
+    await refuseMoved(database);
+    console.log(ran.length === 0 ? 'The schema is up to date.' : `Applied ${ran.join(', ')}.`);
+  } finally {
+    await database.close();
+    release();
+  }
 }
 
 const options = {
@@ -26,11 +30,19 @@ const options = {
 };
 
 const engines = { from: 'sqlite', to: 'postgres' } as const;
+const forms = {
+  from: 'sqlite:PATH, as in sqlite:./data/sendonce.db',
+  to: 'postgres://user:password@host/database',
+} as const;
 
 function parseSide(side: 'from' | 'to', text: string | undefined): DatabaseSetting {
   const setting = parseDatabaseUrl(text ?? '');
   if (setting?.engine === engines[side]) return setting;
-  throw new CommandError('Usage: sendonce migrate --from sqlite:PATH --to postgres://user:password@host/database');
+  // What was typed is not repeated: it may have a password in it.
+  const problem = text === undefined ? `--${side} is missing: it must be` : `--${side} must be`;
+  throw new CommandError(
+    `${problem} ${forms[side]}.\nUsage: sendonce migrate --from sqlite:PATH --to postgres://user:password@host/database`,
+  );
 }
 
 async function move(from: DatabaseSetting, to: DatabaseSetting): Promise<void> {
@@ -38,6 +50,14 @@ async function move(from: DatabaseSetting, to: DatabaseSetting): Promise<void> {
   // Holds the lock of whoever serves it.
   const source = await openServed(from, options);
   const target = await openServed(to, options);
+  const bar = createBar();
+  const interrupt = () => {
+    bar.end();
+    console.error('Interrupted. Run the same command again: it goes on from here.');
+    process.exit(interruptedStatus);
+  };
+  process.on('SIGINT', interrupt);
+  let compared: Compared[];
   try {
     await migrate(source.database);
     await refuseServed(target.database);
@@ -45,15 +65,22 @@ async function move(from: DatabaseSetting, to: DatabaseSetting): Promise<void> {
     await beginMove(source.database, target.database, databaseName(from));
     // Once more: a server that started meanwhile has not seen the mark, and has said that it lives.
     await refuseServed(target.database);
-    await copyAll(source.database, target.database, createBar());
-    await endMove(source.database, target.database, databaseName(to));
+    await copyAll(source.database, target.database, bar.show);
+    compared = await endMove(source.database, target.database, databaseName(to));
   } finally {
+    process.off('SIGINT', interrupt);
+    bar.end();
     await target.database.close();
     await source.database.close();
     source.release();
   }
+  const rows = compared.map((one) => [one.table, String(one.here), String(one.there)]);
+  console.log(`${table(['TABLE', 'ROWS', 'ARRIVED'], rows)}\n`);
   console.log(`Everything is in ${databaseName(to)} now. Start the server with that DATABASE_URL.`);
 }
+
+/** What a shell makes of a command that SIGINT ended. */
+const interruptedStatus = 130;
 
 async function refuseServed(database: Database): Promise<void> {
   if (await isServed(database)) throw new CommandError('The target is being served: stop its processes first.');
@@ -61,16 +88,22 @@ async function refuseServed(database: Database): Promise<void> {
 
 const barWidth = 30;
 
-/** On a terminal one line that is drawn again; otherwise a line for each table. */
-function createBar(): (progress: MoveProgress) => void {
-  let lastTable = '';
-  return ({ table, done, total }) => {
-    const part = total === 0 ? 1 : Math.min(1, done / total);
-    const isNew = table !== lastTable;
-    lastTable = table;
-    const bar = '█'.repeat(Math.round(part * barWidth)).padEnd(barWidth, '░');
-    const line = `${bar} ${Math.floor(part * 100)} % ${table}`;
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}${part === 1 ? '\n' : ''}`);
-    else if (isNew) process.stderr.write(`${line}\n`);
+/** On a terminal one line that is drawn again; otherwise a line for each table that has arrived. */
+function createBar() {
+  let isDrawn = false;
+  return {
+    show({ table, isTableDone, done, total }: MoveProgress): void {
+      const part = total === 0 ? 1 : done / total;
+      const bar = '█'.repeat(Math.round(part * barWidth)).padEnd(barWidth, '░');
+      const line = `${bar} ${Math.floor(part * 100)} % ${table}`;
+      if (!process.stderr.isTTY) return void (isTableDone && process.stderr.write(`${line}\n`));
+      process.stderr.write(`\r\x1b[K${line}`);
+      isDrawn = true;
+    },
+    /** What is printed next begins a line. */
+    end(): void {
+      if (isDrawn) process.stderr.write('\n');
+      isDrawn = false;
+    },
   };
 }

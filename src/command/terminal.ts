@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import { databaseName, isThere, openBeside } from '../open-database.ts';
 import type { Database } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
+import { refuseMoved } from '../store/move.ts';
 import { acquireServingLock, type ServingLock } from '../store/sqlite-lock.ts';
 import { isServed } from '../store/workers.ts';
 
@@ -12,7 +13,10 @@ export class CommandError extends Error {
   override readonly name = 'CommandError';
 }
 
-/** Runs with the database open; a server may be running beside, all writes are short. */
+/**
+ * Runs with the database open; a server may be running beside, all writes are short.
+ * @throws Error where the database is not there, or no server would take it.
+ */
 export async function withDatabase<T>(
   config: Config,
   terms: { create: boolean },
@@ -31,6 +35,7 @@ export async function withDatabase<T>(
   });
   try {
     await migrateUnlessServed(config, database);
+    await refuseMoved(database);
     return await work(database);
   } finally {
     await database.close();

@@ -2,6 +2,7 @@
 
 import { deleteSetting, findSetting, putSetting } from './accounts.ts';
 import type { Database, SqlValue } from './database.ts';
+import { findProgress } from './progress.ts';
 
 /** In the target while it is filled: nobody may serve half a database. */
 const movingIn = 'moving_in';
@@ -18,27 +19,46 @@ const attachmentsAtOnce = 2;
 type Table = { name: string; columns: string[]; key: string[]; rows: number };
 
 /** How far a move is, in rows of all tables. */
-export type MoveProgress = { table: string; done: number; total: number };
+export type MoveProgress = { table: string; isTableDone: boolean; done: number; total: number };
 
-/** Why a database must not be served, null where it may. */
-export async function findMove(database: Database): Promise<string | null> {
+/** The rows of a table on both sides, the mark of the move left out. */
+export type Compared = { table: string; here: number; there: number };
+
+/** @throws Error where a move is under way, or has left nothing to serve, to ask or to change. */
+export async function refuseMoved(database: Database): Promise<void> {
+  const reason = await findReason(database);
+  if (reason !== null) throw new Error(`This database cannot be served. ${reason}`);
+}
+
+async function findReason(database: Database): Promise<string | null> {
   if ((await findSetting(database, movingIn)) !== null) {
-    return 'It is being filled by `sendonce migrate --from … --to …`: run that to its end first.';
+    return 'It is being filled by `sendonce migrate --from … --to …`: run the same command again, it goes on to the end.';
   }
   const target = await findSetting(database, movedTo);
   return target === null ? null : `Everything in it was moved to ${target}: serve that one.`;
 }
 
-/** @throws Error when the target has content of its own. */
+/**
+ * @throws Error when the source was moved already, when it went on since an earlier call, or the target has content of its own.
+ */
 export async function beginMove(source: Database, target: Database, sourceName: string): Promise<void> {
+  const mark = await markOf(source, sourceName);
   const begun = await findSetting(target, movingIn);
-  if (begun === sourceName) return;
-  if (begun !== null) throw new Error(`The target is being filled from ${begun}.`);
+  if (begun === mark) return;
+  if (begun !== null) {
+    throw new Error(`What has arrived is of ${begun}, the source is at ${mark} now. Give it a new, empty database.`);
+  }
+  // What was queued in it has left from there: a second copy would send it again.
+  await refuseMoved(source);
   const [account] = await target.all('select id from accounts limit 1');
-  const wasMoved = (await findSetting(source, movedTo)) !== null;
-  if (account && wasMoved) throw new Error('Everything was moved already.');
   if (account) throw new Error('The target is not empty: it has been served. Give it a new database.');
-  await target.write((tx) => putSetting(tx, movingIn, sourceName));
+  await target.write((tx) => putSetting(tx, movingIn, mark));
+}
+
+/** How far it had come, too: of one that was served since, rows that arrived are stale, and mail would leave twice. */
+async function markOf(source: Database, name: string): Promise<string> {
+  const progress = await findProgress(source);
+  return progress ? `${name} (start ${progress.generation}, event ${progress.eventId})` : name;
 }
 
 /** Goes on where an earlier call was interrupted: rows are copied in the order of their keys. */
@@ -51,28 +71,38 @@ export async function copyAll(
   const total = tables.reduce((sum, { rows }) => sum + rows, 0);
   let done = 0;
   for (const table of tables) {
-    const before = await countRows(target, table.name);
-    let copied = before;
-    onProgress({ table: table.name, done: done + copied, total });
+    let copied = await countRows(target, table.name);
+    const tell = (isTableDone: boolean) => {
+      const rows = isTableDone ? table.rows : Math.min(copied, table.rows);
+      onProgress({ table: table.name, isTableDone, done: done + rows, total });
+    };
+    tell(false);
     for await (const rows of copyTable(source, target, table)) {
       copied += rows;
-      onProgress({ table: table.name, done: done + copied, total });
+      tell(false);
     }
-    done += table.rows;
     await continueNumbers(target, table.name);
+    tell(true);
+    done += table.rows;
   }
 }
 
 /** The source may not be served from here on, and then the target may. @throws Error when something is missing. */
-export async function endMove(source: Database, target: Database, targetName: string): Promise<void> {
-  for (const { name } of await tablesOf(source)) {
-    const [here, there] = [await countRows(source, name), await countRows(target, name)];
+export async function endMove(source: Database, target: Database, targetName: string): Promise<Compared[]> {
+  const compared: Compared[] = [];
+  for (const { name, rows: here } of await tablesOf(source)) {
     // The mark of the move itself is one row of settings.
-    const expected = name === 'settings' ? here + 1 : here;
-    if (there < expected) throw new Error(`${name} has ${here} rows, but only ${there} have arrived.`);
+    const there = (await countRows(target, name)) - (name === 'settings' ? 1 : 0);
+    if (there < here) throw new Error(`${name} has ${here} rows, but only ${there} have arrived.`);
+    compared.push({ table: name, here, there });
   }
   await source.write((tx) => putSetting(tx, movedTo, targetName));
-  await target.write((tx) => deleteSetting(tx, movingIn));
+  await target.write(async (tx) => {
+    await deleteSetting(tx, movingIn);
+    // A run that was interrupted after the source had its mark copied that, too.
+    await deleteSetting(tx, movedTo);
+  });
+  return compared;
 }
 
 /** In the order they were made, so that what others refer to comes first. */

@@ -1,16 +1,21 @@
 /** `sendonce migrate --from sqlite: --to postgres:`: afterwards no key, no email and no doubt is forgotten. */
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
+import pg from 'pg';
 import { migrateCommand } from '../../src/command/migrate.ts';
-import { type Config, readConfig } from '../../src/config.ts';
+import { type Config, type DatabaseSetting, parseDatabaseUrl, readConfig } from '../../src/config.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
+import { databaseName } from '../../src/open-database.ts';
 import type { Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { beginMove, copyAll, endMove } from '../../src/store/move.ts';
 import { openDatabase } from '../support/engine.ts';
 import { sharedPostgres } from '../support/postgres-server.ts';
 import { printed } from '../support/printed.ts';
+import { program, run } from '../support/program.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
 
 const config: Config = readConfig({});
@@ -91,13 +96,44 @@ async function stateOf(server: TestServer, sent: Sent[]) {
 
 const newDatabase = async () => (await sharedPostgres()).createDatabase();
 
+const cannotBeServed = /This database cannot be served\. Everything in it was moved to .*: serve that one\./;
+
+const environmentOf = ({ databaseUrl, stateDir }: TestServer) => ({
+  PATH: process.env.PATH ?? '',
+  PORT: '0',
+  DATABASE_URL: databaseUrl,
+  STATE_DIR: stateDir,
+});
+
+/** A move that cannot write a table, which somebody has locked, and is then told Ctrl-C. */
+async function interruptedBefore(to: string, table: string, env: Record<string, string>, from: string) {
+  const locker = new pg.Client({ connectionString: to });
+  await locker.connect();
+  try {
+    await locker.query(`begin; lock table ${table} in exclusive mode`);
+    const child = spawn(process.execPath, [program, 'migrate', '--from', from, '--to', to], { env });
+    let err = '';
+    child.stderr.on('data', (chunk) => {
+      err += String(chunk);
+      if (err.endsWith('idempotency_keys\n')) child.kill('SIGINT');
+    });
+    const [code] = await once(child, 'close');
+    return { code: code as number | null, err };
+  } finally {
+    await locker.end();
+  }
+}
+
 describe('a move from SQLite to PostgreSQL', () => {
   it('forgets no key, no email and no doubt, and the old database is not served any more', async (t) => {
     const { server, sent } = await lived(t);
     const before = await stateOf(server, sent);
     const url = await newDatabase();
     const moving = server.restart(async () => {
-      assert.match(await move(server, url), /Everything is in/);
+      const said = await move(server, url);
+      assert.match(said, /Everything is in/);
+      assert.match(said, /^emails +35 +35$/m);
+      assert.match(said, /^idempotency_keys +35 +35$/m);
     });
     await assert.rejects(moving, /cannot be served. Everything in it was moved to/);
     await assertNothingForgotten(t, before, url);
@@ -127,6 +163,99 @@ describe('a move from SQLite to PostgreSQL', () => {
     });
     await assert.rejects(moving, /was moved to there/);
     await assertNothingForgotten(t, before, url);
+  });
+
+  it('leaves an old database that no command reads or changes any more', async (t) => {
+    const { server, sent } = await lived(t);
+    const url = await newDatabase();
+    const env = environmentOf(server);
+    await assert.rejects(
+      server.restart(async () => {
+        await move(server, url);
+      }),
+      cannotBeServed,
+    );
+    const commands = [
+      ['serve'],
+      ['key', 'create'],
+      ['key', 'list'],
+      ['key', 'revoke', 'key_1'],
+      ['queue'],
+      ['queue', 'hold'],
+      ['queue', 'settle', 'all', 'sent'],
+      ['queue', 'settle', JSON.parse(sent[1]?.text ?? '{}').id, 'sent'],
+      ['webhook', 'listen'],
+      ['migrate'],
+    ];
+    for (const words of commands) {
+      const { code, out, err } = await run(env, ...words);
+      assert.deepEqual([code, out], [1, ''], words.join(' '));
+      assert.match(err, cannotBeServed, words.join(' '));
+    }
+    const { code, out } = await run(env, 'doctor');
+    assert.equal(code, 1);
+    assert.match(out, /^FAIL .*This database cannot be served\. Everything in it was moved to .*: serve that one\.$/m);
+    await assert.rejects(move(server, await newDatabase()), cannotBeServed, 'nor is it moved a second time');
+  });
+
+  it('says so when it is interrupted, refuses what is half there, and ends at 100 % when it is run again', async (t) => {
+    const { server } = await lived(t);
+    const url = await newDatabase();
+    const env = environmentOf(server);
+    const moving = server.restart(async () => {
+      assert.equal((await run({ ...env, DATABASE_URL: url }, 'migrate')).code, 0);
+      const { code, err } = await interruptedBefore(url, 'emails', env, server.databaseUrl);
+      assert.equal(code, 130);
+      assert.match(err, /\nInterrupted\. Run the same command again: it goes on from here\.\n$/);
+      const half = { ...env, DATABASE_URL: url };
+      assert.match((await run(half, 'doctor')).out, /^FAIL .* is being filled by .*: run the same command again/m);
+      assert.match((await run(half, 'key', 'create')).err, /is being filled by .*: run the same command again/);
+      const again = await run(env, 'migrate', '--from', server.databaseUrl, '--to', url);
+      assert.equal(again.code, 0, again.err);
+      assert.match(again.err.trim().split('\n').at(-1) ?? '', /^█{30} 100 % /);
+    });
+    await assert.rejects(moving, cannotBeServed);
+    assert.match((await run({ ...env, DATABASE_URL: url }, 'queue')).out, /^1 in_doubt/);
+  });
+
+  it('does not go on with what is stale: an old database that was served in between', async (t) => {
+    const { server } = await lived(t);
+    const url = await newDatabase();
+    const env = environmentOf(server);
+    await server.restart(async () => {
+      assert.equal((await run({ ...env, DATABASE_URL: url }, 'migrate')).code, 0);
+      assert.equal((await interruptedBefore(url, 'emails', env, server.databaseUrl)).code, 130);
+    });
+    await server.restart(async () => {
+      const stale = /of .* \(start 1, event \d+\).*, the source is at .* \(start 2, event \d+\) now.*empty database/;
+      await assert.rejects(move(server, url), stale);
+    });
+  });
+
+  it('may be interrupted between its two marks', async (t) => {
+    const { server, sent } = await lived(t);
+    const before = await stateOf(server, sent);
+    const url = await newDatabase();
+    const moving = server.restart(async () => {
+      const [source, target] = [await openDatabase(server.databaseUrl), await openDatabase(url)];
+      await migrate(target);
+      await beginMove(source, target, databaseName(parseDatabaseUrl(server.databaseUrl) as DatabaseSetting));
+      await copyAll(source, target, () => {});
+      await assert.rejects(endMove(source, failingAfter(target, 0), 'there'), /interrupted/);
+      await source.close();
+      await target.close();
+      assert.match(await move(server, url), /Everything is in/);
+    });
+    await assert.rejects(moving, /Everything in it was moved to/);
+    await assertNothingForgotten(t, before, url);
+  });
+
+  it('says how both sides are written, and repeats no password', async () => {
+    const typed = (from: string | undefined, to: string | undefined) => migrateCommand(config, { from, to });
+    const to = 'postgres://u:secret@host/db';
+    await assert.rejects(typed('./data/sendonce.db', to), /^CommandError: --from must be sqlite:PATH, .*\nUsage/);
+    await assert.rejects(typed('sqlite:./data/sendonce.db', undefined), /--to is missing: it must be postgres:/);
+    await assert.rejects(typed(to, to), (error) => !String(error).includes('secret'));
   });
 
   it('is refused while either side serves, and where the target has content', async (t) => {
