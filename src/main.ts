@@ -32,6 +32,15 @@ const commandFlags = ['name', 'account', 'permission', 'forward-to', 'from', 'to
 // Natural-language times are read with the calendar of the process: in a zone with daylight saving, hours can be missing.
 process.env.TZ = 'UTC';
 
+/** A server goes on when nobody reads its log any more. */
+let isServing = false;
+
+// Whoever read it has seen enough (`| head`).
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  if (!isServing) process.exit();
+});
+
 async function main(): Promise<void> {
   const { positionals, values } = readArguments();
   const { help, ...rest } = values;
@@ -44,6 +53,7 @@ async function main(): Promise<void> {
   switch (command) {
     // Loaded when they are asked for: listing keys should not wait for an SMTP client.
     case 'serve':
+      isServing = true;
       return (await import('./command/serve.ts')).runServer(config);
     case 'key':
       return (await import('./command/key.ts')).key(config, operands, flags);

@@ -1,17 +1,14 @@
 /** The command line, as it is typed: real processes on a real database. */
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { discardDatabase, newDatabaseUrl, onlyOnSqlite } from './support/engine.ts';
+import { program, run } from './support/program.ts';
 import { createTemp } from './support/temp.ts';
-
-const program = fileURLToPath(new URL('../src/main.js', import.meta.url));
-
-type Ended = { code: number; out: string; err: string };
 
 async function environmentFor(t: TestContext): Promise<Record<string, string>> {
   const temp = createTemp();
@@ -23,35 +20,38 @@ async function environmentFor(t: TestContext): Promise<Record<string, string>> {
   return { PATH: process.env.PATH ?? '', PORT: '0', DATABASE_URL: url, STATE_DIR: temp.path('.') };
 }
 
-function run(env: Record<string, string>, ...words: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...words], { env, timeout: 20_000 }, (error, out, err) => {
-      const code = typeof error?.code === 'number' ? error.code : error ? -1 : 0;
-      resolve({ code, out, err });
-    });
-  });
-}
-
 type Serving = { url: string; welcome: string; stop: () => Promise<number | null> };
 
 async function startServing(t: TestContext, env: Record<string, string>): Promise<Serving> {
   const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
-  let text = '';
+  let welcome = '';
   await new Promise<void>((resolve, reject) => {
-    child.once('exit', () => reject(new Error(`the server ended: ${text}`)));
+    child.once('exit', () => reject(new Error(`the server ended: ${welcome}`)));
     child.stdout.on('data', (chunk) => {
-      text += String(chunk);
-      if (text.includes('"started"') && text.includes('Sendonce listens')) resolve();
+      welcome += String(chunk);
+      if (welcome.includes('"started"') && welcome.includes('Sendonce listens')) resolve();
     });
   });
-  const url = /Sendonce listens on (\S+)/.exec(text)?.[1] ?? '';
+  const url = /Sendonce listens on (\S+)/.exec(welcome)?.[1] ?? '';
   const stop = async () => {
     child.kill('SIGTERM');
     const [code] = await once(child, 'exit');
     return code as number | null;
   };
-  return { url, welcome: text, stop };
+  return { url, welcome, stop };
+}
+
+/** For a server that cannot say its port. Below those the system gives to others, and no other test process has this one. */
+const ownPort = 20_000 + (process.pid % 10_000);
+
+async function answering(url: string, child: ChildProcess): Promise<void> {
+  while (child.exitCode === null) {
+    const answer = await fetch(url).catch(() => null);
+    if (answer?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error('the server ended');
 }
 
 describe('sendonce serve', () => {
@@ -82,6 +82,19 @@ describe('sendonce serve', () => {
     const second = await startServing(t, env);
     assert.doesNotMatch(second.welcome, /API key:|re_\w{32}/);
     assert.equal(await second.stop(), 0);
+  });
+
+  it('goes on when nobody reads what it prints', async (t) => {
+    const env = { ...(await environmentFor(t)), PORT: String(ownPort) };
+    const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    t.after(() => child.kill('SIGKILL'));
+    child.stdout.destroy();
+    const errors = text(child.stderr);
+    const ended = once(child, 'exit');
+    await answering(`http://127.0.0.1:${ownPort}/healthz`, child);
+    child.kill('SIGTERM');
+    assert.deepEqual(await ended, [0, null]);
+    assert.equal(await errors, '');
   });
 
   it('ends although a connection never said anything', async (t) => {
@@ -196,6 +209,18 @@ describe('sendonce', () => {
     const flag = await run(env, '--colour', 'red');
     assert.equal(flag.code, 1);
     assert.match(flag.err, /^Unknown option '--colour'\.\n\nUsage/);
+  });
+
+  it('ends quietly when nobody reads on, as before `| head`', async (t) => {
+    const env = await environmentFor(t);
+    await run(env, 'migrate');
+    for (const words of [['help'], ['queue'], ['key', 'list'], ['doctor']]) {
+      const child = spawn(process.execPath, [program, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+      const errors = text(child.stderr);
+      child.stdout.destroy();
+      assert.deepEqual(await once(child, 'exit'), [0, null], words.join(' '));
+      assert.equal(await errors, '');
+    }
   });
 
   it('doctor finds nothing wrong with a fresh server, and a relay that does not answer', async (t) => {
