@@ -18,13 +18,13 @@ export type Ready = {
   migrations: string[];
   /** Signs links to attachments; stable across restarts. */
   linkSecret: string;
-  /** Made at this start because there was none; null otherwise. */
+  /** Made at this start because there was none and it may make one; null otherwise. */
   newApiKey: string | null;
 };
 
 export async function bootstrap(
   database: Database,
-  options: { clock: Clock; hasKey: boolean; guard: RestoreGuard; recovery: Recovery },
+  options: { clock: Clock; makesKey: boolean; guard: RestoreGuard; recovery: Recovery },
 ): Promise<Ready> {
   const migrations = await migrate(database);
   await refuseMoved(database);
@@ -36,7 +36,7 @@ export async function bootstrap(
     // The row is ours until the commit: of processes that start at once, one makes the first key.
     await putSetting(tx, 'link_secret', linkSecret);
     const keys = await listApiKeys(tx);
-    if (options.hasKey || keys.some((key) => key.revokedAt === null)) return { linkSecret, newApiKey: null };
+    if (!options.makesKey || keys.some((key) => key.revokedAt === null)) return { linkSecret, newApiKey: null };
     const newApiKey = createApiKeyToken(randomBytes);
     await insertApiKey(tx, hashToken(newApiKey), {
       account: firstAccount,

@@ -115,7 +115,9 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
   };
   const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir });
   const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued });
-  const starting = bootstrap(database, { clock, hasKey: config.apiKey !== null, guard, recovery });
+  // A worker has no use for a key: whoever serves the API makes the first one and shows it.
+  const makesKey = config.apiKey === null && config.role !== 'worker';
+  const starting = bootstrap(database, { clock, makesKey, guard, recovery });
   const ready = await orClose(starting, database, release);
   const pulse = createPulse(database);
   const metrics = createMetrics({

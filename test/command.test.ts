@@ -84,6 +84,19 @@ describe('sendonce serve', () => {
     assert.equal(await second.stop(), 0);
   });
 
+  it('makes no key as a worker, and names nothing that a worker does not serve', async (t) => {
+    const env = await environmentFor(t);
+    const worker = await startServing(t, { ...env, ROLE: 'worker' });
+    assert.match(worker.welcome, /A worker: .* serves \/healthz and \/metrics only/);
+    assert.doesNotMatch(worker.welcome, /API key|re_|curl|dashboard|\/emails|base URL/);
+    assert.equal((await fetch(`${worker.url}/healthz`)).status, 200);
+    assert.equal((await fetch(`${worker.url}/dashboard`)).status, 404);
+    await worker.stop();
+    const api = await startServing(t, { ...env, ROLE: 'api' });
+    assert.match(api.welcome, /API key: re_\w{32}/, 'whoever serves the API makes the first one');
+    await api.stop();
+  });
+
   it('goes on when nobody reads what it prints', async (t) => {
     const env = { ...(await environmentFor(t)), PORT: String(ownPort) };
     const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe'] });

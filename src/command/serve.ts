@@ -35,7 +35,23 @@ function die(): never {
   throw new Error('unreachable');
 }
 
-function welcome(config: Config, { url, newApiKey }: Started): string {
+function welcome(config: Config, started: Started): string {
+  const lines = config.role === 'worker' ? workerLines(started) : apiLines(config, started);
+  if (config.relayUrl === 'capture:')
+    lines.push('Mail is captured, nothing leaves. Set RELAY_URL to send for real.', '');
+  return lines.join('\n');
+}
+
+/** Without the API there is nothing to look at, and nothing to try. */
+function workerLines({ url }: Started): string[] {
+  return [
+    `Sendonce listens on ${url}`,
+    'A worker: it sends what is queued, and serves /healthz and /metrics only.',
+    '',
+  ];
+}
+
+function apiLines(config: Config, { url, newApiKey }: Started): string[] {
   const key = newApiKey ?? (config.apiKey === null ? 're_…' : '$SENDONCE_API_KEY');
   const lines = [`Sendonce listens on ${url}`, `Look at it: ${url}/dashboard`];
   if (newApiKey)
@@ -53,7 +69,5 @@ function welcome(config: Config, { url, newApiKey }: Started): string {
     `Resend's SDKs want ${url} as their base URL, Brevo's ${url}/v3.`,
     '',
   );
-  if (config.relayUrl === 'capture:')
-    lines.push('Mail is captured, nothing leaves. Set RELAY_URL to send for real.', '');
-  return lines.join('\n');
+  return lines;
 }
