@@ -21,7 +21,7 @@ type Migration = { version: number; name: string; statements: string[] };
  */
 export async function migrate(database: Database): Promise<string[]> {
   const known = readMigrations(database.engine);
-  return database.write(async (tx) => {
+  const applying = database.write(async (tx) => {
     for (const statement of locks[database.engine]) await tx.run(statement);
     await tx.run('create table if not exists migrations (version bigint primary key, name text not null)');
     const rows = await tx.all<{ version: number }>('select version from migrations');
@@ -34,6 +34,21 @@ export async function migrate(database: Database): Promise<string[]> {
     }
     return pending.map((migration) => migration.name);
   }, patiently);
+  return applying.catch((error: unknown) => {
+    throw explained(error);
+  });
+}
+
+/** PostgreSQL's appendix A: insufficient_privilege. Since 15 only a database's owner makes tables in its schema `public`. */
+const insufficientPrivilege = '42501';
+
+/** A database made by somebody else than the role that serves it is the first mistake on PostgreSQL. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof Error) || (error as { code?: string }).code !== insufficientPrivilege) return error;
+  return new Error(
+    `${error.message}: the role in DATABASE_URL must own the database. As its administrator: alter database NAME owner to ROLE (or make it with createdb -O ROLE NAME).`,
+    { cause: error },
+  );
 }
 
 const patiently = { patient: true };

@@ -133,6 +133,19 @@ describe('a PostgreSQL server', () => {
     await assert.rejects(openPostgres({ url }), /database "nowhere" does not exist/);
   });
 
+  it('whose database belongs to somebody else is refused with what to do, which helps', async (t) => {
+    const url = await (await sharedPostgres()).createDatabase();
+    const owner = await openPostgres({ url });
+    t.after(() => owner.close());
+    await owner.write((tx) => tx.run('create role guest login'));
+    const guest = await openPostgres({ url: url.replace('postgres@', 'guest@') });
+    t.after(() => guest.close());
+    await assert.rejects(migrate(guest), /permission denied for schema public: .* alter database NAME owner to ROLE/);
+    const [{ name } = { name: '' }] = await owner.all<{ name: string }>('select current_database() as name');
+    await owner.write((tx) => tx.run(`alter database ${name} owner to guest`));
+    assert.notDeepEqual(await migrate(guest), []);
+  });
+
   it('is migrated once by ten processes that start at the same time', async () => {
     const url = await (await sharedPostgres()).createDatabase();
     const processes = await Promise.all(Array.from({ length: 10 }, () => openPostgres({ url })));
