@@ -256,5 +256,6 @@ describe('sendonce', () => {
     const unknown = await run(env, 'queue', 'settle', '01a20115-592d-70d3-88f8-475aebbdad38', 'sent');
     assert.equal(unknown.code, 1);
     assert.match(unknown.err, /not in doubt/);
+    assert.equal((await run(env, 'queue', 'settle', 'all', 'sent')).out, 'Nothing is in doubt.\n');
   });
 });

@@ -13,7 +13,7 @@ import { countOpen } from '../store/holds.ts';
 import { findProgress, findWentBack } from '../store/progress.ts';
 import { withDatabase } from './terminal.ts';
 
-type Finding = { ok: boolean; text: string };
+type Finding = { is: 'ok' | 'note' | 'FAIL'; text: string };
 
 /** Under this the next burst of attachments may fill the disk. */
 const freeBytesMin = 500 * 1024 * 1024;
@@ -22,14 +22,14 @@ const connectTimeoutMs = 5_000;
 /** Prints a line a check; the exit status is 1 when one of them failed. */
 export async function doctor(config: Config): Promise<void> {
   const findings = [...(await checkDatabase(config)), await checkDisk(config), await checkRelay(config)];
-  for (const { ok, text } of findings) console.log(`${ok ? 'ok   ' : 'FAIL '} ${text}`);
-  if (findings.some((finding) => !finding.ok)) process.exitCode = 1;
+  for (const { is, text } of findings) console.log(`${is.padEnd(5)} ${text}`);
+  if (findings.some(({ is }) => is === 'FAIL')) process.exitCode = 1;
 }
 
 async function checkDatabase(config: Config): Promise<Finding[]> {
   const name = databaseName(config.database);
   if (!isThere(config.database)) {
-    return [{ ok: true, text: `${name} does not exist yet: the first start makes it` }];
+    return [{ is: 'ok', text: `${name} does not exist yet: the first start makes it` }];
   }
   try {
     return await withDatabase(config, { create: false }, async (database) => {
@@ -37,13 +37,13 @@ async function checkDatabase(config: Config): Promise<Finding[]> {
       const inDoubt = counts.in_doubt ?? 0;
       return [
         await checkEngine(name, database),
-        { ok: inDoubt === 0, text: `${inDoubt} in doubt${inDoubt > 0 ? ': see sendonce queue' : ''}` },
-        { ok: true, text: `${counts.queued ?? 0} queued` },
+        { is: inDoubt === 0 ? 'ok' : 'FAIL', text: `${inDoubt} in doubt${inDoubt > 0 ? ': see sendonce queue' : ''}` },
+        { is: 'ok', text: `${counts.queued ?? 0} queued` },
         await checkRestored(config, database),
       ];
     });
   } catch (error) {
-    return [{ ok: false, text: `${name}: ${(error as Error).message}` }];
+    return [{ is: 'FAIL', text: `${name}: ${(error as Error).message}` }];
   }
 }
 
@@ -52,24 +52,24 @@ async function checkEngine(name: string, database: Database): Promise<Finding> {
     const [server] = await database.report<{ version: string; synced: string }>(
       "select current_setting('server_version') as version, current_setting('synchronous_commit') as synced",
     );
-    return { ok: true, text: `${name}: PostgreSQL ${server?.version}, synchronous_commit is ${server?.synced}` };
+    return { is: 'ok', text: `${name}: PostgreSQL ${server?.version}, synchronous_commit is ${server?.synced}` };
   }
   const [check] = await database.report<{ quick_check: string }>('pragma quick_check(1)');
-  return { ok: check?.quick_check === 'ok', text: `${name}: quick_check says ${check?.quick_check}` };
+  return { is: check?.quick_check === 'ok' ? 'ok' : 'FAIL', text: `${name}: quick_check says ${check?.quick_check}` };
 }
 
 /** Whether the database is one the witness has seen further along: its queue may have left already. */
 async function checkRestored(config: Config, database: Database): Promise<Finding> {
   const progress = await findProgress(database);
   const witness = progress && (await readWitness(config.stateDir, progress.databaseId));
-  if (!progress) return { ok: true, text: 'never served yet' };
+  if (!progress) return { is: 'ok', text: 'never served yet' };
   if (!witness) {
     const advice = 'if this is a restored backup, run sendonce queue hold before you start';
-    return { ok: true, text: `no witness of this database in ${config.stateDir}: ${advice}` };
+    return { is: 'note', text: `no witness of this database in STATE_DIR (${config.stateDir}): ${advice}` };
   }
   if (isBehind(progress, witness)) {
     return {
-      ok: false,
+      is: 'FAIL',
       text: 'the database went back in time (a backup was restored?): the next start holds every open delivery; then look at sendonce queue and answer with sendonce queue settle EMAIL|all sent|send-again|abandon',
     };
   }
@@ -77,7 +77,7 @@ async function checkRestored(config: Config, database: Database): Promise<Findin
   const history = wentBack
     ? `; it went back in time on ${new Date(wentBack.at).toISOString()}, ${wentBack.held} were held`
     : '';
-  return { ok: true, text: `the witness in ${config.stateDir} agrees with the database${history}` };
+  return { is: 'ok', text: `the witness in ${config.stateDir} agrees with the database${history}` };
 }
 
 /** Where PostgreSQL keeps its files is not for us to see: the witness is all we write then. */
@@ -86,11 +86,14 @@ async function checkDisk({ database, stateDir }: Config): Promise<Finding> {
   const folder = existsSync(wanted) ? wanted : '.';
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
-  return { ok: free >= freeBytesMin, text: `${Math.round(free / 1024 / 1024)} MB free for the database` };
+  return {
+    is: free >= freeBytesMin ? 'ok' : 'FAIL',
+    text: `${Math.round(free / 1024 / 1024)} MB free for the database`,
+  };
 }
 
 async function checkRelay(config: Config): Promise<Finding> {
-  if (config.relayUrl === 'capture:') return { ok: true, text: 'capture: mail is kept, nothing leaves' };
+  if (config.relayUrl === 'capture:') return { is: 'ok', text: 'capture: mail is kept, nothing leaves' };
   const { host, port } = parseRelayUrl(config.relayUrl);
   const problem = await new Promise<string | null>((resolve) => {
     const socket = connect({ host, port, timeout: connectTimeoutMs });
@@ -105,9 +108,9 @@ async function checkRelay(config: Config): Promise<Finding> {
   });
   const where = `relay ${host}:${port}`;
   return problem === null
-    ? { ok: true, text: `${where} answers` }
+    ? { is: 'ok', text: `${where} answers` }
     : {
-        ok: false,
+        is: 'FAIL',
         text: `${where}: ${problem}. Mail waits in the queue until it answers; check RELAY_URL and the firewall`,
       };
 }

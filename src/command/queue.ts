@@ -97,7 +97,7 @@ async function settleAll(database: Database, answer: DoubtAnswer): Promise<void>
     });
     settled += some.length;
   }
-  console.log(`${settled} in doubt. ${outcomes[answer]}`);
+  console.log(settled === 0 ? 'Nothing is in doubt.' : `${settled} in doubt. ${outcomes[answer]}`);
 }
 
 const outcomes: Record<DoubtAnswer, string> = {

@@ -148,7 +148,7 @@ describe('a database that went back in time', () => {
       backup.removeWitness();
       assert.match(
         await diagnosis(server),
-        /no witness of this database .*: if this is a restored backup, run sendonce queue hold/,
+        /^note +no witness of this database in STATE_DIR \(.*: if this is a restored backup, run sendonce queue hold/m,
       );
       assert.match(await printed(() => queue(configOf(server), ['hold'])), /^3 deliveries are held/);
     });
