@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { CommandError } from './command/terminal.ts';
 import { ConfigError, type Environment, readConfig, settingNames } from './config.ts';
-import { AppError } from './core/error.ts';
+import { isUnavailable } from './core/error.ts';
 
 const usage = `Usage: sendonce [command] [--setting value …]
 
@@ -87,7 +87,7 @@ function flagOf(setting: string): string {
 
 /** What clients are told names no cause, and whoever starts a program needs nothing else. */
 function reasonOf(error: Error): string {
-  const cause = error instanceof AppError && error.code === 'unavailable' ? error.cause : null;
+  const cause = isUnavailable(error) ? error.cause : null;
   return cause instanceof Error ? `the database does not work: ${cause.message}` : error.message;
 }
 

@@ -1,7 +1,7 @@
 /** Counters and gauges for Prometheus, at GET /metrics. */
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { AppError } from './core/error.ts';
+import { isUnavailable } from './core/error.ts';
 import type { DeliveryState } from './core/event.ts';
 import type { WebhookCounts } from './store/webhook-history.ts';
 
@@ -86,7 +86,7 @@ async function rendered(stored: Registry): Promise<string | null> {
   try {
     return await stored.metrics();
   } catch (error) {
-    if (error instanceof AppError && error.code === 'unavailable') return null;
+    if (isUnavailable(error)) return null;
     throw error;
   }
 }

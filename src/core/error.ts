@@ -54,6 +54,11 @@ export class AppError extends Error {
   }
 }
 
+/** The database cannot be asked right now; sooner or later it can. */
+export function isUnavailable(error: unknown): error is AppError {
+  return error instanceof AppError && error.code === 'unavailable';
+}
+
 /** The database works for nobody now; what was under way is undone. */
 export function cannotWrite(cause: unknown): AppError {
   return new AppError('unavailable', 'The database does not work right now; nothing was accepted. Try again.', {

@@ -1,7 +1,7 @@
 /** What stands around every page: head, navigation, theme, and the place the script keeps fresh. */
 
 import type { Child } from 'hono/jsx';
-import { AppError } from '../../core/error.ts';
+import { isUnavailable } from '../../core/error.ts';
 import { countInDoubt } from '../../store/overview.ts';
 import { script, style } from './assets.ts';
 import { pageHeaders } from './headers.ts';
@@ -60,7 +60,7 @@ async function findDoubts({ parts, session }: Visit): Promise<number | null> {
   try {
     return await countInDoubt(parts.database, session.account, doubtsMax);
   } catch (error) {
-    if (error instanceof AppError && error.code === 'unavailable') return null;
+    if (isUnavailable(error)) return null;
     throw error;
   }
 }

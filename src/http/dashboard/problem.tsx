@@ -23,11 +23,6 @@ type Problem = {
 
 type Way = [href: string, name: string];
 
-/** The database cannot be asked right now: neither what was wanted, nor who wants it. */
-export function isAway(error: unknown): boolean {
-  return error instanceof AppError && error.code === 'unavailable';
-}
-
 /** What should not happen, and what nobody can find out, is in the log; what a person can mend is in the page only. */
 export function noteProblem(error: unknown, context: HttpContext): void {
   const { method = '', url = '' } = context.env.incoming;

@@ -1,7 +1,7 @@
 /** The page's paths, and the guard before them: who is signed in, and whether a form comes from our own pages. */
 
 import type { Hono } from 'hono';
-import { AppError } from '../../core/error.ts';
+import { AppError, isUnavailable } from '../../core/error.ts';
 import { ClientGone, readBody } from '../body.ts';
 import type { Bindings, HttpContext } from '../call.ts';
 import { script, style } from './assets.ts';
@@ -13,7 +13,7 @@ import { clearAll, inbox, inboxMail } from './inbox.tsx';
 import { keys } from './keys.tsx';
 import { mailEml, mailHtml } from './mail-view.tsx';
 import { overview } from './overview.tsx';
-import { Forbidden, isAway, noteProblem, renderProblem } from './problem.tsx';
+import { Forbidden, noteProblem, renderProblem } from './problem.tsx';
 import { isSame, type Session } from './session.ts';
 import { setup, testSend } from './setup.tsx';
 import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './sign-in.tsx';
@@ -128,7 +128,7 @@ async function answer(
     noteProblem(error, context);
     const atTheDoor = { context, visit: null, theme: themeOf(context) };
     // Who is asking cannot be found out, and trying to would be waiting once more: anybody is shown this.
-    if (isAway(error)) return renderProblem(error, atTheDoor);
+    if (isUnavailable(error)) return renderProblem(error, atTheDoor);
     try {
       return await renderProblem(error, { ...atTheDoor, visit: await findVisit(parts, context) });
     } catch (another) {
