@@ -38,23 +38,19 @@ async function acceptInto(t: TestContext, cut: Cut, findOutMs?: number) {
 const isReplayed = (reply: { headers: Headers }) => reply.headers.get('idempotent-replayed') === 'true';
 
 describe('an accept whose COMMIT meets silence', () => {
-  it('on its way is answered once it is known to be undone, and done again: the mail leaves once', async (t) => {
-    const { server, sink, proxy, send, sent } = await acceptInto(t, 'silence');
-    const reply = await sent;
-    assert.deepEqual([reply.status, isReplayed(reply), proxy.cuts], [200, false, 1], reply.text);
-    const again = await send();
-    assert.deepEqual([again.text, isReplayed(again)], [reply.text, true]);
-    await assertSentOnce(server, sink, [reply.json.id]);
-  });
-
-  it('on its way back is answered once it is known to have happened: the mail leaves once', async (t) => {
-    const { server, sink, proxy, send, sent } = await acceptInto(t, 'silence after');
-    const reply = await sent;
-    assert.deepEqual([reply.status, isReplayed(reply), proxy.cuts], [200, false, 1], reply.text);
-    const again = await send();
-    assert.deepEqual([again.text, isReplayed(again)], [reply.text, true]);
-    await assertSentOnce(server, sink, [reply.json.id]);
-  });
+  for (const { cut, name } of [
+    { cut: 'silence', name: 'on its way is answered once it is known to be undone, and done again' },
+    { cut: 'silence after', name: 'on its way back is answered once it is known to have happened' },
+  ] as const) {
+    it(`${name}: the mail leaves once`, async (t) => {
+      const { server, sink, proxy, send, sent } = await acceptInto(t, cut);
+      const reply = await sent;
+      assert.deepEqual([reply.status, isReplayed(reply), proxy.cuts], [200, false, 1], reply.text);
+      const again = await send();
+      assert.deepEqual([again.text, isReplayed(again)], [reply.text, true]);
+      await assertSentOnce(server, sink, [reply.json.id]);
+    });
+  }
 
   it('and whose fate cannot be told in time ends without a status; a retry is told the truth', async (t) => {
     const { server, sink, proxy, send, sent } = await acceptInto(t, 'silence', silenceMs);
