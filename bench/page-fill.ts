@@ -4,13 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { firstAccount } from '../src/bootstrap.ts';
 import type { Email } from '../src/core/email.ts';
 import { createIdSource } from '../src/core/token.ts';
-import { keepPageIndex } from '../src/page-index.ts';
 import { ensureAccount } from '../src/store/accounts.ts';
-import { insertDelivery } from '../src/store/deliveries.ts';
-import { insertEmail } from '../src/store/emails.ts';
-import { appendEvent } from '../src/store/events.ts';
+import { openSqlite } from '../src/store/engine/sqlite/sqlite.ts';
+import { insertDelivery } from '../src/store/mail/deliveries.ts';
+import { insertEmail } from '../src/store/mail/emails.ts';
+import { appendEvent } from '../src/store/mail/events.ts';
 import { migrate } from '../src/store/migrate.ts';
-import { openSqlite } from '../src/store/sqlite.ts';
+import { keepPageIndex } from '../src/use-cases/page-index.ts';
 
 const subjects = [
   'Your invoice',

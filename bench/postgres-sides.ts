@@ -1,8 +1,8 @@
 /** Sendonce's sides of `bench:postgres`: API processes that accept, workers that deliver, and claims. */
 
-import { accountsWithDue, claimDue } from '../src/store/claims.ts';
 import type { Database } from '../src/store/database.ts';
-import { openPostgres } from '../src/store/postgres.ts';
+import { openPostgres } from '../src/store/engine/postgres/postgres.ts';
+import { accountsWithDue, claimDue } from '../src/store/mail/claims.ts';
 import { type Child, type Helper, startHelper, startSendonce } from './child.ts';
 import type { LoadOrder, LoadReport } from './load.ts';
 import { createNote } from './mails.ts';

@@ -1,10 +1,10 @@
 /** An API server whose process has as many writing connections as it is told, for `bench:postgres --writers`. */
 
 import { createSystemClock } from '../src/clock.ts';
-import { readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config/config.ts';
 import { startLog } from '../src/log.ts';
 import { startServer } from '../src/server.ts';
-import { openPostgres } from '../src/store/postgres.ts';
+import { openPostgres } from '../src/store/engine/postgres/postgres.ts';
 import { serveHelper } from './child.ts';
 import { apiKey } from './requests.ts';
 

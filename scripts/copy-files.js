@@ -2,6 +2,6 @@
 import { cpSync } from 'node:fs';
 
 const [target] = process.argv.slice(2);
-for (const folder of ['store/migrations', 'http/dashboard/assets']) {
+for (const folder of ['store/migrations', 'page/assets']) {
   cpSync(`src/${folder}`, `${target}/${folder}`, { recursive: true });
 }

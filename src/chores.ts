@@ -1,18 +1,18 @@
 /** What has to be done about once a second, each in small bounded steps: the beat, the witness, counts, expired claims, the policy's resends, garbage, the page's index. */
 
 import type { SystemClock } from './clock.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import { uuidv7Floor } from './core/token.ts';
-import type { KeyUses } from './key-uses.ts';
 import { log } from './log.ts';
-import { keepPageIndex } from './page-index.ts';
 import type { Recovery } from './recovery.ts';
 import type { RestoreGuard } from './restore-guard.ts';
 import type { Database } from './store/database.ts';
-import { purgeContents } from './store/emails.ts';
-import { requeueExpiredClaims, sendAgainDue } from './store/holds.ts';
 import { deleteExpiredKeys } from './store/idempotency.ts';
-import { forgetWebhookDeliveries } from './store/webhook-history.ts';
+import { purgeContents } from './store/mail/emails.ts';
+import { requeueExpiredClaims, sendAgainDue } from './store/mail/holds.ts';
+import { forgetWebhookDeliveries } from './store/webhooks/history.ts';
+import type { KeyUses } from './use-cases/key-uses.ts';
+import { keepPageIndex } from './use-cases/page-index.ts';
 
 export type ChoreOptions = {
   database: Database;

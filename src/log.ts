@@ -1,7 +1,7 @@
 /** One function per operational fact; never a recipient, a subject, a key or a secret. */
 
 import pino from 'pino';
-import type { DeliveryRef } from './store/deliveries.ts';
+import type { DeliveryRef } from './store/mail/deliveries.ts';
 
 /** Silent until a server starts: tests and the command line do not log. */
 let out: pino.Logger = pino({ level: 'silent' });

@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import { CommandError } from './command/terminal.ts';
-import { ConfigError, type Environment, readConfig, settingNames } from './config.ts';
+import { ConfigError, type Environment, readConfig, settingNames } from './config/config.ts';
 import { isUnavailable } from './core/error.ts';
 
 const usage = `Usage: sendonce [command] [--setting value …]

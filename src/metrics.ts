@@ -3,7 +3,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { isUnavailable } from './core/error.ts';
 import type { DeliveryState } from './core/event.ts';
-import type { WebhookCounts } from './store/webhook-history.ts';
+import type { WebhookCounts } from './store/webhooks/history.ts';
 
 export type Metrics = {
   accepted(emails: number): void;

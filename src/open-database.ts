@@ -1,11 +1,11 @@
 /** Opens the database of the settings, whichever engine it is, for a server or beside one. */
 
 import { existsSync } from 'node:fs';
-import type { DatabaseSetting } from './config.ts';
+import type { DatabaseSetting } from './config/config.ts';
 import type { Database } from './store/database.ts';
-import { openPostgres, type PostgresOptions } from './store/postgres.ts';
-import { openSqlite, type SqliteOptions } from './store/sqlite.ts';
-import { acquireServingLock } from './store/sqlite-lock.ts';
+import { openPostgres, type PostgresOptions } from './store/engine/postgres/postgres.ts';
+import { acquireServingLock } from './store/engine/sqlite/lock.ts';
+import { openSqlite, type SqliteOptions } from './store/engine/sqlite/sqlite.ts';
 
 export type OpenOptions = Omit<SqliteOptions, 'path'> & Pick<PostgresOptions, 'assumeLostCommits' | 'onHearing'>;
 

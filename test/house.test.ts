@@ -6,8 +6,8 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { settingNames } from '../src/config.ts';
-import { filters } from '../src/core/template-filters.ts';
+import { settingNames } from '../src/config/config.ts';
+import { filters } from '../src/render/template/filters.ts';
 import { createTemp } from './support/temp.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -22,16 +22,23 @@ function sources(folder: string): string[] {
 describe('the layers', () => {
   /** Each import breaks a rule of docs/architecture.md. */
   const forbidden: [file: string, from: string][] = [
-    ['src/core/probe.ts', '../store/sqlite.ts'],
+    ['src/core/probe.ts', '../store/migrate.ts'],
     ['src/core/probe.ts', '../log.ts'],
     ['src/core/probe.ts', 'node:fs'],
     ['src/core/probe.ts', 'better-sqlite3'],
-    ['src/store/probe.ts', '../accept.ts'],
+    ['src/store/probe.ts', '../use-cases/accept.ts'],
+    ['src/store/mail/probe.ts', '../../use-cases/accept.ts'],
+    ['src/store/mail/probe.ts', '../../log.ts'],
+    ['src/store/engine/sqlite/probe.ts', '../../../log.ts'],
+    ['src/render/probe.ts', '../store/migrate.ts'],
     ['src/store/probe.ts', '../deliver/lane.ts'],
     ['src/egress/probe.ts', '../store/idempotency.ts'],
     ['src/deliver/probe.ts', '../http/app.ts'],
     ['src/webhook/probe.ts', '../http/app.ts'],
-    ['src/accept.ts', './http/app.ts'],
+    ['src/use-cases/probe.ts', '../http/app.ts'],
+    ['src/use-cases/probe.ts', '../page/frame.tsx'],
+    ['src/deliver/probe.ts', '../use-cases/accept.ts'],
+    ['src/page/probe.ts', '../deliver/lane.ts'],
     ['src/worker.ts', './server.ts'],
     ['src/http/probe.ts', '../deliver/lane.ts'],
     ['src/http/resend/probe.ts', '../brevo/parse.ts'],
@@ -43,9 +50,11 @@ describe('the layers', () => {
     ['src/core/probe.ts', 'node:crypto'],
     ['src/core/probe.ts', './email.ts'],
     ['src/store/probe.ts', '../core/email.ts'],
-    ['src/deliver/probe.ts', '../store/deliveries.ts'],
-    ['src/http/resend/probe.ts', '../../accept.ts'],
+    ['src/deliver/probe.ts', '../store/mail/deliveries.ts'],
+    ['src/http/resend/probe.ts', '../../use-cases/accept.ts'],
     ['src/http/brevo/probe.ts', '../base64.ts'],
+    ['src/use-cases/probe.ts', '../store/page/rollups.ts'],
+    ['src/store/engine/sqlite/probe.ts', '../../database.ts'],
     ['src/server.ts', './http/app.ts'],
   ];
 

@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { parseRelayUrl } from '../deliver/smtp-url.ts';
 import { databaseName, isThere } from '../open-database.ts';
 import { isBehind, readWitness } from '../restore-guard.ts';
 import type { Database } from '../store/database.ts';
-import { countOpen } from '../store/holds.ts';
+import { countOpen } from '../store/mail/holds.ts';
 import { findProgress, findWentBack } from '../store/progress.ts';
 import { withDatabase } from './terminal.ts';
 

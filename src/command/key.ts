@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { firstAccount } from '../bootstrap.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { createApiKeyToken, createKeyId, hashToken } from '../core/token.ts';
 import { ensureAccount, insertApiKey, listApiKeys, type Permission, revokeApiKey } from '../store/accounts.ts';
 import { CommandError, table, withDatabase } from './terminal.ts';

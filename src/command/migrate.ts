@@ -1,6 +1,6 @@
 /** `sendonce migrate`: brings the schema up to date without starting the server, or moves everything to another database. */
 
-import { type Config, type DatabaseSetting, parseDatabaseUrl } from '../config.ts';
+import { type Config, type DatabaseSetting, parseDatabaseUrl } from '../config/config.ts';
 import { databaseName, isThere, openServed } from '../open-database.ts';
 import type { Database } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';

@@ -1,9 +1,9 @@
 /** `sendonce queue`: what is queued, deferred and in doubt, and the answer to a doubt. */
 
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { isUuid } from '../core/token.ts';
 import type { Database } from '../store/database.ts';
-import type { DeliveryRef } from '../store/deliveries.ts';
+import type { DeliveryRef } from '../store/mail/deliveries.ts';
 import {
   answerDoubt,
   countOpen,
@@ -13,7 +13,7 @@ import {
   listOpen,
   type OpenDelivery,
   someInDoubt,
-} from '../store/holds.ts';
+} from '../store/mail/holds.ts';
 import { holdOpenDeliveries } from '../store/progress.ts';
 import { CommandError, printable, relativeTime, table, withDatabase } from './terminal.ts';
 

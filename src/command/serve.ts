@@ -1,7 +1,7 @@
 /** `sendonce serve`: starts the server, says how to use it, and ends it when asked to. */
 
 import { createSystemClock } from '../clock.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { log, startLog } from '../log.ts';
 import { type Started, startServer } from '../server.ts';
 

@@ -1,11 +1,11 @@
 /** What the commands share: opening the database beside a running server, and printing tables. */
 
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { databaseName, isThere, openBeside } from '../open-database.ts';
 import type { Database } from '../store/database.ts';
+import { acquireServingLock, type ServingLock } from '../store/engine/sqlite/lock.ts';
 import { migrate } from '../store/migrate.ts';
 import { refuseMoved } from '../store/move.ts';
-import { acquireServingLock, type ServingLock } from '../store/sqlite-lock.ts';
 import { isServed } from '../store/workers.ts';
 
 /** A mistake of whoever typed: shown without a stack. */

@@ -2,11 +2,11 @@
 
 import { randomBytes } from 'node:crypto';
 import { firstAccount } from '../bootstrap.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { createWebhookSecret } from '../core/webhook-secret.ts';
 import { createEgress, type Egress } from '../egress/egress.ts';
 import type { Database } from '../store/database.ts';
-import { lastEventId, listFactsAfter } from '../store/events.ts';
+import { lastEventId, listFactsAfter } from '../store/mail/events.ts';
 import { attemptWebhook } from '../webhook/attempt.ts';
 import { svixHeaders } from '../webhook/request.ts';
 import { resendEventTypes, resendNameOf, resendPayload } from '../webhook/resend-payload.ts';

@@ -15,8 +15,8 @@ import {
   settleRefused,
   settleUnreached,
   settleVerdict,
-} from '../store/deliveries.ts';
-import { verdictWaitMs } from '../store/holds.ts';
+} from '../store/mail/deliveries.ts';
+import { verdictWaitMs } from '../store/mail/holds.ts';
 
 export type SettleOptions = {
   database: Database;

@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
 import type { Database } from '../store/database.ts';
-import { type DeliveryRef, never } from '../store/deliveries.ts';
+import { type DeliveryRef, never } from '../store/mail/deliveries.ts';
 import {
   answerDoubt,
   type DoubtAnswer,
@@ -12,7 +12,7 @@ import {
   findInDoubt,
   type HeldDelivery,
   listHeld,
-} from '../store/holds.ts';
+} from '../store/mail/holds.ts';
 import { parseJson } from './body.ts';
 import type { Call, Reply } from './call.ts';
 

@@ -2,8 +2,8 @@
 
 import { ensureSetting, findSetting, putSetting } from './accounts.ts';
 import type { Database, Reader, Transaction } from './database.ts';
-import { type DeliveryRef, never } from './deliveries.ts';
-import { appendEvent } from './events.ts';
+import { type DeliveryRef, never } from './mail/deliveries.ts';
+import { appendEvent } from './mail/events.ts';
 
 export type Progress = {
   /** Made at the first start: tells databases apart. */

@@ -6,7 +6,7 @@ import type { SuppressionFact } from '../core/event.ts';
 import { type SuppressionOrigin, suppressionKey } from '../core/suppression.ts';
 import { createIdSource } from '../core/token.ts';
 import type { Reader, SqlValue, Transaction } from './database.ts';
-import { writeFact } from './facts.ts';
+import { writeFact } from './mail/facts.ts';
 
 export type Suppression = {
   account: string;

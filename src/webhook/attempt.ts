@@ -1,7 +1,7 @@
 /** One attempt at an endpoint: a request through the egress, and what it came to. Never throws for what the outside does. */
 
 import type { Egress } from '../egress/egress.ts';
-import type { WebhookAttempt } from '../store/webhook-deliveries.ts';
+import type { WebhookAttempt } from '../store/webhooks/deliveries.ts';
 import type { WebhookRequest } from './request.ts';
 
 /** What Svix gives an endpoint: enough for a cold start, and bounds what one that hangs can hold. */

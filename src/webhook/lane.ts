@@ -12,8 +12,8 @@ import {
   unclaimWebhookDelivery,
   type WebhookAttempt,
   type WebhookDelivery,
-} from '../store/webhook-deliveries.ts';
-import { noteEndpoint, type Webhook, webhooksWithDue } from '../store/webhooks.ts';
+} from '../store/webhooks/deliveries.ts';
+import { noteEndpoint, type Webhook, webhooksWithDue } from '../store/webhooks/webhooks.ts';
 import type { Lane } from '../worker.ts';
 import { attemptTimeoutMs, attemptWebhook } from './attempt.ts';
 import { type Telling, webhookRequest } from './request.ts';

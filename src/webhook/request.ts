@@ -1,8 +1,8 @@
 /** The request a webhook is told with: URL, headers and body, as its facade's contract has them. */
 
 import { signWebhook } from '../core/webhook-secret.ts';
-import type { WebhookDelivery } from '../store/webhook-deliveries.ts';
-import type { Webhook } from '../store/webhooks.ts';
+import type { WebhookDelivery } from '../store/webhooks/deliveries.ts';
+import type { Webhook } from '../store/webhooks/webhooks.ts';
 import { brevoPayload } from './brevo-payload.ts';
 import { resendPayload } from './resend-payload.ts';
 import type { Told } from './told.ts';

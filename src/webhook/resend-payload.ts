@@ -2,7 +2,7 @@
 
 import { describeBounce } from '../core/bounce.ts';
 import { type FactType, isSuppressionFact } from '../core/event.ts';
-import type { Event } from '../store/events.ts';
+import type { Event } from '../store/mail/events.ts';
 import type { Suppression } from '../store/suppressions.ts';
 import type { EmailTold, Told } from './told.ts';
 

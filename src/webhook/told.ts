@@ -1,8 +1,8 @@
 /** What a webhook is told about: an event and the email it happened to, or a change of the suppression list. */
 
 import type { Reader } from '../store/database.ts';
-import { type EmailToTell, findEmailToTell } from '../store/emails.ts';
-import { type Event, type FactRef, findFact, type SuppressionEvent } from '../store/events.ts';
+import { type EmailToTell, findEmailToTell } from '../store/mail/emails.ts';
+import { type Event, type FactRef, findFact, type SuppressionEvent } from '../store/mail/events.ts';
 
 export type EmailTold = { event: Event; email: EmailToTell };
 

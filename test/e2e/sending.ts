@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { queue } from '../../src/command/queue.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { printed } from '../support/printed.ts';
 import { message, type TestServer } from '../support/server.ts';
 

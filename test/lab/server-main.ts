@@ -5,7 +5,7 @@
 
 import assert from 'node:assert';
 import { createSystemClock, type SystemClock } from '../../src/clock.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { createSmtpRelay } from '../../src/deliver/smtp.ts';
 import { parseRelayUrl } from '../../src/deliver/smtp-url.ts';
 import { log, startLog } from '../../src/log.ts';

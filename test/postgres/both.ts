@@ -11,7 +11,7 @@ export const shares = {
   command: ['command.test.ts'],
   // The replay comes first: ids made in one process never go back in time, but the clocks of tests do.
   deliver: ['webhook/replay', 'e2e/', 'webhook/'],
-  page: ['dashboard/'],
+  page: ['page/'],
   property: ['property/'],
   resend: ['resend/'],
 } as const;
@@ -51,7 +51,7 @@ const folder = fileURLToPath(new URL('../../../test/', import.meta.url));
 function reachesStore(path: string, seen: Set<string>): boolean {
   if (seen.has(path)) return false;
   seen.add(path);
-  if (/\/src\/store\/(sqlite|postgres)\.ts$/.test(path)) return true;
+  if (/\/src\/store\/engine\/\w+\/(sqlite|postgres)\.ts$/.test(path)) return true;
   const text = readFileSync(path, 'utf8');
   if (/main\.js'/.test(text)) return true;
   const imports = [...text.matchAll(/(?:from|import\()\s*'(\.[^']+\.tsx?)'/g)];

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
 import pg from 'pg';
 import { migrateCommand } from '../../src/command/migrate.ts';
-import { type Config, type DatabaseSetting, parseDatabaseUrl, readConfig } from '../../src/config.ts';
+import { type Config, type DatabaseSetting, parseDatabaseUrl, readConfig } from '../../src/config/config.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { databaseName } from '../../src/open-database.ts';
 import type { Database } from '../../src/store/database.ts';

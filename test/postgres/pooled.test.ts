@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type pg from 'pg';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { openServed } from '../../src/open-database.ts';
 import type { Database } from '../../src/store/database.ts';
+import { openPostgres, type PostgresOptions } from '../../src/store/engine/postgres/postgres.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { openPostgres, type PostgresOptions } from '../../src/store/postgres.ts';
 import { runCommand } from '../lab/program.ts';
 import { pgBouncerVersion } from '../support/pgbouncer.ts';
 import { startReceiver } from '../support/receiver.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Database } from '../../src/store/database.ts';
-import { openPostgres } from '../../src/store/postgres.ts';
+import { openPostgres } from '../../src/store/engine/postgres/postgres.ts';
 import { bendDatabase } from '../support/bent-database.ts';
 import { useEngine } from '../support/engine.ts';
 import { type Cut, startPostgresProxy } from '../support/postgres-proxy.ts';

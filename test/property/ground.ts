@@ -2,7 +2,7 @@
 
 import { copyFileSync, cpSync, mkdirSync, statSync, truncateSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
-import { Connection } from '../../src/store/postgres-connection.ts';
+import { Connection } from '../../src/store/engine/postgres/connection.ts';
 import { deadAfterMs } from '../../src/store/workers.ts';
 import { discardDatabase, newDatabaseUrl } from '../support/engine.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { Agent, request as httpRequest } from 'node:http';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { type Outside, type Started, startServer } from '../../src/server.ts';
 import type { TestClock } from '../support/clock.ts';
 import { testKey } from '../support/server.ts';

@@ -7,7 +7,7 @@ import type { Relay } from '../../src/deliver/relay.ts';
 import { Settler } from '../../src/deliver/settle.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database } from '../../src/store/database.ts';
-import { insertDelivery, never } from '../../src/store/deliveries.ts';
+import { insertDelivery, never } from '../../src/store/mail/deliveries.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createTestClock } from '../support/clock.ts';
 import { newDatabaseUrl, openDatabase, useEngine } from '../support/engine.ts';

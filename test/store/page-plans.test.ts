@@ -2,16 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseSearch } from '../../src/core/search.ts';
 import type { Database, SqlValue, Transaction } from '../../src/store/database.ts';
-import { listEmails } from '../../src/store/emails.ts';
-import { listEvents } from '../../src/store/events.ts';
-import { findFacade, listDeliveries } from '../../src/store/history.ts';
-import { listHeld } from '../../src/store/holds.ts';
-import { listInbox } from '../../src/store/inbox.ts';
-import { newestEmailId, newestEventId, newestEventIds } from '../../src/store/live.ts';
+import { openSqlite } from '../../src/store/engine/sqlite/sqlite.ts';
+import { listEmails } from '../../src/store/mail/emails.ts';
+import { listEvents } from '../../src/store/mail/events.ts';
+import { findFacade, listDeliveries } from '../../src/store/mail/history.ts';
+import { listHeld } from '../../src/store/mail/holds.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { countInDoubt, countOpenOf, findOldestDue, findRelaySigns } from '../../src/store/overview.ts';
+import { listInbox } from '../../src/store/page/inbox.ts';
+import { newestEmailId, newestEventId, newestEventIds } from '../../src/store/page/live.ts';
+import { countInDoubt, countOpenOf, findOldestDue, findRelaySigns } from '../../src/store/page/overview.ts';
 import {
   accountsBehind,
   findTotals,
@@ -20,9 +20,9 @@ import {
   listHours,
   rollAccepted,
   rollEvents,
-} from '../../src/store/rollups.ts';
-import { indexEmails, indexStates, searchEmails } from '../../src/store/search.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+} from '../../src/store/page/rollups.ts';
+import { indexEmails, indexStates, searchEmails } from '../../src/store/page/search-index.ts';
+import { parseSearch } from '../../src/store/page/search-query.ts';
 import { createTemp } from '../support/temp.ts';
 
 /** The end of an index, read backwards up to a limit, is a scan by name only. */

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { accountsWithDue, claimDue } from '../../src/store/claims.ts';
 import type { SqlValue, Transaction } from '../../src/store/database.ts';
-import { purgeContents } from '../../src/store/emails.ts';
-import { requeueExpiredClaims, sendAgainDue } from '../../src/store/holds.ts';
+import { acquireServingLock } from '../../src/store/engine/sqlite/lock.ts';
+import { openSqlite } from '../../src/store/engine/sqlite/sqlite.ts';
 import { deleteExpiredKeys } from '../../src/store/idempotency.ts';
+import { accountsWithDue, claimDue } from '../../src/store/mail/claims.ts';
+import { purgeContents } from '../../src/store/mail/emails.ts';
+import { requeueExpiredClaims, sendAgainDue } from '../../src/store/mail/holds.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
-import { acquireServingLock } from '../../src/store/sqlite-lock.ts';
-import { claimWebhookDeliveries } from '../../src/store/webhook-deliveries.ts';
-import { forgetWebhookDeliveries } from '../../src/store/webhook-history.ts';
-import { type Webhook, webhooksWithDue } from '../../src/store/webhooks.ts';
+import { claimWebhookDeliveries } from '../../src/store/webhooks/deliveries.ts';
+import { forgetWebhookDeliveries } from '../../src/store/webhooks/history.ts';
+import { type Webhook, webhooksWithDue } from '../../src/store/webhooks/webhooks.ts';
 import { createTemp } from '../support/temp.ts';
 import { describeStore } from './suite.ts';
 

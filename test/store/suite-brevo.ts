@@ -6,10 +6,10 @@ import { describe, it } from 'node:test';
 import { type Email, emailOf, type Message } from '../../src/core/email.ts';
 import { createIdSource } from '../../src/core/token.ts';
 import type { Database } from '../../src/store/database.ts';
-import { insertDelivery } from '../../src/store/deliveries.ts';
-import { findEmailBetween, listBatch, searchEmails, searchEvents } from '../../src/store/email-search.ts';
-import { findEmail, findEmailSummary, forgetEmail, insertEmail } from '../../src/store/emails.ts';
-import { appendEvent } from '../../src/store/events.ts';
+import { insertDelivery } from '../../src/store/mail/deliveries.ts';
+import { findEmail, findEmailSummary, forgetEmail, insertEmail } from '../../src/store/mail/emails.ts';
+import { appendEvent } from '../../src/store/mail/events.ts';
+import { findEmailBetween, listBatch, searchEmails, searchEvents } from '../../src/store/page/email-search.ts';
 import { deleteSender, findSender, insertSender, listSenders, updateSender } from '../../src/store/senders.ts';
 
 const now = 1_800_000_000_000;

@@ -4,16 +4,15 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { before, describe, it } from 'node:test';
 import type { Email } from '../../src/core/email.ts';
-import { parseSearch } from '../../src/core/search.ts';
 import { createIdSource } from '../../src/core/token.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database } from '../../src/store/database.ts';
-import { insertDelivery, never } from '../../src/store/deliveries.ts';
-import { insertEmail } from '../../src/store/emails.ts';
-import { appendEvent } from '../../src/store/events.ts';
-import { clearInbox, findCleared, listInbox } from '../../src/store/inbox.ts';
-import { newestEmailId, newestEventId, newestEventIds } from '../../src/store/live.ts';
-import { countInDoubt, countOpenOf, findOldestDue, findRelaySigns } from '../../src/store/overview.ts';
+import { insertDelivery, never } from '../../src/store/mail/deliveries.ts';
+import { insertEmail } from '../../src/store/mail/emails.ts';
+import { appendEvent } from '../../src/store/mail/events.ts';
+import { clearInbox, findCleared, listInbox } from '../../src/store/page/inbox.ts';
+import { newestEmailId, newestEventId, newestEventIds } from '../../src/store/page/live.ts';
+import { countInDoubt, countOpenOf, findOldestDue, findRelaySigns } from '../../src/store/page/overview.ts';
 import {
   accountsBehind,
   addFigures,
@@ -24,8 +23,9 @@ import {
   listHours,
   rollAccepted,
   rollEvents,
-} from '../../src/store/rollups.ts';
-import { indexEmails, indexStates, searchEmails } from '../../src/store/search.ts';
+} from '../../src/store/page/rollups.ts';
+import { indexEmails, indexStates, searchEmails } from '../../src/store/page/search-index.ts';
+import { parseSearch } from '../../src/store/page/search-query.ts';
 import { suppress } from '../../src/store/suppressions.ts';
 
 const now = 1_800_000_000_000;

@@ -11,8 +11,8 @@ import {
   settleInDoubt,
   settleUnreached,
   settleVerdict,
-} from '../../src/store/deliveries.ts';
-import { answerDoubt, listOpen, recover } from '../../src/store/holds.ts';
+} from '../../src/store/mail/deliveries.ts';
+import { answerDoubt, listOpen, recover } from '../../src/store/mail/holds.ts';
 import { holdOpenDeliveries } from '../../src/store/progress.ts';
 
 const now = 1_800_000_000_000;

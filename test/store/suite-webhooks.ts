@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import type { EventType, Subject } from '../../src/core/event.ts';
 import { createIdSource, uuidv7Floor } from '../../src/core/token.ts';
 import type { Database } from '../../src/store/database.ts';
-import { appendEvent, type EventDetail, findFact, listEvents } from '../../src/store/events.ts';
+import { appendEvent, type EventDetail, findFact, listEvents } from '../../src/store/mail/events.ts';
 import {
   claimWebhookDeliveries,
   findWebhookDelivery,
@@ -18,8 +18,8 @@ import {
   settleWebhookDelivery,
   unclaimWebhookDelivery,
   type WebhookDelivery,
-} from '../../src/store/webhook-deliveries.ts';
-import { countWebhooks, forgetWebhookDeliveries } from '../../src/store/webhook-history.ts';
+} from '../../src/store/webhooks/deliveries.ts';
+import { countWebhooks, forgetWebhookDeliveries } from '../../src/store/webhooks/history.ts';
 import {
   deleteWebhook,
   findWebhook,
@@ -31,7 +31,7 @@ import {
   type Webhook,
   type WebhookFacade,
   webhooksWithDue,
-} from '../../src/store/webhooks.ts';
+} from '../../src/store/webhooks/webhooks.ts';
 
 const nextId = createIdSource(randomBytes);
 const now = 1_800_000_000_000;

@@ -6,8 +6,16 @@ import { after, before, describe, it } from 'node:test';
 import type { Email } from '../../src/core/email.ts';
 import { createIdSource } from '../../src/core/token.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
-import { accountsWithDue, claimDue } from '../../src/store/claims.ts';
 import type { Database } from '../../src/store/database.ts';
+import {
+  deleteExpiredKeys,
+  findKey,
+  findKeyHistory,
+  type KeyRecord,
+  recordUses,
+  takeKey,
+} from '../../src/store/idempotency.ts';
+import { accountsWithDue, claimDue } from '../../src/store/mail/claims.ts';
 import {
   type Delivery,
   insertDelivery,
@@ -19,9 +27,9 @@ import {
   settleUnreached,
   settleVerdict,
   unclaim,
-} from '../../src/store/deliveries.ts';
-import { findEmail, findEmailSummary, insertEmail, listEmails, purgeContents } from '../../src/store/emails.ts';
-import { listEvents } from '../../src/store/events.ts';
+} from '../../src/store/mail/deliveries.ts';
+import { findEmail, findEmailSummary, insertEmail, listEmails, purgeContents } from '../../src/store/mail/emails.ts';
+import { listEvents } from '../../src/store/mail/events.ts';
 import {
   answerDoubt,
   cancelEmail,
@@ -32,15 +40,7 @@ import {
   requeueExpiredClaims,
   rescheduleDeliveries,
   sendAgainDue,
-} from '../../src/store/holds.ts';
-import {
-  deleteExpiredKeys,
-  findKey,
-  findKeyHistory,
-  type KeyRecord,
-  recordUses,
-  takeKey,
-} from '../../src/store/idempotency.ts';
+} from '../../src/store/mail/holds.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { describeBrevo } from './suite-brevo.ts';
 import { describePageIndex } from './suite-page-index.ts';

@@ -3,9 +3,9 @@
 import { envelopeAddress, parseMailbox } from '../../core/address.ts';
 import { writeTag } from '../../core/email.ts';
 import type { Database } from '../../store/database.ts';
-import { type Order, type Span, searchEmails } from '../../store/email-search.ts';
-import { type EmailSummary, findEmail } from '../../store/emails.ts';
-import { listEvents } from '../../store/events.ts';
+import { type EmailSummary, findEmail } from '../../store/mail/emails.ts';
+import { listEvents } from '../../store/mail/events.ts';
+import { type Order, type Span, searchEmails } from '../../store/page/email-search.ts';
 import type { Call, Reply } from '../call.ts';
 import { reportNameOf } from './event-names.ts';
 import { parseSpan } from './parse-dates.ts';

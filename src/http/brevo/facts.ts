@@ -2,9 +2,9 @@
 
 import { writeTag } from '../../core/email.ts';
 import type { EventType } from '../../core/event.ts';
-import { type LoggedEvent, type Order, type Span, searchEmails, searchEvents } from '../../store/email-search.ts';
-import type { EmailSummary } from '../../store/emails.ts';
-import { listEvents } from '../../store/events.ts';
+import type { EmailSummary } from '../../store/mail/emails.ts';
+import { listEvents } from '../../store/mail/events.ts';
+import { type LoggedEvent, type Order, type Span, searchEmails, searchEvents } from '../../store/page/email-search.ts';
 import type { EmailParts } from './emails.ts';
 import { isWanted, type ReportName, reportedTypes, reportNameOf } from './event-names.ts';
 import { recipientsOf } from './recipients.ts';

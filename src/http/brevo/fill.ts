@@ -1,7 +1,13 @@
 /** Fills in subjects and bodies, a template's or a request's own: both are written in the template language. */
 
 import { parseMailbox } from '../../core/address.ts';
-import { createBudget, parseTemplate, renderTemplate, type Scope, type Template } from '../../core/template.ts';
+import {
+  createBudget,
+  parseTemplate,
+  renderTemplate,
+  type Scope,
+  type Template,
+} from '../../render/template/template.ts';
 
 /** Named as requests name them, and so named in refusals. Values are escaped in HTML only. */
 export type Filled = 'subject' | 'htmlContent' | 'textContent';

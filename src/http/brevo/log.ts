@@ -3,8 +3,8 @@
 import { parseMailbox } from '../../core/address.ts';
 import { AppError } from '../../core/error.ts';
 import type { Database } from '../../store/database.ts';
-import { searchEmails } from '../../store/email-search.ts';
-import { type EmailSummary, findEmailSummary, forgetEmail } from '../../store/emails.ts';
+import { type EmailSummary, findEmailSummary, forgetEmail } from '../../store/mail/emails.ts';
+import { searchEmails } from '../../store/page/email-search.ts';
 import type { Call, Reply } from '../call.ts';
 import { asStored } from './emails.ts';
 import { findByMessageId, recipientsOf } from './recipients.ts';

@@ -1,7 +1,7 @@
 /** The days a list or a report is about (docs/brevo.md); days are UTC's, there are no account time zones. */
 
 import { AppError } from '../../core/error.ts';
-import type { Span } from '../../store/email-search.ts';
+import type { Span } from '../../store/page/email-search.ts';
 import { readIso } from '../iso-date.ts';
 import type { Query } from './parse-query.ts';
 import { invalid, missing } from './refusal.ts';

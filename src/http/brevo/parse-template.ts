@@ -1,7 +1,7 @@
 /** The bodies of the template routes: what to keep, what to preview, whom to send a test (docs/brevo.md). */
 
 import { parseMailbox } from '../../core/address.ts';
-import { parseTemplate } from '../../core/template.ts';
+import { parseTemplate } from '../../render/template/template.ts';
 import { isHttpUrl } from '../attachments.ts';
 import { breaksLine, type Fields, isAbsent, isFields, wellFormed } from '../fields.ts';
 import { LIMITS } from './limits.ts';

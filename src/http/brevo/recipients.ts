@@ -4,8 +4,8 @@ import { envelopeAddress } from '../../core/address.ts';
 import { AppError } from '../../core/error.ts';
 import { isUuid } from '../../core/token.ts';
 import type { Reader } from '../../store/database.ts';
-import { findEmailBetween } from '../../store/email-search.ts';
-import { type EmailSummary, findEmailSummary } from '../../store/emails.ts';
+import { type EmailSummary, findEmailSummary } from '../../store/mail/emails.ts';
+import { findEmailBetween } from '../../store/page/email-search.ts';
 
 /** `address` as SMTP is told it. */
 export type Recipient = { address: string; uuid: string };

@@ -1,6 +1,6 @@
 /** GET /v3/smtp/statistics/aggregatedReport and reports: facts about recipients counted, in all or day by day. */
 
-import type { Span } from '../../store/email-search.ts';
+import type { Span } from '../../store/page/email-search.ts';
 import type { Call, Reply } from '../call.ts';
 import type { EmailParts } from './emails.ts';
 import type { ReportName } from './event-names.ts';

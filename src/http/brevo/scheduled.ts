@@ -1,11 +1,11 @@
 /** What is scheduled: how far it has come, and calling it off; one email by its messageId, or all of a batchId. */
 
-import type { Amend } from '../../amend.ts';
 import { AppError } from '../../core/error.ts';
 import { isUuid } from '../../core/token.ts';
 import type { Database } from '../../store/database.ts';
-import { listBatch } from '../../store/email-search.ts';
-import type { EmailSummary } from '../../store/emails.ts';
+import type { EmailSummary } from '../../store/mail/emails.ts';
+import { listBatch } from '../../store/page/email-search.ts';
+import type { Amend } from '../../use-cases/amend.ts';
 import type { Call, Reply } from '../call.ts';
 import { parseSpan } from './parse-dates.ts';
 import { parsePage, type Query } from './parse-query.ts';

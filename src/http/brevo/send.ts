@@ -1,13 +1,13 @@
 /** POST /v3/smtp/email: from raw bytes to a submission, and from what came of it to an answer. */
 
 import { randomUUID } from 'node:crypto';
-import type { Accepted, Accepting, Answer, Submission } from '../../accept.ts';
 import type { Message } from '../../core/email.ts';
 import { senderAddress } from '../../core/envelope.ts';
 import { AppError } from '../../core/error.ts';
 import { fingerprint } from '../../core/fingerprint.ts';
 import { type IdSource, shortHash } from '../../core/token.ts';
 import { log } from '../../log.ts';
+import type { Accepted, Accepting, Answer, Submission } from '../../use-cases/accept.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { warnAboutKey } from '../idempotency-header.ts';

@@ -15,7 +15,7 @@ import {
   updateWebhook,
   type Webhook,
   type WebhookOptions,
-} from '../../store/webhooks.ts';
+} from '../../store/webhooks/webhooks.ts';
 import { splitCredentials } from '../../webhook/request.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';

@@ -1,10 +1,16 @@
 /** What happened to an email: list, retrieve, reschedule, cancel, and the files that went with it. */
 
-import type { Amend } from '../../amend.ts';
 import { AppError } from '../../core/error.ts';
 import type { Database } from '../../store/database.ts';
-import { type AttachmentInfo, findEmail, findEmailSummary, listAttachments, listEmails } from '../../store/emails.ts';
-import { listEvents } from '../../store/events.ts';
+import {
+  type AttachmentInfo,
+  findEmail,
+  findEmailSummary,
+  listAttachments,
+  listEmails,
+} from '../../store/mail/emails.ts';
+import { listEvents } from '../../store/mail/events.ts';
+import type { Amend } from '../../use-cases/amend.ts';
 import type { AttachmentLinks } from '../attachment-links.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';

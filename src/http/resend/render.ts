@@ -1,7 +1,7 @@
 /** Success bodies in Resend's words: compact JSON, members in the contract's order (docs/resend.md). */
 
 import type { Email } from '../../core/email.ts';
-import type { Event } from '../../store/events.ts';
+import type { Event } from '../../store/mail/events.ts';
 import type { BatchError } from './parse.ts';
 
 export type EmailSummary = Pick<

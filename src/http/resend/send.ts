@@ -1,6 +1,5 @@
 /** POST /emails and POST /emails/batch: from raw bytes to a submission, and from what came of it to an answer. */
 
-import type { Accepted, Accepting, Answer, Submission } from '../../accept.ts';
 import { type Draft, isRemote } from '../../core/draft.ts';
 import type { Message } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
@@ -8,6 +7,7 @@ import { type Fingerprint, fingerprint } from '../../core/fingerprint.ts';
 import { shortHash } from '../../core/token.ts';
 import type { Egress } from '../../egress/egress.ts';
 import { log } from '../../log.ts';
+import type { Accepted, Accepting, Answer, Submission } from '../../use-cases/accept.ts';
 import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';

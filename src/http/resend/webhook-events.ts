@@ -9,8 +9,8 @@ import {
   replay,
   replayWebhookDeliveries,
   type WebhookDeliveryView,
-} from '../../store/webhook-deliveries.ts';
-import type { Webhook } from '../../store/webhooks.ts';
+} from '../../store/webhooks/deliveries.ts';
+import type { Webhook } from '../../store/webhooks/webhooks.ts';
 import { resendNameOf, resendPayload } from '../../webhook/resend-payload.ts';
 import { findTold } from '../../webhook/told.ts';
 import type { Call, Reply } from '../call.ts';

@@ -14,7 +14,7 @@ import {
   rotateSecret,
   updateWebhook,
   type Webhook,
-} from '../../store/webhooks.ts';
+} from '../../store/webhooks/webhooks.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';

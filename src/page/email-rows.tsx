@@ -1,0 +1,25 @@
+/** Emails as rows: one link each, moved through by j and k. */
+
+import type { EmailSummary } from '../store/mail/emails.ts';
+import { Recipients, State, Time } from './pieces.tsx';
+
+export function EmailRows({ emails, base = '/dashboard/emails' }: { emails: EmailSummary[]; base?: string }) {
+  return (
+    <ol class="rows">
+      {emails.map((email) => (
+        <li>
+          <a href={`${base}/${email.id}`} data-row>
+            <span>
+              <Recipients of={[...email.to, ...email.cc, ...email.bcc]} />
+            </span>
+            <State is={email.inDoubt ? 'in_doubt' : email.lastEvent} />
+            <span class="muted">{email.subject || '(no subject)'}</span>
+            <span class="muted small">
+              <Time at={email.createdAt} style="short" />
+            </span>
+          </a>
+        </li>
+      ))}
+    </ol>
+  );
+}

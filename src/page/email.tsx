@@ -1,0 +1,203 @@
+/** One email: what it is, everything that happened to it, and what may still be done about it. */
+
+import { randomUUID } from 'node:crypto';
+import { AppError } from '../core/error.ts';
+import type { StoredEmail } from '../store/mail/emails.ts';
+import { listEvents } from '../store/mail/events.ts';
+import { type DeliveryStatus, findFacade, listDeliveries } from '../store/mail/history.ts';
+import { renderPage } from './frame.tsx';
+import { MailView, requireEmail } from './mail-view.tsx';
+import { Copyable, Form, Notice, PageHead, State, Time } from './pieces.tsx';
+import { sendNow } from './send.ts';
+import { redirect } from './sign-in.tsx';
+import { Timeline } from './timeline.tsx';
+import type { Visit } from './visit.ts';
+
+export async function email(visit: Visit): Promise<Response> {
+  const { parts, session, query } = visit;
+  const found = await requireEmail(visit);
+  const events = await listEvents(parts.database, session.account, found.id);
+  const deliveries = await listDeliveries(parts.database, session.account, found.id);
+  const facade = (await findFacade(parts.database, session.account, found.id)) ?? '';
+  return renderPage(visit, {
+    title: found.subject || 'Email',
+    at: '/emails',
+    isLive: true,
+    content: (
+      <>
+        <PageHead title={found.subject || '(no subject)'}>
+          <State is={found.inDoubt ? 'in_doubt' : found.lastEvent} />
+        </PageHead>
+        <Done what={query.done} />
+        {found.inDoubt && (
+          <Notice tone="warning">
+            Nobody knows whether the relay has this mail, so it is held.{' '}
+            <a href="/dashboard/in-doubt">See what is known, and answer</a>
+          </Notice>
+        )}
+        <div class="columns">
+          <div class="stack two-thirds">
+            <MailView visit={visit} email={found} base={`/dashboard/emails/${found.id}`} />
+            <Actions visit={visit} email={found} deliveries={deliveries} />
+          </div>
+          <div class="stack">
+            <section class="panel">
+              <h2>What happened</h2>
+              <Timeline email={found} facade={facade} events={events} deliveries={deliveries} />
+            </section>
+            <Facts email={found} />
+          </div>
+        </div>
+      </>
+    ),
+  });
+}
+
+const done: Record<string, string> = {
+  canceled: 'Canceled. It will not be sent.',
+  rescheduled: 'Rescheduled.',
+  sent: 'This is the new email: the same content under a new id.',
+};
+
+function Done({ what }: { what: string | undefined }) {
+  const text = what === undefined ? undefined : done[what];
+  return text ? <Notice tone="good">{text}</Notice> : null;
+}
+
+function Facts({ email }: { email: StoredEmail }) {
+  const people: [name: string, list: string[]][] = [
+    ['To', email.to],
+    ['Cc', email.cc],
+    ['Bcc', email.bcc],
+    ['Reply-To', email.replyTo],
+  ];
+  return (
+    <section class="panel">
+      <h2>Details</h2>
+      <dl class="facts">
+        <dt>From</dt>
+        <dd>{email.from}</dd>
+        {people
+          .filter(([, list]) => list.length > 0)
+          .map(([name, list]) => (
+            <>
+              <dt>{name}</dt>
+              <dd>{list.join(', ')}</dd>
+            </>
+          ))}
+        {email.scheduledAt !== null && (
+          <>
+            <dt>Scheduled</dt>
+            <dd>
+              <Time at={email.scheduledAt} />
+            </dd>
+          </>
+        )}
+        {email.tags.length > 0 && (
+          <>
+            <dt>Tags</dt>
+            <dd class="row">
+              {email.tags.map((tag) => (
+                <a href={`/dashboard/emails?q=${encodeURIComponent(`tag:${tag.name}=${tag.value}`)}`}>
+                  {tag.name}={tag.value}
+                </a>
+              ))}
+            </dd>
+          </>
+        )}
+        <dt>Id</dt>
+        <dd>
+          <Copyable text={email.id} label="the id" />
+        </dd>
+        <dt>Message-ID</dt>
+        <dd>
+          <Copyable text={email.messageId} label="the Message-ID" />
+        </dd>
+      </dl>
+    </section>
+  );
+}
+
+function Actions({ visit, email, deliveries }: { visit: Visit; email: StoredEmail; deliveries: DeliveryStatus[] }) {
+  const waits = deliveries.some((one) => one.state === 'queued' && !one.possibleDuplicate);
+  const isMovable = deliveries.every((one) => one.state === 'queued' && one.tries === 0 && one.gatedAt === null);
+  if (!waits && email.purged) return null;
+  return (
+    <section class="panel" data-keep="actions">
+      <h2>Actions</h2>
+      {isMovable && (
+        <Form visit={visit} action={`/dashboard/emails/${email.id}/reschedule`} class="row">
+          <div>
+            <label for="at">Send at</label>
+            <input id="at" name="at" type="datetime-local" required />
+          </div>
+          <input type="hidden" name="zone" value="0" />
+          <button type="submit" class="button">
+            Reschedule
+          </button>
+        </Form>
+      )}
+      <div class="row">
+        {waits && (
+          <Form visit={visit} action={`/dashboard/emails/${email.id}/cancel`}>
+            <button type="submit" class="button tone-bad" data-confirm="Cancel this email? It will not be sent.">
+              Cancel it
+            </button>
+          </Form>
+        )}
+        {!email.purged && (
+          <Form visit={visit} action={`/dashboard/emails/${email.id}/send`}>
+            <input type="hidden" name="key" value={randomUUID()} />
+            <button
+              type="submit"
+              class="button"
+              data-confirm="Send the same content as a new email, to the same recipients?"
+            >
+              Send as new
+            </button>
+          </Form>
+        )}
+      </div>
+      <p class="muted small">
+        Canceling wins until the gate. <b>Send as new</b> makes a second email on purpose: its recipients get it again.
+      </p>
+    </section>
+  );
+}
+
+export async function cancel(visit: Visit): Promise<Response> {
+  const { id } = await requireEmail(visit);
+  await visit.parts.amend.cancel(visit.session.account, id);
+  return redirect(`/dashboard/emails/${id}?done=canceled`);
+}
+
+/** As the API has it: 30 days ahead at most, and a key lives 24 hours from then on. */
+const scheduleAheadMs = 30 * 24 * 60 * 60_000;
+const keyLifetimeMs = 24 * 60 * 60_000;
+
+export async function reschedule(visit: Visit): Promise<Response> {
+  const { id } = await requireEmail(visit);
+  const { clock, amend } = visit.parts;
+  const at = parseLocalTime(visit.form.get('at') ?? '', visit.form.get('zone') ?? '0');
+  if (at === null) throw new AppError('invalid_field', 'Choose a date and a time.');
+  if (at < clock.now()) throw new AppError('invalid_field', 'This time is over. Choose one to come.');
+  if (at > clock.now() + scheduleAheadMs) throw new AppError('invalid_field', 'At most 30 days ahead.');
+  const text = new Date(at).toISOString();
+  await amend.reschedule(visit.session.account, id, { at, text, lifetimeMs: keyLifetimeMs });
+  return redirect(`/dashboard/emails/${id}?done=rescheduled`);
+}
+
+/** What a browser's field says, and the viewer's minutes west of UTC: without the script the field is UTC. */
+function parseLocalTime(text: string, zone: string): number | null {
+  const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(text) ? Date.parse(`${text}Z`) : Number.NaN;
+  const minutes = Number(zone);
+  if (Number.isNaN(at) || !Number.isInteger(minutes) || Math.abs(minutes) > 24 * 60) return null;
+  return at + minutes * 60_000;
+}
+
+export async function sendAsNew(visit: Visit): Promise<Response> {
+  const found = await requireEmail(visit);
+  if (found.purged) throw new AppError('not_found', 'The contents of this email have been purged.');
+  const id = await sendNow(visit, { ...found, scheduledAt: null, scheduledText: null, batchId: undefined });
+  return redirect(`/dashboard/emails/${id}?done=sent`);
+}

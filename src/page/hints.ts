@@ -1,0 +1,121 @@
+/** What keeps a mail from being delivered, shown or trusted, as far as the mail itself tells. */
+
+import type { Message } from '../core/email.ts';
+
+export type Hint = { kind: 'bad' | 'warning'; title: string; detail: string };
+
+/** Gmail cuts a message here ("[Message clipped]"), and its end with the unsubscribe link is gone. */
+const clippedBytes = 102 * 1024;
+/** More than a phone on a slow line shows at once. */
+const hugeImageBytes = 1024 * 1024;
+/** Most relays refuse mails beyond this, Base64 included. */
+const mailBytesMax = 20 * 1024 * 1024;
+/** About what a phone shows of a subject. */
+const subjectCharsMax = 78;
+/** Bounds what is looked at; nobody reads the 51st link in a list of problems. */
+const tagsMax = 2_000;
+
+type Judged = Pick<Message, 'subject' | 'html' | 'text' | 'attachments' | 'to' | 'cc' | 'bcc'>;
+
+export function hintsAt(mail: Judged): Hint[] {
+  const html = mail.html ?? '';
+  return [...subjectHints(mail), ...bodyHints(mail, html), ...linkHints(html), ...imageHints(mail, html)];
+}
+
+function subjectHints({ subject }: Judged): Hint[] {
+  const hints: Hint[] = [];
+  if (subject.trim() === '') hints.push(bad('No subject', 'Filters distrust mails without one.'));
+  if (subject.length > subjectCharsMax) {
+    hints.push(
+      warning('A long subject', `Phones show about ${subjectCharsMax} of its ${subject.length} characters at most.`),
+    );
+  }
+  if (/\p{Lu}/u.test(subject) && subject === subject.toUpperCase() && subject.length > 8) {
+    hints.push(warning('A subject in capitals', 'Filters count it against you.'));
+  }
+  return hints;
+}
+
+function bodyHints({ html: given, text, subject, attachments }: Judged, html: string): Hint[] {
+  const hints: Hint[] = [];
+  if (text === '')
+    hints.push(bad('No text part', 'Its author opted out. Filters expect one, and some people read nothing else.'));
+  if (given === null) hints.push(warning('No HTML part', 'Fine for a short notice; links are shown as they are.'));
+  const size = Buffer.byteLength(html);
+  if (size > clippedBytes)
+    hints.push(bad('Gmail will cut it', `The HTML has ${kilobytes(size)}; after 102 kB the rest is hidden.`));
+  const unfilled = /\{\{[^{}]{1,80}\}\}|%recipient\.[\w]{1,40}%/.exec(`${subject} ${html} ${text ?? ''}`);
+  if (unfilled) hints.push(bad('An unfilled placeholder', `Recipients will read ${unfilled[0]}.`));
+  const files = attachments.reduce((total, file) => total + Math.ceil(file.content.length / 3) * 4, 0);
+  if (files > mailBytesMax)
+    hints.push(bad('A very large mail', `${kilobytes(files)} of files: many servers refuse it.`));
+  return hints;
+}
+
+function linkHints(html: string): Hint[] {
+  const links = [...html.matchAll(/<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi)].slice(0, tagsMax);
+  const hints = new Map<string, Hint>();
+  for (const [, double, single, bare] of links) {
+    const href = (double ?? single ?? bare ?? '').trim();
+    const hint = linkHint(href);
+    if (hint) hints.set(`${hint.title} ${href}`, hint);
+  }
+  return [...hints.values()].slice(0, 10);
+}
+
+function linkHint(href: string): Hint | null {
+  const shown = href.slice(0, 120);
+  if (href === '' || href === '#') return bad('A link to nowhere', 'Its address is empty.');
+  if (/^(mailto|tel|sms|cid):/i.test(href) || href.startsWith('#')) return null;
+  if (!URL.canParse(href))
+    return bad('A broken link', `${shown} is no whole address: outside your site it leads nowhere.`);
+  const { protocol, hostname } = new URL(href);
+  if (protocol !== 'http:' && protocol !== 'https:') return bad('A link mail programs remove', shown);
+  if (isPrivateHost(hostname)) return bad('A link only you can open', `${shown} leads to this machine or network.`);
+  if (protocol === 'http:') return warning('A link without TLS', `${shown}: use https.`);
+  return null;
+}
+
+function isPrivateHost(host: string): boolean {
+  return /^(localhost|127\.|10\.|192\.168\.|169\.254\.|\[::1\]|0\.0\.0\.0)|\.(local|internal|test)$/i.test(host);
+}
+
+function imageHints({ attachments }: Judged, html: string): Hint[] {
+  const images = [...html.matchAll(/<img\b[^>]*>/gi)].slice(0, tagsMax).map(([tag]) => tag);
+  const hints: Hint[] = [];
+  const silent = images.filter((tag) => !/\balt\s*=/i.test(tag)).length;
+  if (silent > 0) {
+    hints.push(
+      warning(
+        'Images without a text',
+        `${silent} of ${images.length} have no alt: most programs block images at first.`,
+      ),
+    );
+  }
+  const embedded = images.filter((tag) => /src\s*=\s*["']?data:/i.test(tag));
+  if (embedded.length > 0)
+    hints.push(
+      bad('Images inside the HTML', 'Gmail and Outlook do not show data: images. Attach them with a content_id.'),
+    );
+  for (const file of attachments) {
+    if (file.contentType.startsWith('image/') && file.content.length > hugeImageBytes) {
+      hints.push(warning('A huge image', `${file.filename} has ${kilobytes(file.content.length)}.`));
+    }
+  }
+  const cids = new Set(attachments.map((file) => file.contentId));
+  const lost = [...html.matchAll(/\bcid:([^"'\s)>]{1,200})/gi)].find(([, id]) => !cids.has(id ?? ''));
+  if (lost) hints.push(bad('A missing image', `Nothing is attached as ${lost[0]}.`));
+  return hints;
+}
+
+function kilobytes(bytes: number): string {
+  return `${Math.round(bytes / 1024).toLocaleString('en-US')} kB`;
+}
+
+function bad(title: string, detail: string): Hint {
+  return { kind: 'bad', title, detail };
+}
+
+function warning(title: string, detail: string): Hint {
+  return { kind: 'warning', title, detail };
+}

@@ -1,0 +1,211 @@
+/** What an idempotency key did: its first request, every later one, and the emails it stands for. */
+
+import { keyHash } from '../core/token.ts';
+import { keyScopes } from '../http/idempotency-keys.ts';
+import { findKey, findKeyHistory, type KeyHistory, type KeyRecord, type KeyUse } from '../store/idempotency.ts';
+import { type EmailSummary, findEmailSummary } from '../store/mail/emails.ts';
+import { EmailRows } from './email-rows.tsx';
+import { renderPage } from './frame.tsx';
+import { Count, Empty, PageHead, State, Time } from './pieces.tsx';
+import type { Visit } from './visit.ts';
+
+type Life = KeyRecord & KeyHistory & { emails: EmailSummary[] };
+
+export async function keys(visit: Visit): Promise<Response> {
+  const key = visit.query.key ?? '';
+  const lives = key === '' ? [] : await findLives(visit, key);
+  return renderPage(visit, {
+    title: 'Keys',
+    at: '/keys',
+    isLive: key !== '',
+    content: (
+      <>
+        <PageHead title="Keys">
+          <p class="muted">
+            Keys are stored as hashes, so none can be listed. Paste one exactly as the client sent it to see what it
+            did.
+          </p>
+        </PageHead>
+        <KeyBox text={key} />
+        {lives.map((life) => (
+          <LifeOf life={life} now={visit.parts.clock.expiryNow()} />
+        ))}
+        {lives.length === 0 && (key === '' ? <Lesson /> : <Unknown text={key} />)}
+      </>
+    ),
+  });
+}
+
+/** The same text may be a key on several endpoints: each has a life of its own. */
+async function findLives({ parts, session }: Visit, key: string): Promise<Life[]> {
+  const { database } = parts;
+  await parts.flushUses().catch(() => {});
+  const lives: Life[] = [];
+  for (const scope of Object.values(keyScopes)) {
+    const hash = keyHash(scope, key);
+    const record = await findKey(database, session.account, hash);
+    const history = await findKeyHistory(database, session.account, hash);
+    if (!record || !history) continue;
+    const emails = await Promise.all(record.emailIds.map((id) => findEmailSummary(database, session.account, id)));
+    lives.push({ ...record, ...history, emails: emails.filter((one) => one !== null) });
+  }
+  return lives;
+}
+
+function KeyBox({ text }: { text: string }) {
+  return (
+    <form class="row" action="/dashboard/keys" data-keep="key">
+      <input
+        type="search"
+        name="key"
+        value={text}
+        aria-label="Idempotency key"
+        placeholder="welcome-user/123456789"
+        autocomplete="off"
+        spellcheck={false}
+        maxlength={256}
+        required
+      />
+      <button type="submit" class="button primary">
+        Look up
+      </button>
+    </form>
+  );
+}
+
+function LifeOf({ life, now }: { life: Life; now: number }) {
+  const isActive = life.expiresAt > now;
+  return (
+    <>
+      <section class="panel">
+        <div class="row spread">
+          <h2>{life.scope.replace(/^\S+ /, '')}</h2>
+          <State is={isActive ? 'active' : 'expired'} />
+        </div>
+        <Figures life={life} />
+        <dl class="facts">
+          <dt>First request</dt>
+          <dd>
+            <Time at={life.createdAt} />, answered {life.status}
+          </dd>
+          <dt>{isActive ? 'Expires' : 'Expired'}</dt>
+          <dd>
+            <Time at={life.expiresAt} />
+          </dd>
+          <dt>Answer</dt>
+          <dd>
+            <details>
+              <summary>what every replay gets, byte for byte</summary>
+              <pre class="wrap">
+                <code>{life.body}</code>
+              </pre>
+            </details>
+          </dd>
+        </dl>
+      </section>
+      <section class="panel">
+        <h2>Its life</h2>
+        <ol class="timeline">
+          <li class="tone-accent">
+            <div class="row spread">
+              <b>Accepted</b>
+              <Time at={life.createdAt} />
+            </div>
+            <p class="muted">
+              Made <Count of={life.emailIds.length} /> {life.emailIds.length === 1 ? 'email' : 'emails'}, in one
+              transaction with the key.
+            </p>
+          </li>
+          <Forgotten life={life} />
+          {life.uses.map((use) => (
+            <Use use={use} />
+          ))}
+        </ol>
+      </section>
+      <section class="panel flush">
+        <div class="row spread">
+          <h2>The emails it made</h2>
+        </div>
+        <EmailRows emails={life.emails} />
+      </section>
+    </>
+  );
+}
+
+function Figures({ life }: { life: Life }) {
+  return (
+    <p class="row spread">
+      <span>
+        <b class="figure">
+          <Count of={life.replays + life.conflicts} />
+        </b>{' '}
+        {life.replays + life.conflicts === 1 ? 'duplicate' : 'duplicates'} prevented
+      </span>
+      <span class="muted">
+        <Count of={life.replays} /> replayed, <Count of={life.conflicts} /> refused
+      </span>
+    </p>
+  );
+}
+
+/** Only the last uses are kept in detail. */
+function Forgotten({ life }: { life: Life }) {
+  const more = life.replays + life.conflicts - life.uses.length;
+  if (more <= 0) return null;
+  return (
+    <li>
+      <p class="muted">
+        <Count of={more} /> earlier uses are counted, but not kept in detail.
+      </p>
+    </li>
+  );
+}
+
+function Use({ use }: { use: KeyUse }) {
+  const isReplay = use.kind === 'replay';
+  return (
+    <li class={isReplay ? 'tone-good' : 'tone-bad'}>
+      <div class="row spread">
+        <State is={use.kind} />
+        <Time at={use.at} />
+      </div>
+      <p>
+        {isReplay
+          ? 'The same request again: got the first answer, sent nothing.'
+          : 'Another request under this key: refused.'}
+      </p>
+      {!isReplay && (
+        <p class="muted">
+          {use.fields.length === 0 ? 'Which fields differed could not be told.' : `Different: ${use.fields.join(', ')}`}
+        </p>
+      )}
+      {use.client && <p class="muted small">{use.client}</p>}
+    </li>
+  );
+}
+
+function Lesson() {
+  return (
+    <Empty title="One key, one send">
+      <p>
+        A client names its operation in the <code>Idempotency-Key</code> header. The first request that is accepted
+        takes the key; the same request again gets the same answer and sends nothing; another request under it is
+        refused.
+      </p>
+      <p>
+        Resend keys live 24 hours, Brevo keys 30 minutes. Good ones name the event: <code>welcome-user/123456789</code>.
+      </p>
+    </Empty>
+  );
+}
+
+function Unknown({ text }: { text: string }) {
+  return (
+    <Empty title="Nothing was accepted under this key">
+      <p>
+        <code>{text}</code> was never used here, every request under it was refused, or it expired and was forgotten.
+        Keys are compared byte for byte: look for a space, another case, or a line end.
+      </p>
+    </Empty>
+  );
+}

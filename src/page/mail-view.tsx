@@ -1,0 +1,244 @@
+/** A mail inside the page: rendered in a sandbox, as text, as its source, with its headers and files. */
+
+import { parseMailbox } from '../core/address.ts';
+import { compose } from '../core/compose.ts';
+import { senderAddress } from '../core/envelope.ts';
+import { AppError } from '../core/error.ts';
+import { isUuid } from '../core/token.ts';
+import { findEmail, listAttachments, type StoredEmail } from '../store/mail/emails.ts';
+import { downloadHeaders, mailHeaders } from './headers.ts';
+import { Bytes, Pill } from './pieces.tsx';
+import type { Visit } from './visit.ts';
+
+export type View = 'html' | 'phone' | 'text' | 'headers' | 'source' | 'files';
+
+const views: View[] = ['html', 'phone', 'text', 'headers', 'source', 'files'];
+
+const names: Record<View, string> = {
+  html: 'HTML',
+  phone: 'Phone',
+  text: 'Text',
+  headers: 'Headers',
+  source: 'Source',
+  files: 'Files',
+};
+
+/** @throws AppError `not_found`, also for what another account has. */
+export async function requireEmail({ context, parts, session }: Visit): Promise<StoredEmail> {
+  const id = (context.req.param('id') ?? '').toLowerCase();
+  const email = isUuid(id) ? await findEmail(parts.database, session.account, id) : null;
+  if (!email) throw new AppError('not_found', 'There is no email of this id in your account.');
+  return email;
+}
+
+export function viewOf(query: Visit['query'], email: StoredEmail): View {
+  return views.find((one) => one === query.view) ?? (email.html === null ? 'text' : 'html');
+}
+
+/** Shown at most: what is longer is downloaded. */
+const sourceCharsMax = 300_000;
+
+export async function MailView({ visit, email, base }: { visit: Visit; email: StoredEmail; base: string }) {
+  const view = viewOf(visit.query, email);
+  const isRemote = visit.query.remote === '1';
+  const isFramed = view === 'html' || view === 'phone';
+  return (
+    <section class="panel flush" aria-label="Content">
+      <div class="row spread">
+        <nav aria-label="Views">
+          {views.map((one) => (
+            <a href={`${base}?view=${one}`} {...(one === view ? { 'aria-current': 'true' as const } : {})}>
+              {names[one]}
+            </a>
+          ))}
+        </nav>
+        <span class="row">
+          {isFramed && !email.purged && email.html !== null && (
+            <a class="button quiet" href={`${base}?view=${view}${isRemote ? '' : '&remote=1'}`}>
+              {isRemote ? 'Block remote images' : 'Load remote images'}
+            </a>
+          )}
+          {!email.purged && (
+            <a class="button quiet" href={`/dashboard/emails/${email.id}/eml`}>
+              Download .eml
+            </a>
+          )}
+        </span>
+      </div>
+      {email.purged ? (
+        <p class="muted">The contents have been purged. What happened to the email is kept.</p>
+      ) : (
+        <Content visit={visit} email={email} view={view} isRemote={isRemote} />
+      )}
+    </section>
+  );
+}
+
+async function Content({
+  visit,
+  email,
+  view,
+  isRemote,
+}: {
+  visit: Visit;
+  email: StoredEmail;
+  view: View;
+  isRemote: boolean;
+}) {
+  switch (view) {
+    case 'html':
+    case 'phone':
+      if (email.html === null) return <p class="muted">This mail has no HTML part.</p>;
+      return (
+        <iframe
+          class={view === 'phone' ? 'phone' : ''}
+          title="The mail as its recipients see it"
+          sandbox="allow-popups allow-popups-to-escape-sandbox"
+          loading="lazy"
+          data-keep={`mail-${view}-${isRemote}`}
+          src={`/dashboard/emails/${email.id}/html${isRemote ? '?remote=1' : ''}`}
+        />
+      );
+    case 'text':
+      return <TextPart email={email} visit={visit} />;
+    case 'headers':
+      return <Headers source={sourceOf(visit, email)} />;
+    case 'source': {
+      const source = sourceOf(visit, email);
+      return (
+        <pre class="wrap" tabindex={0}>
+          <code>
+            {source.slice(0, sourceCharsMax)}
+            {source.length > sourceCharsMax && '\n\n… the rest is in the download.'}
+          </code>
+        </pre>
+      );
+    }
+    case 'files':
+      return <Files visit={visit} email={email} />;
+    default:
+      return view satisfies never;
+  }
+}
+
+function TextPart({ email, visit }: { email: StoredEmail; visit: Visit }) {
+  const { text } = email;
+  if (text === '') return <p class="muted">Its author wanted no text part.</p>;
+  if (text !== null)
+    return (
+      <pre class="wrap" tabindex={0}>
+        {text}
+      </pre>
+    );
+  const made = textPartIn(sourceOf(visit, email));
+  return (
+    <>
+      <p class="muted">Made from the HTML, since the author gave no text.</p>
+      <pre class="wrap" tabindex={0}>
+        {made}
+      </pre>
+    </>
+  );
+}
+
+/** What recipients who read text get: taken from the very bytes that leave. */
+function textPartIn(source: string): string {
+  const part = /content-type: text\/plain[\s\S]*?\r\n\r\n([\s\S]*?)\r\n--/i.exec(source);
+  if (!part?.[1]) return '';
+  const isQuoted = /content-transfer-encoding: quoted-printable/i.test(part[0].slice(0, part[0].indexOf('\r\n\r\n')));
+  if (!isQuoted) return part[1];
+  const bytes = part[1]
+    .replace(/=\r\n/g, '')
+    .replace(/=([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
+/** The very bytes a relay is handed: composing is a pure function of the stored email. */
+function bytesOf({ parts }: Pick<Visit, 'parts'>, email: StoredEmail): Buffer {
+  return Buffer.from(compose(email, parts.signerFor(senderAddress(email).split('@').pop() ?? '')));
+}
+
+export function sourceOf(visit: Pick<Visit, 'parts'>, email: StoredEmail): string {
+  return bytesOf(visit, email).toString('utf8');
+}
+
+function Headers({ source }: { source: string }) {
+  const head = source.slice(0, source.indexOf('\r\n\r\n')).replace(/\r\n[ \t]+/g, ' ');
+  const fields = head
+    .split('\r\n')
+    .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]);
+  return (
+    <dl class="facts">
+      {fields.map(([name, value]) => (
+        <>
+          <dt>{name}</dt>
+          <dd>
+            <code>{value}</code>
+          </dd>
+        </>
+      ))}
+    </dl>
+  );
+}
+
+async function Files({ visit, email }: { visit: Visit; email: StoredEmail }) {
+  const { parts, session } = visit;
+  const files = await listAttachments(parts.database, session.account, email.id);
+  if (files.length === 0) return <p class="muted">No files are attached.</p>;
+  return (
+    <ul class="rows">
+      {files.map((file) => (
+        <li>
+          <a href={fileLink(visit, email.id, file.id)}>
+            <span>{file.filename}</span>
+            <Pill tone="muted">{file.contentId ? 'inline' : 'attached'}</Pill>
+            <span class="muted">{file.contentType}</span>
+            <span class="muted small">
+              <Bytes of={file.sizeBytes} />
+            </span>
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** The signed link's path and query: on whatever address the page is open. */
+function fileLink({ parts, session }: Pick<Visit, 'parts' | 'session'>, email: string, attachment: string): string {
+  const { downloadUrl } = parts.links.create({ account: session.account, email, attachment });
+  const url = new URL(downloadUrl);
+  return `${url.pathname}${url.search}`;
+}
+
+/** What the frame shows. Its files are fetched by signed links: a sandboxed frame brings no cookies. */
+export async function mailHtml(visit: Visit): Promise<Response> {
+  const email = await requireEmail(visit);
+  if (email.html === null) throw new AppError('not_found', 'This mail has no HTML part.');
+  const files = await listAttachments(visit.parts.database, visit.session.account, email.id);
+  const links = new Map(files.map((file) => [file.contentId, fileLink(visit, email.id, file.id)]));
+  const html = email.html.replace(/\bcid:([^"'\s)>]+)/gi, (whole, id: string) => links.get(decode(id)) ?? whole);
+  // Before anything of the mail's own: links open elsewhere, whatever it says.
+  const body = `<!doctype html><meta charset="utf-8"><base target="_blank">${html.replace(/^\s*<!doctype[^>]*>/i, '')}`;
+  return new Response(body, { headers: mailHeaders(visit.query.remote === '1') });
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+export async function mailEml(visit: Visit): Promise<Response> {
+  const email = await requireEmail(visit);
+  if (email.purged) throw new AppError('not_found', 'The contents of this email have been purged.');
+  const bytes = bytesOf(visit, email);
+  return new Response(new Uint8Array(bytes), { headers: downloadHeaders('message/rfc822', `${email.id}.eml`) });
+}
+
+/** A person's name, or the address where there is none. */
+export function shownName(text: string): string {
+  const mailbox = parseMailbox(text);
+  return mailbox?.name || (mailbox?.address ?? text);
+}

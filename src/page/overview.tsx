@@ -1,0 +1,277 @@
+/** What a person opens first: whether everything is all right, and what the keys have prevented. */
+
+import { listEmails } from '../store/mail/emails.ts';
+import { countOpenOf, findOldestDue, findRelaySigns, type Open } from '../store/page/overview.ts';
+import { type Figures, findTotals, type Hour, hourMs, isCounted, listHours, noFigures } from '../store/page/rollups.ts';
+import { indexedWithin } from '../use-cases/page-index.ts';
+import { Bars, type Bucket, Legend, niceAbove, type Series } from './chart.tsx';
+import { EmailRows } from './email-rows.tsx';
+import { renderPage } from './frame.tsx';
+import { Count, Empty, Notice, PageHead, Pill, Time, type Tone } from './pieces.tsx';
+import { RelayHealth } from './relay-health.tsx';
+import type { Visit } from './visit.ts';
+
+type Range = { name: string; hours: number; buckets: number };
+
+const ranges: Record<string, Range> = {
+  '24h': { name: '24 hours', hours: 24, buckets: 24 },
+  '7d': { name: '7 days', hours: 168, buckets: 28 },
+  '30d': { name: '30 days', hours: 720, buckets: 30 },
+};
+
+export async function overview(visit: Visit): Promise<Response> {
+  const { database, clock, flushUses } = visit.parts;
+  const { account } = visit.session;
+  // Counts of the last second, too; a full disk must not keep the rest from being read.
+  await flushUses().catch(() => {});
+  const chosen = ranges[visit.query.range ?? ''] ? (visit.query.range ?? '24h') : '24h';
+  const range = ranges[chosen] as Range;
+  const thisHour = Math.floor(clock.now() / hourMs);
+  const hours = await listHours(database, account, thisHour - range.hours + 1);
+  const figures = await findFigures(visit);
+  const signs = await findRelaySigns(database, account);
+  const oldestDue = await findOldestDue(database, account);
+  const { emails } = await listEmails(database, account, { limit: 6, after: null, before: null });
+  const isNew = figures.totals.accepted === 0 && emails.length === 0;
+  return renderPage(visit, {
+    title: 'Overview',
+    at: '',
+    isLive: true,
+    content: (
+      <>
+        <PageHead title="Overview">
+          <RangeLinks chosen={chosen} />
+        </PageHead>
+        {isNew && <FirstSteps />}
+        <Tiles figures={figures} />
+        <div class="columns">
+          <Prevented hours={hours} range={range} totals={figures.totals} now={thisHour} />
+          <Outcomes hours={hours} range={range} now={thisHour} />
+        </div>
+        <div class="columns">
+          <RelayHealth visit={visit} signs={signs} open={figures.open} oldestDue={oldestDue} />
+          <Conservation {...figures} />
+        </div>
+        {emails.length > 0 && (
+          <section class="panel flush">
+            <div class="row spread">
+              <h2>Latest emails</h2>
+              <a href="/dashboard/emails">All emails</a>
+            </div>
+            <EmailRows emails={emails} />
+          </section>
+        )}
+      </>
+    ),
+  });
+}
+
+type Balance = { totals: Figures; open: Open; isCurrent: boolean; within: string };
+
+/** Looked at again while they do not add up: a mail may have moved between two reads. */
+async function findFigures({ parts: { database }, session: { account } }: Visit): Promise<Balance> {
+  const within = indexedWithin[database.engine];
+  for (let looks = 1; ; looks++) {
+    const totals = await findTotals(database, account);
+    const open = await countOpenOf(database, account);
+    const isCurrent = !open.isCapped && (await isCounted(database, account));
+    if (looks === 3 || !isCurrent || missing({ totals, open }) === 0) return { totals, open, isCurrent, within };
+  }
+}
+
+/** Recipients that are on one side of the formula only: always 0, or something is wrong with this program. */
+function missing({ totals, open }: Pick<Balance, 'totals' | 'open'>): number {
+  const { sent, bounced, suppressed, failed, canceled } = totals;
+  const settled = sent + bounced + suppressed + failed + canceled;
+  return totals.accepted - settled - open.queued - open.underWay - open.inDoubt;
+}
+
+function RangeLinks({ chosen }: { chosen: string }) {
+  return (
+    <nav aria-label="Time range">
+      {Object.entries(ranges).map(([key, { name }]) => (
+        <a href={`/dashboard?range=${key}`} {...(key === chosen ? { 'aria-current': 'true' as const } : {})}>
+          {name}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function Tiles({ figures: { totals, open } }: { figures: Balance }) {
+  const tiles: [name: string, value: number, href: string, tone?: Tone | false][] = [
+    ['Accepted', totals.accepted, '/dashboard/emails'],
+    ['Sent', totals.sent - totals.delivered, '/dashboard/emails?q=is:sent'],
+    ['Delivered', totals.delivered, '/dashboard/emails?q=is:delivered'],
+    ['Bounced', totals.bounced, '/dashboard/emails?q=is:bounced', totals.bounced > 0 && 'bad'],
+    ['Queued', open.queued + open.underWay, '/dashboard/emails?q=is:queued'],
+    ['In doubt', open.inDoubt, '/dashboard/in-doubt', open.inDoubt > 0 && 'warning'],
+  ];
+  return (
+    <ul class="panel tiles">
+      {tiles.map(([name, value, href, tone]) => (
+        <li class={tone === 'warning' ? 'tone-warning' : ''}>
+          <a href={href}>
+            {name}
+            <b class={tone ? `tone-${tone}` : ''}>
+              <Count of={value} />
+              {name === 'Queued' && open.isCapped && '+'}
+            </b>
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const duplicates: Series[] = [
+  { name: 'replays', tone: 'accent' },
+  { name: 'refusals', tone: 'bad' },
+];
+
+type Charted = { hours: Hour[]; range: Range; now: number };
+
+function Prevented({ hours, range, totals, now }: Charted & { totals: Figures }) {
+  const buckets = bucketsOf(hours, range, now, (one) => [one.replays, one.conflicts]);
+  const prevented = totals.replays + totals.conflicts;
+  return (
+    <section class="panel">
+      <h2>Duplicates prevented</h2>
+      <b class="figure">
+        <Count of={prevented} />
+      </b>
+      {prevented === 0 ? (
+        <p class="muted">
+          Send one request twice under the same <code>Idempotency-Key</code>: the second gets the first answer and sends
+          nothing. It is counted here.
+        </p>
+      ) : (
+        <p class="muted">
+          Retries answered with the first answer: <Count of={totals.replays} />. Other requests under a used key,
+          refused: <Count of={totals.conflicts} />. <a href="/dashboard/keys">Look a key up</a>
+        </p>
+      )}
+      <Bars label={`Duplicates prevented in ${range.name}`} series={duplicates} buckets={buckets} height={80} />
+      <Axis buckets={buckets} />
+    </section>
+  );
+}
+
+const outcomes: Series[] = [
+  { name: 'sent or delivered', tone: 'good' },
+  { name: 'bounced or failed', tone: 'bad' },
+  { name: 'suppressed or canceled', tone: 'muted' },
+];
+
+function Outcomes({ hours, range, now }: Charted) {
+  const buckets = bucketsOf(hours, range, now, (one) => [
+    one.sent,
+    one.bounced + one.failed,
+    one.suppressed + one.canceled,
+  ]);
+  const most = Math.max(1, ...buckets.map((one) => one.values.reduce((total, value) => total + value, 0)));
+  return (
+    <section class="panel">
+      <div class="row spread">
+        <h2>Recipients in {range.name}</h2>
+        <span class="muted small">
+          up to <Count of={niceAbove(most)} />
+        </span>
+      </div>
+      <Bars label={`Recipients in ${range.name}`} series={outcomes} buckets={buckets} height={160} />
+      <Axis buckets={buckets} />
+      <Legend series={outcomes} />
+    </section>
+  );
+}
+
+function Axis({ buckets }: { buckets: Bucket[] }) {
+  const shown = [buckets[0], buckets[Math.floor(buckets.length / 2)]];
+  return (
+    <p class="row spread muted small">
+      {shown.map((one) => one && <Time at={one.from} style="short" />)}
+      <span>now</span>
+    </p>
+  );
+}
+
+function bucketsOf(hours: Hour[], range: Range, thisHour: number, values: (figures: Figures) => number[]): Bucket[] {
+  const size = range.hours / range.buckets;
+  const first = thisHour - range.hours + 1;
+  return Array.from({ length: range.buckets }, (_, index) => {
+    const start = first + index * size;
+    const inside = hours.filter((one) => one.hour >= start && one.hour < start + size);
+    const zero = values(noFigures);
+    const sums = inside.map(values).reduce((total, more) => total.map((value, at) => value + (more[at] ?? 0)), zero);
+    return { from: start * hourMs, values: sums };
+  });
+}
+
+/** Accepted on one side, what became of them on the other (docs/architecture.md). */
+function Conservation({ totals, open, isCurrent, within }: Balance) {
+  const gap = missing({ totals, open });
+  const parts: [name: string, value: number][] = [
+    ['sent', totals.sent - totals.delivered],
+    ['delivered', totals.delivered],
+    ['bounced', totals.bounced],
+    ['suppressed', totals.suppressed],
+    ['failed', totals.failed],
+    ['canceled', totals.canceled],
+    ['queued', open.queued + open.underWay],
+    ['in doubt', open.inDoubt],
+  ];
+  return (
+    <section class="panel">
+      <h2>Every recipient is accounted for</h2>
+      <p class="row">
+        <span>
+          <b>
+            <Count of={totals.accepted} />
+          </b>{' '}
+          accepted
+        </span>
+        <span class="muted">=</span>
+        {parts.map(([name, value], index) => (
+          <>
+            {index > 0 && <span class="muted">+</span>}
+            <span class={value === 0 ? 'muted' : ''}>
+              <b>
+                <Count of={value} />
+              </b>{' '}
+              {name}
+            </span>
+          </>
+        ))}
+      </p>
+      {!isCurrent && (
+        <p class="muted" data-settling>
+          Still counting: what is younger than {within} is not in it yet.
+        </p>
+      )}
+      {isCurrent && gap === 0 && (
+        <p>
+          <Pill tone="good">The two sides are equal.</Pill>
+        </p>
+      )}
+      {isCurrent && gap !== 0 && (
+        <Notice tone="bad">
+          The two sides differ by <Count of={Math.abs(gap)} />. This must not happen: please keep the database and
+          report it.
+        </Notice>
+      )}
+    </section>
+  );
+}
+
+function FirstSteps() {
+  return (
+    <Empty title="Nothing has been sent yet">
+      <p>Point an SDK at this server, or send yourself a test mail. It appears here by itself.</p>
+      <p>
+        <a class="button primary" href="/dashboard/setup">
+          Set up the first send
+        </a>
+      </p>
+    </Empty>
+  );
+}

@@ -1,0 +1,193 @@
+/** The page's paths, and the guard before them: who is signed in, and whether a form comes from our own pages. */
+
+import type { Hono } from 'hono';
+import { AppError, isUnavailable } from '../core/error.ts';
+import { ClientGone, readBody } from '../http/body.ts';
+import type { Bindings, HttpContext } from '../http/call.ts';
+import { script, style } from './assets.ts';
+import { cancel, email, reschedule, sendAsNew } from './email.tsx';
+import { emails } from './emails.tsx';
+import { assetHeaders, pageHeaders } from './headers.ts';
+import { answerInDoubt, inDoubt } from './in-doubt.tsx';
+import { clearAll, inbox, inboxMail } from './inbox.tsx';
+import { keys } from './keys.tsx';
+import { mailEml, mailHtml } from './mail-view.tsx';
+import { overview } from './overview.tsx';
+import { Forbidden, noteProblem, renderProblem } from './problem.tsx';
+import { isSame, type Session } from './session.ts';
+import { setup, testSend } from './setup.tsx';
+import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './sign-in.tsx';
+import { type DashboardParts, isCapture, type Theme, type Visit } from './visit.ts';
+import { disableWebhook, enableWebhook, removeWebhook, webhook } from './webhook.tsx';
+import { replayEvent, webhookEvent } from './webhook-event.tsx';
+import { createWebhook, webhooks } from './webhooks.tsx';
+
+export const dashboardPath = '/dashboard';
+
+type Page = (visit: Visit) => Response | Promise<Response>;
+
+/** Forms of ours are a few fields; the longest holds a JSON body of a small mail. */
+const formBytesMax = 64 * 1024;
+
+export function addDashboardRoutes(app: Hono<Bindings>, parts: DashboardParts): void {
+  const show = (path: string, page: Page) =>
+    app.get(`${dashboardPath}${path}`, (context) => visitWith(parts, context, page));
+  const send = (path: string, page: Page) =>
+    app.post(`${dashboardPath}${path}`, (context) => visitWith(parts, context, page));
+  const open = (work: (context: HttpContext, theme: Theme) => Promise<Response>) => (context: HttpContext) =>
+    answer(parts, context, () => work(context, themeOf(context)));
+
+  for (const asset of [style, script]) {
+    app.get(asset.path, () => new Response(new Uint8Array(asset.content), { headers: assetHeaders(asset.type) }));
+  }
+  // Whoever types the address into a browser means the page; for programs there is nothing here.
+  app.get('/', (context, next) =>
+    context.req.header('accept')?.includes('text/html') ? redirect(dashboardPath) : next(),
+  );
+  app.get(
+    '/dashboard/sign-in',
+    open((context, theme) => showSignIn(theme, context.req.query('ended') === undefined ? null : ended)),
+  );
+  app.post(
+    '/dashboard/sign-in',
+    open(async (context, theme) => signIn(parts, context, await readForm(context), theme)),
+  );
+  show('', overview);
+  show('/emails', emails);
+  show('/emails/:id', email);
+  show('/emails/:id/html', mailHtml);
+  show('/emails/:id/eml', mailEml);
+  send('/emails/:id/cancel', cancel);
+  send('/emails/:id/reschedule', reschedule);
+  send('/emails/:id/send', sendAsNew);
+  show('/keys', keys);
+  show('/in-doubt', inDoubt);
+  send('/in-doubt/:id', answerInDoubt);
+  show('/webhooks', webhooks);
+  show('/webhooks/:id', webhook);
+  show('/webhooks/:id/:event', webhookEvent);
+  send('/webhooks', createWebhook);
+  send('/webhooks/:id/enable', enableWebhook);
+  send('/webhooks/:id/disable', disableWebhook);
+  send('/webhooks/:id/delete', removeWebhook);
+  send('/webhooks/:id/:event/replay', replayEvent);
+  show('/setup', setup);
+  send('/setup/test', testSend);
+  if (isCapture(parts)) {
+    show('/inbox', inbox);
+    show('/inbox/:id', inboxMail);
+    send('/inbox/clear', clearAll);
+  }
+  app.post(
+    '/dashboard/sign-out',
+    open(async (context, theme) => {
+      const form = await readForm(context);
+      return signOut(parts, context, theme, () => endSession(parts, context, form));
+    }),
+  );
+  send('/theme', ({ context, form }) => chooseTheme(parts, context, form));
+  show('/live', (visit) => live(visit));
+  app.all('/dashboard/*', (context) =>
+    answer(parts, context, () => {
+      throw new AppError('route_not_found', 'There is no such page. It may have moved, or the address was cut.');
+    }),
+  );
+}
+
+/** Finds out who is asking, or shows the door. A form counts only with the token of its own session. */
+function visitWith(parts: DashboardParts, context: HttpContext, page: Page): Promise<Response> {
+  return answer(parts, context, async () => {
+    const isForm = context.env.incoming.method === 'POST';
+    const form = isForm ? await readForm(context) : new URLSearchParams();
+    const visit = await findVisit(parts, context);
+    if (!visit) return redirect(cookies(context)[sessionCookie] ? '/dashboard/sign-in?ended' : '/dashboard/sign-in');
+    if (isForm) requireToken(visit.session, form);
+    // Before anything is read: what comes while the page is made is news to it.
+    const since = isForm ? '' : await parts.live.now(visit.session.account);
+    return page({ ...visit, since, form });
+  });
+}
+
+const ended = 'Your session has ended. A form that was sent since has changed nothing.';
+
+async function findVisit(parts: DashboardParts, context: HttpContext): Promise<Visit | null> {
+  const session = await parts.sessions.find(cookies(context)[sessionCookie]);
+  const form = new URLSearchParams();
+  return session && { context, parts, session, since: '', theme: themeOf(context), query: context.req.query(), form };
+}
+
+async function answer(
+  parts: DashboardParts,
+  context: HttpContext,
+  work: () => Response | Promise<Response>,
+): Promise<Response> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ClientGone) throw error;
+    noteProblem(error, context);
+    const atTheDoor = { context, visit: null, theme: themeOf(context) };
+    // Who is asking cannot be found out, and trying to would be waiting once more: anybody is shown this.
+    if (isUnavailable(error)) return renderProblem(error, atTheDoor);
+    try {
+      return await renderProblem(error, { ...atTheDoor, visit: await findVisit(parts, context) });
+    } catch (another) {
+      noteProblem(another, context);
+      return renderProblem(error, atTheDoor);
+    }
+  }
+}
+
+/** Of whoever is signed in; nothing is left to end for others. */
+async function endSession(parts: DashboardParts, context: HttpContext, form: URLSearchParams): Promise<void> {
+  const visit = await findVisit(parts, context);
+  if (!visit) return;
+  requireToken(visit.session, form);
+  await parts.sessions.end(visit.session);
+}
+
+/** @throws Forbidden for a form that another origin's page sent. */
+async function readForm(context: HttpContext): Promise<URLSearchParams> {
+  const { incoming } = context.env;
+  const body = await readBody(incoming, formBytesMax);
+  if (!isFromHere(context)) throw new Forbidden('This was sent by another page than ours. Nothing was changed.');
+  return new URLSearchParams(Buffer.from(body).toString('utf8'));
+}
+
+/** Browsers say where a form comes from; one that says nothing is not let in. */
+function isFromHere(context: HttpContext): boolean {
+  const { headers } = context.env.incoming;
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined) return site === 'same-origin';
+  return headers.origin !== undefined && URL.canParse(headers.origin) && new URL(headers.origin).host === headers.host;
+}
+
+function requireToken(session: Session, form: URLSearchParams): void {
+  if (isSame(session.formToken, form.get('token') ?? '')) return;
+  throw new Forbidden(
+    'This form belongs to another session. Go back, reload the page, and try again: nothing was changed.',
+  );
+}
+
+function cookies(context: HttpContext): Record<string, string> {
+  const pairs = (context.env.incoming.headers.cookie ?? '').split(';').map((pair) => pair.trim().split('=', 2));
+  return Object.fromEntries(pairs.map(([name = '', value = '']) => [name, value]));
+}
+
+function themeOf(context: HttpContext): Theme {
+  const theme = cookies(context).sendonce_theme;
+  return theme === 'light' || theme === 'dark' ? theme : null;
+}
+
+function live({ context, parts, session, query }: Visit): Response {
+  const cookie = cookies(context)[sessionCookie];
+  const stream = parts.live.open({
+    account: session.account,
+    since: query.since ?? '',
+    isAllowed: async () => (await parts.sessions.find(cookie)) !== null,
+  });
+  return new Response(stream, {
+    // Proxies that gather answers would keep it from being live.
+    headers: { ...pageHeaders, 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' },
+  });
+}

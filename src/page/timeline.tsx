@@ -1,0 +1,137 @@
+/** An email's life in order: accepted, every answer of the relay, the gate, and what happens next. */
+
+import type { Child } from 'hono/jsx';
+import { never } from '../store/mail/deliveries.ts';
+import type { StoredEmail } from '../store/mail/emails.ts';
+import type { Event } from '../store/mail/events.ts';
+import type { DeliveryStatus } from '../store/mail/history.ts';
+import { Count, State, Time, type Tone } from './pieces.tsx';
+
+type Options = { email: StoredEmail; facade: string; events: Event[]; deliveries: DeliveryStatus[] };
+
+type Moment = { at: number; tone: Tone | ''; title: Child; detail?: Child };
+
+export function Timeline({ email, facade, events, deliveries }: Options) {
+  const moments: Moment[] = [
+    accepted(email, facade),
+    ...events.map((event) => momentOf(event)),
+    ...deliveries.filter((one) => one.gatedAt !== null).map(gate),
+  ];
+  // Of one millisecond, the gate comes before what the relay said after it: the sort is stable, and gates go first.
+  moments.sort((a, b) => a.at - b.at || rank(a) - rank(b));
+  return (
+    <ol class="timeline">
+      {moments.map((moment) => (
+        <li class={moment.tone ? `tone-${moment.tone}` : ''}>
+          <div class="row spread">
+            <span>{moment.title}</span>
+            <Time at={moment.at} />
+          </div>
+          {moment.detail}
+        </li>
+      ))}
+      {deliveries
+        .filter((one) => one.state === 'queued')
+        .map((one) => (
+          <Waiting delivery={one} />
+        ))}
+    </ol>
+  );
+}
+
+function rank(moment: Moment): number {
+  return moment.tone === 'accent' ? 0 : 1;
+}
+
+function accepted(email: StoredEmail, facade: string): Moment {
+  const people = email.to.length + email.cc.length + email.bcc.length;
+  return {
+    at: email.createdAt,
+    tone: 'accent',
+    title: <b>Accepted</b>,
+    detail: (
+      <p class="muted">
+        Through {facadeName(facade)}, for <Count of={people} /> {people === 1 ? 'recipient' : 'recipients'},{' '}
+        {email.keyHash ? 'under an idempotency key' : 'without an idempotency key'}. From here on it is not lost.
+      </p>
+    ),
+  };
+}
+
+function facadeName(facade: string): string {
+  if (facade === 'resend') return 'the Resend API';
+  return facade === 'brevo' ? 'the Brevo API' : 'this page';
+}
+
+const toneOf: Partial<Record<Event['type'], Tone>> = {
+  sent: 'good',
+  delivered: 'good',
+  bounced: 'bad',
+  failed: 'bad',
+  complained: 'bad',
+  delivery_delayed: 'warning',
+};
+
+function momentOf({ type, at, detail }: Event): Moment {
+  return {
+    at,
+    tone: toneOf[type] ?? '',
+    title: (
+      <>
+        <State is={detail.in_doubt ? 'in_doubt' : type} />
+        {detail.attempt !== undefined && <span class="muted"> attempt {detail.attempt}</span>}
+        {detail.by && <span class="muted"> by {detail.by === 'operator' ? 'an operator' : 'the policy'}</span>}
+      </>
+    ),
+    detail: (
+      <>
+        {detail.scheduled_at !== undefined && (
+          <p>
+            For <Time at={detail.scheduled_at} />
+          </p>
+        )}
+        {detail.recipients && <p class="muted small">{detail.recipients.join(', ')}</p>}
+        {(detail.replies ?? (detail.reply ? [detail.reply] : [])).map((reply) => (
+          <pre class="wrap">{reply}</pre>
+        ))}
+      </>
+    ),
+  };
+}
+
+function gate(delivery: DeliveryStatus): Moment {
+  return {
+    at: delivery.gatedAt ?? 0,
+    tone: 'accent',
+    title: <b>Gate passed</b>,
+    detail: (
+      <p class="muted">
+        Recorded before the final dot could leave{delivery.part > 0 && `, delivery ${delivery.part}`}. After this, only
+        an answer of the relay or yours decides.
+      </p>
+    ),
+  };
+}
+
+function Waiting({ delivery }: { delivery: DeliveryStatus }) {
+  if (delivery.runAt >= never) return null;
+  const wasTried = delivery.tries + delivery.failures > 0;
+  return (
+    <li>
+      <div class="row spread">
+        <span>
+          <State is="queued" /> <span class="muted">{wasTried ? 'next attempt' : 'to be sent'}</span>
+        </span>
+        <Time at={delivery.runAt} />
+      </div>
+      <p class="muted small">
+        {delivery.recipients.join(', ')}
+        {delivery.failures > 0 && ` · not handed over ${delivery.failures}× since`}
+      </p>
+      {delivery.reply && wasTried && <pre class="wrap">{delivery.reply}</pre>}
+      <p class="muted small">
+        Given up at <Time at={delivery.giveUpAt} />
+      </p>
+    </li>
+  );
+}

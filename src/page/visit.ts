@@ -1,0 +1,53 @@
+/** One request of a signed-in person: who they are, what they ask for, and what the page may use to answer. */
+
+import type { Clock } from '../core/clock.ts';
+import type { DkimSigner } from '../core/dkim.ts';
+import type { AttachmentLinks } from '../http/attachment-links.ts';
+import type { HttpContext } from '../http/call.ts';
+import type { WebhookParts } from '../http/resend/webhooks.ts';
+import type { Database } from '../store/database.ts';
+import type { Accepting } from '../use-cases/accept.ts';
+import type { Amend } from '../use-cases/amend.ts';
+import type { Live } from './live.ts';
+import type { Session, Sessions } from './session.ts';
+import type { Throttle } from './throttle.ts';
+
+export type DashboardParts = WebhookParts & {
+  database: Database;
+  clock: Clock;
+  sessions: Sessions;
+  throttle: Throttle;
+  live: Live;
+  accepting: Accepting;
+  amend: Amend;
+  /** So that what was counted a moment ago is shown. */
+  flushUses: () => Promise<void>;
+  onQueued: () => void;
+  links: AttachmentLinks;
+  signerFor: (domain: string) => DkimSigner | null;
+  publicUrl: () => string;
+  /** As logs name it: without its password. */
+  relay: string;
+  durable: boolean;
+  inDoubtPolicy: 'hold' | 'send-again';
+  retentionDays: number | null;
+};
+
+export type Theme = 'light' | 'dark' | null;
+
+export type Visit = {
+  context: HttpContext;
+  parts: DashboardParts;
+  session: Session;
+  theme: Theme;
+  /** What the account had when the request came (`Live.now`). */
+  since: string;
+  /** Decoded query parameters. */
+  query: Record<string, string>;
+  /** Fields of a form that was sent; empty for GET. */
+  form: URLSearchParams;
+};
+
+export function isCapture(parts: Pick<DashboardParts, 'relay'>): boolean {
+  return parts.relay === 'capture';
+}

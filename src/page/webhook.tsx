@@ -1,0 +1,198 @@
+/** One webhook: how it is doing, its secret, what it was told, and disabling, enabling and deleting it. */
+
+import { AppError } from '../core/error.ts';
+import { isUuid } from '../core/token.ts';
+import { listWebhookDeliveries, type WebhookDeliveryView } from '../store/webhooks/deliveries.ts';
+import { deleteWebhook, findWebhook, updateWebhook, type Webhook } from '../store/webhooks/webhooks.ts';
+import { splitCredentials } from '../webhook/request.ts';
+import { resendNameOf } from '../webhook/resend-payload.ts';
+import { renderPage } from './frame.tsx';
+import { Copyable, Empty, Form, Notice, PageHead, Pill, State, Time } from './pieces.tsx';
+import { redirect } from './sign-in.tsx';
+import type { Visit } from './visit.ts';
+
+const pageSize = 50;
+
+/** @throws AppError `not_found`, also for another account's. */
+export async function requireWebhook({ parts, session, context }: Visit): Promise<Webhook> {
+  const id = (context.req.param('id') ?? '').toLowerCase();
+  const found = isUuid(id)
+    ? ((await findWebhook(parts.database, session.account, 'resend', { id })) ??
+      (await findWebhook(parts.database, session.account, 'brevo', { id })))
+    : null;
+  if (!found) throw new AppError('not_found', 'There is no webhook of this id in your account.');
+  return found;
+}
+
+/** Without the password Brevo lets its users put there. */
+export function shownUrl(webhook: Webhook): string {
+  return splitCredentials(webhook.url).url;
+}
+
+/** One that was disabled because it failed is worse than one that somebody disabled, which has no failures noted. */
+export function Standing({ of }: { of: Webhook }) {
+  if (of.enabled) return <State is={of.failingSince === null ? 'enabled' : 'failing'} />;
+  return of.failingSince === null ? <Pill tone="muted">disabled</Pill> : <State is="disabled" />;
+}
+
+/** The words of the API. */
+export function wordFor({ state, isUnderWay }: WebhookDeliveryView): 'success' | 'failed' | 'attempting' | 'pending' {
+  if (state === 'delivered') return 'success';
+  if (state === 'failed') return 'failed';
+  return isUnderWay ? 'attempting' : 'pending';
+}
+
+export async function webhook(visit: Visit): Promise<Response> {
+  const { parts, query } = visit;
+  const found = await requireWebhook(visit);
+  const after = isUuid(query.after ?? '') ? (query.after ?? null) : null;
+  const page = { limit: pageSize, after, before: null };
+  const { deliveries, hasMore } = await listWebhookDeliveries(parts.database, found, page);
+  return renderPage(visit, {
+    title: shownUrl(found),
+    at: '/webhooks',
+    isLive: after === null,
+    content: (
+      <>
+        <PageHead title={shownUrl(found)}>
+          <Standing of={found} />
+        </PageHead>
+        <Done what={query.done} />
+        <Health visit={visit} webhook={found} />
+        {deliveries.length > 0 && <Deliveries webhook={found} deliveries={deliveries} />}
+        {deliveries.length === 0 && (
+          <Empty title="Nothing to tell yet">
+            <p>The next event it asked for is shown here, with every attempt to tell it.</p>
+          </Empty>
+        )}
+        {hasMore && (
+          <nav class="row spread" aria-label="Pages">
+            <span />
+            <a class="button" href={`/dashboard/webhooks/${found.id}?after=${deliveries.at(-1)?.id}`}>
+              Older
+            </a>
+          </nav>
+        )}
+      </>
+    ),
+  });
+}
+
+const done: Record<string, string> = {
+  made: 'Added: it is told what happens from now on. Receivers check what they get with the signing secret.',
+  enabled: 'Enabled: it is told what waited since before it was disabled, and what happens from now on.',
+  disabled: 'Disabled: it is told nothing of what happens until it is enabled again.',
+};
+
+function Done({ what }: { what: string | undefined }) {
+  const text = what === undefined ? undefined : done[what];
+  return text ? <Notice tone="good">{text}</Notice> : null;
+}
+
+function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
+  return (
+    <section class="panel">
+      {webhook.failingSince !== null && (
+        <Notice tone={webhook.enabled ? 'warning' : 'bad'}>
+          It has failed since <Time at={webhook.failingSince} />.{' '}
+          {webhook.enabled ? 'It is tried again by itself.' : 'So it was disabled: mend the endpoint, then enable it.'}
+        </Notice>
+      )}
+      <dl class="facts">
+        <dt>Contract</dt>
+        <dd>{webhook.facade === 'resend' ? 'Resend’s, signed as Svix does' : 'Brevo’s, not signed'}</dd>
+        <dt>Events</dt>
+        <dd>{webhook.events.join(', ')}</dd>
+        <dt>Id</dt>
+        <dd>
+          <Copyable text={webhook.id} label="the id" />
+        </dd>
+        {webhook.facade === 'resend' && (
+          <>
+            <dt>Signing secret</dt>
+            <dd>
+              <details open={isJustMade(visit, webhook)}>
+                <summary>show it</summary>
+                <Copyable text={webhook.secret} label="the signing secret" />
+              </details>
+            </dd>
+          </>
+        )}
+        <dt>Made</dt>
+        <dd>
+          <Time at={webhook.createdAt} />
+        </dd>
+      </dl>
+      <div class="row">
+        <DisableOrEnable visit={visit} webhook={webhook} />
+        <Form visit={visit} action={`/dashboard/webhooks/${webhook.id}/delete`}>
+          <button
+            type="submit"
+            class="button tone-bad"
+            data-confirm="Delete this webhook? It is told nothing more, and what it was told is forgotten."
+          >
+            Delete it
+          </button>
+        </Form>
+      </div>
+    </section>
+  );
+}
+
+/** Long enough for the way from the form to here; not for coming back, nor for a link that somebody kept. */
+const justMadeMs = 30_000;
+
+function isJustMade({ query, parts }: Visit, webhook: Webhook): boolean {
+  return query.done === 'made' && parts.now() - webhook.createdAt < justMadeMs;
+}
+
+function DisableOrEnable({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
+  return (
+    <Form visit={visit} action={`/dashboard/webhooks/${webhook.id}/${webhook.enabled ? 'disable' : 'enable'}`}>
+      <button type="submit" class={webhook.enabled ? 'button' : 'button primary'}>
+        {webhook.enabled ? 'Disable it' : 'Enable it'}
+      </button>
+    </Form>
+  );
+}
+
+function Deliveries({ webhook, deliveries }: { webhook: Webhook; deliveries: WebhookDeliveryView[] }) {
+  return (
+    <section class="panel flush">
+      <div class="row spread">
+        <h2>What it was told</h2>
+      </div>
+      <ol class="rows">
+        {deliveries.map((delivery) => (
+          <li>
+            <a href={`/dashboard/webhooks/${webhook.id}/${delivery.id}`} data-row>
+              <span>{resendNameOf(delivery.type)}</span>
+              <State is={wordFor(delivery)} />
+              <code class="muted">{delivery.emailId}</code>
+              <span class="muted small">
+                <Time at={delivery.createdAt} style="short" />
+              </span>
+            </a>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+export const enableWebhook = (visit: Visit) => changeEnabled(visit, true);
+export const disableWebhook = (visit: Visit) => changeEnabled(visit, false);
+
+async function changeEnabled(visit: Visit, enabled: boolean): Promise<Response> {
+  const { parts } = visit;
+  const found = await requireWebhook(visit);
+  await parts.database.write((tx) => updateWebhook(tx, found, { enabled }, parts.now()));
+  parts.wakeWebhooks();
+  return redirect(`/dashboard/webhooks/${found.id}?done=${enabled ? 'enabled' : 'disabled'}`);
+}
+
+export async function removeWebhook(visit: Visit): Promise<Response> {
+  const found = await requireWebhook(visit);
+  await visit.parts.database.write((tx) => deleteWebhook(tx, found, visit.parts.now()));
+  return redirect('/dashboard/webhooks?done=deleted');
+}

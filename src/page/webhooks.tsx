@@ -1,0 +1,93 @@
+/** Who is told of events, and telling somebody new. */
+
+import { AppError } from '../core/error.ts';
+import { isUuid } from '../core/token.ts';
+import { makeWebhook } from '../http/resend/webhooks.ts';
+import { listWebhooks, type Webhook } from '../store/webhooks/webhooks.ts';
+import { renderPage } from './frame.tsx';
+import { Empty, Notice, PageHead } from './pieces.tsx';
+import { redirect } from './sign-in.tsx';
+import type { Visit } from './visit.ts';
+import { Standing, shownUrl } from './webhook.tsx';
+import { type Draft, firstDraft, inPlainWords, WebhookForm } from './webhook-form.tsx';
+
+export function webhooks(visit: Visit): Promise<Response> {
+  return renderWebhooks(visit, firstDraft);
+}
+
+/** What is wrong with the form is said in it, and what was filled in stays. Sent twice, it makes one webhook: its key is the id. */
+export async function createWebhook(visit: Visit): Promise<Response> {
+  const { parts, session, form } = visit;
+  const filled = { endpoint: (form.get('endpoint') ?? '').trim(), events: form.getAll('events') };
+  const key = (form.get('key') ?? '').toLowerCase();
+  if (!isUuid(key)) throw new AppError('invalid_field', 'This form is not complete: reload the page and try again.');
+  try {
+    const made = await makeWebhook(parts, session.account, filled, key);
+    if (!isAsked(made, filled)) throw new AppError('already_exists', sentBefore);
+    return redirect(`/dashboard/webhooks/${made.id}?done=made`);
+  } catch (error) {
+    if (!(error instanceof AppError && formProblems.has(error.code))) throw error;
+    return renderWebhooks(visit, { ...filled, problem: inPlainWords(error) });
+  }
+}
+
+const sentBefore = 'This form was sent before with something else in it. Reload the page to add another webhook.';
+
+/** False: what was made from this form before is not what it asks for now. */
+function isAsked({ url, events }: Webhook, filled: Pick<Draft, 'endpoint' | 'events'>): boolean {
+  return url === filled.endpoint && events.join() === [...new Set(filled.events)].join();
+}
+
+const formProblems: ReadonlySet<AppError['code']> = new Set(['missing_field', 'invalid_field']);
+
+async function renderWebhooks(visit: Visit, draft: Draft): Promise<Response> {
+  const { parts, session, query } = visit;
+  const all = [
+    ...(await listWebhooks(parts.database, session.account, 'resend')),
+    ...(await listWebhooks(parts.database, session.account, 'brevo')),
+  ];
+  return renderPage(visit, {
+    title: 'Webhooks',
+    at: '/webhooks',
+    status: draft.problem === null ? 200 : 422,
+    isLive: draft.problem === null,
+    content: (
+      <>
+        <PageHead title="Webhooks" />
+        {query.done === 'deleted' && <Notice tone="good">Deleted: it is told nothing more.</Notice>}
+        {all.length > 0 && (
+          <section class="panel flush" aria-label="Endpoints">
+            <ol class="rows">
+              {all.map((webhook) => (
+                <li>
+                  <a href={`/dashboard/webhooks/${webhook.id}`} data-row>
+                    <span>{shownUrl(webhook)}</span>
+                    <Standing of={webhook} />
+                    <span class="muted">{webhook.events.join(', ')}</span>
+                    <span class="muted small">{webhook.facade === 'resend' ? 'Resend' : 'Brevo'}</span>
+                  </a>
+                </li>
+              ))}
+            </ol>
+          </section>
+        )}
+        {all.length === 0 && <NoneYet />}
+        <WebhookForm visit={visit} draft={draft} />
+      </>
+    ),
+  });
+}
+
+function NoneYet() {
+  return (
+    <Empty title="Nobody is told yet">
+      <p>
+        An endpoint is told of each event by a signed request, at least once, and tried again for a day. Add one here,
+        or through the API of either facade: <code>POST /webhooks</code>, <code>POST /v3/webhooks</code>.
+      </p>
+      <p>
+        While you write a receiver, <code>sendonce webhook listen</code> shows events in the terminal and forwards them.
+      </p>
+    </Empty>
+  );
+}

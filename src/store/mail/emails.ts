@@ -1,0 +1,373 @@
+/** Accepted messages: written once, read back whole for composing or in short for lists. */
+
+import type { Attachment, Email } from '../../core/email.ts';
+import type { EventType } from '../../core/event.ts';
+import type { Reader, SqlValue, Transaction } from '../database.ts';
+
+/** What a list shows, and what is left of an email after the purge. */
+export type EmailSummary = Pick<
+  Email,
+  | 'account'
+  | 'id'
+  | 'messageId'
+  | 'createdAt'
+  | 'scheduledAt'
+  | 'scheduledText'
+  | 'from'
+  | 'to'
+  | 'cc'
+  | 'bcc'
+  | 'replyTo'
+  | 'subject'
+  | 'tags'
+  | 'topicId'
+  | 'templateId'
+  | 'batchId'
+> & {
+  lastEvent: EventType;
+  /** Some delivery of it awaits a decision. */
+  inDoubt: boolean;
+  keyHash: Uint8Array | null;
+  /** Recipients (in lower case) whose log was deleted. */
+  forgotten?: string[] | undefined;
+};
+
+export type StoredEmail = EmailSummary & Email & { purged: boolean };
+
+export type AttachmentInfo = Omit<Attachment, 'content'> & { id: string; sizeBytes: number };
+
+type Summary = Pick<
+  Email,
+  'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'tags' | 'topicId' | 'templateId' | 'batchId' | 'scheduledText'
+> & { forgotten?: string[] | undefined };
+/** `files` spares the reader a look for attachments where there are none. */
+type Content = Pick<Email, 'headers'> & { files: number };
+
+/** Bodies are kept as bytes: JSON around them would be escaped and parsed for nothing, and PostgreSQL's text refuses NUL. */
+type ContentRow = { content: string | null; html: Uint8Array | null; text: Uint8Array | null };
+
+export type EmailRow = {
+  account: string;
+  id: string;
+  message_id: string;
+  created_at: number;
+  scheduled_at: number | null;
+  key_hash: Uint8Array | null;
+  summary: string;
+  last_event: EventType | null;
+  in_doubt: number;
+};
+
+export async function insertEmail(
+  tx: Transaction,
+  email: Email,
+  facade: string,
+  keyHash: Uint8Array | null,
+): Promise<void> {
+  const { html, text, headers } = email;
+  await tx.run(
+    `insert into emails
+       (account, id, facade, message_id, created_at, scheduled_at, key_hash, summary, content, html, text)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    email.account,
+    email.id,
+    facade,
+    email.messageId,
+    email.createdAt,
+    email.scheduledAt,
+    keyHash,
+    summaryOf(email),
+    JSON.stringify({ headers, files: email.attachments.length } satisfies Content),
+    html === null ? null : Buffer.from(html),
+    text === null ? null : Buffer.from(text),
+  );
+  for (const [position, attachment] of email.attachments.entries()) {
+    await insertAttachment(tx, email, position, attachment);
+  }
+  if (email.batchId !== undefined) {
+    await tx.run(
+      'insert into batches (account, batch_id, email_id) values (?, ?, ?)',
+      email.account,
+      email.batchId,
+      email.id,
+    );
+  }
+}
+
+/** Members that are undefined are left out: most emails have no template, no batch, and nobody who was forgotten. */
+function summaryOf(email: Summary): string {
+  const { from, to, cc, bcc, replyTo, subject, tags, topicId, templateId, batchId, scheduledText, forgotten } = email;
+  return JSON.stringify({
+    from,
+    to,
+    cc,
+    bcc,
+    replyTo,
+    subject,
+    tags,
+    topicId,
+    templateId,
+    batchId,
+    scheduledText,
+    forgotten,
+  } satisfies Summary);
+}
+
+async function insertAttachment(tx: Transaction, email: Email, position: number, attachment: Attachment) {
+  await tx.run(
+    `insert into attachments
+       (account, email_id, position, id, filename, content_type, content_id, path, size_bytes, content)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    email.account,
+    email.id,
+    position,
+    attachmentId(email.id, position),
+    attachment.filename,
+    attachment.contentType,
+    attachment.contentId,
+    attachment.path,
+    attachment.content.length,
+    attachment.content,
+  );
+}
+
+/** The email's id with its variant bits replaced by the position: a UUID that needs no randomness of its own. */
+function attachmentId(emailId: string, position: number): string {
+  return `${emailId.slice(0, 14)}8${emailId.slice(15, 19)}${position.toString(16).padStart(4, '0')}${emailId.slice(23)}`;
+}
+
+// The last event is looked up, not kept: a column would have to be rewritten at each step of every email.
+export const summaryColumns = `account, id, message_id, created_at, scheduled_at, key_hash, summary,
+  (select type from events where events.account = emails.account and events.email_id = emails.id
+   order by events.id desc limit 1) as last_event,
+  (select count(*) from deliveries where deliveries.account = emails.account and deliveries.email_id = emails.id
+   and deliveries.state = 'in_doubt') as in_doubt`;
+
+export async function findEmailSummary(reader: Reader, account: string, id: string): Promise<EmailSummary | null> {
+  const [row] = await reader.all<EmailRow>(
+    `select ${summaryColumns} from emails where account = ? and id = ?`,
+    account,
+    id,
+  );
+  return row ? toSummary(row) : null;
+}
+
+/** The whole email; after the purge its contents are null and empty. */
+export async function findEmail(reader: Reader, account: string, id: string): Promise<StoredEmail | null> {
+  const [row] = await reader.all<EmailRow & ContentRow>(
+    `select ${summaryColumns}, content, html, text from emails where account = ? and id = ?`,
+    account,
+    id,
+  );
+  if (!row) return null;
+  return { ...toSummary(row), ...(await readContent(reader, account, id, row)), purged: row.content === null };
+}
+
+/** Only what composing needs, without the look-ups a reader of the API wants. */
+export async function findEmailToCompose(reader: Reader, account: string, id: string): Promise<Email | null> {
+  const [row] = await reader.all<EmailRow & ContentRow>(
+    `select account, id, message_id, created_at, scheduled_at, key_hash, summary, content, html, text
+     from emails where account = ? and id = ?`,
+    account,
+    id,
+  );
+  if (!row || row.content === null) return null;
+  return { ...toSummary(row), ...(await readContent(reader, account, id, row)) };
+}
+
+/** What webhooks are told of an email. */
+export type EmailToTell = Pick<
+  Email,
+  'id' | 'messageId' | 'createdAt' | 'from' | 'to' | 'subject' | 'tags' | 'headers' | 'templateId'
+> & { facade: string };
+
+/** Without bodies and attachments; after the purge without headers. */
+export async function findEmailToTell(reader: Reader, account: string, id: string): Promise<EmailToTell | null> {
+  const [row] = await reader.all<Pick<EmailRow, 'id' | 'message_id' | 'created_at' | 'summary'> & StoredContent>(
+    'select id, message_id, created_at, summary, facade, content from emails where account = ? and id = ?',
+    account,
+    id,
+  );
+  if (!row) return null;
+  const { from, to, subject, tags, templateId }: Summary = JSON.parse(row.summary);
+  const { headers }: Pick<Content, 'headers'> = row.content === null ? { headers: [] } : JSON.parse(row.content);
+  const { facade, message_id, created_at } = row;
+  return { id, messageId: message_id, createdAt: created_at, from, to, subject, tags, headers, templateId, facade };
+}
+
+type StoredContent = { facade: string; content: string | null };
+
+async function readContent(reader: Reader, account: string, id: string, row: ContentRow) {
+  const { files, headers }: Content = row.content === null ? { headers: [], files: 0 } : JSON.parse(row.content);
+  return {
+    html: decode(row.html),
+    text: decode(row.text),
+    headers,
+    attachments: files === 0 ? [] : await listAttachmentContents(reader, account, id),
+  };
+}
+
+function decode(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+}
+
+export type Page = { limit: number; after: string | null; before: string | null };
+
+/** Newest first; the cursor itself is left out. Reads one row more than asked, to tell whether there are more. */
+export async function listEmails(
+  reader: Reader,
+  account: string,
+  page: Page,
+): Promise<{ emails: EmailSummary[]; hasMore: boolean }> {
+  const { where, order, cursor } = pageTerms(page);
+  const rows = await reader.all<EmailRow>(
+    `select ${summaryColumns} from emails where account = ? ${where} order by id ${order} limit ?`,
+    account,
+    ...cursor,
+    page.limit + 1,
+  );
+  const emails = rows.slice(0, page.limit).map(toSummary);
+  if (page.before !== null) emails.reverse();
+  return { emails, hasMore: rows.length > page.limit };
+}
+
+function pageTerms(page: Page): { where: string; order: 'asc' | 'desc'; cursor: SqlValue[] } {
+  if (page.after !== null) return { where: 'and id < ?', order: 'desc', cursor: [page.after] };
+  if (page.before !== null) return { where: 'and id > ?', order: 'asc', cursor: [page.before] };
+  return { where: '', order: 'desc', cursor: [] };
+}
+
+export function toSummary(row: EmailRow): EmailSummary {
+  const summary: Summary = JSON.parse(row.summary);
+  return {
+    ...summary,
+    account: row.account,
+    id: row.id,
+    messageId: row.message_id,
+    createdAt: row.created_at,
+    scheduledAt: row.scheduled_at,
+    lastEvent: row.last_event ?? 'queued',
+    inDoubt: row.in_doubt > 0,
+    keyHash: row.key_hash,
+  };
+}
+
+export async function rescheduleEmail(
+  tx: Transaction,
+  email: EmailSummary,
+  scheduledAt: number,
+  scheduledText: string,
+): Promise<void> {
+  await tx.run(
+    'update emails set scheduled_at = ?, summary = ? where account = ? and id = ?',
+    scheduledAt,
+    summaryOf({ ...email, scheduledText }),
+    email.account,
+    email.id,
+  );
+}
+
+type AttachmentRow = {
+  id: string;
+  filename: string;
+  content_type: string;
+  content_id: string | null;
+  path: string | null;
+  size_bytes: number;
+};
+
+const attachmentColumns = 'id, filename, content_type, content_id, path, size_bytes';
+
+export async function listAttachments(reader: Reader, account: string, emailId: string): Promise<AttachmentInfo[]> {
+  const rows = await reader.all<AttachmentRow>(
+    `select ${attachmentColumns} from attachments where account = ? and email_id = ? order by position`,
+    account,
+    emailId,
+  );
+  return rows.map(toAttachmentInfo);
+}
+
+async function listAttachmentContents(reader: Reader, account: string, emailId: string): Promise<Attachment[]> {
+  const rows = await reader.all<AttachmentRow & { content: Uint8Array }>(
+    `select ${attachmentColumns}, content from attachments where account = ? and email_id = ? order by position`,
+    account,
+    emailId,
+  );
+  return rows.map((row) => ({ ...toAttachmentInfo(row), content: row.content }));
+}
+
+export async function findAttachmentContent(
+  reader: Reader,
+  account: string,
+  emailId: string,
+  id: string,
+): Promise<(AttachmentInfo & Attachment) | null> {
+  const [row] = await reader.all<AttachmentRow & { content: Uint8Array }>(
+    `select ${attachmentColumns}, content from attachments where account = ? and email_id = ? and id = ?`,
+    account,
+    emailId,
+    id,
+  );
+  return row ? { ...toAttachmentInfo(row), content: row.content } : null;
+}
+
+function toAttachmentInfo(row: AttachmentRow): AttachmentInfo {
+  return {
+    id: row.id,
+    filename: row.filename,
+    contentType: row.content_type,
+    contentId: row.content_id,
+    path: row.path,
+    sizeBytes: row.size_bytes,
+  };
+}
+
+/**
+ * Forgets the contents of at most `limit` emails accepted before `before` whose deliveries are all settled.
+ * Ids, events and live keys stay.
+ */
+export async function purgeContents(tx: Transaction, before: number, now: number, limit: number): Promise<number> {
+  const rows = await tx.all<{ account: string; id: string }>(
+    `select account, id from emails where created_at < ? and purged_at is null
+     and not exists (select 1 from deliveries where deliveries.account = emails.account
+       and deliveries.email_id = emails.id and deliveries.state in ('queued', 'sending', 'handoff', 'in_doubt'))
+     order by created_at limit ? ${tx.skipLocked}`,
+    before,
+    limit,
+  );
+  await Promise.all(rows.map(({ account, id }) => purgeContent(tx, account, id, now)));
+  return rows.length;
+}
+
+async function purgeContent(tx: Transaction, account: string, id: string, now: number): Promise<void> {
+  await tx.run(
+    'update emails set content = null, html = null, text = null, purged_at = ? where account = ? and id = ?',
+    now,
+    account,
+    id,
+  );
+  await tx.run('delete from attachments where account = ? and email_id = ?', account, id);
+}
+
+/**
+ * Takes an email out of the log of these recipients (in lower case); once it is in nobody's, its contents go.
+ * False: some delivery of it is not settled, and nothing was written.
+ */
+export async function forgetEmail(
+  tx: Transaction,
+  email: EmailSummary,
+  { recipients, isLast, now }: { recipients: string[]; isLast: boolean; now: number },
+): Promise<boolean> {
+  const { account, id } = email;
+  const open = await tx.all(
+    `select part from deliveries where account = ? and email_id = ?
+     and state in ('queued', 'sending', 'handoff', 'in_doubt') limit 1`,
+    account,
+    id,
+  );
+  if (open.length > 0) return false;
+  const summary = summaryOf({ ...email, forgotten: recipients });
+  await tx.run('update emails set summary = ? where account = ? and id = ?', summary, account, id);
+  if (isLast) await purgeContent(tx, account, id, now);
+  return true;
+}

@@ -1,0 +1,118 @@
+/** Facts about emails, appended in the transaction that makes them true. */
+
+import { type EventType, type FactType, isSuppressionFact, type SuppressionFact } from '../../core/event.ts';
+import { isMailboxGone, type SuppressionOrigin } from '../../core/suppression.ts';
+import type { Reader, Transaction } from '../database.ts';
+import { type Suppression, suppress } from '../suppressions.ts';
+import { writeFact } from './facts.ts';
+
+/** What is worth knowing beside the type; `recipients` are the ones it is about. */
+export type EventDetail = {
+  recipients?: string[];
+  /** The relay's words, or our reason where it said nothing. */
+  reply?: string;
+  /** What each recipient was answered, where the relay answered several one by one. */
+  replies?: string[];
+  attempt?: number;
+  in_doubt?: boolean;
+  /** Who decided, where it was not the relay. */
+  by?: 'operator' | 'policy';
+  scheduled_at?: number;
+  /** Why its recipients are suppressed. */
+  origin?: SuppressionOrigin;
+};
+
+export type Event = {
+  /** Grows with time. */
+  id: number;
+  type: EventType;
+  at: number;
+  detail: EventDetail;
+};
+
+/** The one place where a fact becomes known: it is written, webhooks are to be told, and bounces are learned from. */
+export async function appendEvent(
+  tx: Transaction,
+  account: string,
+  emailId: string,
+  type: EventType,
+  at: number,
+  detail: EventDetail,
+): Promise<void> {
+  await writeFact(tx, { account, about: emailId, type, at, detail });
+  if (type === 'bounced') await suppressGone(tx, account, emailId, at, detail);
+}
+
+/** One answer to several recipients (a 5yz to the dot) does not say whose mailbox is gone: nobody is suppressed by it. */
+async function suppressGone(
+  tx: Transaction,
+  account: string,
+  emailId: string,
+  at: number,
+  { recipients = [], reply = '', replies }: EventDetail,
+): Promise<void> {
+  const answers = replies ?? (recipients.length === 1 ? [reply] : []);
+  for (const [index, address] of recipients.entries()) {
+    const answer = answers[index] ?? '';
+    if (!isMailboxGone(answer)) continue;
+    await suppress(tx, { account, address, origin: 'bounce', sourceId: emailId, reply: answer, createdAt: at });
+  }
+}
+
+type EventRow = { id: number; type: EventType; at: number; detail: string };
+
+/** All events of an email, oldest first. */
+export async function listEvents(reader: Reader, account: string, emailId: string): Promise<Event[]> {
+  const rows = await reader.all<EventRow>(
+    'select id, type, at, detail from events where account = ? and email_id = ? order by id',
+    account,
+    emailId,
+  );
+  return rows.map(toEvent);
+}
+
+/** That an address came to the suppression list, or left it. */
+export type SuppressionEvent = Pick<Event, 'id' | 'at'> & { type: SuppressionFact; suppression: Suppression };
+
+type FactRow = Omit<EventRow, 'type'> & { type: FactType };
+
+export async function findFact(reader: Reader, account: string, id: number): Promise<Event | SuppressionEvent | null> {
+  const [row] = await reader.all<FactRow>(
+    'select id, type, at, detail from events where id = ? and account = ?',
+    id,
+    account,
+  );
+  if (!row) return null;
+  const { type, at } = row;
+  const detail = JSON.parse(row.detail);
+  return isSuppressionFact(type) ? { id, type, at, suppression: detail.suppression } : { id, type, at, detail };
+}
+
+/** Where a fact stands, and the email or suppression it is about. */
+export type FactRef = { event: number; emailId: string };
+
+/** Facts of an account after one of them, oldest first, whatever they are about. */
+export async function listFactsAfter(
+  reader: Reader,
+  account: string,
+  after: number,
+  limit: number,
+): Promise<FactRef[]> {
+  const rows = await reader.all<{ id: number; email_id: string }>(
+    'select id, email_id from events where id > ? and account = ? order by id limit ?',
+    after,
+    account,
+    limit,
+  );
+  return rows.map(({ id, email_id }) => ({ event: id, emailId: email_id }));
+}
+
+/** 0 where nothing has happened yet. */
+export async function lastEventId(reader: Reader): Promise<number> {
+  const [row] = await reader.all<{ id: number | null }>('select max(id) as id from events');
+  return row?.id ?? 0;
+}
+
+function toEvent(row: EventRow): Event {
+  return { ...row, detail: JSON.parse(row.detail) };
+}

@@ -1,0 +1,30 @@
+/** Facts as they are written: a row, and whom it is to be told. Emails' and suppressions' facts both come through here. */
+
+import type { FactType } from '../../core/event.ts';
+import type { Transaction } from '../database.ts';
+import { fanOut } from '../webhooks/deliveries.ts';
+
+export type Fact = {
+  account: string;
+  /** The id of the email or suppression it is about. */
+  about: string;
+  type: FactType;
+  at: number;
+  /** Stored as JSON. */
+  detail: { recipients?: string[]; reply?: string; suppression?: unknown };
+};
+
+/** In the transaction that makes it true. */
+export async function writeFact(tx: Transaction, { account, about, type, at, detail }: Fact): Promise<void> {
+  const [row] = await tx.all<{ id: number }>(
+    'insert into events (account, email_id, type, at, detail) values (?, ?, ?, ?, ?) returning id',
+    account,
+    about,
+    type,
+    at,
+    JSON.stringify(detail),
+  );
+  const { recipients = [], reply = '' } = detail;
+  const event = row?.id ?? 0;
+  await fanOut(tx, { account, emailId: about, event, type, at, reply, recipientCount: recipients.length });
+}

@@ -1,0 +1,83 @@
+/** Captured mail as an inbox: what has not been cleared, newest first. Clearing forgets contents; ids, keys and events stay. */
+
+import { afterAllIds } from '../../core/token.ts';
+import { findSetting, putSetting } from '../accounts.ts';
+import type { Database, Reader, Transaction } from '../database.ts';
+
+/** Everything up to this email has been cleared. */
+function clearedName(account: string): string {
+  return `inbox_cleared ${account}`;
+}
+
+export async function findCleared(reader: Reader, account: string): Promise<string> {
+  return (await findSetting(reader, clearedName(account))) ?? '';
+}
+
+/** Ids older than `after` and newer than `oldest`, whose contents are there. */
+export async function listInbox(
+  reader: Reader,
+  account: string,
+  page: { after: string | null; oldest: string; limit: number },
+): Promise<string[]> {
+  const rows = await reader.all<{ id: string }>(
+    `select id from emails where account = ? and id > ? and id < ? and purged_at is null
+     order by id desc limit ?`,
+    account,
+    page.oldest,
+    page.after ?? afterAllIds,
+    page.limit,
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Emails whose contents one transaction forgets: they may be large, and freeing their pages takes time. */
+const clearAtOnce = 50;
+
+/** Forgets the contents of every settled email there is now. What is still open keeps its own, and stays in the inbox. */
+export async function clearInbox(database: Database, account: string, now: number): Promise<void> {
+  const [newest] = await database.all<{ id: string }>(
+    'select id from emails where account = ? order by id desc limit 1',
+    account,
+  );
+  if (!newest) return;
+  let after = await findCleared(database, account);
+  let firstOpen: string | null = null;
+  while (after < newest.id) {
+    const step = await database.write((tx) => clearSome(tx, account, { after, until: newest.id, now }));
+    firstOpen ??= step.firstOpen;
+    after = step.last ?? newest.id;
+  }
+  // What is open has to be looked at again the next time.
+  const cleared = firstOpen ?? newest.id;
+  await database.write((tx) => putSetting(tx, clearedName(account), firstOpen === null ? cleared : before(cleared)));
+}
+
+/** A text just below this id, and above every older one of another millisecond. */
+function before(id: string): string {
+  return id.slice(0, -1);
+}
+
+type Range = { after: string; until: string; now: number };
+
+async function clearSome(tx: Transaction, account: string, { after, until, now }: Range) {
+  const rows = await tx.all<{ id: string; open: number; purged_at: number | null }>(
+    `select id, purged_at, (select count(*) from deliveries where deliveries.account = emails.account
+       and deliveries.email_id = emails.id and deliveries.state in ('queued', 'sending', 'handoff', 'in_doubt')) as open
+     from emails where account = ? and id > ? and id <= ? order by id limit ?`,
+    account,
+    after,
+    until,
+    clearAtOnce,
+  );
+  for (const { id, open, purged_at } of rows) {
+    if (open > 0 || purged_at !== null) continue;
+    await tx.run(
+      'update emails set content = null, html = null, text = null, purged_at = ? where account = ? and id = ?',
+      now,
+      account,
+      id,
+    );
+    await tx.run('delete from attachments where account = ? and email_id = ?', account, id);
+  }
+  return { last: rows.at(-1)?.id ?? null, firstOpen: rows.find((row) => row.open > 0)?.id ?? null };
+}

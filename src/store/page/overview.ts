@@ -1,0 +1,105 @@
+/** How one account stands right now: what is open, what is due, and how the relay has been answering. */
+
+import type { DeliveryState, EventType } from '../../core/event.ts';
+import type { Database, Reader } from '../database.ts';
+
+/** Recipients by open state. `isCapped`: there are more queued than were counted. */
+export type Open = { queued: number; underWay: number; inDoubt: number; inDoubtDeliveries: number; isCapped: boolean };
+
+/** Counted up to here: what waits may be millions, and a page must not read them all. */
+const countedMax = 20_000;
+
+/**
+ * Few rows of few accounts. Asked for `account = ?`, SQLite would rather go through everything the account ever sent
+ * (210 ms of a million) than use this condition's index; no index knows `account || ''`.
+ */
+const isOpen = "state in ('sending', 'handoff', 'in_doubt')";
+
+export async function countOpenOf(database: Database, account: string): Promise<Open> {
+  const rows = await database.report<{ state: DeliveryState; deliveries: number; recipients: number | string }>(
+    `select state, count(*) as deliveries, sum(recipient_count) as recipients from
+       (select state, recipient_count from deliveries where account = ? and state = 'queued'
+          order by run_at limit ?) q group by state
+     union all
+     select state, count(*) as deliveries, sum(recipient_count) as recipients from
+       (select state, recipient_count from deliveries where ${isOpen} and account || '' = ? limit ?) o group by state`,
+    account,
+    countedMax,
+    account,
+    countedMax,
+  );
+  const of = (state: DeliveryState) => {
+    const row = rows.find((one) => one.state === state);
+    return { deliveries: row?.deliveries ?? 0, recipients: Number(row?.recipients ?? 0) };
+  };
+  return {
+    queued: of('queued').recipients,
+    underWay: of('sending').recipients + of('handoff').recipients,
+    inDoubt: of('in_doubt').recipients,
+    inDoubtDeliveries: of('in_doubt').deliveries,
+    isCapped: rows.some((row) => row.deliveries >= countedMax),
+  };
+}
+
+/**
+ * Deliveries in doubt, counted up to `most`: read from the end of the index where they stand, which mostly is empty.
+ * Not a report: every page asks, and would wait for whatever long one is under way.
+ */
+export async function countInDoubt(reader: Reader, account: string, most: number): Promise<number> {
+  const [row] = await reader.all<{ count: number }>(
+    `select count(*) as count from
+       (select 1 from deliveries where ${isOpen} and state = 'in_doubt' and account || '' = ? limit ?) d`,
+    account,
+    most,
+  );
+  return row?.count ?? 0;
+}
+
+/** When the next queued delivery is, or was, due; null where nothing is queued. */
+export async function findOldestDue(reader: Reader, account: string): Promise<number | null> {
+  const [row] = await reader.all<{ run_at: number }>(
+    "select run_at from deliveries where account = ? and state = 'queued' order by run_at limit 1",
+    account,
+  );
+  return row?.run_at ?? null;
+}
+
+/** What the relay, or the way to it, last did to this account's mail. */
+export type RelaySigns = {
+  /** When a mail was last taken, as far as the last events tell. */
+  takenAt: number | null;
+  /** Something waits because it was refused for now, or could not be handed over. */
+  trouble: {
+    reply: string;
+    /** The relay said so itself; otherwise nothing was heard of it. */
+    isAnswered: boolean;
+    times: number;
+    nextAt: number;
+  } | null;
+};
+
+/** Enough to see how things go; both are read from the ends of indexes. */
+const eventsLooked = 300;
+const queuedLooked = 200;
+
+export async function findRelaySigns(reader: Reader, account: string): Promise<RelaySigns> {
+  const events = await reader.all<{ account: string; type: EventType; at: number }>(
+    'select account, type, at from events order by id desc limit ?',
+    eventsLooked,
+  );
+  const taken = events.find((one) => one.account === account && (one.type === 'sent' || one.type === 'delivered'));
+  const queued = await reader.all<{ reply: string | null; tries: number; failures: number; run_at: number }>(
+    "select reply, tries, failures, run_at from deliveries where account = ? and state = 'queued' order by run_at limit ?",
+    account,
+    queuedLooked,
+  );
+  // A relay that is away matters more than one that puts a mail off.
+  const waiting = queued.find((one) => one.failures > 0) ?? queued.find((one) => one.tries > 0);
+  if (!waiting) return { takenAt: taken?.at ?? null, trouble: null };
+  const isAnswered = waiting.failures === 0;
+  const times = isAnswered ? waiting.tries : waiting.failures;
+  return {
+    takenAt: taken?.at ?? null,
+    trouble: { reply: waiting.reply ?? '', isAnswered, times, nextAt: waiting.run_at },
+  };
+}

@@ -1,0 +1,331 @@
+/**
+ * What webhooks are to be told: a row for each event and webhook, written with the event itself. Every transition names the
+ * attempt it belongs to, so a late worker matches no row.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { type FactType, type Subject, subjectsOf } from '../../core/event.ts';
+import { createIdSource } from '../../core/token.ts';
+import type { Reader, SqlValue, Transaction } from '../database.ts';
+import type { Webhook } from './webhooks.ts';
+
+/** A delivery a worker holds; `attempt` is its fencing token. */
+export type WebhookDelivery = {
+  webhook: number;
+  emailId: string;
+  /** Names the event in the store. */
+  event: number;
+  /** Which of the event's recipients it is about, where each is told of alone. */
+  position: number;
+  /** Names the event to the receiver: the same on every attempt, whatever crashes. */
+  id: string;
+  attempt: number;
+  /** Attempts that failed. */
+  tries: number;
+};
+
+const nextId = createIdSource(randomBytes);
+
+// A disabled webhook is told nothing, but may have it replayed.
+const toldSql = `select s.webhook, cast(? as text), cast(? as bigint), position, cast(? as text), cast(? as text),
+    case when s.enabled = 1 then 'pending' else 'failed' end, cast(? as bigint), cast(? as bigint)
+  from webhook_subscriptions s cross join positions
+  where s.account = ? and s.subject in (?, ?) and (s.per_recipient = 1 or position = 0)`;
+
+const intoSql =
+  'insert into webhook_deliveries (webhook, email_id, event, position, id, type, state, run_at, created_at)';
+
+// Nearly every event has one recipient, and counting to one by recursion took five times as long as all the rest.
+const fanOutOneSql = `${intoSql} with positions (position) as (select 0) ${toldSql}`;
+
+const fanOutManySql = `${intoSql} with recursive positions (position) as
+  (select 0 union all select position + 1 from positions where position + 1 < cast(? as bigint)) ${toldSql}`;
+
+export type FannedOut = {
+  account: string;
+  emailId: string;
+  /** Names the event in the store. */
+  event: number;
+  type: FactType;
+  at: number;
+  /** The relay's words, which decide what kind of bounce it is. */
+  reply: string;
+  recipientCount: number;
+};
+
+/** Writes down whom the event is to be told, in the transaction that writes the event. */
+export async function fanOut(tx: Transaction, told: FannedOut): Promise<void> {
+  const subjects: [Subject, Subject] = subjectsOf(told.type, told.reply);
+  const isMany = told.recipientCount > 1;
+  await tx.run(
+    isMany ? fanOutManySql : fanOutOneSql,
+    ...(isMany ? [told.recipientCount] : []),
+    told.emailId,
+    told.event,
+    nextId(told.at),
+    told.type,
+    told.at,
+    told.at,
+    told.account,
+    ...subjects,
+  );
+}
+
+type DeliveryRow = {
+  webhook: number;
+  email_id: string;
+  event: number;
+  position: number;
+  id: string;
+  attempt: number;
+  tries: number;
+};
+
+const claimColumns = 'webhook, email_id, event, position, id, attempt, tries';
+const here = 'webhook = ? and email_id = ? and event = ? and position = ?';
+
+function at(delivery: Pick<WebhookDelivery, 'webhook' | 'emailId' | 'event' | 'position'>): SqlValue[] {
+  return [delivery.webhook, delivery.emailId, delivery.event, delivery.position];
+}
+
+/**
+ * Claims up to `limit` due deliveries of one webhook: a postponement by `leaseMs` under a new attempt. One that was never
+ * tried holds back the later ones of its email, so that first attempts are made in the order of the events.
+ */
+export async function claimWebhookDeliveries(
+  tx: Transaction,
+  webhook: Webhook,
+  worker: string,
+  terms: { now: number; leaseMs: number; limit: number },
+): Promise<WebhookDelivery[]> {
+  const rows = await tx.all<DeliveryRow>(
+    `select ${claimColumns} from webhook_deliveries where webhook = ? and state = 'pending' and run_at <= ?
+       and not exists (select 1 from webhook_deliveries earlier
+         where earlier.webhook = webhook_deliveries.webhook and earlier.email_id = webhook_deliveries.email_id
+           and earlier.event < webhook_deliveries.event and earlier.state = 'pending' and earlier.tries = 0)
+     order by run_at, event limit ? ${tx.skipLocked}`,
+    webhook.number,
+    terms.now,
+    terms.limit,
+  );
+  const claimed: WebhookDelivery[] = [];
+  for (const row of rows) {
+    const changed = await tx.run(
+      `update webhook_deliveries set attempt = attempt + 1, worker = ?, run_at = ?
+       where ${here} and attempt = ? and state = 'pending'`,
+      worker,
+      terms.now + terms.leaseMs,
+      ...at(toDelivery(row)),
+      row.attempt,
+    );
+    if (changed === 1) claimed.push({ ...toDelivery(row), attempt: row.attempt + 1 });
+  }
+  return claimed;
+}
+
+function toDelivery(row: DeliveryRow): WebhookDelivery {
+  return {
+    webhook: row.webhook,
+    emailId: row.email_id,
+    event: row.event,
+    position: row.position,
+    id: row.id,
+    attempt: row.attempt,
+    tries: row.tries,
+  };
+}
+
+/** Gives back what was not tried, or not tried to its end: due at once, and whoever still tries it is fenced. */
+export async function unclaimWebhookDelivery(tx: Transaction, delivery: WebhookDelivery, now: number): Promise<void> {
+  await tx.run(
+    `update webhook_deliveries set attempt = attempt + 1, worker = null, run_at = ?
+     where ${here} and attempt = ? and state = 'pending'`,
+    now,
+    ...at(delivery),
+    delivery.attempt,
+  );
+}
+
+/** What dead workers had claimed is due at once. Only where there can be no other process: elsewhere the lease ends it. */
+export async function recoverWebhookDeliveries(tx: Transaction, now: number): Promise<number> {
+  return tx.run(
+    `update webhook_deliveries set attempt = attempt + 1, worker = null, run_at = ?
+     where state = 'pending' and worker is not null`,
+    now,
+  );
+}
+
+/** One request to an endpoint: what came back, or why nothing did. */
+export type WebhookAttempt = {
+  at: number;
+  tookMs: number;
+  /** Null where no answer came. */
+  status: number | null;
+  /** Why it counts as failed, as egress names it. Null: it went well. */
+  failure: string | null;
+  /** The beginning of the answer, or a sentence about why there is none. */
+  response: string;
+};
+
+/** `retryAt` null: it is over. False: the claim was lost, and nothing was written. */
+export async function settleWebhookDelivery(
+  tx: Transaction,
+  delivery: WebhookDelivery,
+  attempt: WebhookAttempt,
+  retryAt: number | null,
+): Promise<boolean> {
+  const failed = attempt.failure !== null;
+  const state = !failed ? 'delivered' : retryAt === null ? 'failed' : 'pending';
+  const changed = await tx.run(
+    `update webhook_deliveries set state = ?, worker = null, run_at = ?, tries = tries + ?
+     where ${here} and attempt = ? and state = 'pending'`,
+    state,
+    failed && retryAt !== null ? retryAt : attempt.at,
+    failed ? 1 : 0,
+    ...at(delivery),
+    delivery.attempt,
+  );
+  if (changed === 0) return false;
+  await tx.run(
+    `insert into webhook_attempts (webhook, delivery, position, attempt, id, at, took_ms, status, failure, response)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    delivery.webhook,
+    delivery.id,
+    delivery.position,
+    delivery.attempt,
+    nextId(attempt.at),
+    attempt.at,
+    attempt.tookMs,
+    attempt.status,
+    attempt.failure,
+    attempt.response,
+  );
+  return true;
+}
+
+export type WebhookDeliveryState = 'pending' | 'delivered' | 'failed';
+
+/** What was to be told, for those who look. */
+export type WebhookDeliveryView = WebhookDelivery & {
+  type: FactType;
+  state: WebhookDeliveryState;
+  /** A worker has it right now. */
+  isUnderWay: boolean;
+  runAt: number;
+  createdAt: number;
+};
+
+type ViewRow = DeliveryRow & {
+  type: FactType;
+  state: WebhookDeliveryState;
+  worker: string | null;
+  run_at: number;
+  created_at: number;
+};
+
+const viewColumns = `${claimColumns}, type, state, worker, run_at, created_at`;
+
+function toView(row: ViewRow): WebhookDeliveryView {
+  return {
+    ...toDelivery(row),
+    type: row.type,
+    state: row.state,
+    isUnderWay: row.worker !== null,
+    runAt: row.run_at,
+    createdAt: row.created_at,
+  };
+}
+
+export type IdPage = { limit: number; after: string | null; before: string | null };
+
+/** Newest first, the cursor itself left out. */
+export async function listWebhookDeliveries(
+  reader: Reader,
+  webhook: Webhook,
+  page: IdPage,
+): Promise<{ deliveries: WebhookDeliveryView[]; hasMore: boolean }> {
+  const cursor =
+    page.after !== null ? ['and id < ?', page.after] : page.before !== null ? ['and id > ?', page.before] : null;
+  const rows = await reader.all<ViewRow>(
+    `select ${viewColumns} from webhook_deliveries where webhook = ? ${cursor?.[0] ?? ''}
+     order by id ${page.before === null ? 'desc' : 'asc'}, position limit ?`,
+    webhook.number,
+    ...(cursor ? [cursor[1] ?? null] : []),
+    page.limit + 1,
+  );
+  const deliveries = rows.slice(0, page.limit).map(toView);
+  if (page.before !== null) deliveries.reverse();
+  return { deliveries, hasMore: rows.length > page.limit };
+}
+
+export async function findWebhookDelivery(
+  reader: Reader,
+  webhook: Webhook,
+  id: string,
+): Promise<WebhookDeliveryView | null> {
+  const [row] = await reader.all<ViewRow>(
+    `select ${viewColumns} from webhook_deliveries where webhook = ? and id = ? order by position limit 1`,
+    webhook.number,
+    id,
+  );
+  return row ? toView(row) : null;
+}
+
+/** Oldest first; there are as many as the retry schedule and replays made. */
+export async function listWebhookAttempts(
+  reader: Reader,
+  delivery: WebhookDelivery,
+): Promise<(WebhookAttempt & { id: string })[]> {
+  const rows = await reader.all<{
+    id: string;
+    at: number;
+    took_ms: number;
+    status: number | null;
+    failure: string | null;
+    response: string;
+  }>(
+    `select id, at, took_ms, status, failure, response from webhook_attempts
+     where webhook = ? and delivery = ? and position = ? order by attempt`,
+    delivery.webhook,
+    delivery.id,
+    delivery.position,
+  );
+  return rows.map(({ took_ms, ...row }) => ({ ...row, tookMs: took_ms }));
+}
+
+/** Ids between which (both included) what is over is told again, and at most how many at once. */
+export type ReplayRange = { from: string; to: string; after: string | null; onlyFailed: boolean; limit: number };
+
+/**
+ * Tells again under the same ids, with the whole retry schedule before it. What is still pending is left to its course.
+ * Returns how many, and the id after which there is more, or null.
+ */
+export async function replayWebhookDeliveries(
+  tx: Transaction,
+  webhook: Webhook,
+  range: ReplayRange,
+  now: number,
+): Promise<{ replayed: number; lastId: string | null }> {
+  const rows = await tx.all<DeliveryRow>(
+    `select ${claimColumns} from webhook_deliveries
+     where webhook = ? and id >= ? and id <= ? and id > ? and state in (?, 'failed') order by id, position limit ?`,
+    webhook.number,
+    range.from,
+    range.to,
+    range.after ?? '',
+    range.onlyFailed ? 'failed' : 'delivered',
+    range.limit,
+  );
+  for (const row of rows) await replay(tx, toDelivery(row), now);
+  return { replayed: rows.length, lastId: rows.length < range.limit ? null : (rows.at(-1)?.id ?? null) };
+}
+
+/** One that is pending is due at once. */
+export async function replay(tx: Transaction, delivery: WebhookDelivery, now: number): Promise<void> {
+  await tx.run(
+    `update webhook_deliveries set state = 'pending', attempt = attempt + 1, tries = 0, worker = null, run_at = ?
+     where ${here}`,
+    now,
+    ...at(delivery),
+  );
+}

@@ -1,0 +1,62 @@
+/** What is left of webhooks' deliveries: how many wait, and the forgetting of old ones, in small steps. */
+
+import type { Database, Transaction } from '../database.ts';
+
+/**
+ * Deliveries older than `before` (an id: they grow with time), and all of deleted webhooks. What is pending for so long is a
+ * disabled webhook's, which the retries of others do not live to see.
+ */
+export async function forgetWebhookDeliveries(tx: Transaction, before: string, limit: number): Promise<number> {
+  const webhooks = await tx.all<{ number: number; deleted_at: number | null }>(
+    'select number, deleted_at from webhooks',
+  );
+  let forgotten = 0;
+  for (const { number, deleted_at } of webhooks) {
+    const room = limit - forgotten;
+    if (room <= 0) break;
+    const which = deleted_at === null ? 'and id < ?' : '';
+    const rows = await tx.all<Named>(
+      `select webhook, email_id, event, position, id from webhook_deliveries where webhook = ? ${which} order by id limit ?`,
+      number,
+      ...(deleted_at === null ? [before] : []),
+      room,
+    );
+    for (const row of rows) await forget(tx, row);
+    forgotten += rows.length;
+    if (deleted_at !== null && rows.length < room) await tx.run('delete from webhooks where number = ?', number);
+  }
+  return forgotten;
+}
+
+type Named = { webhook: number; email_id: string; event: number; position: number; id: string };
+
+async function forget(tx: Transaction, row: Named): Promise<void> {
+  await tx.run(
+    'delete from webhook_attempts where webhook = ? and delivery = ? and position = ?',
+    row.webhook,
+    row.id,
+    row.position,
+  );
+  await tx.run(
+    'delete from webhook_deliveries where webhook = ? and email_id = ? and event = ? and position = ?',
+    row.webhook,
+    row.email_id,
+    row.event,
+    row.position,
+  );
+}
+
+/** For the metrics: webhooks by how they fare, and events they are still to be told. */
+export type WebhookCounts = { enabled: number; failing: number; disabled: number; pending: number };
+
+export async function countWebhooks(database: Database): Promise<WebhookCounts> {
+  const [row] = await database.report<{ [state in keyof WebhookCounts]: number | null }>(
+    `select sum(case when enabled = 1 and failing_since is null then 1 else 0 end) as enabled,
+       sum(case when enabled = 1 and failing_since is not null then 1 else 0 end) as failing,
+       sum(case when enabled = 0 then 1 else 0 end) as disabled,
+       (select count(*) from webhook_deliveries where state = 'pending') as pending
+     from webhooks where deleted_at is null`,
+  );
+  const { enabled = 0, failing = 0, disabled = 0, pending = 0 } = row ?? {};
+  return { enabled: enabled ?? 0, failing: failing ?? 0, disabled: disabled ?? 0, pending: pending ?? 0 };
+}

@@ -1,0 +1,53 @@
+/** What the page counts and searches by, kept up to date beside the traffic and for no more than a share of the time. */
+
+import type { Clock } from '../core/clock.ts';
+import type { Database, Transaction } from '../store/database.ts';
+import { accountsBehind, idTimeMax, rollAccepted, rollEvents, type Step } from '../store/page/rollups.ts';
+import { indexEmails, indexStates } from '../store/page/search-index.ts';
+
+/**
+ * How long a transaction of another process can stay open (statements and idle ones are ended long before): until then an
+ * older id may still appear. With one writer, ids are committed in order.
+ */
+const settleMs = { sqlite: 0, postgres: 30_000 };
+
+/** For people: how long what just happened is neither counted nor found. */
+export const indexedWithin = { sqlite: 'a second', postgres: 'half a minute' } as const;
+
+/** Rows one transaction reads to count them: about a millisecond. */
+const countAtOnce = 2_000;
+
+/** Emails one transaction puts into the index: some eight rows each, three or four milliseconds. */
+const indexAtOnce = 100;
+
+/** What indexing may take of a second: under a flood it falls behind, and catches up afterwards. */
+const indexBudgetMs = 40;
+
+/** Does what is due. Tests and reports call it until nothing is left, which it tells. */
+export async function keepPageIndex(database: Database, clock: Clock): Promise<boolean> {
+  const until = database.engine === 'sqlite' ? idTimeMax : clock.now() - settleMs[database.engine];
+  const counting = { until, limit: countAtOnce };
+  const indexing = { until, limit: indexAtOnce };
+  for (const account of await accountsBehind(database, 'accepted')) {
+    await allOf(database, (tx) => rollAccepted(tx, account, counting), Number.POSITIVE_INFINITY);
+  }
+  await allOf(database, (tx) => rollEvents(tx, counting), Number.POSITIVE_INFINITY);
+  const endAt = performance.now() + indexBudgetMs;
+  let isDone = true;
+  for (const account of await accountsBehind(database, 'terms')) {
+    isDone = (await allOf(database, (tx) => isFull(indexEmails(tx, account, indexing), indexing), endAt)) && isDone;
+  }
+  return (await allOf(database, (tx) => isFull(indexStates(tx, indexing), indexing), endAt)) && isDone;
+}
+
+async function isFull(step: Promise<number>, { limit }: Step): Promise<boolean> {
+  return (await step) === limit;
+}
+
+/** Steps until one says there is no more, or the time is up: at least one, so that nobody waits for ever. */
+async function allOf(database: Database, step: (tx: Transaction) => Promise<boolean>, endAt: number): Promise<boolean> {
+  for (;;) {
+    if (!(await database.write(step))) return true;
+    if (performance.now() > endAt) return false;
+  }
+}
