@@ -2,8 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import type { DatabaseSetting } from './config/config.ts';
+import { log } from './log.ts';
 import type { Database } from './store/database.ts';
 import { openPostgres, type PostgresOptions } from './store/engine/postgres/postgres.ts';
+import type { Hearing } from './store/engine/postgres/signals.ts';
 import { acquireServingLock } from './store/engine/sqlite/lock.ts';
 import { openSqlite, type SqliteOptions } from './store/engine/sqlite/sqlite.ts';
 
@@ -18,11 +20,16 @@ export type Served = { database: Database; release(): void };
 /** @throws Error when another process serves a database that takes one only, or when it cannot be used. */
 export async function openServed(setting: DatabaseSetting, options: OpenOptions): Promise<Served> {
   if (setting.engine === 'postgres') {
-    const { assumeLostCommits, onHearing } = options;
+    const { assumeLostCommits, onHearing = noteHearing } = options;
     return { database: await openPostgres({ ...setting, assumeLostCommits, onHearing }), release: () => {} };
   }
-  const lock = acquireServingLock(setting.path);
-  return { database: openSqlite({ ...options, path: setting.path }), release: lock.release };
+  const { release } = acquireServingLock(setting.path);
+  try {
+    return { database: openSqlite({ ...options, path: setting.path }), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 /** For short reads and writes while a server may be running. */
@@ -44,5 +51,24 @@ export function databaseName(setting: DatabaseSetting): string {
     return `${host || (searchParams.get('host') ?? '')}${pathname}`;
   } catch {
     return 'PostgreSQL';
+  }
+}
+
+function noteHearing(hearing: Hearing): void {
+  const why = whyNotHeard(hearing);
+  if (why === null) log.wakeUpsBack();
+  else log.wakeUpsLost(why);
+}
+
+function whyNotHeard(hearing: Hearing): string | null {
+  switch (hearing.state) {
+    case 'works':
+      return null;
+    case 'pooled':
+      return 'a pooler stands between: DATABASE_LISTEN_URL must lead straight to PostgreSQL';
+    case 'elsewhere':
+      return 'DATABASE_LISTEN_URL leads to another database than DATABASE_URL';
+    case 'fails':
+      return (hearing.cause as Error).message;
   }
 }

@@ -1,4 +1,4 @@
-/** The loop each lane runs: claim, attempt with bounded concurrency, sleep or wake, drain. */
+/** The loop each lane runs: claim, attempt with bounded concurrency, sleep or wake, stop. */
 
 import { log } from './log.ts';
 
@@ -59,7 +59,7 @@ export class Worker<T> {
   }
 
   /** Stops claiming, hands back what can be handed back, and waits only for what cannot be called off. */
-  async drain(): Promise<void> {
+  async stop(): Promise<void> {
     this.#stopping = true;
     if (this.#poll) clearInterval(this.#poll);
     await this.#claiming;

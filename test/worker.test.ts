@@ -31,7 +31,7 @@ const items = (...names: string[]): Item[] => names.map((name) => ({ name }));
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a worker', () => {
-  it('keeps as many attempts under way as its lane allows, and hands back the rest when it drains', async () => {
+  it('keeps as many attempts under way as its lane allows, and hands back the rest when it stops', async () => {
     const handedBack: string[] = [];
     const { lane, attempted, release } = createLane(items('a', 'b', 'c', 'd', 'e'), {
       release: async (unstarted) => void handedBack.push(...unstarted.map((item) => item.name)),
@@ -40,7 +40,7 @@ describe('a worker', () => {
     worker.start();
     await turn();
     assert.deepEqual(attempted, ['a', 'b']);
-    const drained = worker.drain();
+    const drained = worker.stop();
     await turn();
     assert.deepEqual(handedBack, ['c', 'd']);
     release();
@@ -53,7 +53,7 @@ describe('a worker', () => {
     worker.start();
     await turn();
     let isDrained = false;
-    const drained = worker.drain().then(() => {
+    const drained = worker.stop().then(() => {
       isDrained = true;
     });
     await turn();
@@ -85,7 +85,7 @@ describe('a worker', () => {
       await turn();
       worker.wake();
     }
-    await worker.drain();
+    await worker.stop();
     assert.deepEqual(attempted, ['a', 'b']);
   });
 });

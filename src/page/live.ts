@@ -13,7 +13,7 @@ export type Live = {
    */
   open(watch: Watch): ReadableStream<Uint8Array>;
   /** Ends all streams. */
-  close(): void;
+  stop(): void;
 };
 
 export type Watch = { account: string; since: string; isAllowed: () => Promise<boolean> };
@@ -122,7 +122,7 @@ export function createLive(reader: Reader): Live {
       });
     },
 
-    close() {
+    stop() {
       for (const watcher of [...watchers]) watcher.end();
     },
   };

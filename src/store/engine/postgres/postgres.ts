@@ -51,8 +51,13 @@ const namePatienceMs = 3_000;
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   await reachable(options.url, options.startPatienceMs ?? startPatienceMsMax);
   const database = new PostgresDatabase(options);
-  await database.start();
-  return database;
+  try {
+    await database.start();
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }
 
 async function reachable(url: string, patienceMs: number): Promise<void> {

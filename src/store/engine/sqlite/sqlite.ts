@@ -39,13 +39,18 @@ const checkpointPages = 40_000;
 export function openSqlite(options: SqliteOptions): Database {
   mkdirSync(dirname(options.path), { recursive: true });
   const writer = new Sqlite(options.path, { timeout: busyTimeoutMs });
-  writer.pragma('journal_mode = WAL');
-  writer.pragma(`synchronous = ${options.synchronous ?? 'FULL'}`);
-  writer.pragma('fullfsync = on');
-  writer.pragma(`wal_autocheckpoint = ${checkpointPages}`);
-  writer.pragma('cache_size = -16000');
-  const reader = new Sqlite(options.path, { timeout: busyTimeoutMs, readonly: true });
-  return new SqliteDatabase(options, new Statements(writer), new Statements(reader));
+  try {
+    writer.pragma('journal_mode = WAL');
+    writer.pragma(`synchronous = ${options.synchronous ?? 'FULL'}`);
+    writer.pragma('fullfsync = on');
+    writer.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+    writer.pragma('cache_size = -16000');
+    const reader = new Sqlite(options.path, { timeout: busyTimeoutMs, readonly: true });
+    return new SqliteDatabase(options, new Statements(writer), new Statements(reader));
+  } catch (error) {
+    writer.close();
+    throw error;
+  }
 }
 
 class SqliteDatabase implements Database {

@@ -1,0 +1,63 @@
+/** The HTTP server as a part: listens on host and port, and closes gracefully. */
+
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { createApp } from './app.ts';
+import { answerUnreadable } from './unreadable.ts';
+
+export type ListenerOptions = {
+  host: string;
+  port: number;
+  bodyTimeoutMs: number;
+  fetch: ReturnType<typeof createApp>['fetch'];
+};
+
+/** How long a stop waits for requests under way, and how often it looks for connections that fell idle. */
+const closeGraceMs = 5_000;
+const closeLookMs = 20;
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #http: Server;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#http = createAdaptorServer({ fetch: options.fetch as never }) as Server;
+    this.#http.requestTimeout = options.bodyTimeoutMs;
+    answerUnreadable(this.#http);
+  }
+
+  /** @throws Error when host and port are not to be had. */
+  start(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#http.once('error', (error) => reject(new Error(`Cannot listen on ${host}:${port}: ${error.message}`)));
+      this.#http.listen(port, host, () => resolve());
+    });
+  }
+
+  /** Once started: on the port that was had where none was asked for. */
+  get url(): string {
+    const { host } = this.#options;
+    const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+    return `http://${shown}:${(this.#http.address() as AddressInfo).port}`;
+  }
+
+  /**
+   * Requests under way are answered; connections are closed as they fall idle. One that never sent anything, or stalls in
+   * its body, counts as busy and would keep the stop waiting for ever: it ends without a status.
+   */
+  stop(): Promise<void> {
+    const closing = setInterval(() => this.#http.closeIdleConnections(), closeLookMs);
+    const grace = setTimeout(() => this.#http.closeAllConnections(), closeGraceMs);
+    return new Promise((resolve) => {
+      this.#http.close(() => {
+        clearInterval(closing);
+        clearTimeout(grace);
+        resolve();
+      });
+      this.#http.closeIdleConnections();
+    });
+  }
+}
