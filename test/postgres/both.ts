@@ -14,6 +14,7 @@ export const shares = {
   page: ['page/'],
   property: ['property/'],
   resend: ['resend/'],
+  upgrade: ['upgrade/'],
 } as const;
 
 /** Tests of what PostgreSQL has no such thing as. Names that end in a slash are folders. */

@@ -1,11 +1,11 @@
-/** A clock that tests move: real time plus what was added. */
+/** A clock that tests move: real time, or time from another moment on, plus what was added. */
 
 import type { SystemClock } from '../../src/clock.ts';
 
 export type TestClock = SystemClock & { advance(ms: number): void };
 
-export function createTestClock(): TestClock {
-  let added = 0;
+export function createTestClock(startsAt = Date.now()): TestClock {
+  let added = startsAt - Date.now();
   const now = () => Date.now() + added;
   return {
     now,

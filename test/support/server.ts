@@ -31,11 +31,13 @@ export type TestServerOptions = {
   limits?: Partial<Limits>;
   relay?: Relay;
   outside?: Partial<Outside>;
+  /** Instead of one that shows the real time. */
+  clock?: TestClock;
 };
 
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const temp = createTemp();
-  const clock = createTestClock();
+  const clock = options.clock ?? createTestClock();
   const shared = options.environment?.DATABASE_URL;
   const databaseUrl = shared ?? (await newDatabaseUrl(temp));
   const config = readConfig({
