@@ -1,15 +1,13 @@
 /** The two lanes of a process, each with its worker: deliveries to the relay, events to webhooks. */
 
-import { readFileSync } from 'node:fs';
 import type { Config } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
-import { createDkimSigner, type DkimSigner } from './core/dkim.ts';
+import { createDkimSigner, type DkimKey, type DkimSigner } from './core/dkim.ts';
 import { createCapture } from './deliver/capture.ts';
 import { DeliverLane } from './deliver/lane.ts';
 import type { Relay } from './deliver/relay.ts';
 import { Settler } from './deliver/settle.ts';
 import { createSmtpRelay } from './deliver/smtp.ts';
-import { parseRelayUrl } from './deliver/smtp-url.ts';
 import type { Egress } from './egress/egress.ts';
 import type { Metrics } from './metrics.ts';
 import type { Part } from './parts.ts';
@@ -49,23 +47,12 @@ export function createWorkers(
   return [new Worker(new DeliverLane(parts)), webhooks];
 }
 
-export function createRelay(config: Config): Relay {
-  if (config.relayUrl === 'capture:') return createCapture();
-  return createSmtpRelay({ ...parseRelayUrl(config.relayUrl), concurrency: config.relayConnections });
+export function createRelay({ relay, relayConnections }: Config): Relay {
+  if (relay.kind === 'capture') return createCapture();
+  return createSmtpRelay({ ...relay.server, concurrency: relayConnections });
 }
 
-/** @throws Error naming the setting when a key cannot be read. */
-export function loadSigners(config: Config): (domain: string) => DkimSigner | null {
-  const signers = new Map<string, DkimSigner>();
-  for (const { domain, selector, keyFile } of config.dkim) {
-    try {
-      const privateKeyPem = readFileSync(keyFile, 'utf8');
-      signers.set(domain, createDkimSigner({ domain, selector, privateKeyPem }));
-    } catch (cause) {
-      throw new Error(`DKIM_KEYS: the key of ${domain} cannot be used (${keyFile}): ${(cause as Error).message}`, {
-        cause,
-      });
-    }
-  }
+export function createSigners(keys: readonly DkimKey[]): (domain: string) => DkimSigner | null {
+  const signers = new Map(keys.map((key) => [key.domain, createDkimSigner(key)]));
   return (domain) => signers.get(domain) ?? null;
 }

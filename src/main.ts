@@ -3,7 +3,8 @@
 
 import { parseArgs } from 'node:util';
 import { CommandError } from './command/terminal.ts';
-import { ConfigError, type Environment, readConfig, settingNames } from './config/config.ts';
+import { ConfigError, examineConfig, readConfig } from './config/config.ts';
+import { type Environment, settingNames } from './config/settings.ts';
 import { isUnavailable } from './core/error.ts';
 
 const usage = `Usage: sendonce [command] [--setting value …]
@@ -21,7 +22,7 @@ const usage = `Usage: sendonce [command] [--setting value …]
   migrate                            bring the database's schema up to date
   migrate --from sqlite:PATH --to postgres://USER:PASSWORD@HOST/DATABASE
                                      move everything from SQLite to PostgreSQL; may be interrupted and run again
-  doctor                             check settings, database and relay
+  doctor                             check settings, database, disk, relay and DKIM keys
 
 Every setting is an environment variable or a flag: PORT=3000 is --port 3000.
 ${settingNames.map((name) => `  ${name}`).join('\n')}`;
@@ -48,8 +49,10 @@ async function main(): Promise<void> {
   if (help || positionals[0] === 'help') return void console.log(usage);
   const environment: Environment = {};
   for (const name of settingNames) environment[name] = flags[flagOf(name)] ?? process.env[name];
-  const config = readConfig(environment);
   const [command = 'serve', ...operands] = positionals;
+  // It tells what is wrong, instead of ending at it.
+  if (command === 'doctor') return (await import('./command/doctor.ts')).doctor(examineConfig(environment));
+  const config = readConfig(environment);
   switch (command) {
     // Loaded when they are asked for: listing keys should not wait for an SMTP client.
     case 'serve':
@@ -63,8 +66,6 @@ async function main(): Promise<void> {
       return (await import('./command/webhook.ts')).webhook(config, operands, flags);
     case 'migrate':
       return (await import('./command/migrate.ts')).migrateCommand(config, flags);
-    case 'doctor':
-      return (await import('./command/doctor.ts')).doctor(config);
     default:
       throw new CommandError(`There is no command "${command}".\n\n${usage}`);
   }

@@ -1,7 +1,7 @@
 /** Opens the database of the settings, whichever engine it is, for a server or beside one. */
 
 import { existsSync } from 'node:fs';
-import type { DatabaseSetting } from './config/config.ts';
+import type { DatabaseSetting } from './config/database-url.ts';
 import { log } from './log.ts';
 import type { Database } from './store/database.ts';
 import { openPostgres, type PostgresOptions } from './store/engine/postgres/postgres.ts';

@@ -12,7 +12,7 @@ import { createPulse } from './health.ts';
 import { createApp } from './http/app.ts';
 import { Listener } from './http/listener.ts';
 import { type Health, watchDoor } from './http/watch.ts';
-import { createRelay, createWorkers, loadSigners } from './lanes.ts';
+import { createRelay, createSigners, createWorkers } from './lanes.ts';
 import { log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { databaseName, openServed } from './open-database.ts';
@@ -96,7 +96,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const chores = await parts.start(new Chores({ ...keeping, everyMs }));
 
   const egress = createEgress({ allow: config.egressAllow });
-  const signerFor = loadSigners(config);
+  const signerFor = createSigners(config.dkim);
   const lanes = { database, clock, relay, egress, metrics, signerFor, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);

@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
@@ -135,10 +137,15 @@ describe('sendonce serve', () => {
       IN_DOUBT: 'guess',
       RETENTION_DAYS: '-1',
       PUBLIC_URL: 'here',
+      RELAY_URL: 'smtp://me:secret@',
+      EGRESS_ALLOW: 'inside',
+      DKIM_KEYS: 'acme.test:s1:/nowhere/key.pem',
     };
     const { code, err } = await run(env);
     assert.equal(code, 1);
-    for (const name of ['PORT', 'IN_DOUBT', 'RETENTION_DAYS', 'PUBLIC_URL']) assert.ok(err.includes(name), name);
+    for (const name of ['PORT', 'IN_DOUBT', 'RETENTION_DAYS', 'PUBLIC_URL', 'RELAY_URL', 'EGRESS_ALLOW', 'DKIM_KEYS'])
+      assert.ok(err.includes(`- ${name} `), name);
+    assert.doesNotMatch(err, /secret/);
     assert.doesNotMatch(err, /at .*\.js/, 'no stack');
   });
 
@@ -243,6 +250,45 @@ describe('sendonce', () => {
     const { code, out } = await run({ ...env, RELAY_URL: 'smtp://127.0.0.1:1' }, 'doctor');
     assert.equal(code, 1);
     assert.match(out, /FAIL +relay 127\.0\.0\.1:1: .*RELAY_URL/);
+  });
+
+  it('doctor checks everything, whatever it finds first, and never tells a password', async (t) => {
+    const env = await environmentFor(t);
+    assert.equal((await run(env, 'migrate')).code, 0);
+    const broken = {
+      PORT: 'eighty',
+      RELAY_URL: 'smtp://me:hun/ter2@relay.example.com',
+      EGRESS_ALLOW: 'inside',
+      DKIM_KEYS: 'acme.test:s1:/nowhere/key.pem',
+    };
+    const { code, out, err } = await run({ ...env, ...broken }, 'doctor');
+    assert.deepEqual([code, err], [1, '']);
+    for (const name of Object.keys(broken)) assert.match(out, new RegExp(`^FAIL +${name} `, 'm'));
+    assert.match(out, /^ok .*(quick_check says ok|PostgreSQL)/m);
+    assert.match(out, /^ok +0 queued$/m);
+    assert.match(out, /^ok .*MB free/m);
+    assert.doesNotMatch(out, /hun|ter2/);
+  });
+
+  it('doctor checks relay and disk without a database it could look into', async (t) => {
+    const env = await environmentFor(t);
+    for (const url of ['mysql://here', 'postgres://127.0.0.1:1/none']) {
+      const { code, out } = await run({ ...env, DATABASE_URL: url, RELAY_URL: 'smtp://127.0.0.1:1' }, 'doctor');
+      assert.equal(code, 1);
+      assert.match(out, url.startsWith('mysql') ? /^FAIL +DATABASE_URL must be /m : /^FAIL +127\.0\.0\.1:1\/none: /m);
+      assert.match(out, /^ok .*MB free/m);
+      assert.match(out, /^FAIL +relay 127\.0\.0\.1:1: /m);
+    }
+  });
+
+  it('doctor says which DKIM key signs', async (t) => {
+    const env = await environmentFor(t);
+    const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+    const file = `${env.STATE_DIR}/key.pem`;
+    writeFileSync(file, key);
+    const { out } = await run({ ...env, DKIM_KEYS: `acme.test:old:${file},acme.test:new:${file}` }, 'doctor');
+    assert.match(out, /^note +DKIM: acme\.test does not sign with selector old: selector new, named later/m);
+    assert.match(out, /^ok +DKIM: acme\.test signs with selector new$/m);
   });
 
   it('queue makes no file', onlyOnSqlite('a PostgreSQL database is there or cannot be connected to'), async (t) => {

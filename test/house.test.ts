@@ -6,7 +6,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { settingNames } from '../src/config/config.ts';
+import { settingNames } from '../src/config/settings.ts';
 import { filters } from '../src/render/template/filters.ts';
 import { createTemp } from './support/temp.ts';
 
@@ -33,6 +33,9 @@ describe('the layers', () => {
     ['src/render/probe.ts', '../store/migrate.ts'],
     ['src/store/probe.ts', '../deliver/lane.ts'],
     ['src/egress/probe.ts', '../store/idempotency.ts'],
+    ['src/config/probe.ts', '../egress/egress.ts'],
+    ['src/config/probe.ts', '../deliver/smtp.ts'],
+    ['src/config/probe.ts', '../log.ts'],
     ['src/deliver/probe.ts', '../http/app.ts'],
     ['src/webhook/probe.ts', '../http/app.ts'],
     ['src/use-cases/probe.ts', '../http/app.ts'],
@@ -50,6 +53,8 @@ describe('the layers', () => {
     ['src/core/probe.ts', 'node:crypto'],
     ['src/core/probe.ts', './email.ts'],
     ['src/store/probe.ts', '../core/email.ts'],
+    ['src/config/probe.ts', '../core/dkim.ts'],
+    ['src/config/probe.ts', '../egress/address.ts'],
     ['src/deliver/probe.ts', '../store/mail/deliveries.ts'],
     ['src/http/resend/probe.ts', '../../use-cases/accept.ts'],
     ['src/http/brevo/probe.ts', '../base64.ts'],

@@ -1,6 +1,7 @@
 /** `sendonce migrate`: brings the schema up to date without starting the server, or moves everything to another database. */
 
-import { type Config, type DatabaseSetting, parseDatabaseUrl } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { type DatabaseSetting, parseDatabaseUrl } from '../config/database-url.ts';
 import { databaseName, isThere, openServed } from '../open-database.ts';
 import type { Database } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';

@@ -37,7 +37,7 @@ function die(): never {
 
 function welcome(config: Config, started: Started): string {
   const lines = config.role === 'worker' ? workerLines(started) : apiLines(config, started);
-  if (config.relayUrl === 'capture:')
+  if (config.relay.kind === 'capture')
     lines.push('Mail is captured, nothing leaves. Set RELAY_URL to send for real.', '');
   return lines.join('\n');
 }

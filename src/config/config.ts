@@ -1,13 +1,13 @@
-/** Environment to Config: every default and every limit of the server; all problems are reported at once. */
+/** Environment to Config: every default, and all problems at once. */
 
 import { dirname } from 'node:path';
-
-export type DkimSource = { domain: string; selector: string; keyFile: string };
-
-export type DatabaseSetting =
-  | { engine: 'sqlite'; path: string }
-  /** `listenUrl`: for wake-ups, where `url` leads through a pooler; null: the same. */
-  | { engine: 'postgres'; url: string; listenUrl: string | null };
+import type { DkimKey } from '../core/dkim.ts';
+import { parseRange } from '../egress/address.ts';
+import { type DatabaseSetting, databaseUrls, parseDatabaseUrl, problemOfPostgresUrl } from './database-url.ts';
+import { readDkimKeys } from './dkim-keys.ts';
+import { type Limits, limits } from './limits.ts';
+import { parseRelayUrl, type RelaySetting, RelayUrlError } from './relay-url.ts';
+import { type Environment, type Problem, type SettingName, Settings } from './settings.ts';
 
 export type Config = {
   host: string;
@@ -15,7 +15,7 @@ export type Config = {
   database: DatabaseSetting;
   /** Where the witness of the restore guard is kept: outside the database. */
   stateDir: string;
-  relayUrl: string;
+  relay: RelaySetting;
   relayConnections: number;
   /** Null: made at the first start. */
   apiKey: string | null;
@@ -30,76 +30,41 @@ export type Config = {
   retentionDays: number | null;
   /** Whether Brevo's idempotency keys are held to its documented rule. */
   brevoKeyMustBeUuid: boolean;
-  dkim: DkimSource[];
+  /** Read and found usable. */
+  dkim: DkimKey[];
   /** CIDRs that webhooks may be sent to and attachments fetched from although they are not public. */
   egressAllow: string[];
   logLevel: string;
   limits: Limits;
 };
 
-export type Limits = {
-  bodyBytesMax: number;
-  bodyTimeoutMs: number;
-  remoteBytesMax: number;
-  remoteTimeoutMs: number;
-  attachmentLinkMs: number;
-  garbagePerSecondMax: number;
-  apiKeyCacheMs: number;
-};
-
-/** What belongs to a facade's contract (recipients, batch sizes, …) stands beside the facade: http/resend/limits.ts. */
-const limits: Limits = {
-  // A batch of 100 may carry attachments here; one email of 40 MB must fit with its JSON around it.
-  bodyBytesMax: 64 * 1024 * 1024,
-  // Node's own default for a whole request; a slower client keeps no memory longer.
-  bodyTimeoutMs: 300_000,
-  // Decoded, so that Base64 stays within the 40 MB an email may have.
-  remoteBytesMax: 30 * 1024 * 1024,
-  // Under the 30 s after which the Python SDK gives up and retries.
-  remoteTimeoutMs: 20_000,
-  // What the real API's links live for.
-  attachmentLinkMs: 60 * 60_000,
-  // Keys and purged contents a second: 86 million a day, in steps no accept notices.
-  garbagePerSecondMax: 1_000,
-  // How long a revoked key may still work.
-  apiKeyCacheMs: 1_000,
-};
-
-/** The names of all settings, for `--flags` of the same name and for the README's table. */
-export const settingNames = [
-  'HOST',
-  'PORT',
-  'DATABASE_URL',
-  'DATABASE_LISTEN_URL',
-  'STATE_DIR',
-  'RELAY_URL',
-  'RELAY_CONNECTIONS',
-  'SENDONCE_API_KEY',
-  'IN_DOUBT',
-  'SENT_COUNTS_AS_DELIVERED',
-  'ROLE',
-  'PUBLIC_URL',
-  'RATE_LIMIT',
-  'RETENTION_DAYS',
-  'BREVO_KEY_MUST_BE_UUID',
-  'DKIM_KEYS',
-  'EGRESS_ALLOW',
-  'LOG_LEVEL',
-] as const;
-
-export type SettingName = (typeof settingNames)[number];
-export type Environment = Partial<Record<SettingName, string>>;
-
 /** @throws ConfigError naming every setting that is wrong, and what is accepted. */
 export function readConfig(environment: Environment): Config {
+  const { config, problems } = examineConfig(environment);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(problems: readonly Problem[]) {
+    super(`The settings do not work:\n${problems.map(({ text }) => `  - ${text}`).join('\n')}`);
+  }
+}
+
+/** A setting that a problem names has some value in `config`, which nothing may rest on. */
+export type Examined = { config: Config; problems: readonly Problem[] };
+
+export function examineConfig(environment: Environment): Examined {
   const read = new Settings(environment);
-  const database = read.database();
+  const database = databaseOf(read);
   const config: Config = {
     host: read.text('HOST', '127.0.0.1'),
     port: read.integer('PORT', 3000, { min: 0, max: 65_535 }),
     database,
     stateDir: read.text('STATE_DIR', database.engine === 'sqlite' ? dirname(database.path) : './data'),
-    relayUrl: read.text('RELAY_URL', 'capture:'),
+    relay: relayOf(read),
     relayConnections: read.integer('RELAY_CONNECTIONS', 10, { min: 1, max: 200 }),
     apiKey: read.optional('SENDONCE_API_KEY'),
     inDoubt: read.choice('IN_DOUBT', ['hold', 'send-again']),
@@ -109,133 +74,58 @@ export function readConfig(environment: Environment): Config {
     rateLimit: read.optionalInteger('RATE_LIMIT', { min: 1, max: 1_000_000 }),
     retentionDays: read.optionalInteger('RETENTION_DAYS', { min: 1, max: 36_500 }),
     brevoKeyMustBeUuid: read.choice('BREVO_KEY_MUST_BE_UUID', ['false', 'true']) === 'true',
-    dkim: read.dkim(),
-    egressAllow: read.list('EGRESS_ALLOW'),
+    dkim: dkimOf(read),
+    egressAllow: egressAllowOf(read),
     logLevel: read.choice('LOG_LEVEL', ['info', 'debug', 'warn', 'error', 'silent']),
     limits,
   };
-  if (read.problems.length > 0) throw new ConfigError(read.problems);
-  return config;
+  return { config, problems: read.problems };
 }
 
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
+function databaseOf(read: Settings): DatabaseSetting {
+  const text = read.text('DATABASE_URL', 'sqlite:./data/sendonce.db');
+  const listenUrl = read.optional('DATABASE_LISTEN_URL');
+  const database = parseDatabaseUrl(text);
+  if (!database) read.refuse('DATABASE_URL', `must be ${databaseUrls}.`);
+  if (listenUrl !== null && database?.engine !== 'postgres') {
+    read.refuse('DATABASE_LISTEN_URL', 'goes with a DATABASE_URL of postgres: only.');
+  } else if (listenUrl !== null && parseDatabaseUrl(listenUrl)?.engine !== 'postgres') {
+    read.refuse('DATABASE_LISTEN_URL', 'must be a postgres URL.');
+  }
+  if (database?.engine === 'postgres') {
+    refusePostgres(read, 'DATABASE_URL', text);
+    if (listenUrl !== null) refusePostgres(read, 'DATABASE_LISTEN_URL', listenUrl);
+    return { ...database, listenUrl };
+  }
+  return database ?? { engine: 'sqlite', path: '' };
+}
 
-  constructor(problems: string[]) {
-    super(`The settings do not work:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+function refusePostgres(read: Settings, name: SettingName, url: string): void {
+  const problem = problemOfPostgresUrl(url);
+  if (problem !== null) read.refuse(name, problem);
+}
+
+function relayOf(read: Settings): RelaySetting {
+  try {
+    return parseRelayUrl(read.text('RELAY_URL', 'capture:'));
+  } catch (error) {
+    if (!(error instanceof RelayUrlError)) throw error;
+    read.refuse('RELAY_URL', error.message);
+    return { kind: 'capture' };
   }
 }
 
-/** What `parseDatabaseUrl` takes, in words. */
-export const databaseUrls = 'sqlite: and a path (sqlite:./data/sendonce.db) or postgres://user:password@host/database';
-
-/** Null where it is neither. */
-export function parseDatabaseUrl(text: string): DatabaseSetting | null {
-  if (/^sqlite:./.test(text)) return { engine: 'sqlite', path: text.replace(/^sqlite:(\/\/(?=\/))?/, '') };
-  if (/^postgres(ql)?:\/\/./.test(text)) return { engine: 'postgres', url: text, listenUrl: null };
-  return null;
+function dkimOf(read: Settings): DkimKey[] {
+  const { keys, problems } = readDkimKeys(read.list('DKIM_KEYS'));
+  for (const problem of problems) read.refuse('DKIM_KEYS', problem);
+  return keys;
 }
 
-/** What node-postgres knows; anything else it would take for verify-full. */
-const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
-
-/** What is wrong with a URL of PostgreSQL, to be read after its setting's name; null: nothing. */
-function problemOfPostgresUrl(text: string): string | null {
-  // A host that is left out, beside a user: a socket, which `host=` names.
-  const readable = [text, text.replace('@/', '@localhost/')].find((one) => URL.canParse(one));
-  if (readable === undefined) {
-    return 'cannot be read as a URL: special characters in a password must be percent-encoded (/ is %2F, # is %23, ? is %3F).';
+function egressAllowOf(read: Settings): string[] {
+  const ranges = read.list('EGRESS_ALLOW');
+  for (const range of ranges) {
+    if (parseRange(range)) continue;
+    read.refuse('EGRESS_ALLOW', `has "${range}": it takes IP addresses and ranges, such as 10.0.0.0/8 or fd00::/8.`);
   }
-  const mode = new URL(readable).searchParams.get('sslmode');
-  if (mode === null || sslModes.includes(mode)) return null;
-  return `has an unknown sslmode "${mode}": it must be ${sslModes.join(', ')}.`;
-}
-
-/** Reads one environment, keeping every problem instead of stopping at the first. */
-class Settings {
-  readonly problems: string[] = [];
-  readonly #environment: Environment;
-
-  constructor(environment: Environment) {
-    this.#environment = environment;
-  }
-
-  /** An empty variable counts as absent: that is how compose files and shells leave one out. */
-  optional(name: SettingName): string | null {
-    const value = this.#environment[name]?.trim();
-    return value === undefined || value === '' ? null : value;
-  }
-
-  text(name: SettingName, fallback: string): string {
-    return this.optional(name) ?? fallback;
-  }
-
-  integer(name: SettingName, fallback: number, range: { min: number; max: number }): number {
-    return this.optionalInteger(name, range) ?? fallback;
-  }
-
-  optionalInteger(name: SettingName, { min, max }: { min: number; max: number }): number | null {
-    const text = this.optional(name);
-    if (text === null) return null;
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= min && value <= max) return value;
-    this.problems.push(`${name} must be a whole number from ${min} to ${max}, not "${text}".`);
-    return null;
-  }
-
-  /** The first choice is the default. */
-  choice<const T extends string>(name: SettingName, choices: readonly [T, ...T[]]): T {
-    const text = this.optional(name);
-    if (text === null) return choices[0];
-    const chosen = choices.find((choice) => choice === text.toLowerCase());
-    if (chosen !== undefined) return chosen;
-    this.problems.push(`${name} must be ${choices.map((one) => `"${one}"`).join(' or ')}, not "${text}".`);
-    return choices[0];
-  }
-
-  list(name: SettingName): string[] {
-    const parts = (this.optional(name) ?? '').split(',').map((part) => part.trim());
-    return parts.filter((part) => part !== '');
-  }
-
-  url(name: SettingName): string | null {
-    const text = this.optional(name);
-    if (text === null) return null;
-    if (/^https?:\/\/[^/]/.test(text) && URL.canParse(text)) return text.replace(/\/+$/, '');
-    this.problems.push(`${name} must be an http or https URL, not "${text}".`);
-    return null;
-  }
-
-  database(): DatabaseSetting {
-    const text = this.text('DATABASE_URL', 'sqlite:./data/sendonce.db');
-    const listenUrl = this.optional('DATABASE_LISTEN_URL');
-    const database = parseDatabaseUrl(text);
-    if (!database) this.problems.push(`DATABASE_URL must be ${databaseUrls}.`);
-    if (listenUrl !== null && database?.engine !== 'postgres') {
-      this.problems.push('DATABASE_LISTEN_URL goes with a DATABASE_URL of postgres: only.');
-    } else if (listenUrl !== null && parseDatabaseUrl(listenUrl)?.engine !== 'postgres') {
-      this.problems.push('DATABASE_LISTEN_URL must be a postgres URL.');
-    }
-    if (database?.engine === 'postgres') {
-      this.#postgres('DATABASE_URL', text);
-      if (listenUrl !== null) this.#postgres('DATABASE_LISTEN_URL', listenUrl);
-      return { ...database, listenUrl };
-    }
-    return database ?? { engine: 'sqlite', path: '' };
-  }
-
-  #postgres(name: SettingName, url: string): void {
-    const problem = problemOfPostgresUrl(url);
-    if (problem !== null) this.problems.push(`${name} ${problem}`);
-  }
-
-  dkim(): DkimSource[] {
-    return this.list('DKIM_KEYS').flatMap((part) => {
-      const [domain, selector, ...file] = part.split(':');
-      const keyFile = file.join(':');
-      if (domain && selector && keyFile) return [{ domain: domain.toLowerCase(), selector, keyFile }];
-      this.problems.push(`DKIM_KEYS must be domain:selector:/path/to/key.pem, comma-separated, not "${part}".`);
-      return [];
-    });
-  }
+  return ranges;
 }

@@ -20,7 +20,7 @@ const AZURE_HOST = '168.63.129.16';
  * `::ffff:127.0.0.1`, so that no second spelling comes along unnoticed. Throws on what is neither.
  */
 export function createAddressPolicy(allow: readonly string[]): AddressPolicy {
-  const allowed = allow.map(parseRange);
+  const allowed = allow.map(getRange);
   return (address) => {
     // Stricter than ipaddr.js, which also reads 0177.0.0.1 and 2130706433: what we judge must be what the system connects to.
     if (isIP(address) === 0) return false;
@@ -40,14 +40,19 @@ function contains([network, prefixLength]: Range, address: Address): boolean {
   return network.kind() === address.kind() && address.match(network, prefixLength);
 }
 
-function parseRange(text: string): Range {
+function getRange(text: string): Range {
+  const range = parseRange(text);
+  if (range) return range;
+  throw new Error(`"${text}" is neither an IP address nor a range in CIDR notation, such as 10.0.0.0/8 or fd00::/8`);
+}
+
+/** An IP address, or a range in CIDR notation; null where it is neither. */
+export function parseRange(text: string): Range | null {
   const [address = '', length] = text.split('/');
   const family = isIP(address);
   const bits = family === 4 ? 32 : 128;
   const prefixLength = length === undefined ? bits : Number(length);
   const wellFormed = length === undefined || /^\d{1,3}$/.test(length);
-  if (family === 0 || !wellFormed || prefixLength > bits || text.split('/').length > 2) {
-    throw new Error(`"${text}" is neither an IP address nor a range in CIDR notation, such as 10.0.0.0/8 or fd00::/8`);
-  }
+  if (family === 0 || !wellFormed || prefixLength > bits || text.split('/').length > 2) return null;
   return [ipaddr.parse(address), prefixLength];
 }

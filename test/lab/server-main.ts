@@ -7,7 +7,6 @@ import assert from 'node:assert';
 import { createSystemClock, type SystemClock } from '../../src/clock.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { createSmtpRelay } from '../../src/deliver/smtp.ts';
-import { parseRelayUrl } from '../../src/deliver/smtp-url.ts';
 import { log, startLog } from '../../src/log.ts';
 import { type Outside, startServer } from '../../src/server.ts';
 import { variantsOf } from './unguarded.ts';
@@ -39,7 +38,7 @@ function createClock(wall: () => number): SystemClock {
 }
 
 function fasterRelay(): Partial<Outside> {
-  if (speed === 1 || config.relayUrl === 'capture:') return {};
+  if (speed === 1 || config.relay.kind === 'capture') return {};
   const options = { concurrency: config.relayConnections, verdictTimeoutMs };
-  return { relay: createSmtpRelay({ ...parseRelayUrl(config.relayUrl), ...options }) };
+  return { relay: createSmtpRelay({ ...config.relay.server, ...options }) };
 }

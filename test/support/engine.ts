@@ -1,6 +1,6 @@
 /** Which engine test servers stand on: SQLite, unless the test file says otherwise before it loads the tests. */
 
-import { parseDatabaseUrl } from '../../src/config/config.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { openBeside } from '../../src/open-database.ts';
 import type { Database } from '../../src/store/database.ts';
 import { sharedPostgres } from './postgres-server.ts';

@@ -1,6 +1,8 @@
 /** A whole server inside the test's process, on a port and a database of its own. */
 
-import { type Environment, type Limits, readConfig } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/config.ts';
+import type { Limits } from '../../src/config/limits.ts';
+import type { Environment } from '../../src/config/settings.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { type Outside, startServer } from '../../src/server.ts';
 import { createTestClock, type TestClock } from './clock.ts';

@@ -1,0 +1,150 @@
+/** What the settings are read as, and what is said of those that do not work: everything at once, and no secret. */
+
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { describe, it, type TestContext } from 'node:test';
+import { ConfigError, examineConfig, readConfig } from '../../src/config/config.ts';
+import { parseRelayUrl } from '../../src/config/relay-url.ts';
+import type { Environment } from '../../src/config/settings.ts';
+import { createTemp } from '../support/temp.ts';
+
+function problemsOf(environment: Environment): string[] {
+  return examineConfig(environment).problems.map(({ text }) => text);
+}
+
+/** The path of a file that holds this. */
+function fileOf(t: TestContext, content: string): string {
+  const temp = createTemp();
+  t.after(() => temp.remove());
+  writeFileSync(temp.path('key.pem'), content);
+  return temp.path('key.pem');
+}
+
+const usable = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+
+describe('the settings', () => {
+  it('are the defaults where nothing is set, or set to nothing', () => {
+    assert.deepEqual(readConfig({}), readConfig({ RELAY_URL: ' ', DKIM_KEYS: '', EGRESS_ALLOW: ' , ' }));
+    assert.deepEqual(readConfig({}).relay, { kind: 'capture' });
+  });
+
+  it('are refused together, each with a sentence that begins with its name', () => {
+    const environment = {
+      PORT: 'eighty',
+      DATABASE_URL: 'mysql://here',
+      RELAY_URL: 'smtp://',
+      DKIM_KEYS: 'acme.test:s1:/nowhere/key.pem',
+      EGRESS_ALLOW: '10.0.0.0/8,inside',
+      IN_DOUBT: 'guess',
+    };
+    const names = problemsOf(environment).map((text) => text.split(' ')[0]);
+    assert.deepEqual(names.sort(), Object.keys(environment).sort());
+    assert.throws(
+      () => readConfig(environment),
+      (error: Error) => error instanceof ConfigError && names.every((name) => error.message.includes(name ?? '')),
+    );
+  });
+});
+
+describe('RELAY_URL', () => {
+  const plain = { host: 'mx.example.com', port: 587, secure: false, auth: null };
+  const good: [string, object][] = [
+    ['smtp://mx.example.com', plain],
+    ['smtps://mx.example.com/', { ...plain, port: 465, secure: true }],
+    ['smtp://mx.example.com:25?starttls=never', { ...plain, port: 25, starttls: 'never' }],
+    [
+      'smtp://a%40b:p%3A%2F%25@[::1]:2525?starttls=required',
+      { host: '::1', port: 2525, secure: false, starttls: 'required', auth: { user: 'a@b', pass: 'p:/%' } },
+    ],
+  ];
+  for (const [url, server] of good) {
+    it(`${url} is read`, () => assert.deepEqual(parseRelayUrl(url), { kind: 'smtp', server }));
+  }
+
+  const bad: [string, RegExp][] = [
+    ['mx.example.com', /cannot be read/],
+    ['capture', /cannot be read/],
+    ['http://secret@host', /smtp:\/\/ or smtps:\/\//],
+    ['smtp://', /no host/],
+    ['smtp://me:sec/ret@host', /percent-encode/],
+    ['smtp://me:12/secret@host', /percent-encode/],
+    ['smtp://me:sec%ret@host', /badly percent-encoded/],
+    ['smtp://me:se%cret@host', /badly percent-encoded/],
+    ['smtp://secret@host', /both user and password/],
+    ['smtp://me:secret%00@host', /NUL/],
+    ['smtp://host:0', /port 0/],
+    ['smtp://me:secret@host:99999', /cannot be read/],
+    ['smtp://me:secret@host?tls=no', /only starttls/],
+    ['smtp://me:secret@host?starttls=maybe', /"required" nor "never"/],
+    ['smtps://me:secret@host?starttls=required', /smtps/],
+  ];
+  for (const [url, words] of bad) {
+    it(`${url} is refused with a reason, not with the password`, () => {
+      const [problem = '', ...others] = problemsOf({ RELAY_URL: url });
+      assert.match(problem, words);
+      assert.deepEqual(others, []);
+      for (const part of ['secret', 'sec%ret', 'se%cret', 'sec/ret']) assert.ok(!problem.includes(part), problem);
+    });
+  }
+});
+
+describe('DKIM_KEYS', () => {
+  it('are read with their keys, several of one domain, too', (t) => {
+    const file = fileOf(t, usable);
+    const { dkim } = readConfig({ DKIM_KEYS: `Acme.Test:s1:${file}, acme.test:s2:${file}` });
+    assert.deepEqual(
+      dkim.map(({ domain, selector, privateKeyPem }) => [domain, selector, privateKeyPem]),
+      [
+        ['acme.test', 's1', usable],
+        ['acme.test', 's2', usable],
+      ],
+    );
+  });
+
+  it('are refused where a file cannot be read or used, a selector comes twice, or a part is none: all at once', (t) => {
+    const file = fileOf(t, usable);
+    const short = generateKeyPairSync('rsa', { modulusLength: 512 }).privateKey;
+    const weak = fileOf(t, short.export({ type: 'pkcs8', format: 'pem' }) as string);
+    const noKey = fileOf(t, 'very secret, and no key');
+    const parts = [
+      'gone.test:s1:/nowhere/key.pem',
+      `weak.test:s1:${weak}`,
+      `none.test:s1:${noKey}`,
+      `a b.test:s1:${file}`,
+      `twice.test:s1:${file}`,
+      `TWICE.test:s1:${file}`,
+      'acme.test',
+    ];
+    const expected = [
+      /^DKIM_KEYS .*gone\.test with selector s1 that cannot be read \(ENOENT\): check its path/,
+      /^DKIM_KEYS .*weak\.test .*512 bits .*: it must hold a private key in PEM/,
+      /^DKIM_KEYS .*none\.test .*cannot be used/,
+      /^DKIM_KEYS .*not a name in DNS/,
+      /^DKIM_KEYS has selector s1 of twice\.test twice: leave one of them out\.$/,
+      /^DKIM_KEYS must be domain:selector:\/path\/to\/key\.pem, comma-separated; number 7 is not\.$/,
+    ];
+    const problems = problemsOf({ DKIM_KEYS: parts.join(',') });
+    assert.equal(problems.length, expected.length, problems.join('\n'));
+    for (const [index, words] of expected.entries()) assert.match(problems[index] ?? '', words);
+  });
+
+  it('are not quoted, for they may be the key itself', () => {
+    for (const pasted of [usable, `acme.test:s1:${usable}`, `acme.test:s1:${usable.split('\n')[1]}`]) {
+      const problems = problemsOf({ DKIM_KEYS: pasted }).join('\n');
+      assert.match(problems, /^DKIM_KEYS /);
+      assert.ok(!problems.includes(usable.split('\n')[1] ?? ''), problems);
+    }
+  });
+});
+
+describe('EGRESS_ALLOW', () => {
+  it('takes addresses and ranges, and names each part that is neither', () => {
+    assert.deepEqual(readConfig({ EGRESS_ALLOW: '10.0.0.0/8, ::1' }).egressAllow, ['10.0.0.0/8', '::1']);
+    const problems = problemsOf({ EGRESS_ALLOW: '10.0.0.0/33,localhost,::1' });
+    assert.deepEqual(
+      problems.map((text) => /"(.*)"/.exec(text)?.[1]),
+      ['10.0.0.0/33', 'localhost'],
+    );
+  });
+});
