@@ -2,61 +2,44 @@
 
 import type { Message } from '../core/email.ts';
 import { AppError } from '../core/error.ts';
-import { fingerprint } from '../core/fingerprint.ts';
 import { isUuid } from '../core/token.ts';
+import { type Endpoint, requestTo, type Submission } from '../use-cases/submission.ts';
 import type { Visit } from './visit.ts';
 
-/** Long enough for every "resubmit this form?". */
-const keyLifetimeMs = 24 * 60 * 60_000;
+const endpoint: Endpoint = {
+  facade: 'dashboard',
+  name: 'POST /dashboard',
+  // Long enough for every "resubmit this form?".
+  keyTerms: { lifetimeMs: 24 * 60 * 60_000, followsSchedule: false },
+  differences: null,
+};
 
 /** The id of the email: the same one for the same form, however often it is sent. */
 export async function sendNow({ parts, session, form, context }: Visit, message: Message): Promise<string> {
   const key = form.get('key') ?? '';
   if (!isUuid(key))
     throw new AppError('invalid_idempotency_key', 'This form is not complete: reload the page and try again.');
-  const { path } = context.req;
-  const body = Buffer.from(JSON.stringify([path, message.to, message.subject]));
-  const accepted = await parts.accepting.accept(
-    {
-      account: session.account,
-      facade: 'dashboard',
-      endpoint: 'POST /dashboard',
-      key,
-      fingerprint: () => fingerprint(body, JSON.parse(body.toString()), ''),
-      client: context.req.header('user-agent')?.slice(0, 200) ?? null,
-    },
-    async () => ({
-      messages: [messageOf(message)],
-      lifetimeMs: keyLifetimeMs,
-      keyFollowsSchedule: false,
-      render: ([email]) => ({ status: 200, body: email?.id ?? '' }),
-    }),
-    null,
-  );
-  if (accepted.kind === 'accepted') return accepted.answer.body;
-  if (accepted.kind === 'replay') return accepted.record.body;
-  throw new AppError('idempotency_mismatch', 'This form was sent before with something else in it. Reload the page.');
+  const json = [context.req.path, message.to, message.subject];
+  const client = { caller: session, userAgent: context.req.header('user-agent') ?? null };
+  const request = requestTo(endpoint, client, { key, body: Buffer.from(JSON.stringify(json)), json });
+  const found = await parts.accepting.lookUp(request);
+  const outcome = found.kind === 'new' ? await parts.accepting.commit(found, prepare(message)) : found;
+  switch (outcome.kind) {
+    case 'accepted':
+      return outcome.answer.body;
+    case 'replay':
+      return outcome.record.body;
+    case 'conflict':
+      throw new AppError(
+        'idempotency_mismatch',
+        'This form was sent before with something else in it. Reload the page.',
+      );
+    default:
+      return outcome satisfies never;
+  }
 }
 
-/** Only what its author wrote: an email that is sent anew gets a name and a time of its own. */
-function messageOf(message: Message): Message {
-  const { from, to, cc, bcc, replyTo, subject, html, text, headers, tags, topicId, attachments } = message;
-  const { templateId, scheduledText, scheduledAt } = message;
-  return {
-    from,
-    to,
-    cc,
-    bcc,
-    replyTo,
-    subject,
-    html,
-    text,
-    headers,
-    tags,
-    topicId,
-    attachments,
-    templateId,
-    scheduledText,
-    scheduledAt,
-  };
+/** An email that is sent anew gets a name and a time of its own. */
+async function prepare(message: Message): Promise<Submission> {
+  return { messages: [message], answer: ([email]) => ({ status: 200, body: email?.id ?? '' }) };
 }

@@ -1,55 +1,49 @@
-/** Stage 1, where retries die: one transaction makes a 2xx true, and a key makes it true once. */
+/**
+ * Stage 1, where retries die: one transaction makes a 2xx true, and a key makes it true once.
+ * A door looks its request up; what is new it prepares and commits; what came of either it renders.
+ */
 
 import assert from 'node:assert';
 import type { Clock } from '../core/clock.ts';
 import { type Email, emailOf, type Message } from '../core/email.ts';
-import { groupRecipients, inDoubtPolicy, senderAddress } from '../core/envelope.ts';
+import { groupRecipients, senderAddress } from '../core/envelope.ts';
 import { AppError, Contended } from '../core/error.ts';
-import { type Fingerprint, sameRequest } from '../core/fingerprint.ts';
-import { expiresAt } from '../core/retry.ts';
+import { sameRequest } from '../core/fingerprint.ts';
 import { keyHash } from '../core/token.ts';
-import type { Database, Transaction } from '../store/database.ts';
-import { findKey, type KeyRecord, takeKey } from '../store/idempotency.ts';
-import { insertDelivery } from '../store/mail/deliveries.ts';
-import { findEmail, insertEmail, type StoredEmail } from '../store/mail/emails.ts';
-import { appendEvent } from '../store/mail/events.ts';
-import { insertSuppressed, sift } from '../store/mail/withheld.ts';
-import { findSuppressed } from '../store/suppressions.ts';
+import type { Database } from '../store/database.ts';
+import { findKey, type KeyRecord } from '../store/idempotency.ts';
+import { findEmail, type StoredEmail } from '../store/mail/emails.ts';
+import { insertAcceptance } from './acceptance.ts';
 import type { KeyUses } from './key-uses.ts';
+import {
+  fingerprintOf,
+  keyExpiresAt,
+  type SendRequest,
+  type StoredAnswer,
+  type Submission,
+  scopeOf,
+} from './submission.ts';
 
-export type Request = {
-  account: string;
-  facade: string;
-  /** Method and path; with the facade it is the scope of the key. */
-  endpoint: string;
-  /** Null: the client did not name its operation, each request is a new one. */
-  key: string | null;
-  fingerprint: () => Fingerprint;
-  /** The client's User-Agent, shown in the key's history. */
-  client: string | null;
+/** A request nobody has made before: it is this one's turn to be prepared and committed. */
+export type Turn = {
+  kind: 'new';
+  request: SendRequest;
+  /** Null where the client named no key. */
+  keyHash: Uint8Array | null;
+  /** What the write is about: no other request's turn has the same. */
+  about: string;
+  /** Until then a key that another process holds is waited for. */
+  giveUpAt: number;
 };
 
-/** What a facade made of a valid request. */
-export type Submission = {
-  messages: Message[];
-  /** How long the key lives, counted from acceptance or, with `keyFollowsSchedule`, from the scheduled time. */
-  lifetimeMs: number;
-  keyFollowsSchedule: boolean;
-  /** The answer, rendered inside the transaction that makes it true. */
-  render: (emails: Email[]) => Answer;
-};
-
-export type Answer = { status: number; body: string };
-
-export type Accepted =
-  | { kind: 'accepted'; answer: Answer }
-  /** The key was used before, for the same request. */
+/** The key was used before. */
+export type Known =
+  /** For the same request. */
   | { kind: 'replay'; record: KeyRecord }
-  /** The key was used before, for another request; `fields` names what differs, null where that cannot be told. */
+  /** For another request; `fields` names what differs, null where that cannot be told. */
   | { kind: 'conflict'; record: KeyRecord; fields: string[] | null };
 
-/** Names the fields in which what was stored differs from the request at hand; null where nobody is told. */
-export type Differences = ((stored: StoredEmail[]) => string[]) | null;
+export type Outcome = { kind: 'accepted'; answer: StoredAnswer } | Known;
 
 export type AcceptOptions = {
   database: Database;
@@ -61,12 +55,12 @@ export type AcceptOptions = {
 };
 
 /** How long a concurrent duplicate waits for the winner's answer before it is told to come back (docs/resend.md: 3 s). */
-export const waitForWinnerMs = 3_000;
+const waitForWinnerMs = 3_000;
 
 export class Accepting {
   readonly #options: AcceptOptions;
-  /** Requests under way in this process, by key: a duplicate waits for them instead of racing them. */
-  readonly #underWay = new Map<string, Promise<void>>();
+  /** Turns of this process, by what they are about: a duplicate waits for them instead of racing them. */
+  readonly #underWay = new Map<string, { ended: Promise<void>; end: () => void }>();
   #unnamed = 0;
 
   constructor(options: AcceptOptions) {
@@ -74,62 +68,76 @@ export class Accepting {
   }
 
   /**
-   * Accepts once: looks the key up, validates through `prepare` only if it is free, and commits.
-   * `differences` names the fields in which a stored submission differs from this one.
-   * @throws AppError whatever `prepare` throws; `idempotency_busy` when the winner takes too long; `unavailable`.
+   * Comes before any validation: a world that changed between two tries must not turn an accepted request into an error.
+   * A turn must be committed, whatever comes of its preparation: until then duplicates wait for it.
+   * @throws AppError `idempotency_busy` when the winner takes too long; `unavailable`.
    */
-  async accept(request: Request, prepare: () => Promise<Submission>, differences: Differences): Promise<Accepted> {
-    if (request.key === null) {
-      const answer = await this.#commit(request, null, this.#newName(), await prepare());
-      assert(answer, 'a request without a key cannot lose it');
-      return { kind: 'accepted', answer };
-    }
-    const hash = keyHash(scopeOf(request), request.key);
-    const slot = `${request.account} ${Buffer.from(hash).toString('base64')}`;
+  async lookUp(request: SendRequest): Promise<Turn | Known> {
     const giveUpAt = performance.now() + waitForWinnerMs;
+    if (request.key === null) return { kind: 'new', request, keyHash: null, about: this.#newName(), giveUpAt };
+    const hash = keyHash(scopeOf(request.endpoint), request.key);
+    const about = `key ${request.account} ${Buffer.from(hash).toString('base64')}`;
     do {
-      const record = await findKey(this.#options.database, request.account, hash);
-      if (record && record.expiresAt > this.#options.clock.expiryNow()) {
-        return this.#known(request, record, differences);
-      }
-      const winner = this.#underWay.get(slot);
-      if (winner) {
-        await settledBefore(winner, giveUpAt);
-        continue;
-      }
-      const answer = await this.#win(slot, async () => this.#commitUnlessHeld(request, hash, slot, await prepare()));
-      if (answer) return { kind: 'accepted', answer };
+      const known = await this.#find(request, hash);
+      if (known) return known;
+      const winner = this.#underWay.get(about);
+      if (!winner) return this.#begin({ kind: 'new', request, keyHash: hash, about, giveUpAt });
+      await settledBefore(winner.ended, giveUpAt);
     } while (performance.now() < giveUpAt);
     throw busy();
   }
 
-  async #win<T>(slot: string, work: () => Promise<T>): Promise<T> {
-    let finish = () => {};
-    const finished = new Promise<void>((resolve) => {
-      finish = resolve;
-    });
-    this.#underWay.set(slot, finished);
+  /**
+   * Commits what was prepared, once. The turn ends with it, also where the preparation fails: no refusal burns a key.
+   * @throws AppError whatever the preparation throws; `idempotency_busy` when another process takes too long; `unavailable`.
+   */
+  async commit(turn: Turn, preparing: Promise<Submission>): Promise<Outcome> {
     try {
-      return await work();
+      const submission = await preparing;
+      for (;;) {
+        const answer = await this.#commitUnlessHeld(turn, submission);
+        if (answer) return { kind: 'accepted', answer };
+        assert(turn.keyHash, 'a request without a key cannot lose it');
+        const known = await this.#find(turn.request, turn.keyHash);
+        if (known) return known;
+        if (performance.now() >= turn.giveUpAt) throw busy();
+      }
     } finally {
-      this.#underWay.delete(slot);
-      finish();
+      this.#end(turn);
     }
   }
 
-  async #known(request: Request, record: KeyRecord, differences: Differences): Promise<Accepted> {
+  #begin(turn: Turn): Turn {
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#underWay.set(turn.about, { ended, end });
+    return turn;
+  }
+
+  #end({ about }: Turn): void {
+    const mine = this.#underWay.get(about);
+    this.#underWay.delete(about);
+    mine?.end();
+  }
+
+  async #find(request: SendRequest, hash: Uint8Array): Promise<Known | null> {
+    const record = await findKey(this.#options.database, request.account, hash);
+    if (!record || record.expiresAt <= this.#options.clock.expiryNow()) return null;
     const use = { at: this.#options.clock.now(), client: request.client };
-    if (sameRequest(request.fingerprint(), { raw: record.rawHash, canonical: record.canonicalHash })) {
+    if (sameRequest(fingerprintOf(request), { raw: record.rawHash, canonical: record.canonicalHash })) {
       this.#options.keyUses.add(record, { ...use, kind: 'replay', fields: [] });
       return { kind: 'replay', record };
     }
-    const fields = await this.#explain(record, differences);
+    const fields = await this.#explain(request, record);
     this.#options.keyUses.add(record, { ...use, kind: 'conflict', fields: fields ?? [] });
     return { kind: 'conflict', record, fields };
   }
 
   /** Comparing is a courtesy: a new request that is not even valid, or an old one that was purged, is still a conflict. */
-  async #explain(record: KeyRecord, differences: Differences): Promise<string[] | null> {
+  async #explain(request: SendRequest, record: KeyRecord): Promise<string[] | null> {
+    const { differences } = request.endpoint;
     if (differences === null) return null;
     const stored: StoredEmail[] = [];
     for (const id of record.emailIds) {
@@ -138,71 +146,53 @@ export class Accepting {
       stored.push(email);
     }
     try {
-      return differences(stored);
+      return differences(stored, request, this.#options.clock.now());
     } catch (error) {
       if (error instanceof AppError) return null;
       throw error;
     }
   }
 
+  /** A name no other turn has: works about different things share a transaction. */
+  #newName(): string {
+    this.#unnamed += 1;
+    return `new ${this.#unnamed}`;
+  }
+
   /** Null also where another process holds the key and has not committed for a while: what came of it shows later. */
-  async #commitUnlessHeld(request: Request, hash: Uint8Array, slot: string, submission: Submission) {
+  async #commitUnlessHeld(turn: Turn, submission: Submission): Promise<StoredAnswer | null> {
     try {
-      return await this.#commit(request, hash, `key ${slot}`, submission);
+      return await this.#write(turn, submission);
     } catch (error) {
       if (error instanceof Contended) return null;
       throw error;
     }
   }
 
-  /** Nobody else's: works about different things share a transaction. */
-  #newName(): string {
-    this.#unnamed += 1;
-    return `new ${this.#unnamed}`;
-  }
-
-  /** Null: somebody else holds the key, and nothing was written. */
-  async #commit(
-    request: Request,
-    hash: Uint8Array | null,
-    about: string,
-    submission: Submission,
-  ): Promise<Answer | null> {
-    if (submission.messages.length === 0) return submission.render([]);
-    const named = hash && keyOf(request, hash);
+  /**
+   * Null: another request holds the key, and nothing was written.
+   * Emails get their names and their time in the breath in which the write is queued, so that one process commits ids in
+   * order: the page's index goes by that.
+   */
+  async #write(turn: Turn, { messages, answer }: Submission): Promise<StoredAnswer | null> {
+    if (messages.length === 0) return answer([]);
     const { database, clock } = this.#options;
-    const answer = await database.write(
-      async (tx) => {
-        const now = clock.now();
-        const emails = submission.messages.map((message) => this.#toEmail(message, request.account, now));
-        const rendered = submission.render(emails);
-        const record = named && {
-          ...named,
-          status: rendered.status,
-          body: rendered.body,
-          emailIds: emails.map((email) => email.id),
-          createdAt: now,
-          expiresAt: keyExpiresAt(submission, now),
-        };
-        const groups = emails.map(groupRecipients);
-        // Asked in one breath, which over a network is one way there and back.
-        const [isOurs, suppressed] = await Promise.all([
-          record ? takeKey(tx, record, clock.expiryNow()) : true,
-          findSuppressed(tx, request.account, groups.flat(2)),
-        ]);
-        if (!isOurs) return null;
-        await Promise.all(
-          emails.flatMap((email, index) => [
-            insertEmail(tx, email, request.facade, hash),
-            insertDeliveries(tx, email, groups[index] ?? [], suppressed),
-          ]),
-        );
-        return rendered;
-      },
-      { about },
-    );
-    if (answer) this.#options.onQueued(submission.messages.length);
-    return answer;
+    const now = clock.now();
+    const emails = messages.map((message) => this.#toEmail(message, turn.request.account, now));
+    const stored = answer(emails);
+    const acceptance = {
+      facade: turn.request.endpoint.facade,
+      account: turn.request.account,
+      key: keyRecordOf(turn, emails, stored, now),
+      emails,
+      groups: emails.map(groupRecipients),
+    };
+    const isOurs = await database.write((tx) => insertAcceptance(tx, acceptance, clock.expiryNow()), {
+      about: turn.about,
+    });
+    if (!isOurs) return null;
+    this.#options.onQueued(emails.length);
+    return stored;
   }
 
   #toEmail(message: Message, account: string, now: number): Email {
@@ -212,47 +202,21 @@ export class Accepting {
   }
 }
 
-/** What is known of a key before anything is accepted under it. */
-function keyOf(
-  request: Request,
-  hash: Uint8Array,
-): Pick<KeyRecord, 'account' | 'keyHash' | 'scope' | 'rawHash' | 'canonicalHash'> {
-  const { raw, canonical } = request.fingerprint();
-  return { account: request.account, keyHash: hash, scope: scopeOf(request), rawHash: raw, canonicalHash: canonical };
-}
-
-function scopeOf(request: Request): string {
-  return `${request.facade} ${request.endpoint}`;
-}
-
-async function insertDeliveries(
-  tx: Transaction,
-  email: Email,
-  groups: string[][],
-  suppressed: Awaited<ReturnType<typeof findSuppressed>>,
-): Promise<void> {
-  const delivery = {
-    account: email.account,
-    emailId: email.id,
-    runAt: Math.max(email.createdAt, email.scheduledAt ?? 0),
-    giveUpAt: expiresAt(email.createdAt, email.scheduledAt),
-    policy: inDoubtPolicy(email),
+function keyRecordOf({ request, keyHash }: Turn, emails: Email[], stored: StoredAnswer, now: number): KeyRecord | null {
+  if (!keyHash) return null;
+  const { raw, canonical } = fingerprintOf(request);
+  return {
+    account: request.account,
+    keyHash,
+    scope: scopeOf(request.endpoint),
+    rawHash: raw,
+    canonicalHash: canonical,
+    status: stored.status,
+    body: stored.body,
+    emailIds: emails.map((email) => email.id),
+    createdAt: now,
+    expiresAt: keyExpiresAt(request.endpoint.keyTerms, emails, now),
   };
-  let part = 0;
-  for (const recipients of groups) {
-    const { clear, suppressed: withheld } = sift(recipients, suppressed);
-    if (clear.length > 0) await insertDelivery(tx, { ...delivery, part: part++, state: 'queued', recipients: clear });
-    if (withheld.size > 0) part = await insertSuppressed(tx, { ...delivery, runAt: email.createdAt }, withheld, part);
-  }
-  if (email.scheduledAt !== null && email.scheduledAt > email.createdAt) {
-    await appendEvent(tx, email.account, email.id, 'scheduled', email.createdAt, { scheduled_at: email.scheduledAt });
-  }
-}
-
-/** A key outlives the last mail it names by its lifetime: next week's mail must not be forgotten tomorrow. */
-function keyExpiresAt(submission: Submission, now: number): number {
-  const scheduled = submission.keyFollowsSchedule ? submission.messages.map((one) => one.scheduledAt ?? now) : [];
-  return Math.max(now, ...scheduled) + submission.lifetimeMs;
 }
 
 async function settledBefore(winner: Promise<void>, giveUpAt: number): Promise<void> {

@@ -4,22 +4,18 @@ import { randomUUID } from 'node:crypto';
 import type { Message } from '../../core/email.ts';
 import { senderAddress } from '../../core/envelope.ts';
 import { AppError } from '../../core/error.ts';
-import { fingerprint } from '../../core/fingerprint.ts';
 import { type IdSource, shortHash } from '../../core/token.ts';
 import { log } from '../../log.ts';
-import type { Accepted, Accepting, Answer, Submission } from '../../use-cases/accept.ts';
+import type { KeyRecord } from '../../store/idempotency.ts';
+import type { Accepting, Outcome } from '../../use-cases/accept.ts';
+import { requestTo, type SendRequest, type StoredAnswer, type Submission } from '../../use-cases/submission.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { warnAboutKey } from '../idempotency-header.ts';
+import { sendEndpoint } from './endpoints.ts';
 import { keyPlace, readKey } from './idempotency-key.ts';
 import { type ParsedSend, parseSend } from './parse.ts';
 import { type PrepareParts, prepareMessages } from './prepare.ts';
-
-/** docs/brevo.md: 30 minutes from use, whenever the mail leaves. */
-const keyLifetimeMs = 30 * 60_000;
-
-/** Enough to tell clients apart; it is kept with each of a key's last uses. */
-const clientCharsMax = 200;
 
 export type SendParts = PrepareParts & {
   accepting: Accepting;
@@ -34,29 +30,29 @@ export async function send(parts: SendParts, call: Call): Promise<Reply> {
   const key = readKey(call, json, parts.keyMustBeUuid);
   const warning = warnAboutKey(key, json, keyPlace);
   if (warning) log.oddKey(warning);
-  const request = {
-    account: call.caller.account,
-    facade: 'brevo',
-    endpoint: 'POST /v3/smtp/email',
-    key,
-    // Nothing is refused by it; the key's history tells by it whether a repeat was the same request.
-    fingerprint: () => fingerprint(body, json, ''),
-    client: call.userAgent?.slice(0, clientCharsMax) ?? null,
-  };
-  const accepted = await parts.accepting.accept(request, () => prepare(parts, call.caller.account, json), null);
-  return { ...answerOf(accepted), headers: warning ? { 'sendonce-warning': warning } : undefined };
+  const request = requestTo(sendEndpoint, call, { key, body, json });
+  const found = await parts.accepting.lookUp(request);
+  const outcome = found.kind === 'new' ? await parts.accepting.commit(found, prepare(parts, request)) : found;
+  return { ...answerTo(outcome), headers: warning ? { 'sendonce-warning': warning } : undefined };
 }
 
-async function prepare(parts: SendParts, account: string, json: unknown): Promise<Submission> {
+async function prepare(parts: SendParts, { account, json }: SendRequest): Promise<Submission> {
   const parsed = parseSend(json, parts.now());
   const batchId = parsed.schedule && (parsed.schedule.batchId ?? randomUUID());
   const messages = await prepareMessages(parts, account, parsed, { batchId });
-  const render = (messageIds: string[]) => renderAccepted(parsed, messageIds, batchId);
-  const terms = { lifetimeMs: keyLifetimeMs, keyFollowsSchedule: false };
   if (parsed.isSandbox) {
-    return { ...terms, messages: [], render: () => render(messages.map((message) => madeUpId(parts, message))) };
+    const madeUp = messages.map((message) => madeUpId(parts, message));
+    return { messages: [], answer: () => renderAccepted(parsed, madeUp, batchId) };
   }
-  return { ...terms, messages, render: (emails) => render(emails.map((email) => email.messageId)) };
+  return {
+    messages,
+    answer: (emails) =>
+      renderAccepted(
+        parsed,
+        emails.map(({ messageId }) => messageId),
+        batchId,
+      ),
+  };
 }
 
 function madeUpId({ nextId, now }: SendParts, message: Message): string {
@@ -64,7 +60,7 @@ function madeUpId({ nextId, now }: SendParts, message: Message): string {
 }
 
 /** 201, or 202 with the batch's name where it was scheduled; one id, or one for each version. */
-function renderAccepted(parsed: ParsedSend, messageIds: string[], batchId: string | null): Answer {
+function renderAccepted(parsed: ParsedSend, messageIds: string[], batchId: string | null): StoredAnswer {
   const ids = parsed.isBatch ? { messageIds } : { messageId: messageIds[0] };
   if (batchId === null) return { status: 201, body: JSON.stringify(ids) };
   return { status: 202, body: JSON.stringify({ ...ids, batchId }) };
@@ -75,12 +71,22 @@ const anotherRequest =
   'This is not the request that was accepted under this idempotencyKey. If it is another email, it was not sent: give it a key of its own.';
 
 /** Any repeat of a key is refused, the same request as well; what Brevo leaves out is which ids the first one got. */
-function answerOf(accepted: Accepted): Answer {
-  if (accepted.kind === 'accepted') return accepted.answer;
-  const { record } = accepted;
-  const isAnother = accepted.kind === 'conflict';
-  if (isAnother) log.conflict(shortHash(record.keyHash), []);
-  throw new AppError('idempotency_mismatch', 'Email for the idempotency key has already been processed', {
-    extra: { ...JSON.parse(record.body), ...(isAnother ? { hint: anotherRequest } : {}) },
+function answerTo(outcome: Outcome): StoredAnswer {
+  switch (outcome.kind) {
+    case 'accepted':
+      return outcome.answer;
+    case 'replay':
+      throw usedBefore(outcome.record, {});
+    case 'conflict':
+      log.conflict(shortHash(outcome.record.keyHash), []);
+      throw usedBefore(outcome.record, { hint: anotherRequest });
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function usedBefore(record: KeyRecord, more: { hint?: string }): AppError {
+  return new AppError('idempotency_mismatch', 'Email for the idempotency key has already been processed', {
+    extra: { ...JSON.parse(record.body), ...more },
   });
 }

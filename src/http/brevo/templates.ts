@@ -1,8 +1,8 @@
 /** /v3/smtp/templates: keeping templates, looking at them filled in, and sending a test of one. */
 
+import assert from 'node:assert';
 import { parseMailbox } from '../../core/address.ts';
 import { AppError } from '../../core/error.ts';
-import { fingerprint } from '../../core/fingerprint.ts';
 import {
   deleteTemplate,
   findTemplate,
@@ -14,9 +14,11 @@ import {
   type TemplateContent,
   updateTemplate,
 } from '../../store/templates.ts';
+import { requestTo } from '../../use-cases/submission.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { wellFormed } from '../fields.ts';
+import { testEndpoint } from './endpoints.ts';
 import { Filling, scopeOf } from './fill.ts';
 import { LIMITS } from './limits.ts';
 import { parseFlag, parsePage } from './parse-query.ts';
@@ -111,20 +113,15 @@ export async function sendTest(parts: SendParts, call: Call): Promise<Reply> {
   const { account } = call.caller;
   const { id } = await getTemplate(parts, call, parseTemplateId(call.param('id')));
   const body = await call.body();
-  const versions = parseTestRecipients(parseJson(body)).map((to) => ({ ...blank, to: [to], templateId: id }));
+  const json = parseJson(body);
+  const versions = parseTestRecipients(json).map((to) => ({ ...blank, to: [to], templateId: id }));
   const messages = await prepareMessages(parts, account, { ...test, versions }, { batchId: null, isTest: true });
   // Before they are accepted: afterwards nothing may fail any more, or a client would send them again.
   await parts.database.write((tx) => markTestSent(tx, account, id));
-  const request = {
-    account,
-    facade: 'brevo',
-    endpoint: 'POST /v3/smtp/templates/sendTest',
-    key: null,
-    fingerprint: () => fingerprint(body, undefined, ''),
-    client: null,
-  };
-  const submission = { messages, lifetimeMs: 0, keyFollowsSchedule: false, render: () => ({ status: 204, body: '' }) };
-  await parts.accepting.accept(request, async () => submission, null);
+  const request = requestTo(testEndpoint, call, { key: null, body, json });
+  const found = await parts.accepting.lookUp(request);
+  assert(found.kind === 'new', 'a request without a key repeats nothing');
+  await parts.accepting.commit(found, Promise.resolve({ messages, answer: () => ({ status: 204, body: '' }) }));
   return done;
 }
 

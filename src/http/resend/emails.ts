@@ -14,6 +14,7 @@ import type { Amend } from '../../use-cases/amend.ts';
 import type { AttachmentLinks } from '../attachment-links.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
+import { keyTerms } from './endpoints.ts';
 import { MESSAGES } from './errors.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
 import { parseReschedule } from './parse-schedule.ts';
@@ -26,7 +27,6 @@ import {
   renderEmailRef,
   renderEvents,
 } from './render.ts';
-import { keyLifetimeMs } from './send.ts';
 
 export type EmailParts = { database: Database; amend: Amend; now: () => number; links: AttachmentLinks };
 
@@ -46,7 +46,7 @@ export async function reschedule({ amend, now }: EmailParts, call: Call): Promis
   const id = emailId(call);
   const { scheduledAt, scheduledText } = parseReschedule(parseJson(await call.body()), now());
   const at = scheduledAt ?? now();
-  await amend.reschedule(call.caller.account, id, { at, text: scheduledText ?? '', lifetimeMs: keyLifetimeMs });
+  await amend.reschedule(call.caller.account, id, { at, text: scheduledText ?? '', lifetimeMs: keyTerms.lifetimeMs });
   return ok(renderEmailRef(id));
 }
 

@@ -3,26 +3,20 @@
 import { type Draft, isRemote } from '../../core/draft.ts';
 import type { Message } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
-import { type Fingerprint, fingerprint } from '../../core/fingerprint.ts';
 import { shortHash } from '../../core/token.ts';
 import type { Egress } from '../../egress/egress.ts';
 import { log } from '../../log.ts';
-import type { Accepted, Accepting, Answer, Submission } from '../../use-cases/accept.ts';
+import type { Accepting, Outcome } from '../../use-cases/accept.ts';
+import { type Endpoint, requestTo, type SendRequest, type Submission } from '../../use-cases/submission.ts';
 import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { readIdempotencyKey, warnAboutKey } from '../idempotency-header.ts';
-import { diffBatch, diffFields } from './diff.ts';
+import { batchEndpoint, singleEndpoint } from './endpoints.ts';
 import { MESSAGES } from './errors.ts';
 import { type BatchMode, checkSize, parseBatch, parseSend } from './parse.ts';
 import { completeAttachment } from './parse-attachment.ts';
 import { renderAccepted, renderBatchAccepted } from './render.ts';
-
-/** Enough to tell clients apart; it is kept with each of a key's last uses. */
-const clientCharsMax = 200;
-
-/** docs/resend.md: 24 hours. */
-export const keyLifetimeMs = 24 * 60 * 60_000;
 
 export type SendParts = {
   accepting: Accepting;
@@ -31,41 +25,31 @@ export type SendParts = {
   remote: RemoteLimits;
 };
 
-type Opened = { call: Call; key: string | null; json: unknown; fingerprint: () => Fingerprint; warning: string | null };
+type Opened = { request: SendRequest; warning: string | null };
 
 export async function sendOne(parts: SendParts, call: Call): Promise<Reply> {
-  const opened = await open(call, 'single');
-  const accepted = await parts.accepting.accept(
-    request(opened, 'POST /emails'),
-    async () => ({
-      messages: [await complete(parts, parseSend(opened.json, parts.now()))],
-      lifetimeMs: keyLifetimeMs,
-      keyFollowsSchedule: true,
-      render: ([email]): Answer => ({ status: 200, body: renderAccepted(email?.id ?? '') }),
-    }),
-    ([stored]) => (stored ? diffFields(stored, parseSend(opened.json, parts.now())) : []),
-  );
-  return toReply(accepted, opened);
+  const opened = await open(call, singleEndpoint, 'single');
+  const found = await parts.accepting.lookUp(opened.request);
+  if (found.kind !== 'new') return toReply(found, opened);
+  const outcome = await parts.accepting.commit(found, prepareOne(parts, opened.request));
+  return toReply(outcome, opened);
 }
 
 export async function sendBatch(parts: SendParts, call: Call): Promise<Reply> {
   const mode = batchMode(call);
-  const opened = await open(call, mode);
-  const accepted = await parts.accepting.accept(
-    request(opened, 'POST /emails/batch'),
-    () => prepareBatch(parts, opened.json, mode),
-    (stored) => {
-      const { drafts } = parseBatch(opened.json, mode, parts.now());
-      return diffBatch(
-        stored,
-        drafts.map(({ draft }) => draft),
-      );
-    },
-  );
-  return toReply(accepted, opened);
+  const opened = await open(call, batchEndpoint, mode);
+  const found = await parts.accepting.lookUp(opened.request);
+  if (found.kind !== 'new') return toReply(found, opened);
+  const outcome = await parts.accepting.commit(found, prepareBatch(parts, opened.request, mode));
+  return toReply(outcome, opened);
 }
 
-async function prepareBatch(parts: SendParts, json: unknown, mode: BatchMode): Promise<Submission> {
+async function prepareOne(parts: SendParts, { json }: SendRequest): Promise<Submission> {
+  const message = await complete(parts, parseSend(json, parts.now()));
+  return { messages: [message], answer: ([email]) => ({ status: 200, body: renderAccepted(email?.id ?? '') }) };
+}
+
+async function prepareBatch(parts: SendParts, { json }: SendRequest, mode: BatchMode): Promise<Submission> {
   const { drafts, errors } = parseBatch(json, mode, parts.now());
   const messages: Message[] = [];
   for (const { index, draft } of drafts) {
@@ -78,13 +62,12 @@ async function prepareBatch(parts: SendParts, json: unknown, mode: BatchMode): P
     }
   }
   errors.sort((a, b) => a.index - b.index);
+  const told = mode === 'permissive' ? errors : undefined;
   return {
     messages,
-    lifetimeMs: keyLifetimeMs,
-    keyFollowsSchedule: true,
-    render: (emails): Answer => {
+    answer: (emails) => {
       const ids = emails.map((email) => email.id);
-      return { status: 200, body: renderBatchAccepted(ids, mode === 'permissive' ? errors : undefined) };
+      return { status: 200, body: renderBatchAccepted(ids, told) };
     },
   };
 }
@@ -98,52 +81,35 @@ function batchMode(call: Call): BatchMode {
 }
 
 /** In the order of docs/architecture.md: size and JSON, then the syntax of the key. */
-async function open(call: Call, mode: string): Promise<Opened> {
+async function open(call: Call, endpoint: Endpoint, mode: string): Promise<Opened> {
   const body = await call.body();
   const json = parseJson(body);
   const key = readIdempotencyKey(call.rawHeaders);
   const warning = warnAboutKey(key, json, 'as the Idempotency-Key header');
-  let known: Fingerprint | null = null;
-  const lazily = () => {
-    known ??= fingerprint(body, json, mode);
-    return known;
-  };
-  return { call, key, json, fingerprint: lazily, warning };
+  return { request: requestTo(endpoint, call, { key, body, json, mode }), warning };
 }
 
-function request(opened: Opened, endpoint: string) {
-  const { key, call } = opened;
-  return {
-    account: call.caller.account,
-    facade: 'resend',
-    endpoint,
-    key,
-    fingerprint: opened.fingerprint,
-    client: call.userAgent?.slice(0, clientCharsMax) ?? null,
-  };
-}
-
-function toReply(accepted: Accepted, opened: Opened): Reply {
+function toReply(outcome: Outcome, opened: Opened): Reply {
   const warning: Record<string, string> | undefined = opened.warning
     ? { 'sendonce-warning': opened.warning }
     : undefined;
   if (opened.warning) log.oddKey(opened.warning);
-  switch (accepted.kind) {
+  switch (outcome.kind) {
     case 'accepted':
-      return { status: accepted.answer.status, body: accepted.answer.body, headers: warning };
+      return { ...outcome.answer, headers: warning };
     case 'replay': {
-      const { status, body } = accepted.record;
+      const { status, body } = outcome.record;
       return { status, body, headers: { ...warning, 'idempotent-replayed': 'true' } };
     }
     case 'conflict': {
-      const { record, fields } = accepted;
+      const { record, fields } = outcome;
       log.conflict(shortHash(record.keyHash), fields ?? []);
       throw new AppError('idempotency_mismatch', MESSAGES.idempotencyMismatch, {
         extra: { different_fields: fields ?? [], ...hintAt(fields), email_ids: record.emailIds },
       });
     }
     default:
-      return accepted satisfies never;
+      return outcome satisfies never;
   }
 }
 

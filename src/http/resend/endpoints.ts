@@ -1,0 +1,30 @@
+/** Where this facade takes submissions, how long their keys live, and how two requests under one key are compared. */
+
+import type { Endpoint, KeyTerms } from '../../use-cases/submission.ts';
+import { diffBatch, diffFields } from './diff.ts';
+import { type BatchMode, parseBatch, parseSend } from './parse.ts';
+
+export const facadeName = 'resend';
+
+/** docs/resend.md: 24 hours. */
+export const keyTerms: KeyTerms = { lifetimeMs: 24 * 60 * 60_000, followsSchedule: true };
+
+export const singleEndpoint: Endpoint = {
+  facade: facadeName,
+  name: 'POST /emails',
+  keyTerms,
+  differences: ([stored], { json }, now) => (stored ? diffFields(stored, parseSend(json, now)) : []),
+};
+
+export const batchEndpoint: Endpoint = {
+  facade: facadeName,
+  name: 'POST /emails/batch',
+  keyTerms,
+  differences: (stored, { json, mode }, now) => {
+    const { drafts } = parseBatch(json, mode as BatchMode, now);
+    return diffBatch(
+      stored,
+      drafts.map(({ draft }) => draft),
+    );
+  },
+};

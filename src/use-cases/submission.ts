@@ -1,0 +1,71 @@
+/** A submission as data: what a client asks for, under which key and on which terms, and what a facade made of it. */
+
+import type { Email, Message } from '../core/email.ts';
+import { type Fingerprint, fingerprint } from '../core/fingerprint.ts';
+
+/** How long the keys of an endpoint live: counted from acceptance or, with `followsSchedule`, from the scheduled time. */
+export type KeyTerms = { lifetimeMs: number; followsSchedule: boolean };
+
+/** Where a facade takes submissions: together with the client's key, the name of the operation. */
+export type Endpoint = {
+  facade: string;
+  /** Method and path. */
+  name: string;
+  keyTerms: KeyTerms;
+  /** Names the fields in which what was stored differs from a request; null where no client is told. */
+  differences: ((stored: Message[], request: SendRequest, now: number) => string[]) | null;
+};
+
+export type SendRequest = {
+  account: string;
+  endpoint: Endpoint;
+  /** Null: the client did not name its operation, each request is a new one. */
+  key: string | null;
+  body: Uint8Array;
+  /** What JSON.parse made of the body. */
+  json: unknown;
+  /** Whatever else decides what the request means (the batch validation mode). */
+  mode: string;
+  /** The client's User-Agent, shown in the key's history. */
+  client: string | null;
+};
+
+/** What a facade made of a valid request. */
+export type Submission = {
+  messages: Message[];
+  /** Made of names alone, before anything is written: what this client is told, and every replay after it. */
+  answer: (emails: EmailName[]) => StoredAnswer;
+};
+
+/** What an email is called in answers. */
+export type EmailName = Pick<Email, 'id' | 'messageId'>;
+
+export type StoredAnswer = { status: number; body: string };
+
+/** Enough to tell clients apart; it is kept with each of a key's last uses. */
+const clientCharsMax = 200;
+
+/** The one place where a request to send is put together, whichever door it came through. */
+export function requestTo(
+  endpoint: Endpoint,
+  client: { caller: { account: string }; userAgent: string | null },
+  content: Pick<SendRequest, 'key' | 'body' | 'json'> & { mode?: string },
+): SendRequest {
+  const { key, body, json, mode = '' } = content;
+  const userAgent = client.userAgent?.slice(0, clientCharsMax) ?? null;
+  return { account: client.caller.account, endpoint, key, body, json, mode, client: userAgent };
+}
+
+export function scopeOf({ facade, name }: Endpoint): string {
+  return `${facade} ${name}`;
+}
+
+export function fingerprintOf({ body, json, mode }: SendRequest): Fingerprint {
+  return fingerprint(body, json, mode);
+}
+
+/** A key outlives the last mail it names by its lifetime: next week's mail must not be forgotten tomorrow. */
+export function keyExpiresAt({ lifetimeMs, followsSchedule }: KeyTerms, messages: Message[], now: number): number {
+  const scheduled = followsSchedule ? messages.map((one) => one.scheduledAt ?? now) : [];
+  return Math.max(now, ...scheduled) + lifetimeMs;
+}
