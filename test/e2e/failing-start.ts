@@ -1,0 +1,89 @@
+/**
+ * `node failing-start.js FAILURE [unguarded]`: a start that fails, another on the same database that does not, its stop, and
+ * then nothing more. Prints what the first one threw. Status 3: the second did not start; 4: something keeps the process.
+ */
+
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { createSystemClock } from '../../src/clock.ts';
+import { type Config, readConfig } from '../../src/config/config.ts';
+import { cannotWrite } from '../../src/core/error.ts';
+import { Parts } from '../../src/parts.ts';
+import { type Outside, startServer } from '../../src/server.ts';
+
+export type Failure = keyof typeof failures;
+
+type Broken = { config?: Partial<Config>; outside?: Partial<Outside> };
+
+const failures = {
+  'a port that is taken': async () => ({ config: { port: await takenPort() } }),
+  'a folder of the witness that is none': async () => ({ config: { stateDir: join(plainFile(), 'state') } }),
+  'an allowed network that is none': async () => ({ config: { egressAllow: ['inside'] } }),
+  'a DKIM key that is none': async () => {
+    return { config: { dkim: [{ domain: 'acme.test', selector: 's1', privateKeyPem: 'none' }] } };
+  },
+  'a clock that cannot be made': async () => ({ outside: { clock: fail } }),
+  'a database that takes no writes': async () => {
+    const refusing: Outside['database'] = (own) => ({
+      engine: own.engine,
+      all: (sql, ...params) => own.all(sql, ...params),
+      write: () => Promise.reject(cannotWrite(new Error('it is read-only'))),
+      report: (sql, ...params) => own.report(sql, ...params),
+      wall: () => own.wall(),
+      announce: () => own.announce(),
+      onAnnounced: (listener) => own.onAnnounced(listener),
+      close: () => own.close(),
+    });
+    return { outside: { database: refusing } };
+  },
+} satisfies Record<string, () => Promise<Broken>>;
+
+/** Longer than what was closed takes to be gone, even on a busy machine; what stays is seen sooner. */
+const patienceMs = 15_000;
+const impatienceMs = 1_500;
+
+/** Listen until the second start has come and gone. */
+const others: Server[] = [];
+const [, , failure = '', guard] = process.argv;
+const config = readConfig({ ...process.env, PORT: '0', SENDONCE_API_KEY: 're_test_key' });
+const outside: Outside = {
+  clock: (wall) => createSystemClock({ wall }),
+  die: () => process.exit(5),
+};
+const { stop } = Parts.prototype;
+if (guard === 'unguarded') Parts.prototype.stop = async () => {};
+const broken: Broken = await failures[failure as Failure]();
+try {
+  await startServer({ ...config, ...broken.config }, { ...outside, ...broken.outside });
+  process.exit(2);
+} catch (error) {
+  console.log((error as Error).message);
+}
+Parts.prototype.stop = stop;
+try {
+  await (await startServer(config, outside)).stop();
+} catch (error) {
+  console.log((error as Error).message);
+  process.exit(3);
+}
+for (const server of others) server.close();
+setTimeout(() => process.exit(4), guard === 'unguarded' ? impatienceMs : patienceMs).unref();
+
+async function takenPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  others.push(server);
+  return (server.address() as AddressInfo).port;
+}
+
+function plainFile(): string {
+  const path = join(config.stateDir, 'a-file');
+  writeFileSync(path, '');
+  return path;
+}
+
+function fail(): never {
+  throw new Error('there is no clock');
+}
