@@ -30,7 +30,8 @@ export interface Database extends Reader {
 
   /**
    * Runs `work` in a transaction of its own, or in a savepoint of a group that shares one commit.
-   * Resolves only after COMMIT is durable; rejects, with everything `work` wrote undone, when `work` throws.
+   * Resolves only after COMMIT is durable; rejects, with everything `work` wrote undone, when `work` throws. What it left
+   * running and asks for afterwards is refused.
    * `work` must await nothing but the transaction, and may be run again when its group failed.
    * @throws AppError `unavailable` when the database cannot take writes now (disk full, locked): nothing was written;
    * Contended when another process held the rows for too long: nothing was written;
@@ -50,4 +51,13 @@ export interface Database extends Reader {
   onAnnounced(listener: () => void): void;
 
   close(): Promise<void>;
+}
+
+/** A work has ended, and part of it still asks: what it wrote now would be part of another transaction, or of none. */
+export class TransactionEnded extends Error {
+  override readonly name = 'TransactionEnded';
+
+  constructor() {
+    super('The transaction of this work has ended.');
+  }
 }

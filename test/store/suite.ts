@@ -48,6 +48,7 @@ import { describeSuppressions } from './suite-suppressions.ts';
 import { describeTemplates } from './suite-templates.ts';
 import { describeTries } from './suite-tries.ts';
 import { describeWebhooks } from './suite-webhooks.ts';
+import { describeWrites } from './suite-writes.ts';
 
 export type OpenForTest = () => Promise<{ database: Database; remove: () => Promise<void> }>;
 
@@ -85,56 +86,6 @@ export function describeStore(engine: string, open: OpenForTest): void {
     describeWebhooks(() => database);
     // The last: it holds whatever is open.
     describeTries(() => database, { claim, gate, queuedAndClaimed });
-  });
-}
-
-function describeWrites(db: () => Database): void {
-  describe('the write queue', () => {
-    it('undoes only the work that threw, and commits the others of its group', async () => {
-      const settled = await Promise.allSettled(
-        ['a', 'b', 'c'].map((name) =>
-          db().write(async (tx) => {
-            await tx.run('insert into settings (name, value) values (?, ?)', `group-${name}`, name);
-            if (name === 'b') throw new Error('b does not want to');
-          }),
-        ),
-      );
-      assert.deepEqual(
-        settled.map((one) => one.status),
-        ['fulfilled', 'rejected', 'fulfilled'],
-      );
-      const rows = await db().all<{ name: string }>(
-        "select name from settings where name like 'group-%' order by name",
-      );
-      assert.deepEqual(
-        rows.map((row) => row.name),
-        ['group-a', 'group-c'],
-      );
-    });
-
-    it('shows a reader nothing before it is committed', async () => {
-      await db().write(async (tx) => {
-        await tx.run("insert into settings (name, value) values ('unseen', '1')");
-        assert.deepEqual(await db().all("select * from settings where name = 'unseen'"), []);
-      });
-      assert.equal((await db().all("select * from settings where name = 'unseen'")).length, 1);
-    });
-
-    it('answers a report from committed rows, and passes its errors on', async () => {
-      const rows = await db().report<{ one: number }>('select 1 as one where 2 > ?', 1);
-      assert.deepEqual(rows, [{ one: 1 }]);
-      await assert.rejects(db().report('select * from no_such_table'));
-    });
-
-    it('does not migrate twice', async () => {
-      assert.deepEqual(await migrate(db()), []);
-    });
-
-    it('refuses a schema newer than the program', async () => {
-      await db().write((tx) => tx.run("insert into migrations (version, name) values (9999, 'future')"));
-      await assert.rejects(migrate(db()), /newer program/);
-      await db().write((tx) => tx.run('delete from migrations where version = 9999'));
-    });
   });
 }
 

@@ -1,7 +1,7 @@
 /** One writing connection: runs groups of works, each group in a transaction, and settles them once it has committed. */
 
 import { CommitUnknown } from '../../../core/error.ts';
-import type { SqlValue, Transaction } from '../../database.ts';
+import { type SqlValue, type Transaction, TransactionEnded } from '../../database.ts';
 import { Connection } from './connection.ts';
 import { refusalOf, troubleOf, unavailable } from './error.ts';
 import { Marker } from './marker.ts';
@@ -40,7 +40,7 @@ const lossesMax = 5;
 type Open = { connection: Connection; marker: Marker };
 
 /** What running one work came to, before the commit. */
-type Ran = { value: unknown } | { error: unknown; wrote: boolean };
+type Ran = { value: unknown } | { error: unknown; asked: boolean };
 
 export class Writer {
   readonly #options: WriterOptions;
@@ -143,13 +143,16 @@ export class Writer {
     }
   }
 
-  /** All works at the same time: their statements leave together. Throws, with all undone, where one failed after it wrote. */
+  /**
+   * All works at the same time: their statements leave together. Throws, with all undone, where one failed after it asked
+   * anything: what a statement wrote cannot be told from its answer (a CTE writes and answers as a select).
+   */
   async #runWorks(open: Open, group: Write[]): Promise<Ran[]> {
     const { connection } = open;
     await this.#begin(open, group);
     const trouble: { first: unknown } = { first: null };
     const ran = await Promise.all(group.map((write) => runWork(connection, write, trouble)));
-    const failed = ran.find((one) => 'error' in one && one.wrote);
+    const failed = ran.find((one) => 'error' in one && one.asked);
     if (trouble.first === null && !failed) return ran;
     if (!connection.isBroken) await connection.query('rollback');
     throw trouble.first ?? (failed as { error: unknown }).error;
@@ -218,8 +221,11 @@ function begin(group: Write[]): string {
 const syncs = `select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
 
 async function runWork(connection: Connection, write: Write, trouble: { first: unknown }): Promise<Ran> {
-  let wrote = false;
+  let asked = false;
+  let ended = false;
   async function ask<R>(sql: string, params: SqlValue[]) {
+    if (ended) throw new TransactionEnded();
+    asked = true;
     try {
       return await connection.query<R>(sql, params);
     } catch (error) {
@@ -231,16 +237,14 @@ async function runWork(connection: Connection, write: Write, trouble: { first: u
   const transaction: Transaction = {
     skipLocked: 'for update skip locked',
     all: async <R>(sql: string, ...params: SqlValue[]) => (await ask<R>(sql, params)).rows,
-    run: async (sql, ...params) => {
-      const { count, command } = await ask(sql, params);
-      wrote ||= count > 0 || !/^(INSERT|UPDATE|DELETE)$/.test(command);
-      return count;
-    },
+    run: async (sql, ...params) => (await ask(sql, params)).count,
   };
   try {
     return { value: await write.work(transaction) };
   } catch (error) {
-    return { error, wrote };
+    return { error, asked };
+  } finally {
+    ended = true;
   }
 }
 

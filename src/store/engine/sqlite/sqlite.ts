@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { cannotRead, cannotWrite } from '../../../core/error.ts';
-import type { Awaitable, Database, SqlValue, Transaction } from '../../database.ts';
+import { type Awaitable, type Database, type SqlValue, type Transaction, TransactionEnded } from '../../database.ts';
 import { type Aside, createAside } from './aside.ts';
 
 export type SqliteOptions = {
@@ -157,7 +157,7 @@ class SqliteDatabase implements Database {
     const settled: (() => void)[] = [];
     try {
       for (const write of group) {
-        const value = await write.work(this.#writer.transaction);
+        const value = await this.#writer.runWork(write.work);
         settled.push(() => write.resolve(value));
       }
       return settled;
@@ -179,7 +179,7 @@ class SqliteDatabase implements Database {
   async #runInSavepoint(write: Write): Promise<() => void> {
     this.#writer.exec('savepoint one');
     try {
-      const value = await write.work(this.#writer.transaction);
+      const value = await this.#writer.runWork(write.work);
       this.#writer.exec('release one');
       return () => write.resolve(value);
     } catch (error) {
@@ -222,25 +222,35 @@ class SqliteDatabase implements Database {
 class Statements {
   readonly #connection: Sqlite.Database;
   readonly #prepared = new Map<string, Sqlite.Statement<unknown[]>>();
-  readonly transaction: Transaction;
-  /** Some row was changed since this was last set to false. */
+  /** Some row may have been changed since this was last set to false. */
   isDirty = false;
 
   constructor(connection: Sqlite.Database) {
     this.#connection = connection;
-    this.transaction = {
-      skipLocked: '',
-      all: <R>(sql: string, ...params: SqlValue[]) => this.all<R>(sql, params),
-      run: (sql, ...params) => {
-        const { changes } = this.#prepare(sql).run(...params);
-        if (changes > 0) this.isDirty = true;
-        return changes;
-      },
-    };
   }
 
   all<R>(sql: string, params: SqlValue[]): R[] {
     return this.#prepare(sql).all(...params) as R[];
+  }
+
+  /** Within the transaction that was begun; what the work leaves running is refused once it has ended. */
+  async runWork(work: Write['work']): Promise<unknown> {
+    let ended = false;
+    const prepare = (sql: string) => {
+      if (ended) throw new TransactionEnded();
+      const statement = this.#prepare(sql);
+      this.isDirty ||= !statement.readonly;
+      return statement;
+    };
+    try {
+      return await work({
+        skipLocked: '',
+        all: <R>(sql: string, ...params: SqlValue[]) => prepare(sql).all(...params) as R[],
+        run: (sql, ...params) => prepare(sql).run(...params).changes,
+      });
+    } finally {
+      ended = true;
+    }
   }
 
   exec(sql: string): void {
