@@ -2,7 +2,6 @@
 
 import type { SystemClock } from './clock.ts';
 import type { Config } from './config/config.ts';
-import { uuidv7Floor } from './core/token.ts';
 import { log } from './log.ts';
 import type { Recovery } from './recovery.ts';
 import type { RestoreGuard } from './restore-guard.ts';
@@ -107,7 +106,7 @@ export class Chores {
 
   async #forgetWebhooks(): Promise<void> {
     const { database, clock } = this.#options;
-    const before = uuidv7Floor(clock.now() - webhookHistoryMs);
+    const before = clock.now() - webhookHistoryMs;
     await database.write((tx) => forgetWebhookDeliveries(tx, before, webhookStep));
   }
 

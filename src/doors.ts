@@ -24,6 +24,8 @@ import type { Database } from './store/database.ts';
 import { Accepting } from './use-cases/accept.ts';
 import { createAmend } from './use-cases/amend.ts';
 import type { KeyUses } from './use-cases/key-uses.ts';
+import { createReplay } from './use-cases/replay.ts';
+import { createSubscribe } from './use-cases/subscribe.ts';
 
 export type DoorOptions = {
   config: Config;
@@ -65,7 +67,8 @@ export function apiDoors(options: DoorOptions): Door[] {
     accepting: createAccepting(options, nextId),
     amend: createAmend(database, clock, onQueued),
     remote: { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs },
-    wakeWebhooks: onQueued,
+    subscribe: createSubscribe(database, clock, onQueued),
+    replay: createReplay(database, clock, onQueued),
   };
   return [
     requestLog,

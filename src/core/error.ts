@@ -23,14 +23,9 @@ export type ErrorCode =
   | 'unavailable'
   | 'internal';
 
-/** `rule` is empty where the member is missing. */
-export type FieldProblem = { name: string; rule: string };
-
 export type ErrorDetails = {
   /** Members added to the error body; SDKs ignore what they do not know. */
   extra?: Record<string, unknown>;
-  /** The member it is about, and the rule it breaks without that name: for whoever shows it in that member's place; never sent. */
-  field?: FieldProblem;
   /** Seconds after which a retry makes sense; becomes `Retry-After`. */
   retryAfterSeconds?: number;
   /** What really happened; logged, never sent. */
@@ -42,14 +37,12 @@ export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
   readonly extra: Record<string, unknown>;
-  readonly field: FieldProblem | null;
   readonly retryAfterSeconds: number | null;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, { cause: details.cause });
     this.code = code;
     this.extra = details.extra ?? {};
-    this.field = details.field ?? null;
     this.retryAfterSeconds = details.retryAfterSeconds ?? null;
   }
 }

@@ -2,17 +2,19 @@
 
 import type { Clock } from '../core/clock.ts';
 import type { DkimSigner } from '../core/dkim.ts';
+import type { Egress } from '../egress/egress.ts';
 import type { AttachmentLinks } from '../http/attachment-links.ts';
 import type { HttpContext } from '../http/call.ts';
-import type { WebhookParts } from '../http/resend/webhooks.ts';
 import type { Database } from '../store/database.ts';
 import type { Accepting } from '../use-cases/accept.ts';
 import type { Amend } from '../use-cases/amend.ts';
+import type { Replay } from '../use-cases/replay.ts';
+import type { Subscribe } from '../use-cases/subscribe.ts';
 import type { Live } from './live.ts';
 import type { Session, Sessions } from './session.ts';
 import type { Throttle } from './throttle.ts';
 
-export type DashboardParts = WebhookParts & {
+export type DashboardParts = {
   database: Database;
   clock: Clock;
   sessions: Sessions;
@@ -20,6 +22,9 @@ export type DashboardParts = WebhookParts & {
   live: Live;
   accepting: Accepting;
   amend: Amend;
+  subscribe: Subscribe;
+  replay: Replay;
+  egress: Egress;
   /** So that what was counted a moment ago is shown. */
   flushUses: () => Promise<void>;
   onQueued: () => void;

@@ -5,7 +5,6 @@ import { isUuid } from '../core/token.ts';
 import {
   findWebhookDelivery,
   listWebhookAttempts,
-  replay,
   type WebhookAttempt,
   type WebhookDeliveryView,
 } from '../store/webhooks/deliveries.ts';
@@ -62,12 +61,13 @@ export async function webhookEvent(visit: Visit): Promise<Response> {
 }
 
 export async function replayEvent(visit: Visit): Promise<Response> {
-  const { parts } = visit;
   const found = await requireWebhook(visit);
   const delivery = await requireDelivery(visit, found);
-  if (!found.enabled) throw new AppError('invalid_field', 'The webhook is disabled: enable it first, then replay.');
-  await parts.database.write((tx) => replay(tx, delivery, parts.clock.now()));
-  parts.onQueued();
+  const done = await visit.parts.replay.one(found, delivery);
+  if (done === 'disabled') {
+    throw new AppError('invalid_field', 'The webhook is disabled: enable it first, then replay.');
+  }
+  if (done === 'gone') throw notTold();
   return redirect(`/dashboard/webhooks/${found.id}/${delivery.id}?done=replayed`);
 }
 
@@ -75,8 +75,12 @@ export async function replayEvent(visit: Visit): Promise<Response> {
 async function requireDelivery({ parts, context }: Visit, webhook: Webhook): Promise<WebhookDeliveryView> {
   const id = (context.req.param('event') ?? '').toLowerCase();
   const found = isUuid(id) ? await findWebhookDelivery(parts.database, webhook, id) : null;
-  if (!found) throw new AppError('not_found', 'This webhook was told nothing of this id in the last 30 days.');
+  if (!found) throw notTold();
   return found;
+}
+
+function notTold(): AppError {
+  return new AppError('not_found', 'This webhook was told nothing of this id in the last 30 days.');
 }
 
 /** About to happen, or happening: worth looking again by itself. */

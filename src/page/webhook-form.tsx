@@ -1,7 +1,7 @@
 /** The form that makes a webhook, with what was filled in and what was wrong with it. */
 
-import type { AppError } from '../core/error.ts';
-import { newWebhookId } from '../http/resend/webhooks.ts';
+import type { Egress } from '../egress/egress.ts';
+import type { WebhookEvents } from '../store/webhooks/webhooks.ts';
 import { resendEventTypes } from '../webhook/resend-payload.ts';
 import { Form, Notice } from './pieces.tsx';
 import type { Visit } from './visit.ts';
@@ -22,7 +22,7 @@ export function WebhookForm({ visit, draft }: { visit: Visit; draft: Draft }) {
       <h2>Add a webhook</h2>
       {problem && <Notice tone="bad">{problem}</Notice>}
       <Form visit={visit} action="/dashboard/webhooks" class="stack">
-        <input type="hidden" name="key" value={newWebhookId(visit.parts)} />
+        <input type="hidden" name="key" value={visit.parts.subscribe.newId()} />
         <label for="endpoint">Endpoint</label>
         <input
           id="endpoint"
@@ -56,13 +56,24 @@ export function WebhookForm({ visit, draft }: { visit: Visit; draft: Draft }) {
   );
 }
 
-/** The API names its members; in a form, their place names them. */
-export function inPlainWords({ message, field }: AppError): string {
-  if (!field) return message;
-  return field.rule === '' ? (missing[field.name] ?? message) : field.rule.replaceAll('`', '');
+export type Wanted = { url: string; events: WebhookEvents };
+
+/** What the form asks for, or what is wrong with it, in the words of a form. */
+export function parseForm(
+  egress: Egress,
+  { endpoint, events }: Pick<Draft, 'endpoint' | 'events'>,
+): Wanted | { problem: string } {
+  if (endpoint === '') return { problem: 'Say where events are to be told.' };
+  // What an address can tell is told at once; where its name leads is looked at each time it is used.
+  const refusal = egress.refusalOf(endpoint);
+  if (refusal) return { problem: refusal.message };
+  const names = [...new Set(events)];
+  if (names.length === 0) return { problem: 'Choose at least one event.' };
+  const unknown = names.find((name) => !isOffered(name));
+  if (unknown !== undefined) return { problem: `“${unknown.slice(0, 60)}” is not an event type.` };
+  return { url: endpoint, events: { names, subjects: names.filter(isOffered).map((name) => resendEventTypes[name]) } };
 }
 
-const missing: Record<string, string> = {
-  endpoint: 'Say where events are to be told.',
-  events: 'Choose at least one event.',
-};
+function isOffered(name: string): name is keyof typeof resendEventTypes {
+  return Object.hasOwn(resendEventTypes, name);
+}

@@ -3,7 +3,7 @@
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
 import { listWebhookDeliveries, type WebhookDeliveryView } from '../store/webhooks/deliveries.ts';
-import { deleteWebhook, findWebhook, updateWebhook, type Webhook } from '../store/webhooks/webhooks.ts';
+import { findWebhook, type Webhook } from '../store/webhooks/webhooks.ts';
 import { splitCredentials } from '../webhook/request.ts';
 import { resendNameOf } from '../webhook/resend-payload.ts';
 import { renderPage } from './frame.tsx';
@@ -20,8 +20,12 @@ export async function requireWebhook({ parts, session, context }: Visit): Promis
     ? ((await findWebhook(parts.database, session.account, 'resend', { id })) ??
       (await findWebhook(parts.database, session.account, 'brevo', { id })))
     : null;
-  if (!found) throw new AppError('not_found', 'There is no webhook of this id in your account.');
+  if (!found) throw noWebhook();
   return found;
+}
+
+function noWebhook(): AppError {
+  return new AppError('not_found', 'There is no webhook of this id in your account.');
 }
 
 /** Without the password Brevo lets its users put there. */
@@ -143,7 +147,7 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
 const justMadeMs = 30_000;
 
 function isJustMade({ query, parts }: Visit, webhook: Webhook): boolean {
-  return query.done === 'made' && parts.now() - webhook.createdAt < justMadeMs;
+  return query.done === 'made' && parts.clock.now() - webhook.createdAt < justMadeMs;
 }
 
 function DisableOrEnable({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
@@ -184,15 +188,13 @@ export const enableWebhook = (visit: Visit) => changeEnabled(visit, true);
 export const disableWebhook = (visit: Visit) => changeEnabled(visit, false);
 
 async function changeEnabled(visit: Visit, enabled: boolean): Promise<Response> {
-  const { parts } = visit;
   const found = await requireWebhook(visit);
-  await parts.database.write((tx) => updateWebhook(tx, found, { enabled }, parts.now()));
-  parts.wakeWebhooks();
+  if (!(await visit.parts.subscribe.change(found, { enabled }))) throw noWebhook();
   return redirect(`/dashboard/webhooks/${found.id}?done=${enabled ? 'enabled' : 'disabled'}`);
 }
 
 export async function removeWebhook(visit: Visit): Promise<Response> {
   const found = await requireWebhook(visit);
-  await visit.parts.database.write((tx) => deleteWebhook(tx, found, visit.parts.now()));
+  if (!(await visit.parts.subscribe.remove(found))) throw noWebhook();
   return redirect('/dashboard/webhooks?done=deleted');
 }

@@ -2,14 +2,14 @@
 
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
-import { makeWebhook } from '../http/resend/webhooks.ts';
 import { listWebhooks, type Webhook } from '../store/webhooks/webhooks.ts';
+import { webhooksMax } from '../use-cases/subscribe.ts';
 import { renderPage } from './frame.tsx';
 import { Empty, Notice, PageHead } from './pieces.tsx';
 import { redirect } from './sign-in.tsx';
 import type { Visit } from './visit.ts';
 import { Standing, shownUrl } from './webhook.tsx';
-import { type Draft, firstDraft, inPlainWords, WebhookForm } from './webhook-form.tsx';
+import { type Draft, firstDraft, parseForm, type Wanted, WebhookForm } from './webhook-form.tsx';
 
 export function webhooks(visit: Visit): Promise<Response> {
   return renderWebhooks(visit, firstDraft);
@@ -19,26 +19,23 @@ export function webhooks(visit: Visit): Promise<Response> {
 export async function createWebhook(visit: Visit): Promise<Response> {
   const { parts, session, form } = visit;
   const filled = { endpoint: (form.get('endpoint') ?? '').trim(), events: form.getAll('events') };
-  const key = (form.get('key') ?? '').toLowerCase();
-  if (!isUuid(key)) throw new AppError('invalid_field', 'This form is not complete: reload the page and try again.');
-  try {
-    const made = await makeWebhook(parts, session.account, filled, key);
-    if (!isAsked(made, filled)) throw new AppError('already_exists', sentBefore);
-    return redirect(`/dashboard/webhooks/${made.id}?done=made`);
-  } catch (error) {
-    if (!(error instanceof AppError && formProblems.has(error.code))) throw error;
-    return renderWebhooks(visit, { ...filled, problem: inPlainWords(error) });
-  }
+  const id = (form.get('key') ?? '').toLowerCase();
+  if (!isUuid(id)) throw new AppError('invalid_field', 'This form is not complete: reload the page and try again.');
+  const wanted = parseForm(parts.egress, filled);
+  if ('problem' in wanted) return renderWebhooks(visit, { ...filled, ...wanted });
+  const made = await parts.subscribe.make(session.account, { facade: 'resend', ...wanted, id });
+  if (!made) return renderWebhooks(visit, { ...filled, problem: full });
+  if (!isAsked(made, wanted)) throw new AppError('already_exists', sentBefore);
+  return redirect(`/dashboard/webhooks/${made.id}?done=made`);
 }
 
+const full = `An account can have at most ${webhooksMax} webhooks.`;
 const sentBefore = 'This form was sent before with something else in it. Reload the page to add another webhook.';
 
 /** False: what was made from this form before is not what it asks for now. */
-function isAsked({ url, events }: Webhook, filled: Pick<Draft, 'endpoint' | 'events'>): boolean {
-  return url === filled.endpoint && events.join() === [...new Set(filled.events)].join();
+function isAsked(made: Webhook, { url, events }: Wanted): boolean {
+  return made.url === url && made.events.join() === events.names.join();
 }
-
-const formProblems: ReadonlySet<AppError['code']> = new Set(['missing_field', 'invalid_field']);
 
 async function renderWebhooks(visit: Visit, draft: Draft): Promise<Response> {
   const { parts, session, query } = visit;

@@ -1,5 +1,6 @@
 /** Accounts, their API keys (hashes only) and the settings the program made for itself. */
 
+import assert from 'node:assert/strict';
 import type { Reader, Transaction } from './database.ts';
 import { ensureSampleTemplate } from './templates.ts';
 
@@ -28,6 +29,12 @@ type ApiKeyRow = {
 export async function ensureAccount(tx: Transaction, id: string, now: number): Promise<void> {
   await tx.run('insert into accounts (id, created_at) values (?, ?) on conflict (id) do nothing', id, now);
   await ensureSampleTemplate(tx, id, now);
+}
+
+/** Whoever else adds to what the account keeps has committed, or waits until this transaction ends. */
+export async function lockAccount(tx: Transaction, id: string): Promise<void> {
+  const locked = await tx.run('update accounts set created_at = created_at where id = ?', id);
+  assert.equal(locked, 1, 'what is kept belongs to an account that exists');
 }
 
 export async function insertApiKey(tx: Transaction, hash: Uint8Array, key: Omit<ApiKey, 'revokedAt'>): Promise<void> {

@@ -2,8 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { AppError } from '../../src/core/error.ts';
-import { inPlainWords } from '../../src/page/webhook-form.tsx';
 import { startReceiver } from '../support/receiver.ts';
 import { addApiKey } from '../support/served.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
@@ -101,6 +99,28 @@ describe('webhooks on the page', () => {
     assert.deepEqual(await list(), []);
   });
 
+  test('a form makes no second webhook when the deleted one has been forgotten, and may after thirty days', async (t) => {
+    const own = await startTestServer();
+    t.after(() => own.stop());
+    const fields = webhookForm('https://example.com/once', 'email.sent');
+    const send = async () => (await signIn(own)).post('/webhooks', fields);
+    const made = await send();
+    assert.equal(made.status, 303);
+    const place = made.headers.get('location')?.replace(/^\/dashboard|\?.*$/g, '');
+    assert.equal((await (await signIn(own)).post(`${place}/delete`)).status, 303);
+    // What it was told goes with the first round, and the webhook with what it was told.
+    for (let round = 0; round < 2; round++) await own.tick();
+    own.clock.advance(29 * 24 * 3_600_000);
+    await own.tick();
+    const late = await send();
+    assert.equal(late.status, 422);
+    assert.match(late.text, /is gone/);
+    // The control: nothing but the memory of its id kept the form from it.
+    own.clock.advance(2 * 24 * 3_600_000);
+    await own.tick();
+    assert.equal((await send()).status, 303);
+  });
+
   test('what is wrong with the form is said in it, in plain words, and what was filled in stays', async () => {
     const events = ['email.sent', 'email.failed'];
     const problems: [fields: Record<string, string | string[]>, said: RegExp][] = [
@@ -120,15 +140,6 @@ describe('webhooks on the page', () => {
       assert.deepEqual(ticked, fields.events === events ? events : []);
     }
     assert.deepEqual(await list(), []);
-  });
-
-  test('plain words come from what the refusal is about, not from how the API puts it', () => {
-    const refusal = (name: string, rule: string) =>
-      inPlainWords(new AppError('invalid_field', 'worded anew', { field: { name, rule } }));
-    assert.equal(refusal('events', ''), 'Choose at least one event.');
-    assert.equal(refusal('endpoint', ''), 'Say where events are to be told.');
-    assert.equal(refusal('endpoint', 'It must be a `URL`.'), 'It must be a URL.');
-    assert.equal(inPlainWords(new AppError('invalid_field', 'Too many.')), 'Too many.');
   });
 
   test('one that somebody disabled is not said to have been disabled because it failed; one that was, is', async (t) => {

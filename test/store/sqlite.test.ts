@@ -55,9 +55,9 @@ describe('what runs every second', () => {
         `insert into webhooks (id, account, facade, url, events, options, secret, enabled, created_at, modified_at)
          values ('1', 'a', 'resend', '', '[]', '{}', '', 1, 1, 1)`,
       );
-      await forgetWebhookDeliveries(recording, '1', 1);
+      await forgetWebhookDeliveries(recording, 1, 1);
     });
-    assert.equal(statements.size, 10);
+    assert.equal(statements.size, 11);
     for (const [sql, params] of statements) {
       const plan = await database.all<{ detail: string }>(`explain query plan ${sql}`, ...params);
       const scans = plan.map((step) => step.detail).filter((detail) => /^SCAN (?!accounts|webhooks$)/.test(detail));

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { EventType, Subject } from '../../src/core/event.ts';
 import { createIdSource, uuidv7Floor } from '../../src/core/token.ts';
+import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database } from '../../src/store/database.ts';
 import { appendEvent, type EventDetail, findFact, listEvents } from '../../src/store/mail/events.ts';
 import {
@@ -13,8 +14,8 @@ import {
   listWebhookAttempts,
   listWebhookDeliveries,
   recoverWebhookDeliveries,
-  replay,
   replayWebhookDeliveries,
+  replayWebhookDelivery,
   settleWebhookDelivery,
   unclaimWebhookDelivery,
   type WebhookDelivery,
@@ -53,13 +54,16 @@ export function describeWebhooks(db: () => Database): void {
       options: {},
       secret: 's',
     };
-    const made = await db().write((tx) => insertWebhook(tx, { ...wanted, subjects, createdAt: now }, most));
+    const made = await db().write(async (tx) => {
+      await ensureAccount(tx, account, now);
+      return insertWebhook(tx, { ...wanted, subjects, createdAt: now }, most);
+    });
     assert.ok(made);
     return made;
   }
 
-  const happens = (account: string, emailId: string, type: EventType, detail: EventDetail = {}) =>
-    db().write((tx) => appendEvent(tx, account, emailId, type, now, detail));
+  const happens = (account: string, emailId: string, type: EventType, detail: EventDetail = {}, at = now) =>
+    db().write((tx) => appendEvent(tx, account, emailId, type, at, detail));
 
   const claim = (one: Webhook, limit = 10, at = now) =>
     db().write((tx) => claimWebhookDeliveries(tx, one, 'w', { now: at, leaseMs, limit }));
@@ -94,6 +98,7 @@ export function describeWebhooks(db: () => Database): void {
       const account = 'wh-once';
       const wanted = { ...(await webhook('wh-first', ['sent'])), subjects: ['sent' as const], createdAt: now };
       const own = { ...wanted, id: nextId(now), account };
+      for (const name of [account, 'wh-thief']) await db().write((tx) => ensureAccount(tx, name, now));
       const make = (one: typeof wanted) => db().write((tx) => insertWebhook(tx, one, 1));
       const [first, second] = await Promise.all([make(own), make({ ...own, url: 'https://another.test/' })]);
       assert.deepEqual(second, first);
@@ -101,7 +106,7 @@ export function describeWebhooks(db: () => Database): void {
       await assert.rejects(make({ ...wanted, account: 'wh-thief' }), { code: 'already_exists' });
       assert.deepEqual(await listWebhooks(db(), 'wh-thief', 'resend'), []);
       assert.ok(first);
-      await db().write((tx) => deleteWebhook(tx, first, now));
+      await db().write((tx) => deleteWebhook(tx, first.number, now));
       await assert.rejects(make(own), { code: 'already_exists' });
     });
 
@@ -266,7 +271,9 @@ export function describeWebhooks(db: () => Database): void {
       );
       const [, , third] = claimed;
       assert.ok(third);
-      await db().write((tx) => replay(tx, third, now));
+      assert.equal(await db().write((tx) => replayWebhookDelivery(tx, third, now)), true);
+      const forgotten = { ...third, event: third.event + 1_000_000 };
+      assert.equal(await db().write((tx) => replayWebhookDelivery(tx, forgotten, now)), false);
       assert.equal(await settle(third, null), false, 'who was at it is fenced');
     });
 
@@ -305,10 +312,22 @@ export function describeWebhooks(db: () => Database): void {
       assert.equal((await find(one))?.enabled, false);
     });
 
+    it('that is gone is not changed, given another secret, nor told', async () => {
+      const one = await webhook('wh-late', ['sent']);
+      await db().write((tx) => deleteWebhook(tx, one.number, now));
+      const events = { names: ['email.sent'], subjects: ['sent' as const] };
+      const terms = { now, previousUntil: now };
+      const change = { events, enabled: true };
+      assert.equal(await db().write((tx) => updateWebhook(tx, one.number, change, now)), null);
+      assert.equal(await db().write((tx) => rotateSecret(tx, one.number, 'new', terms)), false);
+      await happens('wh-late', 'e1', 'sent');
+      assert.deepEqual(await db().all('select id from webhook_deliveries where webhook = ?', one.number), []);
+    });
+
     it('that is disabled is told nothing new, but may have it told again; enabled it goes on', async () => {
       const one = await webhook('wh-off', ['sent']);
       await happens('wh-off', 'e1', 'sent');
-      await db().write((tx) => updateWebhook(tx, one, { enabled: false }, now));
+      await db().write((tx) => updateWebhook(tx, one.number, { enabled: false }, now));
       await happens('wh-off', 'e2', 'sent');
       assert.deepEqual(
         (await webhooksWithDue(db(), now)).filter(({ number }) => number === one.number),
@@ -318,7 +337,7 @@ export function describeWebhooks(db: () => Database): void {
         (await events(one)).map(({ state }) => state),
         ['failed', 'pending'],
       );
-      await db().write((tx) => updateWebhook(tx, one, { enabled: true }, now));
+      await db().write((tx) => updateWebhook(tx, one.number, { enabled: true }, now));
       await happens('wh-off', 'e3', 'sent');
       assert.deepEqual(
         (await claim(one)).map(({ emailId }) => emailId),
@@ -329,8 +348,8 @@ export function describeWebhooks(db: () => Database): void {
     it('changes what it listens to, and its secret', async () => {
       const one = await webhook('wh-change', ['sent']);
       const change = { url: 'https://y.test/', events: { names: ['email.failed'], subjects: ['failed' as const] } };
-      await db().write((tx) => updateWebhook(tx, one, change, now + 1));
-      await db().write((tx) => rotateSecret(tx, one, 'new', { now: now + 2, previousUntil: now + 3 }));
+      await db().write((tx) => updateWebhook(tx, one.number, change, now + 1));
+      await db().write((tx) => rotateSecret(tx, one.number, 'new', { now: now + 2, previousUntil: now + 3 }));
       await happens('wh-change', 'e1', 'sent');
       await happens('wh-change', 'e1', 'failed');
       assert.deepEqual(
@@ -345,31 +364,42 @@ export function describeWebhooks(db: () => Database): void {
     });
 
     it('that was deleted hears nothing more, and is forgotten in steps, as is what is old', async () => {
+      // Ids never go back in time: later than any that another test made.
+      const then = now + 10_000_000_000;
       const gone = await webhook('wh-gone', ['sent']);
       const stays = await webhook('wh-stays', ['sent']);
-      for (const emailId of ['e1', 'e2', 'e3']) {
-        await happens('wh-gone', emailId, 'sent');
-        await happens('wh-stays', emailId, 'sent');
+      for (const [emailId, at] of [
+        ['e1', then],
+        ['e2', then + 5],
+        ['e3', then + 10],
+        ['e4', then + 10],
+      ] as const) {
+        await happens('wh-gone', emailId, 'sent', {}, at);
+        await happens('wh-stays', emailId, 'sent', {}, at);
       }
-      const [over] = await claim(stays);
+      const [over] = await claim(stays, 10, then);
       assert.ok(over);
       await settle(over, null);
-      await db().write((tx) => deleteWebhook(tx, gone, now));
+      const remove = () => db().write((tx) => deleteWebhook(tx, gone.number, then + 5));
+      assert.deepEqual([await remove(), await remove()], [true, false]);
       assert.equal(await findWebhook(db(), 'wh-gone', 'resend', { id: gone.id }), null);
-      await happens('wh-gone', 'e4', 'sent');
-      const [, second] = (await events(stays)).map(({ id }) => id);
-      assert.ok(second);
+      await happens('wh-gone', 'e5', 'sent');
+      const forget = (before: number) => db().write((tx) => forgetWebhookDeliveries(tx, before, 2));
       let steps = 0;
-      while ((await db().write((tx) => forgetWebhookDeliveries(tx, second, 2))) > 0) steps += 1;
+      while ((await forget(then + 5)) > 0) steps += 1;
       assert.ok(steps > 1);
       assert.deepEqual(await db().all('select number from webhooks where number = ?', gone.number), []);
       assert.deepEqual(await db().all('select id from webhook_deliveries where webhook = ?', gone.number), []);
       assert.deepEqual(
         (await events(stays)).map(({ state }) => state),
-        ['pending', 'pending'],
+        ['pending', 'pending', 'pending'],
         'what is as old or younger is kept',
       );
       assert.deepEqual(await listWebhookAttempts(db(), over), []);
+      const again = () => db().write((tx) => insertWebhook(tx, { ...gone, subjects: [], createdAt: now }, 10));
+      await assert.rejects(again(), { code: 'already_exists' });
+      await forget(then + 6);
+      assert.equal((await again())?.id, gone.id, 'the control: its id is remembered only for so long');
     });
 
     it('is counted by how it fares', async () => {
@@ -382,7 +412,7 @@ export function describeWebhooks(db: () => Database): void {
       const one = await webhook('wh-by-hand', ['sent']);
       await note(one, false, now);
       assert.equal((await find(one))?.failingSince, now);
-      await db().write((tx) => updateWebhook(tx, one, { enabled: false }, now));
+      await db().write((tx) => updateWebhook(tx, one.number, { enabled: false }, now));
       assert.equal(await note(one, false, now + 1), false);
       assert.deepEqual([(await find(one))?.enabled, (await find(one))?.failingSince], [false, null]);
       // The control: one that was disabled by its failures keeps them.

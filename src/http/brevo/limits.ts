@@ -41,8 +41,6 @@ export const LIMITS = {
   templateNameCharsMax: 255,
   // docs/brevo.md: 50 tests a day; here as many at once.
   testRecipientsMax: 50,
-  // docs/brevo.md.
-  webhooksMax: 40,
   // Ours: more than there are names.
   webhookEventsMax: 50,
   // Ours: enough to say who one is.

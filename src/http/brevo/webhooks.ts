@@ -1,21 +1,17 @@
 /** /v3/webhooks: who is told of this account's events, in Brevo's vocabulary. */
 
-import { randomBytes } from 'node:crypto';
 import { AppError } from '../../core/error.ts';
 import type { Subject } from '../../core/event.ts';
-import { createIdSource } from '../../core/token.ts';
-import { createWebhookSecret } from '../../core/webhook-secret.ts';
 import type { Egress } from '../../egress/egress.ts';
-import type { Database } from '../../store/database.ts';
+import type { Reader } from '../../store/database.ts';
 import {
-  deleteWebhook,
   findWebhook,
-  insertWebhook,
   listWebhooks,
-  updateWebhook,
   type Webhook,
+  type WebhookEvents,
   type WebhookOptions,
 } from '../../store/webhooks/webhooks.ts';
+import { type Subscribe, webhooksMax } from '../../use-cases/subscribe.ts';
 import { splitCredentials } from '../../webhook/request.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
@@ -24,7 +20,7 @@ import { LIMITS } from './limits.ts';
 import { parsePage } from './parse-query.ts';
 import { invalid, missing } from './refusal.ts';
 
-export type WebhookParts = { database: Database; egress: Egress; now: () => number; wakeWebhooks: () => void };
+export type WebhookParts = { database: Reader; egress: Egress; subscribe: Subscribe };
 
 /** What a transactional webhook may be subscribed to; null where it never happens here. */
 const subjects: ReadonlyMap<string, Subject | null> = new Map<string, Subject | null>([
@@ -43,7 +39,6 @@ const subjects: ReadonlyMap<string, Subject | null> = new Map<string, Subject | 
   ['unsubscribed', null],
 ]);
 
-const nextId = createIdSource(randomBytes);
 const done: Reply = { status: 204, body: null };
 
 export async function list({ database }: WebhookParts, call: Call): Promise<Reply> {
@@ -61,22 +56,11 @@ export async function create(parts: WebhookParts, call: Call): Promise<Reply> {
   if (isAbsent(fields.events)) throw missing('events');
   parseType(fields.type);
   parseChannel(fields.channel);
-  const { names, subjects: wanted } = parseEvents(fields.events);
-  const createdAt = parts.now();
-  const webhook = {
-    id: nextId(createdAt),
-    account: call.caller.account,
-    facade: 'brevo' as const,
-    url: parseUrl(parts.egress, fields.url),
-    events: names,
-    options: parseOptions(fields),
-    // Brevo signs nothing; the column wants one all the same, and nobody sees it.
-    secret: createWebhookSecret(randomBytes),
-    subjects: wanted,
-    createdAt,
-  };
-  const made = await parts.database.write((tx) => insertWebhook(tx, webhook, LIMITS.webhooksMax));
-  if (!made) throw new AppError('invalid_field', `Maximum of ${LIMITS.webhooksMax} webhooks is reached`);
+  const events = parseEvents(fields.events);
+  const url = parseUrl(parts.egress, fields.url);
+  const wanted = { facade: 'brevo' as const, url, events, options: parseOptions(fields) };
+  const made = await parts.subscribe.make(call.caller.account, wanted);
+  if (!made) throw new AppError('invalid_field', `Maximum of ${webhooksMax} webhooks is reached`);
   return { status: 201, body: JSON.stringify({ id: made.number }) };
 }
 
@@ -91,17 +75,16 @@ export async function update(parts: WebhookParts, call: Call): Promise<Reply> {
   const change = {
     ...(isAbsent(fields.url) ? {} : { url: parseUrl(parts.egress, fields.url) }),
     ...(isAbsent(fields.events) ? {} : { events: parseEvents(fields.events) }),
-    options: { ...webhook.options, ...parseOptions(fields) },
+    options: parseOptions(fields),
     enabled: true,
   };
-  await parts.database.write((tx) => updateWebhook(tx, webhook, change, parts.now()));
-  parts.wakeWebhooks();
+  if (!(await parts.subscribe.change(webhook, change))) throw notFound();
   return done;
 }
 
 export async function remove(parts: WebhookParts, call: Call): Promise<Reply> {
   const webhook = await existing(parts, call);
-  await parts.database.write((tx) => deleteWebhook(tx, webhook, parts.now()));
+  if (!(await parts.subscribe.remove(webhook))) throw notFound();
   return done;
 }
 
@@ -110,7 +93,11 @@ async function existing({ database }: WebhookParts, call: Call): Promise<Webhook
   const number = /^\d{1,15}$/.test(text) ? Number(text) : null;
   const webhook = number === null ? null : await findWebhook(database, call.caller.account, 'brevo', { number });
   if (webhook) return webhook;
-  throw new AppError('not_found', 'Webhook ID does not exist');
+  throw notFound();
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', 'Webhook ID does not exist');
 }
 
 async function readFields(call: Call): Promise<Fields> {
@@ -138,7 +125,7 @@ function parseUrl(egress: Egress, value: unknown): string {
   return value;
 }
 
-function parseEvents(value: unknown): { names: string[]; subjects: Subject[] } {
+function parseEvents(value: unknown): WebhookEvents {
   if (!Array.isArray(value) || value.length === 0 || value.length > LIMITS.webhookEventsMax) {
     throw invalid('events', `it must be an array of 1 to ${LIMITS.webhookEventsMax} names`);
   }

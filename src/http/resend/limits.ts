@@ -20,9 +20,7 @@ export type ResendLimits = {
   pageSizeMax: number;
   pageSizeDefault: number;
   diffNamesMax: number;
-  webhooksMax: number;
   webhookEventsMax: number;
-  secretOverlapMs: number;
   replayMax: number;
 };
 
@@ -62,12 +60,8 @@ export const RESEND_LIMITS: ResendLimits = {
   pageSizeDefault: 20,
   // Ours: a mismatch answer stays readable however large the batch.
   diffNamesMax: 50,
-  // Ours, and Brevo's number: what each event is looked up against stays short.
-  webhooksMax: 40,
   // Ours: more than there are names.
   webhookEventsMax: 100,
-  // What Svix gives: a day to change every receiver.
-  secretOverlapMs: 24 * 60 * 60 * 1000,
   // Ours: what one transaction moves without holding up the others.
   replayMax: 1_000,
 };

@@ -6,11 +6,11 @@ import { breaksLine, headerNameCharsMax, isAbsent, isFields, isHeaderName, wellF
 import type { ResendLimits } from './limits.ts';
 
 export function invalidField(field: string, rule: string): AppError {
-  return new AppError('invalid_field', `Invalid \`${field}\` field. ${rule}`, { field: { name: field, rule } });
+  return new AppError('invalid_field', `Invalid \`${field}\` field. ${rule}`);
 }
 
 export function missingField(field: string): AppError {
-  return new AppError('missing_field', `Missing \`${field}\` field.`, { field: { name: field, rule: '' } });
+  return new AppError('missing_field', `Missing \`${field}\` field.`);
 }
 
 /** Null where absent; `""` is kept, since for `text` it means something (docs/resend.md). */

@@ -6,11 +6,10 @@ import {
   findWebhookDelivery,
   listWebhookAttempts,
   listWebhookDeliveries,
-  replay,
-  replayWebhookDeliveries,
   type WebhookDeliveryView,
 } from '../../store/webhooks/deliveries.ts';
 import type { Webhook } from '../../store/webhooks/webhooks.ts';
+import type { NotReplayed } from '../../use-cases/replay.ts';
 import { resendNameOf, resendPayload } from '../../webhook/resend-payload.ts';
 import { findTold } from '../../webhook/told.ts';
 import type { Call, Reply } from '../call.ts';
@@ -60,33 +59,32 @@ export async function showWebhookAttempts(parts: WebhookParts, call: Call): Prom
 export async function replayWebhookEvent(parts: WebhookParts, call: Call): Promise<Reply> {
   const webhook = await getWebhook(parts, call);
   const delivery = await getDelivery(parts, call, webhook);
-  refuseDisabled(webhook);
-  await parts.database.write((tx) => replay(tx, delivery, parts.now()));
-  parts.wakeWebhooks();
+  const done = await parts.replay.one(webhook, delivery);
+  if (done !== 'replayed') throw notReplayed(done, MESSAGES.webhookEventNotFound);
   return ok({ object: 'webhook_event', id: delivery.id });
 }
 
 /** Our own: what was to be told in a range of time, a page at a time, oldest first. */
 export async function replayWebhook(parts: WebhookParts, call: Call): Promise<Reply> {
   const webhook = await getWebhook(parts, call);
-  refuseDisabled(webhook);
+  if (!webhook.enabled) throw notReplayed('disabled', '');
   const fields = await readFields(call);
-  const now = parts.now();
   const range = {
     from: uuidv7Floor(parseMoment('since', fields.since) ?? 0),
-    to: uuidv7Floor((parseMoment('until', fields.until) ?? now) + 1),
+    to: uuidv7Floor((parseMoment('until', fields.until) ?? parts.now()) + 1),
     after: isAbsent(fields.after) ? null : parseCursor(fields.after),
     onlyFailed: parseOnlyFailed(fields),
     limit: RESEND_LIMITS.replayMax,
   };
-  const { replayed, lastId } = await parts.database.write((tx) => replayWebhookDeliveries(tx, webhook, range, now));
-  parts.wakeWebhooks();
+  const done = await parts.replay.range(webhook, range);
+  if (typeof done === 'string') throw notReplayed(done, MESSAGES.webhookNotFound);
+  const { replayed, lastId } = done;
   return ok({ object: 'webhook_replay', id: webhook.id, replayed, has_more: lastId !== null, after: lastId });
 }
 
-function refuseDisabled(webhook: Webhook): void {
-  if (webhook.enabled) return;
-  throw new AppError('invalid_field', 'The webhook is disabled: enable it first, then have its events replayed.');
+function notReplayed(why: NotReplayed, gone: string): AppError {
+  if (why === 'gone') return new AppError('not_found', gone);
+  return new AppError('invalid_field', 'The webhook is disabled: enable it first, then have its events replayed.');
 }
 
 async function getDelivery(parts: WebhookParts, call: Call, webhook: Webhook): Promise<WebhookDeliveryView> {

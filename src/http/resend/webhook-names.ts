@@ -1,6 +1,7 @@
 /** The events Resend's webhooks may be subscribed to, and which of them happen here. */
 
 import type { Subject } from '../../core/event.ts';
+import type { WebhookEvents } from '../../store/webhooks/webhooks.ts';
 import { resendEventTypes } from '../../webhook/resend-payload.ts';
 import { isAbsent } from '../fields.ts';
 import { RESEND_LIMITS } from './limits.ts';
@@ -41,8 +42,6 @@ const names: ReadonlyMap<string, Subject | null> = new Map<string, Subject | nul
   ...Object.entries(resendEventTypes),
   ...others.map((name): [string, null] => [name, null]),
 ]);
-
-export type WebhookEvents = { names: string[]; subjects: Subject[] };
 
 export function parseWebhookEvents(value: unknown): WebhookEvents {
   if (isAbsent(value) || (Array.isArray(value) && value.length === 0)) throw missingField('events');

@@ -1,83 +1,42 @@
 /** /webhooks: who is told of this account's events, and under which secret. */
 
-import { randomBytes } from 'node:crypto';
 import { AppError } from '../../core/error.ts';
-import { createIdSource } from '../../core/token.ts';
-import { createWebhookSecret } from '../../core/webhook-secret.ts';
 import type { Egress } from '../../egress/egress.ts';
-import type { Database } from '../../store/database.ts';
-import {
-  deleteWebhook,
-  findWebhook,
-  insertWebhook,
-  listWebhooks,
-  rotateSecret,
-  updateWebhook,
-  type Webhook,
-} from '../../store/webhooks/webhooks.ts';
+import type { Reader } from '../../store/database.ts';
+import { findWebhook, listWebhooks, type Webhook } from '../../store/webhooks/webhooks.ts';
+import type { Replay } from '../../use-cases/replay.ts';
+import { type Subscribe, webhooksMax } from '../../use-cases/subscribe.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
 import { MESSAGES } from './errors.ts';
-import { RESEND_LIMITS } from './limits.ts';
 import { invalidField, missingField } from './parse-fields.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
 import { renderTime } from './render.ts';
 import { parseWebhookEvents } from './webhook-names.ts';
 
 export type WebhookParts = {
-  database: Database;
+  database: Reader;
   egress: Egress;
   now: () => number;
-  /** Told when something may be due. */
-  wakeWebhooks: () => void;
+  subscribe: Subscribe;
+  replay: Replay;
 };
 
-const nextId = createIdSource(randomBytes);
-
-export async function createWebhook(parts: WebhookParts, call: Call): Promise<Reply> {
-  const made = await makeWebhook(parts, call.caller.account, await readFields(call));
+export async function createWebhook({ egress, subscribe }: WebhookParts, call: Call): Promise<Reply> {
+  const fields = await readFields(call);
+  const url = parseEndpoint(egress, fields.endpoint);
+  const events = parseWebhookEvents(fields.events);
+  const made = await subscribe.make(call.caller.account, { facade: 'resend', url, events });
+  if (!made) throw new AppError('invalid_field', `An account can have at most ${webhooksMax} webhooks.`);
   return reply(201, { object: 'webhook', id: made.id, signing_secret: made.secret });
-}
-
-/** For the id of a webhook that is yet to be made: a form that carries it makes one, however often it is sent. */
-export function newWebhookId(parts: Pick<WebhookParts, 'now'>): string {
-  return nextId(parts.now());
-}
-
-/** Whoever asks for it; once for each `id`. @throws AppError where `endpoint` or `events` are not what they must be, or there are too many. */
-export async function makeWebhook(
-  parts: WebhookParts,
-  account: string,
-  fields: Fields,
-  id = newWebhookId(parts),
-): Promise<Webhook> {
-  const url = parseEndpoint(parts.egress, fields.endpoint);
-  const { names, subjects } = parseWebhookEvents(fields.events);
-  const createdAt = parts.now();
-  const wanted = {
-    id,
-    account,
-    facade: 'resend' as const,
-    url,
-    events: names,
-    options: {},
-    secret: createWebhookSecret(randomBytes),
-    subjects,
-    createdAt,
-  };
-  const made = await parts.database.write((tx) => insertWebhook(tx, wanted, RESEND_LIMITS.webhooksMax));
-  if (!made) {
-    throw new AppError('invalid_field', `An account can have at most ${RESEND_LIMITS.webhooksMax} webhooks.`);
-  }
-  return made;
 }
 
 export async function showWebhooks({ database }: WebhookParts, call: Call): Promise<Reply> {
   const query = call.query();
   const all = (await listWebhooks(database, call.caller.account, 'resend')).reverse();
   // As the real API's older lists: without a limit all of them, and there are few.
-  const page = { ...parsePagination(query), ...(query.limit ? {} : { limit: RESEND_LIMITS.webhooksMax }) };
+  const page = { ...parsePagination(query), ...(query.limit ? {} : { limit: webhooksMax }) };
   const { items, hasMore } = sliceOf(all, page);
   return reply(200, { object: 'list', has_more: hasMore, data: items.map(membersOf) });
 }
@@ -95,24 +54,20 @@ export async function changeWebhook(parts: WebhookParts, call: Call): Promise<Re
     ...(isAbsent(fields.events) ? {} : { events: parseWebhookEvents(fields.events) }),
     ...(isAbsent(fields.status) ? {} : { enabled: parseStatus(fields.status) }),
   };
-  await parts.database.write((tx) => updateWebhook(tx, webhook, change, parts.now()));
-  parts.wakeWebhooks();
+  if (!(await parts.subscribe.change(webhook, change))) throw notFound();
   return reply(200, { object: 'webhook', id: webhook.id });
 }
 
 export async function removeWebhook(parts: WebhookParts, call: Call): Promise<Reply> {
   const webhook = await getWebhook(parts, call);
-  await parts.database.write((tx) => deleteWebhook(tx, webhook, parts.now()));
+  if (!(await parts.subscribe.remove(webhook))) throw notFound();
   return reply(200, { object: 'webhook', id: webhook.id, deleted: true });
 }
 
-/** For a while both secrets sign, so that receivers can be changed one after the other. */
 export async function rotateWebhook(parts: WebhookParts, call: Call): Promise<Reply> {
   const webhook = await getWebhook(parts, call);
-  const secret = createWebhookSecret(randomBytes);
-  const now = parts.now();
-  const terms = { now, previousUntil: now + RESEND_LIMITS.secretOverlapMs };
-  await parts.database.write((tx) => rotateSecret(tx, webhook, secret, terms));
+  const secret = await parts.subscribe.rotate(webhook);
+  if (secret === null) throw notFound();
   return reply(200, { object: 'webhook', id: webhook.id, signing_secret: secret });
 }
 
@@ -120,8 +75,12 @@ export async function rotateWebhook(parts: WebhookParts, call: Call): Promise<Re
 export async function getWebhook({ database }: Pick<WebhookParts, 'database'>, call: Call): Promise<Webhook> {
   const id = parseEmailId(call.param('id'));
   const webhook = await findWebhook(database, call.caller.account, 'resend', { id });
-  if (!webhook) throw new AppError('not_found', MESSAGES.webhookNotFound);
+  if (!webhook) throw notFound();
   return webhook;
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', MESSAGES.webhookNotFound);
 }
 
 export async function readFields(call: Call): Promise<Fields> {

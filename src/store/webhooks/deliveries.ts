@@ -316,16 +316,18 @@ export async function replayWebhookDeliveries(
     range.onlyFailed ? 'failed' : 'delivered',
     range.limit,
   );
-  for (const row of rows) await replay(tx, toDelivery(row), now);
-  return { replayed: rows.length, lastId: rows.length < range.limit ? null : (rows.at(-1)?.id ?? null) };
+  let replayed = 0;
+  for (const row of rows) if (await replayWebhookDelivery(tx, toDelivery(row), now)) replayed += 1;
+  return { replayed, lastId: rows.length < range.limit ? null : (rows.at(-1)?.id ?? null) };
 }
 
-/** One that is pending is due at once. */
-export async function replay(tx: Transaction, delivery: WebhookDelivery, now: number): Promise<void> {
-  await tx.run(
+/** One that is pending is due at once. False: it has been forgotten. */
+export async function replayWebhookDelivery(tx: Transaction, delivery: WebhookDelivery, now: number): Promise<boolean> {
+  const changed = await tx.run(
     `update webhook_deliveries set state = 'pending', attempt = attempt + 1, tries = 0, worker = null, run_at = ?
      where ${here}`,
     now,
     ...at(delivery),
   );
+  return changed === 1;
 }

@@ -1,12 +1,15 @@
 /** What is left of webhooks' deliveries: how many wait, and the forgetting of old ones, in small steps. */
 
+import { uuidv7Floor } from '../../core/token.ts';
 import type { Database, Transaction } from '../database.ts';
 
 /**
- * Deliveries older than `before` (an id: they grow with time), and all of deleted webhooks. What is pending for so long is a
- * disabled webhook's, which the retries of others do not live to see.
+ * Deliveries made before `before` (epoch milliseconds), and all of deleted webhooks, whose ids are remembered until they were
+ * deleted before that, too. What is pending for so long is a disabled webhook's, which the retries of others do not live to see.
+ * Returns how many deliveries were forgotten.
  */
-export async function forgetWebhookDeliveries(tx: Transaction, before: string, limit: number): Promise<number> {
+export async function forgetWebhookDeliveries(tx: Transaction, before: number, limit: number): Promise<number> {
+  await tx.run('delete from deleted_webhooks where deleted_at < ?', before);
   const webhooks = await tx.all<{ number: number; deleted_at: number | null }>(
     'select number, deleted_at from webhooks',
   );
@@ -18,7 +21,7 @@ export async function forgetWebhookDeliveries(tx: Transaction, before: string, l
     const rows = await tx.all<Named>(
       `select webhook, email_id, event, position, id from webhook_deliveries where webhook = ? ${which} order by id limit ?`,
       number,
-      ...(deleted_at === null ? [before] : []),
+      ...(deleted_at === null ? [uuidv7Floor(before)] : []),
       room,
     );
     for (const row of rows) await forget(tx, row);

@@ -1,8 +1,10 @@
 /** Webhooks: who is told of an account's events, at which URL, and under which secrets. */
 
+import assert from 'node:assert/strict';
 import { AppError } from '../../core/error.ts';
 import type { Subject } from '../../core/event.ts';
-import type { Reader, SqlValue, Transaction } from '../database.ts';
+import { lockAccount } from '../accounts.ts';
+import type { Reader, Transaction } from '../database.ts';
 
 export type WebhookFacade = 'resend' | 'brevo';
 
@@ -71,6 +73,10 @@ export type NewWebhook = Pick<Webhook, 'id' | 'account' | 'facade' | 'url' | 'ev
  */
 export async function insertWebhook(tx: Transaction, webhook: NewWebhook, most: number): Promise<Webhook | null> {
   const { account, facade, id } = webhook;
+  // Of two that are made at once, the second one is counted after the first.
+  await lockAccount(tx, account);
+  const gone = await tx.all('select id from deleted_webhooks where id = ?', id);
+  if (gone.length > 0) throw isGone();
   const existing = await tx.all<{ count: number }>(
     'select count(*) as count from webhooks where account = ? and facade = ? and deleted_at is null',
     account,
@@ -91,9 +97,13 @@ export async function insertWebhook(tx: Transaction, webhook: NewWebhook, most: 
     webhook.createdAt,
   );
   const made = await findWebhook(tx, account, facade, { id });
-  if (!made) throw new AppError('already_exists', 'The webhook that was made with this id is gone.');
-  if (inserted > 0) await subscribe(tx, made, webhook.subjects);
+  if (!made) throw isGone();
+  if (inserted === 1) await subscribe(tx, made, webhook.subjects);
   return made;
+}
+
+function isGone(): AppError {
+  return new AppError('already_exists', 'The webhook that was made with this id is gone.');
 }
 
 async function subscribe(tx: Transaction, webhook: Webhook, subjects: Subject[]): Promise<void> {
@@ -151,59 +161,98 @@ export async function webhooksWithDue(reader: Reader, now: number): Promise<Webh
   return rows.map(toWebhook);
 }
 
+export type WebhookEvents = {
+  /** As the facade spells them. */
+  names: string[];
+  /** What they are in our own words. */
+  subjects: Subject[];
+};
+
 export type WebhookChange = {
   url?: string;
-  events?: { names: string[]; subjects: Subject[] };
+  events?: WebhookEvents;
+  /** Those that are named; the others stay. */
   options?: WebhookOptions;
   enabled?: boolean;
 };
 
 /**
- * What is left out stays. Enabling and disabling forget the failures so far: what is enabled starts anew, and who reads of one
- * that is disabled and was failing may know that this is why.
+ * What is left out stays, as it is at this moment. Enabling and disabling forget the failures so far: what is enabled starts
+ * anew, and who reads of one that is disabled and was failing may know that this is why. Null: it was deleted.
  */
 export async function updateWebhook(
   tx: Transaction,
-  webhook: Webhook,
+  number: number,
   change: WebhookChange,
   now: number,
-): Promise<void> {
-  const set: [column: string, value: SqlValue][] = [['modified_at', now]];
-  if (change.url !== undefined) set.push(['url', change.url]);
-  if (change.events) set.push(['events', JSON.stringify(change.events.names)]);
-  if (change.options) set.push(['options', JSON.stringify(change.options)]);
-  if (change.enabled !== undefined) set.push(['enabled', change.enabled ? 1 : 0]);
-  if (change.enabled !== undefined || change.url !== undefined) set.push(['failing_since', null]);
-  await tx.run(
-    `update webhooks set ${set.map(([column]) => `${column} = ?`).join(', ')} where number = ?`,
-    ...set.map(([, value]) => value),
-    webhook.number,
+): Promise<Webhook | null> {
+  const before = await hold(tx, number, now);
+  if (!before) return null;
+  const { url = before.url, enabled = before.enabled } = change;
+  const events = change.events?.names ?? before.events;
+  const options = { ...before.options, ...change.options };
+  const failingSince = change.enabled === undefined && change.url === undefined ? before.failingSince : null;
+  const after = { ...before, url, enabled, events, options, failingSince };
+  const changed = await tx.run(
+    'update webhooks set url = ?, events = ?, options = ?, enabled = ?, failing_since = ? where number = ?',
+    url,
+    JSON.stringify(events),
+    JSON.stringify(options),
+    enabled ? 1 : 0,
+    failingSince,
+    number,
   );
-  const enabled = change.enabled ?? webhook.enabled;
-  if (change.events) await subscribe(tx, { ...webhook, enabled }, change.events.subjects);
-  await tx.run('update webhook_subscriptions set enabled = ? where webhook = ?', enabled ? 1 : 0, webhook.number);
+  assert.equal(changed, 1, 'a webhook that is held stays');
+  if (change.events) await subscribe(tx, after, change.events.subjects);
+  // A webhook may have asked for nothing that happens here: there may be no row to change.
+  else await tx.run('update webhook_subscriptions set enabled = ? where webhook = ?', enabled ? 1 : 0, number);
+  return after;
 }
 
-/** The former secret goes on signing beside the new one until `previousUntil`. */
+/** The webhook, written before it is read: whoever else changes it has committed, or waits. Null: it was deleted. */
+async function hold(tx: Transaction, number: number, now: number): Promise<Webhook | null> {
+  const held = await tx.run('update webhooks set modified_at = ? where number = ? and deleted_at is null', now, number);
+  if (held === 0) return null;
+  const [row] = await tx.all<WebhookRow>(`select ${columns} from webhooks where number = ?`, number);
+  assert(row, 'a webhook that is held stays');
+  return toWebhook(row);
+}
+
+/** The former secret goes on signing beside the new one until `previousUntil`. False: it was deleted. */
 export async function rotateSecret(
   tx: Transaction,
-  webhook: Webhook,
+  number: number,
   secret: string,
   terms: { now: number; previousUntil: number },
-): Promise<void> {
-  await tx.run(
-    'update webhooks set previous_secret = secret, previous_until = ?, secret = ?, modified_at = ? where number = ?',
+): Promise<boolean> {
+  const rotated = await tx.run(
+    `update webhooks set previous_secret = secret, previous_until = ?, secret = ?, modified_at = ?
+     where number = ? and deleted_at is null`,
     terms.previousUntil,
     secret,
     terms.now,
-    webhook.number,
+    number,
   );
+  return rotated === 1;
 }
 
-/** Ends it at once; what was to be told is forgotten in steps (`forgetDeleted`), since there may be much of it. */
-export async function deleteWebhook(tx: Transaction, webhook: Webhook, now: number): Promise<void> {
-  await tx.run('delete from webhook_subscriptions where webhook = ?', webhook.number);
-  await tx.run('update webhooks set deleted_at = ?, enabled = 0 where number = ?', now, webhook.number);
+/**
+ * Ends it at once; what was to be told is forgotten in steps (`forgetWebhookDeliveries`), since there may be much of it. Its id
+ * is remembered for longer, so that a form that is sent once more does not make it anew. False: it was deleted before.
+ */
+export async function deleteWebhook(tx: Transaction, number: number, now: number): Promise<boolean> {
+  const deleted = await tx.run(
+    'update webhooks set deleted_at = ?, enabled = 0 where number = ? and deleted_at is null',
+    now,
+    number,
+  );
+  if (deleted === 0) return false;
+  await tx.run(
+    'insert into deleted_webhooks (id, deleted_at) select id, deleted_at from webhooks where number = ?',
+    number,
+  );
+  await tx.run('delete from webhook_subscriptions where webhook = ?', number);
+  return true;
 }
 
 /**
@@ -218,9 +267,11 @@ export async function noteEndpoint(
 ): Promise<boolean> {
   if (went.well && webhook.failingSince === null) return false;
   if (went.well) {
+    // Forgotten by now, perhaps: nobody is told any more that it is well.
     await tx.run('update webhooks set failing_since = null where number = ?', webhook.number);
     return false;
   }
+  // No row: it was failing before, or somebody has disabled or deleted it.
   await tx.run(
     'update webhooks set failing_since = ? where number = ? and failing_since is null and enabled = 1',
     went.now,
