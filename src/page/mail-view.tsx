@@ -1,7 +1,7 @@
 /** A mail inside the page: rendered in a sandbox, as text, as its source, with its headers and files. */
 
 import { parseMailbox } from '../core/address.ts';
-import { compose } from '../core/compose.ts';
+import { compose, generateText } from '../core/compose.ts';
 import { senderAddress } from '../core/envelope.ts';
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
@@ -100,7 +100,7 @@ async function Content({
         />
       );
     case 'text':
-      return <TextPart email={email} visit={visit} />;
+      return <TextPart email={email} />;
     case 'headers':
       return <Headers source={sourceOf(visit, email)} />;
     case 'source': {
@@ -121,36 +121,26 @@ async function Content({
   }
 }
 
-function TextPart({ email, visit }: { email: StoredEmail; visit: Visit }) {
-  const { text } = email;
-  if (text === '') return <p class="muted">Its author wanted no text part.</p>;
-  if (text !== null)
-    return (
-      <pre class="wrap" tabindex={0}>
-        {text}
-      </pre>
-    );
-  const made = textPartIn(sourceOf(visit, email));
+function TextPart({ email }: { email: StoredEmail }) {
+  if (email.text === '') return <p class="muted">Its author wanted no text part.</p>;
+  if (email.text !== null) return <Text of={email.text} />;
+  // As composing does it: what recipients who read text get.
+  const made = generateText(email.html ?? '');
+  if (made === '') return <p class="muted">There is no text part: its HTML holds no words that text could say.</p>;
   return (
     <>
       <p class="muted">Made from the HTML, since the author gave no text.</p>
-      <pre class="wrap" tabindex={0}>
-        {made}
-      </pre>
+      <Text of={made} />
     </>
   );
 }
 
-/** What recipients who read text get: taken from the very bytes that leave. */
-function textPartIn(source: string): string {
-  const part = /content-type: text\/plain[\s\S]*?\r\n\r\n([\s\S]*?)\r\n--/i.exec(source);
-  if (!part?.[1]) return '';
-  const isQuoted = /content-transfer-encoding: quoted-printable/i.test(part[0].slice(0, part[0].indexOf('\r\n\r\n')));
-  if (!isQuoted) return part[1];
-  const bytes = part[1]
-    .replace(/=\r\n/g, '')
-    .replace(/=([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return Buffer.from(bytes, 'latin1').toString('utf8');
+function Text({ of: text }: { of: string }) {
+  return (
+    <pre class="wrap" tabindex={0}>
+      {text}
+    </pre>
+  );
 }
 
 /** The very bytes a relay is handed: composing is a pure function of the stored email. */

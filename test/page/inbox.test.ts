@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import PostalMime from 'postal-mime';
 import { drained } from '../support/served.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
 import { signIn, type Visitor } from './visitor.ts';
@@ -35,6 +36,25 @@ describe('the inbox', () => {
     assert.equal(eml.headers.get('content-type'), 'message/rfc822');
     assert.match(eml.headers.get('content-disposition') ?? '', /attachment; filename\*=UTF-8''.*\.eml$/);
     assert.match(eml.text, /^Subject: Look\r$/m);
+  });
+
+  test('shows the text that leaves with a mail of html alone, in whatever script it is written', async () => {
+    for (const [words, encoding] of [
+      ['Добро пожаловать, Мария', 'base64'],
+      ['欢迎，请确认您的邮箱地址', 'base64'],
+      ['Welcome to the café on the corner', 'quoted-printable'],
+      ['Welcome', '7bit'],
+    ] as const) {
+      const { id } = (await server.call('POST', '/emails', message({ html: `<h1>${words}</h1>` }))).json;
+      const eml = (await visitor.get(`/emails/${id}/eml`)).text;
+      assert.equal((await PostalMime.parse(eml)).text?.trim(), words);
+      assert.ok(eml.includes(`text/plain; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n`), encoding);
+      const shown = (await visitor.get(`/inbox/${id}?view=text`)).text;
+      assert.match(shown, new RegExp(`Made from the HTML[^]*<pre class="wrap" tabindex="0">${words}</pre>`));
+    }
+    const { id } = (await server.call('POST', '/emails', message({ html: '<img src="https://acme.test/a.png">' })))
+      .json;
+    assert.match((await visitor.get(`/inbox/${id}?view=text`)).text, /There is no text part/);
   });
 
   test('is empty after it was cleared, and what happened is still known', async () => {
