@@ -5,8 +5,6 @@ import type { Clock } from './core/clock.ts';
 export type SystemClock = Clock & {
   /** Compares with the wall clock; to be called about once a second. */
   check(): void;
-  /** An operator says the wall clock is right: `expiryNow` joins `now`. */
-  confirm(): void;
 };
 
 export type SystemClockOptions = {
@@ -19,10 +17,10 @@ export type SystemClockOptions = {
 };
 
 /** Above what NTP steps and leap seconds do, below what anybody schedules mail or retries keys by. */
-const JUMP_MS = 60_000;
+const jumpMs = 60_000;
 
 /** How fast `now` closes a gap: a minute of drift is gone in ten, and durations measured meanwhile are at most a tenth off. */
-const SLEW = 0.1;
+const slew = 0.1;
 
 /**
  * `now` follows a jump forward (a laptop that slept: CLOCK_MONOTONIC stood still) at the next check; after a jump backward it goes on,
@@ -44,7 +42,7 @@ export function createSystemClock(options: SystemClockOptions = {}): SystemClock
   let lastExpiryNow = 0;
 
   function slewedSince(elapsed: number): number {
-    const most = elapsed * SLEW;
+    const most = elapsed * slew;
     return Math.max(-most, Math.min(most, gap));
   }
 
@@ -68,8 +66,8 @@ export function createSystemClock(options: SystemClockOptions = {}): SystemClock
     const wallNow = wall();
     const ahead = wallNow - base;
     const jump = ahead + lead;
-    const jumped = Math.abs(jump) > JUMP_MS;
-    if (ahead > JUMP_MS) {
+    const jumped = Math.abs(jump) > jumpMs;
+    if (ahead > jumpMs) {
       base += ahead;
       frozen += ahead;
     }
@@ -88,8 +86,5 @@ export function createSystemClock(options: SystemClockOptions = {}): SystemClock
       return lastExpiryNow;
     },
     check,
-    confirm: () => {
-      frozen = 0;
-    },
   };
 }

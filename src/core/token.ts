@@ -1,7 +1,7 @@
 /** Names and secrets made of randomness: ids that grow with time, API keys, and the hashes that are stored instead of secrets. */
 
 import assert from 'node:assert';
-import { hash, timingSafeEqual } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Exactly `size` random bytes, fit for secrets (`crypto.randomBytes`). */
 export type RandomBytes = (size: number) => Uint8Array;
@@ -10,18 +10,18 @@ export type RandomBytes = (size: number) => Uint8Array;
 export type IdSource = (nowMs: number) => string;
 
 /** One request to the system's generator serves some 580 ids: asking for each id costs more than all the rest. */
-const POOL_BYTES = 4096;
+const poolBytes = 4096;
 /** RFC 9562 §6.2 method 1: a counter of 18 bits (rand_a and the next 6), seeded anew each millisecond… */
-const COUNTER_MAX = 2 ** 18 - 1;
+const counterMax = 2 ** 18 - 1;
 /** …with its top bit clear: at least 131,072 ids fit, a hundred times what one process makes in a millisecond. */
-const COUNTER_SEED_MASK = 2 ** 17 - 1;
-const TIMESTAMP_MAX = 2 ** 48 - 1;
+const counterSeedMask = 2 ** 17 - 1;
+const timestampMax = 2 ** 48 - 1;
 
-const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 /** 62^32 is 190 bits: hashing once is enough, no salt or stretching needed. */
-const API_KEY_LENGTH = 32;
+const apiKeyLength = 32;
 /** The largest multiple of 62 a byte can stay below: beyond it some characters would be more likely. */
-const UNBIASED_BYTES = 248;
+const unbiasedBytes = 248;
 
 /** Ids of one source grow strictly, also within a millisecond and after `nowMs` went back (RFC 9562 §6.2). */
 export function createIdSource(random: RandomBytes): IdSource {
@@ -32,31 +32,25 @@ export function createIdSource(random: RandomBytes): IdSource {
 
   function startMillisecond(ms: number): void {
     lastMs = ms;
-    counter = Number.parseInt(takeHex(8), 16) & COUNTER_SEED_MASK;
+    counter = Number.parseInt(takeHex(8), 16) & counterSeedMask;
     const time = hex(ms, 12);
     prefix = `${time.slice(0, 8)}-${time.slice(8)}-7`;
   }
 
   return (nowMs) => {
     const ms = Math.floor(nowMs);
-    assert(ms >= 0 && ms <= TIMESTAMP_MAX, 'a UUIDv7 holds 48 bits of epoch milliseconds');
+    assert(ms >= 0 && ms <= timestampMax, 'a UUIDv7 holds 48 bits of epoch milliseconds');
     if (ms > lastMs) startMillisecond(ms);
-    else if (counter < COUNTER_MAX) counter++;
+    else if (counter < counterMax) counter++;
     // The RFC lets the timestamp run ahead of the clock rather than wait for it.
     else startMillisecond(lastMs + 1);
     return `${prefix}${hex(counter >>> 6, 3)}-${hex(0x80 | (counter & 0x3f), 2)}${takeHex(2)}-${takeHex(12)}`;
   };
 }
 
-/** Epoch milliseconds at which a UUIDv7 was made. */
-export function uuidv7Time(id: string): number {
-  assert(isUuid(id) && id[14] === '7', 'only a UUIDv7 knows its time');
-  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
-}
-
 /** Not larger than any UUIDv7 of this millisecond, and larger than all before: where a search by time begins or ends. */
 export function uuidv7Floor(ms: number): string {
-  const time = hex(Math.min(Math.max(0, Math.floor(ms)), TIMESTAMP_MAX), 12);
+  const time = hex(Math.min(Math.max(0, Math.floor(ms)), timestampMax), 12);
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
 }
 
@@ -78,9 +72,9 @@ export function createApiKeyToken(random: RandomBytes): string {
   let token = '';
   // One draw is as good as always enough; a generator stuck on bytes that are thrown away must not hang us.
   for (let draw = 0; draw < 16; draw++) {
-    for (const byte of random(2 * API_KEY_LENGTH)) {
-      if (byte < UNBIASED_BYTES) token += BASE62.charAt(byte % 62);
-      if (token.length === API_KEY_LENGTH) return `re_${token}`;
+    for (const byte of random(2 * apiKeyLength)) {
+      if (byte < unbiasedBytes) token += base62.charAt(byte % 62);
+      if (token.length === apiKeyLength) return `re_${token}`;
     }
   }
   throw new Error('the random source yields no usable bytes');
@@ -89,11 +83,6 @@ export function createApiKeyToken(random: RandomBytes): string {
 /** What a key is called where it is listed and revoked. */
 export function createKeyId(random: RandomBytes): string {
   return `key_${Buffer.from(random(6)).toString('hex')}`;
-}
-
-/** Takes the same time wherever the texts differ, and also where their lengths do. */
-export function tokensEqual(a: string, b: string): boolean {
-  return timingSafeEqual(hashToken(a), hashToken(b));
 }
 
 /**
@@ -115,8 +104,8 @@ function createHexPool(random: RandomBytes): (digits: number) => string {
   let used = 0;
   return (digits) => {
     if (used + digits > pool.length) {
-      pool = Buffer.from(random(POOL_BYTES)).toString('hex');
-      assert(pool.length === 2 * POOL_BYTES, 'the random source yields as many bytes as it was asked for');
+      pool = Buffer.from(random(poolBytes)).toString('hex');
+      assert(pool.length === 2 * poolBytes, 'the random source yields as many bytes as it was asked for');
       used = 0;
     }
     used += digits;

@@ -38,7 +38,7 @@ function assertRefused(reply: TestReply, first: TestReply): void {
 async function serveAtRest(t: TestContext) {
   let ms = Date.now();
   const now = () => ms;
-  const clock: SystemClock = { now, expiryNow: now, check() {}, confirm() {} };
+  const clock: SystemClock = { now, expiryNow: now, check() {} };
   const served = await serve(t, { outside: { clock } });
   return {
     ...served,

@@ -95,7 +95,7 @@ const versionsBody = printedBody.replace(/^\d+ ?/gm, '');
 async function start(t: TestContext) {
   let ms = Date.now();
   const now = () => ms;
-  const clock: SystemClock = { now, expiryNow: now, check() {}, confirm() {} };
+  const clock: SystemClock = { now, expiryNow: now, check() {} };
   const served = await serve(t, { outside: { clock } });
   return {
     ...served,

@@ -4,28 +4,21 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import {
-  createApiKeyToken,
-  createIdSource,
-  hashToken,
-  isUuid,
-  keyHash,
-  shortHash,
-  tokensEqual,
-  uuidv7Time,
-} from '../../src/core/token.ts';
+import { createApiKeyToken, createIdSource, hashToken, isUuid, keyHash, shortHash } from '../../src/core/token.ts';
 
-const NOW = 1_760_000_000_123;
+const nowMs = 1_760_000_000_123;
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+/** Epoch milliseconds at which a UUIDv7 was made (RFC 9562 5.7). */
+const uuidv7Time = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 /** A generator stuck on one byte: what is left to keep ids apart is the counter. */
 const stuck = (byte: number) => (size: number) => new Uint8Array(size).fill(byte);
 
 describe('createIdSource', () => {
   test('makes UUIDs of version 7 and the RFC variant that know their time', () => {
-    const id = createIdSource(randomBytes)(NOW);
+    const id = createIdSource(randomBytes)(nowMs);
     assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     assert.ok(isUuid(id));
-    assert.equal(uuidv7Time(id), NOW);
+    assert.equal(uuidv7Time(id), nowMs);
   });
 
   test('places the time where the example of RFC 9562 A.6 has it', () => {
@@ -40,7 +33,7 @@ describe('createIdSource', () => {
     fc.assert(
       fc.property(steps, fc.integer({ min: 0, max: 255 }), (deltas, byte) => {
         const next = createIdSource(stuck(byte));
-        let now = NOW;
+        let now = nowMs;
         let last = next(now);
         for (const delta of deltas) {
           now += delta;
@@ -54,21 +47,21 @@ describe('createIdSource', () => {
 
   test('ids grow within one millisecond also when the counter overflows, by running ahead of the clock', () => {
     const next = createIdSource(stuck(255));
-    let last = next(NOW);
+    let last = next(nowMs);
     // From the highest seed, 2^17 - 1, the counter reaches its end after 2^17 more.
     for (let made = 0; made < 2 ** 17; made++) {
-      const id = next(NOW);
+      const id = next(nowMs);
       assert.ok(id > last);
       last = id;
     }
-    assert.equal(uuidv7Time(last), NOW);
-    assert.equal(uuidv7Time(next(NOW)), NOW + 1);
+    assert.equal(uuidv7Time(last), nowMs);
+    assert.equal(uuidv7Time(next(nowMs)), nowMs + 1);
   });
 
   test('ids of two sources with the same clock differ', () => {
     const [a, b] = [createIdSource(randomBytes), createIdSource(randomBytes)];
     const made = new Set<string>();
-    for (let count = 0; count < 5_000; count++) made.add(a(NOW)).add(b(NOW));
+    for (let count = 0; count < 5_000; count++) made.add(a(nowMs)).add(b(nowMs));
     assert.equal(made.size, 10_000);
   });
 
@@ -79,7 +72,7 @@ describe('createIdSource', () => {
   });
 
   test('refuses a random source that yields less than it was asked for', () => {
-    assert.throws(() => createIdSource(() => new Uint8Array(8))(NOW), /as many bytes/);
+    assert.throws(() => createIdSource(() => new Uint8Array(8))(nowMs), /as many bytes/);
   });
 });
 
@@ -96,10 +89,6 @@ describe('isUuid', () => {
     ]) {
       assert.ok(!isUuid(text), JSON.stringify(text));
     }
-  });
-
-  test('only version 7 has a time', () => {
-    assert.throws(() => uuidv7Time('49a3999c-0ce1-4ea6-ab68-afcd6dc2e794'), /UUIDv7/);
   });
 });
 
@@ -129,11 +118,6 @@ describe('createApiKeyToken', () => {
 describe('hashes', () => {
   test('hashToken is SHA-256 of the text', () => {
     assert.equal(hex(hashToken('abc')), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
-  });
-
-  test('tokensEqual compares whole texts of any length', () => {
-    assert.ok(tokensEqual('re_a', 're_a'));
-    for (const other of ['re_b', 're_', 're_aa', '']) assert.ok(!tokensEqual('re_a', other));
   });
 
   test('keyHash tells any two pairs of scope and key apart', () => {

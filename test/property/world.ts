@@ -228,7 +228,6 @@ function createStillClock(): TestClock {
     now: () => at,
     expiryNow: () => at,
     check() {},
-    confirm() {},
     advance(ms) {
       at += ms;
     },

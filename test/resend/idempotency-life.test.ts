@@ -14,7 +14,7 @@ const DAY = 24 * HOUR;
 function createStoppedClock() {
   let ms = Date.now();
   const now = () => ms;
-  const clock: SystemClock = { now, expiryNow: now, check() {}, confirm() {} };
+  const clock: SystemClock = { now, expiryNow: now, check() {} };
   return {
     clock,
     now,

@@ -11,7 +11,6 @@ export function createTestClock(startsAt = Date.now()): TestClock {
     now,
     expiryNow: now,
     check() {},
-    confirm() {},
     advance(ms) {
       added += ms;
     },
