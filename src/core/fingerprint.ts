@@ -7,19 +7,19 @@ import { hash } from 'node:crypto';
 export type Fingerprint = { readonly raw: Uint8Array; readonly canonical: Uint8Array | null };
 
 /** Stored fingerprints outlive an upgrade: whoever changes what goes into them counts this up and reads the old one too. */
-const VERSION = 1;
+const version = 1;
 
 /** Longer than any number a client's JSON library writes; bounds the regular expressions below on a hostile body. */
-const NUMBER_LENGTH_MAX = 64;
+const numberLengthMax = 64;
 /** Any decimal of up to 15 significant digits comes back unchanged from a double (IEEE 754 binary64). */
-const EXACT_LENGTH_MAX = 15;
+const exactLengthMax = 15;
 
-const QUOTE = 0x22;
-const MINUS = 0x2d;
-const ZERO = 0x30;
-const NINE = 0x39;
-const COLON = 0x3a;
-const BACKSLASH = 0x5c;
+const quoteByte = 0x22;
+const minusByte = 0x2d;
+const zeroByte = 0x30;
+const nineByte = 0x39;
+const colonByte = 0x3a;
+const backslashByte = 0x5c;
 
 /**
  * `parsed` must be what JSON.parse made of `raw`, with nothing added, removed or defaulted.
@@ -48,7 +48,7 @@ export function sameRequest(a: Fingerprint, b: Fingerprint): boolean {
 
 /** The prefix is one line of JSON, which escapes line feeds: no mode and body can be cut in another place. */
 function digest(form: 'raw' | 'canonical', mode: string, content: Uint8Array | string): Uint8Array {
-  const prefix = `${JSON.stringify(['sendonce-fingerprint', VERSION, form, mode])}\n`;
+  const prefix = `${JSON.stringify(['sendonce-fingerprint', version, form, mode])}\n`;
   const whole = typeof content === 'string' ? prefix + content : Buffer.concat([Buffer.from(prefix), content]);
   return hash('sha256', whole, 'buffer');
 }
@@ -129,11 +129,11 @@ function countMembersWritten(body: Buffer): number | null {
   let members = 0;
   for (let at = 0; at < body.length; at++) {
     const code = body[at] as number;
-    if (code === QUOTE) {
+    if (code === quoteByte) {
       at = closingQuote(body, at);
-    } else if (code === COLON) {
+    } else if (code === colonByte) {
       members++;
-    } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
+    } else if (code === minusByte || (code >= zeroByte && code <= nineByte)) {
       const end = numberEnd(body, at);
       if (!survivesParsing(body, at, end)) return null;
       at = end - 1;
@@ -143,24 +143,24 @@ function countMembersWritten(body: Buffer): number | null {
 }
 
 /** Within this many bytes stepping is faster than a jump: html is full of escaped quotes. */
-const NEAR = 256;
+const nearBytes = 256;
 
 /** Steps through short strings and jumps (memchr) through long ones: a megabyte of Base64 is one jump. */
 function closingQuote(body: Buffer, opening: number): number {
   let at = opening + 1;
   for (;;) {
-    const near = Math.min(body.length, at + NEAR);
+    const near = Math.min(body.length, at + nearBytes);
     while (at < near) {
       const code = body[at];
-      if (code === QUOTE) return at;
-      at += code === BACKSLASH ? 2 : 1;
+      if (code === quoteByte) return at;
+      at += code === backslashByte ? 2 : 1;
     }
     if (at >= body.length) return body.length;
-    const quote = body.indexOf(QUOTE, at);
+    const quote = body.indexOf(quoteByte, at);
     if (quote < 0) return body.length;
     // `at` is not inside an escape, so that the backslashes between it and the quote tell whether the quote is.
     let backslash = quote;
-    while (backslash > at && body[backslash - 1] === BACKSLASH) backslash--;
+    while (backslash > at && body[backslash - 1] === backslashByte) backslash--;
     if ((quote - backslash) % 2 === 0) return quote;
     at = quote + 1;
   }
@@ -175,9 +175,9 @@ function numberEnd(body: Buffer, start: number): number {
 
 /** Whether the number written and the number parsed are the same number, and not an integer beyond 2^53 (I-JSON, RFC 7493 §2.2). */
 function survivesParsing(body: Buffer, start: number, end: number): boolean {
-  if (end - start > NUMBER_LENGTH_MAX) return false;
+  if (end - start > numberLengthMax) return false;
   const written = body.toString('latin1', start, end);
-  if (written.length <= EXACT_LENGTH_MAX && !/[eE]/.test(written)) return true;
+  if (written.length <= exactLengthMax && !/[eE]/.test(written)) return true;
   const value = Number(written);
   if (!Number.isFinite(value)) return false;
   if (Number.isInteger(value) && !Number.isSafeInteger(value)) return false;

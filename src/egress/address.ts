@@ -10,10 +10,10 @@ type Range = [network: Address, prefixLength: number];
 export type AddressPolicy = (address: string) => boolean;
 
 /** What IPv6 has handed out for the public (RFC 4291 §2.4, IANA); outside lie ::/96, NAT64, ULA, link-local and what is yet to come. */
-const GLOBAL_IPV6: Range = ipaddr.IPv6.parseCIDR('2000::/3');
+const globalIpv6: Range = ipaddr.IPv6.parseCIDR('2000::/3');
 
 /** Public by its number, but answered by the host of every Azure machine, with credentials for whoever asks nicely. */
-const AZURE_HOST = '168.63.129.16';
+const azureHost = '168.63.129.16';
 
 /**
  * `allow` are CIDRs or single addresses. Each means the family it is written in: `127.0.0.0/8` does not allow
@@ -32,8 +32,8 @@ export function createAddressPolicy(allow: readonly string[]): AddressPolicy {
 /** `unicast` is ipaddr.js's word for "in none of the special ranges": private, loopback, mapped, 6to4, Teredo and the rest are named. */
 function isPublic(address: Address): boolean {
   if (address.range() !== 'unicast') return false;
-  if (address.kind() === 'ipv6') return contains(GLOBAL_IPV6, address);
-  return address.toString() !== AZURE_HOST;
+  if (address.kind() === 'ipv6') return contains(globalIpv6, address);
+  return address.toString() !== azureHost;
 }
 
 function contains([network, prefixLength]: Range, address: Address): boolean {

@@ -3,7 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 
 /** What file systems take; longer ones are cut, keeping the extension mail programs go by. */
-const FILENAME_LENGTH_MAX = 255;
+const filenameLengthMax = 255;
 
 /** From a Content-Disposition header as Node reads it (Latin-1); null where it suggests none that is usable. */
 export function filenameOf(header: string): string | null {
@@ -14,7 +14,7 @@ export function filenameOf(header: string): string | null {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not reach a mail header.
   const clean = last.replace(/[\x00-\x1f\x7f-\x9f]/g, '').trim();
   if (clean === '' || clean === '.' || clean === '..') return null;
-  return clean.length <= FILENAME_LENGTH_MAX ? clean : cut(clean);
+  return clean.length <= filenameLengthMax ? clean : cut(clean);
 }
 
 /** `filename*=UTF-8''r%C3%A9sum%C3%A9.pdf` (RFC 8187), which wins over the plain one. */
@@ -40,5 +40,5 @@ function plainName(header: string): string | null {
 
 function cut(name: string): string {
   const extension = /\.[^.]{1,16}$/.exec(name)?.[0] ?? '';
-  return name.slice(0, FILENAME_LENGTH_MAX - extension.length).replace(/[\ud800-\udbff]$/, '') + extension;
+  return name.slice(0, filenameLengthMax - extension.length).replace(/[\ud800-\udbff]$/, '') + extension;
 }

@@ -51,9 +51,9 @@ export type Egress = {
 };
 
 /** Presigned URLs carry their signature; 8 kB is where common servers stop. */
-const URL_LENGTH_MAX = 8_192;
+const urlLengthMax = 8_192;
 /** A name with hundreds of addresses would be a way to make us knock at hundreds of doors. */
-const ADDRESSES_MAX = 8;
+const addressesMax = 8;
 
 export function createEgress(options: EgressOptions = {}): Egress {
   const allowed = createAddressPolicy(options.allow ?? []);
@@ -88,7 +88,7 @@ export function createEgress(options: EgressOptions = {}): Egress {
     const host = hostOf(url);
     const found = isIP(host) === 0 ? await resolve(host).catch(() => []) : [host];
     if (found.length === 0) return { kind: 'unresolvable', message: `No address was found for ${host}.` };
-    const usable = found.filter(allowed).slice(0, ADDRESSES_MAX);
+    const usable = found.filter(allowed).slice(0, addressesMax);
     return usable.length > 0 ? usable : blocked(host);
   }
 
@@ -127,7 +127,7 @@ async function resolveBySystem(host: string): Promise<string[]> {
 }
 
 function parseUrl(text: string): URL | null {
-  if (text.length > URL_LENGTH_MAX || !URL.canParse(text)) return null;
+  if (text.length > urlLengthMax || !URL.canParse(text)) return null;
   const url = new URL(text);
   const web = url.protocol === 'http:' || url.protocol === 'https:';
   return web && url.username === '' && url.password === '' ? url : null;
@@ -137,7 +137,7 @@ function invalidUrl(text: string): EgressFailure {
   const shown = JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
   const message = text.includes('@')
     ? 'The URL is not valid: it must start with http:// or https:// and hold no user name or password.'
-    : `${shown} is not a valid URL: it must start with http:// or https:// and have at most ${URL_LENGTH_MAX} characters.`;
+    : `${shown} is not a valid URL: it must start with http:// or https:// and have at most ${urlLengthMax} characters.`;
   return { kind: 'invalid_url', message };
 }
 

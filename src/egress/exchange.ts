@@ -23,7 +23,7 @@ export type ExchangeResponse = {
 };
 
 /** Node's 250 ms gives up on a server across an ocean; a dead IPv6 route should cost no more than this before IPv4 is tried. */
-const NEXT_ADDRESS_AFTER_MS = 1_000;
+const nextAddressAfterMs = 1_000;
 
 /** Rejects with Node's own error, or with the signal's reason. */
 export async function exchange(
@@ -59,7 +59,7 @@ function open(
   const agentOptions = {
     keepAlive: false,
     autoSelectFamily: true,
-    autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
+    autoSelectFamilyAttemptTimeout: nextAddressAfterMs,
     ...(trust === null ? {} : { ca: [...trust] }),
   };
   const options = {

@@ -28,12 +28,12 @@ export type FailureKind =
 export type EgressFailure = { kind: FailureKind; message: string };
 
 /** OpenSSL's verification errors (`X509_V_ERR_…`, as Node names them) and those of the handshake. */
-const TLS_CODE = /CERT|SIGNATURE|^ERR_TLS|^ERR_SSL|^EPROTO$|^HOSTNAME_MISMATCH$|^INVALID_(CA|PURPOSE)$/;
+const tlsCode = /CERT|SIGNATURE|^ERR_TLS|^ERR_SSL|^EPROTO$|^HOSTNAME_MISMATCH$|^INVALID_(CA|PURPOSE)$/;
 
 /** What Node's http client emits, told apart by `code`; the text of its errors is not stable and says our addresses. */
 export function failureOf(error: unknown, host: string): EgressFailure {
   const code = codeOf(error);
-  if (TLS_CODE.test(code)) {
+  if (tlsCode.test(code)) {
     return {
       kind: 'untrusted',
       message: `No secure connection to ${host} could be made (${code}); check its certificate.`,

@@ -1,14 +1,14 @@
 /** Moments as ISO 8601 writes them, and everyday cousins of it. */
 
 /** ISO 8601 and its everyday cousins: a space for the T, `+00` as Postgres writes it, `UTC` as Ruby does. */
-const ISO =
+const iso =
   /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)? ?(Z|z|UTC|([+-])(\d{2}):?(\d{2})?)?)?$/;
 
 /**
  * Epoch milliseconds; a moment without a zone is read as UTC. Null: not of this form. NaN: of this form, but no such moment.
  */
 export function readIso(text: string): number | null {
-  const match = ISO.exec(text);
+  const match = iso.exec(text);
   if (match === null) return null;
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0)) as number[];
   const millis = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'));

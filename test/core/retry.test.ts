@@ -5,12 +5,12 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { expiresAt, retryDelayMs } from '../../src/core/retry.ts';
 
-const MIDDLE = 0.5;
-const DAY_MS = 86_400_000;
+const middle = 0.5;
+const dayMs = 86_400_000;
 
 describe('retryDelayMs', () => {
   test('grows from a second to an hour and stays there', () => {
-    const delays = [1, 2, 3, 4, 5, 6, 7, 8, 100].map((tries) => retryDelayMs(tries, MIDDLE));
+    const delays = [1, 2, 3, 4, 5, 6, 7, 8, 100].map((tries) => retryDelayMs(tries, middle));
     assert.deepEqual(
       delays.map((ms) => ms / 1_000),
       [1, 5, 30, 120, 600, 1_800, 3_600, 3_600, 3_600],
@@ -18,7 +18,7 @@ describe('retryDelayMs', () => {
   });
 
   test('reads no verdict yet as the first', () => {
-    assert.equal(retryDelayMs(0, MIDDLE), retryDelayMs(1, MIDDLE));
+    assert.equal(retryDelayMs(0, middle), retryDelayMs(1, middle));
   });
 
   test('strays by up to a fifth, evenly both ways', () => {
@@ -32,7 +32,7 @@ describe('retryDelayMs', () => {
       fc.property(fc.integer({ min: 0, max: 1_000 }), chance, (tries, random01) => {
         const delay = retryDelayMs(tries, random01);
         assert.ok(Number.isSafeInteger(delay));
-        assert.ok(delay >= 0.8 * retryDelayMs(tries, MIDDLE) && delay <= 1.2 * retryDelayMs(tries, MIDDLE));
+        assert.ok(delay >= 0.8 * retryDelayMs(tries, middle) && delay <= 1.2 * retryDelayMs(tries, middle));
       }),
     );
   });
@@ -40,8 +40,8 @@ describe('retryDelayMs', () => {
 
 describe('expiresAt', () => {
   test('is three days after the later of accepted and scheduled', () => {
-    assert.equal(expiresAt(1_000, null), 1_000 + 3 * DAY_MS);
-    assert.equal(expiresAt(1_000, 5_000), 5_000 + 3 * DAY_MS);
-    assert.equal(expiresAt(5_000, 1_000), 5_000 + 3 * DAY_MS);
+    assert.equal(expiresAt(1_000, null), 1_000 + 3 * dayMs);
+    assert.equal(expiresAt(1_000, 5_000), 5_000 + 3 * dayMs);
+    assert.equal(expiresAt(5_000, 1_000), 5_000 + 3 * dayMs);
   });
 });

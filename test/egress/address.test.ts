@@ -8,9 +8,9 @@ import { after, before, describe, test } from 'node:test';
 import { createAddressPolicy } from '../../src/egress/address.ts';
 import { createEgress } from '../../src/egress/egress.ts';
 
-const LIMITS = { maxBytes: 1_000, timeoutMs: 5_000 };
+const limits = { maxBytes: 1_000, timeoutMs: 5_000 };
 
-const FORBIDDEN: [what: string, addresses: string[]][] = [
+const forbidden: [what: string, addresses: string[]][] = [
   ['loopback', ['127.0.0.1', '127.255.255.254', '::1']],
   ['private', ['10.0.0.1', '172.16.0.1', '172.31.255.255', '192.168.1.1', 'fc00::1', 'fd12:3456::1', 'fec0::1']],
   ['link-local', ['169.254.0.1', 'fe80::1', 'fe80::1%eth0']],
@@ -28,7 +28,7 @@ const FORBIDDEN: [what: string, addresses: string[]][] = [
   ['what IPv6 has not handed out', ['4000::1', '5f00::1', '8000::1', '1::1']],
   ['what is no address', ['', 'localhost', '127.1', '2130706433', '0177.0.0.1', '0x7f.0.0.1', '8.8.8.8 ', '8.8.8']],
 ];
-const PUBLIC = [
+const publicAddresses = [
   '8.8.8.8',
   '1.1.1.1',
   '172.15.0.1',
@@ -40,7 +40,7 @@ const PUBLIC = [
 ];
 
 describe('the address policy', () => {
-  for (const [what, addresses] of FORBIDDEN) {
+  for (const [what, addresses] of forbidden) {
     test(`refuses ${what}`, () => {
       const allowed = createAddressPolicy([]);
       assert.deepEqual(addresses.filter(allowed), []);
@@ -48,7 +48,7 @@ describe('the address policy', () => {
   }
 
   test('lets the public internet through', () => {
-    assert.deepEqual(PUBLIC.filter(createAddressPolicy([])), PUBLIC);
+    assert.deepEqual(publicAddresses.filter(createAddressPolicy([])), publicAddresses);
   });
 
   test('what is allowed is allowed in the family it is written in, and no further', () => {
@@ -125,7 +125,7 @@ describe('egress to this machine', () => {
   ]) {
     test(`http://${host}/ is refused without a connection`, async () => {
       asked = 0;
-      const got = await createEgress().fetchBytes(`http://${host}:${port}/`, LIMITS);
+      const got = await createEgress().fetchBytes(`http://${host}:${port}/`, limits);
       assert.equal(got.kind, 'blocked_address', JSON.stringify(got));
       assert.equal(asked, 0);
     });
@@ -133,7 +133,7 @@ describe('egress to this machine', () => {
 
   test('every one of the IPv4 forms is reached once it is allowed: the refusals above are not for another reason', async () => {
     for (const host of forms) {
-      const got = await createEgress({ allow: ['127.0.0.1'] }).fetchBytes(`http://${host}:${port}/`, LIMITS);
+      const got = await createEgress({ allow: ['127.0.0.1'] }).fetchBytes(`http://${host}:${port}/`, limits);
       assert.equal(got.kind, 'ok', `${host} ${JSON.stringify(got)}`);
     }
   });
@@ -142,7 +142,7 @@ describe('egress to this machine', () => {
     for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1', '169.254.169.254', 'not an address']) {
       const got = await createEgress({ resolve: async () => [address] }).fetchBytes(
         `http://evil.example:${port}/`,
-        LIMITS,
+        limits,
       );
       assert.equal(got.kind, 'blocked_address');
       assert.ok('message' in got && !got.message.includes(address));
@@ -153,7 +153,7 @@ describe('egress to this machine', () => {
     asked = 0;
     // Nothing listens at 127.0.0.2, and 127.0.0.1 is not allowed: were it tried next, the server would be asked.
     const egress = createEgress({ allow: ['127.0.0.2'], resolve: async () => ['127.0.0.1', '127.0.0.2', '::1'] });
-    const got = await egress.fetchBytes(`http://mixed.example:${port}/`, LIMITS);
+    const got = await egress.fetchBytes(`http://mixed.example:${port}/`, limits);
     assert.equal(got.kind, 'unreachable', JSON.stringify(got));
     assert.equal(asked, 0);
   });
@@ -165,10 +165,10 @@ describe('egress to this machine', () => {
     const resolve = async (): Promise<string[]> => answers[resolved++] ?? [];
     // 127.0.0.2 stands for the public address; only it is allowed.
     const egress = createEgress({ allow: ['127.0.0.2'], resolve });
-    assert.equal((await egress.fetchBytes(`http://rebind.example:${port}/`, LIMITS)).kind, 'unreachable');
+    assert.equal((await egress.fetchBytes(`http://rebind.example:${port}/`, limits)).kind, 'unreachable');
     assert.equal(resolved, 1);
     // Asked anew for the next request, and judged anew.
-    assert.equal((await egress.fetchBytes(`http://rebind.example:${port}/`, LIMITS)).kind, 'blocked_address');
+    assert.equal((await egress.fetchBytes(`http://rebind.example:${port}/`, limits)).kind, 'blocked_address');
     assert.equal(asked, 0);
   });
 
@@ -180,7 +180,7 @@ describe('egress to this machine', () => {
       return ['127.0.0.1'];
     };
     const egress = createEgress({ allow: ['127.0.0.1'], resolve });
-    assert.equal((await egress.fetchBytes(`http://nowhere.invalid:${port}/`, LIMITS)).kind, 'ok');
+    assert.equal((await egress.fetchBytes(`http://nowhere.invalid:${port}/`, limits)).kind, 'ok');
     assert.equal(resolved, 1);
   });
 
@@ -203,7 +203,7 @@ describe('egress to this machine', () => {
     test(`${JSON.stringify(url.slice(0, 40))} is not a URL to fetch`, async () => {
       let resolved = 0;
       const resolve = async (): Promise<string[]> => [`127.0.0.${++resolved}`];
-      const got = await createEgress({ allow: ['127.0.0.0/8'], resolve }).fetchBytes(url, LIMITS);
+      const got = await createEgress({ allow: ['127.0.0.0/8'], resolve }).fetchBytes(url, limits);
       assert.equal(got.kind, 'invalid_url', JSON.stringify(got));
       assert.ok('message' in got && !got.message.includes('pass@') && got.message.length < 300);
       assert.equal(resolved, 0);

@@ -6,7 +6,7 @@ import { filenameOf } from '../../src/egress/content-disposition.ts';
 
 const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 
-const CASES: [why: string, header: string, filename: string | null][] = [
+const cases: [why: string, header: string, filename: string | null][] = [
   ['no header', '', null],
   ['no name', 'inline', null],
   ['a token', 'attachment; filename=report.pdf', 'report.pdf'],
@@ -22,7 +22,7 @@ const CASES: [why: string, header: string, filename: string | null][] = [
   ['a name that never ends', `attachment; filename="${'n'.repeat(300)}.tar"`, `${'n'.repeat(251)}.tar`],
 ];
 
-for (const [why, header, filename] of CASES) {
+for (const [why, header, filename] of cases) {
   test(`the suggested name with ${why}`, () => {
     assert.equal(filenameOf(header), filename);
   });

@@ -10,8 +10,8 @@ import { createEgress, type EgressOptions, type FetchedBytes } from '../../src/e
 import type { EgressFailure } from '../../src/egress/failure.ts';
 import { TEST_CERTIFICATE, TEST_KEY } from '../support/certificate.ts';
 
-const LIMITS = { maxBytes: 1_000, timeoutMs: 5_000 };
-const LOOPBACK = ['127.0.0.0/8', '::1'];
+const limits = { maxBytes: 1_000, timeoutMs: 5_000 };
+const loopback = ['127.0.0.0/8', '::1'];
 
 async function listen(t: TestContext, server: net.Server, host = '127.0.0.1'): Promise<number> {
   const sockets = new Set<Socket>();
@@ -38,7 +38,7 @@ const speak = (t: TestContext, piece: (socket: Socket) => void): Promise<number>
   );
 
 const egress = (options: EgressOptions = {}) =>
-  createEgress({ allow: LOOPBACK, resolve: async () => ['127.0.0.1'], ...options });
+  createEgress({ allow: loopback, resolve: async () => ['127.0.0.1'], ...options });
 
 function assertFailed(got: FetchedBytes | EgressFailure, kind: string): void {
   assert.equal(got.kind, kind, JSON.stringify(got));
@@ -61,7 +61,7 @@ describe('fetchBytes', () => {
       response.setHeader('content-disposition', 'attachment; filename="invoice 1.pdf"');
       response.end('%PDF');
     });
-    const got = await egress().fetchBytes(`http://files.example:${port}/x?y=1`, LIMITS);
+    const got = await egress().fetchBytes(`http://files.example:${port}/x?y=1`, limits);
     assertBytes(got, '%PDF');
     assert.ok(got.kind === 'ok');
     assert.deepEqual([got.contentType, got.filename], ['application/pdf', 'invoice 1.pdf']);
@@ -77,14 +77,14 @@ describe('fetchBytes', () => {
       response.end();
     });
     for (const path of ['length', 'chunked']) {
-      assertBytes(await egress().fetchBytes(`http://h:${port}/${path}`, LIMITS), 'x'.repeat(1_000));
+      assertBytes(await egress().fetchBytes(`http://h:${port}/${path}`, limits), 'x'.repeat(1_000));
     }
-    assertBytes(await egress().fetchBytes(`http://h:${port}/empty`, LIMITS), '');
+    assertBytes(await egress().fetchBytes(`http://h:${port}/empty`, limits), '');
   });
 
   test('one byte more is too large', async (t) => {
     const port = await serve(t, (_request, response) => response.end('x'.repeat(1_001)));
-    assertFailed(await egress().fetchBytes(`http://h:${port}/`, LIMITS), 'too_large');
+    assertFailed(await egress().fetchBytes(`http://h:${port}/`, limits), 'too_large');
   });
 
   test('a server that pours out gigabytes is left after maxBytes', async (t) => {
@@ -102,7 +102,7 @@ describe('fetchBytes', () => {
       response.on('drain', pour);
       pour();
     });
-    assertFailed(await egress().fetchBytes(`http://h:${port}/`, LIMITS), 'too_large');
+    assertFailed(await egress().fetchBytes(`http://h:${port}/`, limits), 'too_large');
     await left;
     assert.ok(poured < 50e6, `${poured} bytes were taken`);
   });
@@ -115,7 +115,7 @@ describe('fetchBytes', () => {
       response.writeHead(request.url === '/308' ? 308 : 302, { location: target }).end();
     });
     for (const path of ['private', 'near', '308']) {
-      assertFailed(await egress().fetchBytes(`http://h:${port}/${path}`, LIMITS), 'redirected');
+      assertFailed(await egress().fetchBytes(`http://h:${port}/${path}`, limits), 'redirected');
     }
     assert.equal(asked, 3);
   });
@@ -125,7 +125,7 @@ describe('fetchBytes', () => {
       response.writeHead(Number(request.url?.slice(1))).end();
     });
     for (const status of [204, 206, 400, 404, 500, 503]) {
-      assertFailed(await egress().fetchBytes(`http://h:${port}/${status}`, LIMITS), 'bad_status');
+      assertFailed(await egress().fetchBytes(`http://h:${port}/${status}`, limits), 'bad_status');
     }
   });
 
@@ -134,7 +134,7 @@ describe('fetchBytes', () => {
       response.setHeader('content-encoding', 'gzip');
       response.end('not even gzip');
     });
-    assertFailed(await egress().fetchBytes(`http://h:${port}/`, LIMITS), 'encoded');
+    assertFailed(await egress().fetchBytes(`http://h:${port}/`, limits), 'encoded');
   });
 
   const piece: [kind: string, behaviour: string, piece: (socket: Socket) => void][] = [
@@ -166,13 +166,13 @@ describe('fetchBytes', () => {
   for (const [kind, behaviour, act] of piece) {
     test(`a server that ${behaviour} is reported as ${kind}`, async (t) => {
       const port = await speak(t, act);
-      assertFailed(await egress().fetchBytes(`http://h:${port}/`, LIMITS), kind);
+      assertFailed(await egress().fetchBytes(`http://h:${port}/`, limits), kind);
     });
   }
 
   test('a body longer than its length is read up to that length', async (t) => {
     const port = await speak(t, (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabcdef'));
-    const got = await egress().fetchBytes(`http://h:${port}/`, LIMITS);
+    const got = await egress().fetchBytes(`http://h:${port}/`, limits);
     if (got.kind === 'ok') assertBytes(got, 'ab');
     else assertFailed(got, 'broken_response');
   });
@@ -218,19 +218,19 @@ describe('fetchBytes', () => {
     const port = await listen(t, server);
     server.close();
     await once(server, 'close');
-    assertFailed(await egress().fetchBytes(`http://h:${port}/`, LIMITS), 'unreachable');
+    assertFailed(await egress().fetchBytes(`http://h:${port}/`, limits), 'unreachable');
   });
 
   test('a name without addresses is unresolvable, also where the resolver throws', async () => {
-    assertFailed(await egress({ resolve: async () => [] }).fetchBytes('http://none.example/', LIMITS), 'unresolvable');
+    assertFailed(await egress({ resolve: async () => [] }).fetchBytes('http://none.example/', limits), 'unresolvable');
     const failing = egress({ resolve: () => Promise.reject(new Error('ENOTFOUND 10.0.0.53')) });
-    assertFailed(await failing.fetchBytes('http://none.example/', LIMITS), 'unresolvable');
+    assertFailed(await failing.fetchBytes('http://none.example/', limits), 'unresolvable');
   });
 
   test('where the first address is dead the next one is tried', async (t) => {
     const port = await serve(t, (_request, response) => response.end('here'));
     const two = egress({ resolve: async () => ['127.0.0.2', '127.0.0.1'] });
-    assertBytes(await two.fetchBytes(`http://h:${port}/`, LIMITS), 'here');
+    assertBytes(await two.fetchBytes(`http://h:${port}/`, limits), 'here');
   });
 });
 
@@ -247,20 +247,20 @@ describe('https', () => {
     const names: unknown[] = [];
     const port = await listenTls(t, (name) => names.push(name));
     const trusting = egress({ trust: [TEST_CERTIFICATE] });
-    assertBytes(await trusting.fetchBytes(`https://localhost:${port}/`, LIMITS), 'secret');
+    assertBytes(await trusting.fetchBytes(`https://localhost:${port}/`, limits), 'secret');
     assert.deepEqual(names, ['localhost']);
   });
 
   test('a certificate for another name, or by nobody we know, is untrusted', async (t) => {
     const port = await listenTls(t, () => {});
     const trusting = egress({ trust: [TEST_CERTIFICATE] });
-    assertFailed(await trusting.fetchBytes(`https://other.example:${port}/`, LIMITS), 'untrusted');
-    assertFailed(await egress().fetchBytes(`https://localhost:${port}/`, LIMITS), 'untrusted');
+    assertFailed(await trusting.fetchBytes(`https://other.example:${port}/`, limits), 'untrusted');
+    assertFailed(await egress().fetchBytes(`https://localhost:${port}/`, limits), 'untrusted');
   });
 
   test('https to a port that speaks http is untrusted', async (t) => {
     const port = await speak(t, (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
-    assertFailed(await egress().fetchBytes(`https://localhost:${port}/`, LIMITS), 'untrusted');
+    assertFailed(await egress().fetchBytes(`https://localhost:${port}/`, limits), 'untrusted');
   });
 });
 
@@ -278,7 +278,7 @@ describe('request', () => {
       url: `http://hooks.example:${port}/hook?a=1`,
       headers: { 'x-signature': 'abc', 'Accept-Encoding': 'gzip' },
       body: Buffer.from('{"é":1}'),
-      ...LIMITS,
+      ...limits,
     });
     assert.equal(asked, 'POST /hook?a=1 abc 8 {"é":1}');
     assert.ok(got.kind === 'ok');
@@ -298,7 +298,7 @@ describe('request', () => {
   });
 
   test('a header that would smuggle in another is our own bug, and thrown', async () => {
-    const smuggling = { method: 'POST', url: 'http://h/', headers: { 'x-a': 'b\r\nx-c: d' }, ...LIMITS };
+    const smuggling = { method: 'POST', url: 'http://h/', headers: { 'x-a': 'b\r\nx-c: d' }, ...limits };
     await assert.rejects(egress().request(smuggling), TypeError);
   });
 });

@@ -106,7 +106,7 @@ function parseFilename(value: unknown): string | null {
 }
 
 /** `type/subtype` with optional parameters, as RFC 2045 5.1 writes them. */
-const CONTENT_TYPE =
+const contentTypeSyntax =
   /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+*'/:()?@-]+|"[^"\\\p{Cc}]*"))*\s*;?$/u;
 
 function parseContentType(value: unknown, limits: ResendLimits): string | null {
@@ -118,7 +118,7 @@ function parseContentType(value: unknown, limits: ResendLimits): string | null {
 }
 
 function isContentType(text: string, limits: ResendLimits): boolean {
-  return text.length <= limits.contentTypeCharsMax && CONTENT_TYPE.test(text);
+  return text.length <= limits.contentTypeCharsMax && contentTypeSyntax.test(text);
 }
 
 function readServedType(servedType: string | null, limits: ResendLimits): string | null {
@@ -128,16 +128,16 @@ function readServedType(servedType: string | null, limits: ResendLimits): string
 
 function defaultFilename(contentType: string | null): string {
   const extension = (contentType !== null && mime.extension(contentType)) || 'bin';
-  return FORBIDDEN_EXTENSIONS.has(extension) ? 'attachment.bin' : `attachment.${extension}`;
+  return forbiddenExtensions.has(extension) ? 'attachment.bin' : `attachment.${extension}`;
 }
 
 /** What may stand between the angle brackets of a Content-ID and after `cid:`. */
-const CONTENT_ID = /^[!-;=?-~]+$/;
+const contentIdSyntax = /^[!-;=?-~]+$/;
 
 function parseContentId(value: unknown, limits: ResendLimits): string | null {
   if (isAbsent(value)) return null;
   const bare = typeof value === 'string' && !breaksLine(value) ? value.trim().replace(/^<(.*)>$/, '$1') : '';
-  if (bare.length > limits.contentIdCharsMax || !CONTENT_ID.test(bare)) {
+  if (bare.length > limits.contentIdCharsMax || !contentIdSyntax.test(bare)) {
     throw refused(
       `Attachment \`content_id\` must be 1 to ${limits.contentIdCharsMax} printable ASCII characters without spaces.`,
     );
@@ -147,7 +147,7 @@ function parseContentId(value: unknown, limits: ResendLimits): string | null {
 
 function refuseForbidden(filename: string): void {
   const extension = extensionOf(filename);
-  if (extension !== null && FORBIDDEN_EXTENSIONS.has(extension)) {
+  if (extension !== null && forbiddenExtensions.has(extension)) {
     throw refused(`Attachments of type \`.${extension}\` are not supported.`);
   }
 }
@@ -157,7 +157,7 @@ function refused(message: string): AppError {
 }
 
 /** https://resend.com/docs/knowledge-base/what-attachment-types-are-not-supported, read 2026. */
-const FORBIDDEN_EXTENSIONS = new Set(
+const forbiddenExtensions = new Set(
   (
     'adp app asp bas bat cer chm cmd com cpl crt csh der exe fxp gadget hlp hta inf ins isp its js jse ksh lib lnk mad ' +
     'maf mag mam maq mar mas mat mau mav maw mda mdb mde mdt mdw mdz msc msh msh1 msh2 mshxml msh1xml msh2xml msi msp ' +

@@ -37,10 +37,10 @@ export function parseEmailId(text: string): string {
   return parseId('id', text);
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 function parseId(parameter: string, text: string): string {
-  if (!UUID.test(text)) throw new AppError('invalid_parameter', `The \`${parameter}\` must be a valid UUID.`);
+  if (!uuid.test(text)) throw new AppError('invalid_parameter', `The \`${parameter}\` must be a valid UUID.`);
   return text.toLowerCase();
 }
 

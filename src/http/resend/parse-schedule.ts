@@ -47,23 +47,23 @@ function unreadable(): AppError {
   );
 }
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
-const WEEK_MS = 7 * DAY_MS;
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+const weekMs = 7 * dayMs;
 
 /** Null: not English for one moment. */
 function readEnglish(text: string, now: number): number | null {
   return readDuration(text, now) ?? readCalendar(text, now);
 }
 
-const DURATION =
+const duration =
   /^in (\d{1,9}|an?|one) (?:(s|secs?|seconds?)|(m|mins?|minutes?)|(h|hrs?|hours?)|(d|days?)|(w|weeks?))$/i;
 
 /** The commonest form, read here: exact whatever the server's own zone, and a hundred times as fast as chrono-node. */
 function readDuration(text: string, now: number): number | null {
-  const match = DURATION.exec(text);
+  const match = duration.exec(text);
   if (match === null) return null;
-  const unitMs = [1000, MINUTE_MS, 60 * MINUTE_MS, DAY_MS, WEEK_MS][match.slice(2).findIndex((unit) => unit)] ?? 0;
+  const unitMs = [1000, minuteMs, 60 * minuteMs, dayMs, weekMs][match.slice(2).findIndex((unit) => unit)] ?? 0;
   const count = Number(match[1]);
   return now + (Number.isNaN(count) ? 1 : count) * unitMs;
 }
@@ -73,7 +73,7 @@ function readDuration(text: string, now: number): number | null {
  * calculate in the server's zone, and `Friday at 3pm ET` came out a week apart under TZ=UTC and TZ=America/New_York.
  */
 function readCalendar(text: string, now: number): number | null {
-  if (LONG_NUMBER.test(text)) return null;
+  if (longNumber.test(text)) return null;
   const start = findStart(text, now, 0);
   if (start === null) return null;
   // `tomorrow at 9am ET` is tomorrow as ET sees it.
@@ -88,10 +88,10 @@ function readCalendar(text: string, now: number): number | null {
 }
 
 /** chrono-node counts `999999999 day` day by day, for minutes; nothing that is meant has more digits than a year. */
-const LONG_NUMBER = /\d{5}/;
+const longNumber = /\d{5}/;
 
-const BEFORE = /^(?:(?:at|on|in|by)\s+)?$/i;
-const AFTER = /^[\s.]*$/;
+const before = /^(?:(?:at|on|in|by)\s+)?$/i;
+const after = /^[\s.]*$/;
 
 /**
  * chrono-node finds a date anywhere in a text; here the whole text must be one, and no range. Otherwise `tomorrow at 25:00`
@@ -101,30 +101,30 @@ function findStart(text: string, now: number, zoneMinutes: number): ParsedResult
   const found = english().parse(text, { instant: new Date(now), timezone: zoneMinutes });
   const result = found[0];
   if (found.length !== 1 || result === undefined || result.end) return null;
-  const isWhole = BEFORE.test(text.slice(0, result.index)) && AFTER.test(text.slice(result.index + result.text.length));
+  const isWhole = before.test(text.slice(0, result.index)) && after.test(text.slice(result.index + result.text.length));
   return isWhole ? result.start : null;
 }
 
 function momentOf(start: ParsedResult['start']): number {
-  const [year, month, day, hour, minute, second, millisecond, zoneMinutes] = COMPONENTS.map(
+  const [year, month, day, hour, minute, second, millisecond, zoneMinutes] = components.map(
     (name) => start.get(name) ?? 0,
   );
   const wall = Date.UTC(year ?? 0, (month ?? 0) - 1, day, hour, minute, second, millisecond);
-  return wall - (zoneMinutes ?? 0) * MINUTE_MS;
+  return wall - (zoneMinutes ?? 0) * minuteMs;
 }
 
-const COMPONENTS = ['year', 'month', 'day', 'hour', 'minute', 'second', 'millisecond', 'timezoneOffset'] as const;
+const components = ['year', 'month', 'day', 'hour', 'minute', 'second', 'millisecond', 'timezoneOffset'] as const;
 
 /** How often what was said comes round again: `9am` daily, `Friday` weekly, a date never. */
 function recurrenceMs(start: ParsedResult['start'], text: string): number {
   const isDated = start.isCertain('day') || start.isCertain('month');
-  if (isDated || LOOKS_BACK.test(text)) return 0;
-  if (start.isCertain('weekday')) return WEEK_MS;
-  return start.isCertain('hour') ? DAY_MS : 0;
+  if (isDated || looksBack.test(text)) return 0;
+  if (start.isCertain('weekday')) return weekMs;
+  return start.isCertain('hour') ? dayMs : 0;
 }
 
 /** `last friday` is never the next one, nor `this morning` tomorrow's. */
-const LOOKS_BACK = /\b(?:last|past|this)\b/i;
+const looksBack = /\b(?:last|past|this)\b/i;
 
 type English = typeof import('chrono-node/en');
 
