@@ -10,12 +10,12 @@ import type { Egress } from './egress/egress.ts';
 import { type Door, requestLog } from './http/app.ts';
 import { type AttachmentLinks, createAttachmentLinks } from './http/attachment-links.ts';
 import { createAuth } from './http/auth.ts';
-import { addBrevoRoutes } from './http/brevo/routes.ts';
 import type { Gatekeeper } from './http/call.ts';
 import { downloadDoor } from './http/download.ts';
+import { type HttpFacade, keyScopesOf } from './http/facade.ts';
+import type { FacadeParts } from './http/facades.ts';
 import { addOwnRoutes } from './http/own-routes.ts';
 import { createRateLimit } from './http/rate-limit.ts';
-import { addResendRoutes } from './http/resend/routes.ts';
 import type { Live } from './page/live.ts';
 import { addDashboardRoutes } from './page/routes.tsx';
 import { createSessions } from './page/session.ts';
@@ -29,6 +29,7 @@ import { createSubscribe } from './use-cases/subscribe.ts';
 
 export type DoorOptions = {
   config: Config;
+  facades: readonly HttpFacade<FacadeParts>[];
   database: Database;
   clock: Clock;
   egress: Egress;
@@ -53,7 +54,7 @@ export type PageOptions = {
 };
 
 export function apiDoors(options: DoorOptions): Door[] {
-  const { config, database, clock, egress, keyUses, onQueued } = options;
+  const { config, facades, database, clock, egress, keyUses, onQueued } = options;
   const bootstrap = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
   const gatekeeper = createGatekeeper(config, database, bootstrap);
   const now = () => clock.now();
@@ -75,15 +76,18 @@ export function apiDoors(options: DoorOptions): Door[] {
     downloadDoor(database, links),
     (app) =>
       addOwnRoutes(app, gatekeeper, {
-        keys: { database, clock, flushUses },
+        keys: { database, clock, flushUses, keyScopes: keyScopesOf(facades) },
         doubt: { database, clock, onQueued },
       }),
-    (app) => addResendRoutes(app, gatekeeper, { ...sending, links }),
-    (app) => addBrevoRoutes(app, gatekeeper, { ...sending, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid }),
+    (app) => {
+      const parts = { ...sending, links, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid };
+      for (const facade of facades) facade.addRoutes(app, gatekeeper, parts);
+    },
     (app) =>
       addDashboardRoutes(app, {
         ...sending,
         ...options.page,
+        facades,
         clock,
         links,
         onQueued,

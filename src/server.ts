@@ -10,6 +10,8 @@ import { apiDoors } from './doors.ts';
 import { createEgress } from './egress/egress.ts';
 import { createPulse } from './health.ts';
 import { createApp } from './http/app.ts';
+import type { HttpFacade } from './http/facade.ts';
+import { type FacadeParts, httpFacades } from './http/facades.ts';
 import { Listener } from './http/listener.ts';
 import { type Health, watchDoor } from './http/watch.ts';
 import { createRelay, createSigners, createWorkers } from './lanes.ts';
@@ -44,6 +46,8 @@ export type Outside = {
   trustsLog?: boolean;
   /** Instead of finding out what became of a COMMIT whose answer was lost: only a negative control assumes. */
   assumeLostCommits?: PostgresOptions['assumeLostCommits'];
+  /** Instead of those there are. */
+  facades?: readonly HttpFacade<FacadeParts>[];
   /** Around the database of the settings: only negative controls break it. */
   database?: (own: Database) => Database;
 };
@@ -102,7 +106,8 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const live = createLive(database);
   const publicUrl = (): string => config.publicUrl ?? listener.url;
   const page = { live, relay: relay.name, durable: isDurable(outside), signerFor };
-  const shared = { config, database, clock, egress, keyUses, onQueued, onAccepted: metrics.accepted };
+  const facades = outside.facades ?? httpFacades;
+  const shared = { config, facades, database, clock, egress, keyUses, onQueued, onAccepted: metrics.accepted };
   const doors = [
     watchDoor(healthOf(config, { database, pulse, relay: relay.name, durable: isDurable(outside) }), metrics),
     ...(config.role === 'worker' ? [] : apiDoors({ ...shared, secret: ready.linkSecret, publicUrl, page })),
@@ -112,7 +117,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
     host,
     port,
     bodyTimeoutMs: config.limits.bodyTimeoutMs,
-    fetch: createApp(doors).fetch,
+    fetch: createApp(doors, facades).fetch,
   });
   // The listener first: what cannot listen has claimed nothing. At the end requests under way are answered while verdicts
   // come in.

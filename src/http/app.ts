@@ -1,24 +1,22 @@
 /** The app that the doors are built into, and the one place where a refusal becomes a response. */
 
+import assert from 'node:assert';
 import { Hono } from 'hono';
 import { AppError, CommitUnknown } from '../core/error.ts';
 import { log } from '../log.ts';
 import { ClientGone } from './body.ts';
-import { brevo } from './brevo/errors.ts';
-import { brevoPath } from './brevo/routes.ts';
 import { type Bindings, type HttpContext, toResponse } from './call.ts';
-import type { Facade } from './facade.ts';
+import { type Facade, facadeOf } from './facade.ts';
 import { keyPath } from './idempotency-keys.ts';
 import { RateLimited } from './rate-limit.ts';
-import { resend } from './resend/errors.ts';
 
 /** Adds the routes of one subject; of two that match, the one added first answers. */
 export type Door = (app: Hono<Bindings>) => void;
 
-export function createApp(doors: readonly Door[]): Hono<Bindings> {
+export function createApp(doors: readonly Door[], facades: readonly Facade[]): Hono<Bindings> {
   const app = new Hono<Bindings>();
-  app.onError(refuse);
-  app.notFound((context) => refuse(new AppError('route_not_found', nowhere(context.req.path)), context));
+  app.onError((error, context) => refuse(facades, error, context));
+  app.notFound((context) => refuse(facades, new AppError('route_not_found', nowhere(facades, context)), context));
   for (const add of doors) add(app);
   return app;
 }
@@ -28,10 +26,9 @@ export const requestLog: Door = (app) => {
   if (log.showsRequests()) app.use('*', logRequest);
 };
 
-/** Brevo's SDKs want a base URL that ends in /v3, and the mistake is easily made. */
-function nowhere(path: string): string {
-  const what = 'The requested endpoint does not exist.';
-  return path.startsWith('/smtp/') ? `${what} Brevo's API is below ${brevoPath}: ${brevoPath}${path}` : what;
+function nowhere(facades: readonly Facade[], context: HttpContext): string {
+  const hints = facades.map((facade) => facade.hintFor?.(context.req.path) ?? null).filter((hint) => hint !== null);
+  return ['The requested endpoint does not exist.', ...hints].join(' ');
 }
 
 /** Paths only, and never a key: those carry user ids. */
@@ -47,7 +44,7 @@ async function logRequest(context: HttpContext, next: () => Promise<void>): Prom
 }
 
 /** Refusals in the facade's own shape; what should not happen is logged and never shown. */
-function refuse(error: Error, context: HttpContext): Response {
+function refuse(facades: readonly Facade[], error: Error, context: HttpContext): Response {
   const { method = '', url = '' } = context.env.incoming;
   if (error instanceof CommitUnknown) log.commitNotFoundOut(error.cause);
   // No status would be true, and a client that gets none asks again under the same key.
@@ -59,15 +56,11 @@ function refuse(error: Error, context: HttpContext): Response {
     error instanceof AppError ? error : new AppError('internal', 'An unexpected error occurred.', { cause: error });
   if (refusal.code === 'internal') log.requestFailed(method, loggable(url.split('?')[0] ?? ''), error);
   if (refusal.code === 'unavailable') log.unavailable(error);
-  const facade = facadeOf(context.req.path);
+  const wording = facadeOf(facades, context.req.path)?.wording;
+  assert(wording, 'every path belongs to a facade: the one at the root has the rest');
   const rateState = error instanceof RateLimited ? error.state : context.get('rateState');
-  const limitHeaders = rateState ? facade.limitHeaders(rateState) : {};
+  const limitHeaders = rateState ? wording.limitHeaders(rateState) : {};
   // What is left of an oversized body would be taken for the next request's.
   const closing: Record<string, string> = refusal.code === 'too_large' ? { connection: 'close' } : {};
-  return toResponse(facade.renderError(refusal), { ...limitHeaders, ...closing });
-}
-
-/** Whoever asks below Brevo's path reads Brevo's errors; everybody else gets Resend's, our own routes included. */
-function facadeOf(path: string): Facade {
-  return path === brevoPath || path.startsWith(`${brevoPath}/`) ? brevo : resend;
+  return toResponse(wording.renderError(refusal), { ...limitHeaders, ...closing });
 }

@@ -5,7 +5,7 @@ import type { Context } from 'hono';
 import { AppError } from '../core/error.ts';
 import type { Auth, AuthHeaders, Caller } from './auth.ts';
 import { readBody } from './body.ts';
-import type { Facade } from './facade.ts';
+import type { Wording } from './facade.ts';
 import type { RateLimit, RateState } from './rate-limit.ts';
 
 export type Bindings = {
@@ -64,7 +64,7 @@ export type Handler = (call: Call) => Promise<Reply>;
 const json = 'application/json; charset=utf-8';
 
 /** Authenticates, limits, and turns the handler's reply into a response. `sending` says what a sending key may do. */
-export function answerWith(gatekeeper: Gatekeeper, facade: Facade, needs: 'sending' | 'full', handler: Handler) {
+export function answerWith(gatekeeper: Gatekeeper, wording: Wording, needs: 'sending' | 'full', handler: Handler) {
   return async (context: HttpContext): Promise<Response> => {
     const { incoming } = context.env;
     const caller = await gatekeeper.auth(incoming.socket, incoming.headers as AuthHeaders);
@@ -74,7 +74,7 @@ export function answerWith(gatekeeper: Gatekeeper, facade: Facade, needs: 'sendi
       throw new AppError('restricted_api_key', 'This API key is restricted to only send emails.');
     }
     const reply = await handler(new Call(context, caller, gatekeeper.bodyBytesMax));
-    return toResponse(reply, rateState && facade.limitHeaders(rateState));
+    return toResponse(reply, rateState && wording.limitHeaders(rateState));
   };
 }
 

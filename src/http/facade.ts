@@ -1,11 +1,46 @@
-/** What each wire API writes in its own words although no handler of it is involved: refusals, and what is left of the rate limit. */
+/** What each facade is, in one record: everything outside its folder that has to know it asks here. */
 
+import type { Hono } from 'hono';
 import type { AppError } from '../core/error.ts';
-import type { Reply } from './call.ts';
+import { type Endpoint, scopeOf } from '../use-cases/submission.ts';
+import type { Bindings, Gatekeeper, Reply } from './call.ts';
 import type { RateState } from './rate-limit.ts';
 
-export interface Facade {
+/** What a facade writes in its own words although no handler of it is involved: refusals, and what is left of the rate limit. */
+export type Wording = {
   renderError(error: AppError): Reply;
   /** Sent with every counted answer. */
   limitHeaders(state: RateState): Record<string, string>;
+};
+
+export type Facade = {
+  /** Stored with keys, emails and webhooks: it never changes. */
+  name: string;
+  /** As the page calls it, and how it says that a mail came through it. */
+  label: string;
+  through: string;
+  /** What its paths begin with. Empty for the one at the root, which has every path that no other facade has. */
+  path: string;
+  /** Where it takes submissions under a key, and how long such keys live. */
+  endpoints: readonly Endpoint[];
+  wording: Wording;
+  /** What to say to a client that has left `path` out; null where the path is none of its own. */
+  hintFor?(path: string): string | null;
+};
+
+/** A facade over HTTP: `Parts` is what its handlers use. */
+export type HttpFacade<Parts> = Facade & {
+  addRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: Parts): void;
+};
+
+/** Clients read the errors of the facade whose path they ask below; our own routes and the page speak the root's. */
+export function facadeOf(facades: readonly Facade[], path: string): Facade | undefined {
+  const named = facades.find((one) => one.path !== '' && (path === one.path || path.startsWith(`${one.path}/`)));
+  return named ?? facades.find((one) => one.path === '');
+}
+
+/** The scopes of keys, by the paths of their endpoints. */
+export function keyScopesOf(facades: readonly Facade[]): ReadonlyMap<string, string> {
+  const endpoints = facades.flatMap((facade) => facade.endpoints);
+  return new Map(endpoints.map((endpoint) => [endpoint.name.replace(/^\S+ /, ''), scopeOf(endpoint)]));
 }

@@ -7,23 +7,22 @@ import type { Database } from '../store/database.ts';
 import { findKey, findKeyHistory, type KeyHistory, type KeyRecord } from '../store/idempotency.ts';
 import type { Call, Reply } from './call.ts';
 
-export type KeyParts = { database: Database; clock: Clock; flushUses: () => Promise<void> };
+export type KeyParts = {
+  database: Database;
+  clock: Clock;
+  flushUses: () => Promise<void>;
+  /** By what `?endpoint=` may say. */
+  keyScopes: ReadonlyMap<string, string>;
+};
 
 export const keyPath = '/idempotency-keys/';
-
-/** What `?endpoint=` may say, and the scope each stands for. */
-export const keyScopes: Record<string, string> = {
-  '/emails': 'resend POST /emails',
-  '/emails/batch': 'resend POST /emails/batch',
-  '/v3/smtp/email': 'brevo POST /v3/smtp/email',
-};
 
 /** `path` is the raw path of the request: a key may hold slashes, encoded or not. */
 export async function showKey(parts: KeyParts, call: Call, path: string): Promise<Reply> {
   const key = decodeKey(path.slice(keyPath.length));
   // So that what was counted a moment ago is shown; a full disk must not keep the rest from being read.
   await parts.flushUses().catch(() => {});
-  for (const scope of wantedScopes(call.query().endpoint)) {
+  for (const scope of wantedScopes(parts.keyScopes, call.query().endpoint)) {
     const hash = keyHash(scope, key);
     const record = await findKey(parts.database, call.caller.account, hash);
     const history = await findKeyHistory(parts.database, call.caller.account, hash);
@@ -41,11 +40,11 @@ function decodeKey(encoded: string): string {
   }
 }
 
-function wantedScopes(endpoint: string | undefined): string[] {
-  if (endpoint === undefined) return Object.values(keyScopes);
-  const scope = keyScopes[endpoint.replace(/^POST /, '')];
+function wantedScopes(keyScopes: KeyParts['keyScopes'], endpoint: string | undefined): string[] {
+  if (endpoint === undefined) return [...keyScopes.values()];
+  const scope = keyScopes.get(endpoint.replace(/^POST /, ''));
   if (scope) return [scope];
-  throw new AppError('invalid_parameter', `\`endpoint\` must be one of ${Object.keys(keyScopes).join(', ')}.`);
+  throw new AppError('invalid_parameter', `\`endpoint\` must be one of ${[...keyScopes.keys()].join(', ')}.`);
 }
 
 function view(key: string, record: KeyRecord & KeyHistory, now: number) {

@@ -4,13 +4,13 @@ import type { Hono } from 'hono';
 import { answerWith, type Bindings, type Gatekeeper, type Handler, type HttpContext } from './call.ts';
 import { type KeyParts, keyPath, showKey } from './idempotency-keys.ts';
 import { answerOne, type DoubtParts, doubtPath, listDoubt } from './in-doubt.ts';
-import { refusals, resend } from './resend/errors.ts';
+import { refusals, wording } from './resend/errors.ts';
 import { addRoutes } from './route-table.ts';
 
 export type OwnParts = { keys: KeyParts; doubt: DoubtParts };
 
 export function addOwnRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, { keys, doubt }: OwnParts): void {
-  const full = (handler: Handler) => answerWith(gatekeeper, resend, 'full', handler);
+  const full = (handler: Handler) => answerWith(gatekeeper, wording, 'full', handler);
   const history = (context: HttpContext) => full((call) => showKey(keys, call, rawPath(context)))(context);
 
   addRoutes(

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../core/error.ts';
+import { keyTerms } from '../http/resend/endpoints.ts';
 import type { StoredEmail } from '../store/mail/emails.ts';
 import { listEvents } from '../store/mail/events.ts';
 import { type DeliveryStatus, findFacade, listDeliveries } from '../store/mail/history.ts';
@@ -18,7 +19,8 @@ export async function email(visit: Visit): Promise<Response> {
   const found = await requireEmail(visit);
   const events = await listEvents(parts.database, session.account, found.id);
   const deliveries = await listDeliveries(parts.database, session.account, found.id);
-  const facade = (await findFacade(parts.database, session.account, found.id)) ?? '';
+  const facade = await findFacade(parts.database, session.account, found.id);
+  const through = parts.facades.find((one) => one.name === facade)?.through ?? 'this page';
   return renderPage(visit, {
     title: found.subject || 'Email',
     at: '/emails',
@@ -43,7 +45,7 @@ export async function email(visit: Visit): Promise<Response> {
           <div class="stack">
             <section class="panel">
               <h2>What happened</h2>
-              <Timeline email={found} facade={facade} events={events} deliveries={deliveries} />
+              <Timeline email={found} through={through} events={events} deliveries={deliveries} />
             </section>
             <Facts email={found} />
           </div>
@@ -171,9 +173,8 @@ export async function cancel(visit: Visit): Promise<Response> {
   return redirect(`/dashboard/emails/${id}?done=canceled`);
 }
 
-/** As the API has it: 30 days ahead at most, and a key lives 24 hours from then on. */
+/** As the API has it. */
 const scheduleAheadMs = 30 * 24 * 60 * 60_000;
-const keyLifetimeMs = 24 * 60 * 60_000;
 
 export async function reschedule(visit: Visit): Promise<Response> {
   const { id } = await requireEmail(visit);
@@ -183,7 +184,7 @@ export async function reschedule(visit: Visit): Promise<Response> {
   if (at < clock.now()) throw new AppError('invalid_field', 'This time is over. Choose one to come.');
   if (at > clock.now() + scheduleAheadMs) throw new AppError('invalid_field', 'At most 30 days ahead.');
   const text = new Date(at).toISOString();
-  await amend.reschedule(visit.session.account, id, { at, text, lifetimeMs: keyLifetimeMs });
+  await amend.reschedule(visit.session.account, id, { at, text, lifetimeMs: keyTerms.lifetimeMs });
   return redirect(`/dashboard/emails/${id}?done=rescheduled`);
 }
 

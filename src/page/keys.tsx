@@ -1,7 +1,7 @@
 /** What an idempotency key did: its first request, every later one, and the emails it stands for. */
 
 import { keyHash } from '../core/token.ts';
-import { keyScopes } from '../http/idempotency-keys.ts';
+import { keyScopesOf } from '../http/facade.ts';
 import { findKey, findKeyHistory, type KeyHistory, type KeyRecord, type KeyUse } from '../store/idempotency.ts';
 import { type EmailSummary, findEmailSummary } from '../store/mail/emails.ts';
 import { EmailRows } from './email-rows.tsx';
@@ -30,7 +30,7 @@ export async function keys(visit: Visit): Promise<Response> {
         {lives.map((life) => (
           <LifeOf life={life} now={visit.parts.clock.expiryNow()} />
         ))}
-        {lives.length === 0 && (key === '' ? <Lesson /> : <Unknown text={key} />)}
+        {lives.length === 0 && (key === '' ? <Lesson visit={visit} /> : <Unknown text={key} />)}
       </>
     ),
   });
@@ -41,7 +41,7 @@ async function findLives({ parts, session }: Visit, key: string): Promise<Life[]
   const { database } = parts;
   await parts.flushUses().catch(() => {});
   const lives: Life[] = [];
-  for (const scope of Object.values(keyScopes)) {
+  for (const scope of keyScopesOf(parts.facades).values()) {
     const hash = keyHash(scope, key);
     const record = await findKey(database, session.account, hash);
     const history = await findKeyHistory(database, session.account, hash);
@@ -184,7 +184,10 @@ function Use({ use }: { use: KeyUse }) {
   );
 }
 
-function Lesson() {
+function Lesson({ visit }: { visit: Visit }) {
+  const lives = visit.parts.facades.flatMap(({ label, endpoints: [first] }) =>
+    first ? [`${label} keys live ${inWords(first.keyTerms.lifetimeMs)}`] : [],
+  );
   return (
     <Empty title="One key, one send">
       <p>
@@ -193,10 +196,16 @@ function Lesson() {
         refused.
       </p>
       <p>
-        Resend keys live 24 hours, Brevo keys 30 minutes. Good ones name the event: <code>welcome-user/123456789</code>.
+        {lives.join(', ')}. Good ones name the event: <code>welcome-user/123456789</code>.
       </p>
     </Empty>
   );
+}
+
+const hourMs = 60 * 60_000;
+
+function inWords(ms: number): string {
+  return ms >= hourMs ? `${ms / hourMs} hours` : `${ms / 60_000} minutes`;
 }
 
 function Unknown({ text }: { text: string }) {

@@ -7,13 +7,13 @@ import type { Event } from '../store/mail/events.ts';
 import type { DeliveryStatus } from '../store/mail/history.ts';
 import { Count, State, Time, type Tone } from './pieces.tsx';
 
-type Options = { email: StoredEmail; facade: string; events: Event[]; deliveries: DeliveryStatus[] };
+type Options = { email: StoredEmail; through: string; events: Event[]; deliveries: DeliveryStatus[] };
 
 type Moment = { at: number; tone: Tone | ''; title: Child; detail?: Child };
 
-export function Timeline({ email, facade, events, deliveries }: Options) {
+export function Timeline({ email, through, events, deliveries }: Options) {
   const moments: Moment[] = [
-    accepted(email, facade),
+    accepted(email, through),
     ...events.map((event) => momentOf(event)),
     ...deliveries.filter((one) => one.gatedAt !== null).map(gate),
   ];
@@ -43,7 +43,7 @@ function rank(moment: Moment): number {
   return moment.tone === 'accent' ? 0 : 1;
 }
 
-function accepted(email: StoredEmail, facade: string): Moment {
+function accepted(email: StoredEmail, through: string): Moment {
   const people = email.to.length + email.cc.length + email.bcc.length;
   return {
     at: email.createdAt,
@@ -51,16 +51,11 @@ function accepted(email: StoredEmail, facade: string): Moment {
     title: <b>Accepted</b>,
     detail: (
       <p class="muted">
-        Through {facadeName(facade)}, for <Count of={people} /> {people === 1 ? 'recipient' : 'recipients'},{' '}
+        Through {through}, for <Count of={people} /> {people === 1 ? 'recipient' : 'recipients'},{' '}
         {email.keyHash ? 'under an idempotency key' : 'without an idempotency key'}. From here on it is not lost.
       </p>
     ),
   };
-}
-
-function facadeName(facade: string): string {
-  if (facade === 'resend') return 'the Resend API';
-  return facade === 'brevo' ? 'the Brevo API' : 'this page';
 }
 
 const toneOf: Partial<Record<Event['type'], Tone>> = {

@@ -5,6 +5,7 @@ import type { DkimSigner } from '../core/dkim.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { AttachmentLinks } from '../http/attachment-links.ts';
 import type { HttpContext } from '../http/call.ts';
+import type { Facade } from '../http/facade.ts';
 import type { Database } from '../store/database.ts';
 import type { Accepting } from '../use-cases/accept.ts';
 import type { Amend } from '../use-cases/amend.ts';
@@ -16,6 +17,7 @@ import type { Throttle } from './throttle.ts';
 
 export type DashboardParts = {
   database: Database;
+  facades: readonly Facade[];
   clock: Clock;
   sessions: Sessions;
   throttle: Throttle;

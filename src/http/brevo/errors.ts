@@ -2,7 +2,7 @@
 
 import type { AppError, ErrorCode } from '../../core/error.ts';
 import type { Reply } from '../call.ts';
-import type { Facade } from '../facade.ts';
+import type { Wording } from '../facade.ts';
 
 type WireError = {
   status: number;
@@ -62,7 +62,7 @@ function renderError(error: AppError): Reply {
   return { status, body, headers };
 }
 
-export const brevo: Facade = {
+export const wording: Wording = {
   renderError,
   limitHeaders: ({ limit, remaining, resetSeconds }) => ({
     'x-sib-ratelimit-limit': String(limit),

@@ -7,7 +7,7 @@ import { addRoutes } from '../route-table.ts';
 import { showAccount } from './account.ts';
 import * as blocked from './blocked-contacts.ts';
 import * as emails from './emails.ts';
-import { brevo } from './errors.ts';
+import { wording } from './errors.ts';
 import { deleteLog } from './log.ts';
 import * as reports from './reports.ts';
 import { cancel, type ScheduledParts, status } from './scheduled.ts';
@@ -17,14 +17,12 @@ import { listEvents } from './statistics.ts';
 import * as templates from './templates.ts';
 import * as webhooks from './webhooks.ts';
 
-export const brevoPath = '/v3';
-
 export type BrevoParts = SendParts & ScheduledParts & webhooks.WebhookParts;
 
 export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: BrevoParts): void {
   type Handle = (parts: BrevoParts, call: Call) => Promise<Reply>;
-  const sending = (handle: Handle) => answerWith(gatekeeper, brevo, 'sending', (call) => handle(parts, call));
-  const full = (handle: Handle) => answerWith(gatekeeper, brevo, 'full', (call) => handle(parts, call));
+  const sending = (handle: Handle) => answerWith(gatekeeper, wording, 'sending', (call) => handle(parts, call));
+  const full = (handle: Handle) => answerWith(gatekeeper, wording, 'full', (call) => handle(parts, call));
 
   addRoutes(
     app,

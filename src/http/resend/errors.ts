@@ -1,7 +1,7 @@
 /** The one table from our refusals to Resend's status and name (docs/resend.md), and how a refusal is written. */
 
 import { AppError, type ErrorCode } from '../../core/error.ts';
-import type { Facade } from '../facade.ts';
+import type { Wording } from '../facade.ts';
 
 type WireError = { status: number; name: string };
 
@@ -73,7 +73,7 @@ export function renderError(error: AppError): RenderedError {
   return { status, body, headers };
 }
 
-export const resend: Facade = {
+export const wording: Wording = {
   renderError,
   // Plain integers: .NET throws on anything else (docs/resend.md).
   limitHeaders: ({ limit, remaining, resetSeconds }) => ({

@@ -4,7 +4,7 @@ import type { Hono } from 'hono';
 import { answerWith, type Bindings, type Call, type Gatekeeper, type Reply } from '../call.ts';
 import { addRoutes } from '../route-table.ts';
 import { attachment, attachments, cancel, type EmailParts, events, list, reschedule, retrieve } from './emails.ts';
-import { refusals, resend } from './errors.ts';
+import { refusals, wording } from './errors.ts';
 import { type SendParts, sendBatch, sendOne } from './send.ts';
 import {
   addSuppression,
@@ -36,8 +36,8 @@ export type ResendParts = SendParts & EmailParts & SuppressionParts & WebhookPar
 
 export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: ResendParts): void {
   type Handle = (parts: ResendParts, call: Call) => Promise<Reply>;
-  const sending = (handle: Handle) => answerWith(gatekeeper, resend, 'sending', (call) => handle(parts, call));
-  const full = (handle: Handle) => answerWith(gatekeeper, resend, 'full', (call) => handle(parts, call));
+  const sending = (handle: Handle) => answerWith(gatekeeper, wording, 'sending', (call) => handle(parts, call));
+  const full = (handle: Handle) => answerWith(gatekeeper, wording, 'full', (call) => handle(parts, call));
 
   addRoutes(
     app,

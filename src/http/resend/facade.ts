@@ -1,0 +1,17 @@
+/** Resend, as everything outside this folder knows it. */
+
+import type { HttpFacade } from '../facade.ts';
+import { batchEndpoint, facadeName, singleEndpoint } from './endpoints.ts';
+import { wording } from './errors.ts';
+import { addResendRoutes, type ResendParts } from './routes.ts';
+
+export const resend: HttpFacade<ResendParts> = {
+  name: facadeName,
+  label: 'Resend',
+  through: 'the Resend API',
+  // As their SDKs expect it.
+  path: '',
+  endpoints: [singleEndpoint, batchEndpoint],
+  wording,
+  addRoutes: addResendRoutes,
+};
