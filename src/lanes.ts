@@ -13,6 +13,7 @@ import type { Metrics } from './metrics.ts';
 import type { Part } from './parts.ts';
 import type { Database } from './store/database.ts';
 import { WebhookLane } from './webhook/lane.ts';
+import type { WebhookContract } from './webhook/request.ts';
 import { Worker } from './worker.ts';
 
 /** What a worker is to whoever starts, wakes and stops it, whatever its lane claims. */
@@ -23,6 +24,7 @@ export type LaneOptions = {
   clock: Clock;
   relay: Relay;
   egress: Egress;
+  contractOf: (facade: string) => WebhookContract;
   metrics: Metrics;
   signerFor: (domain: string) => DkimSigner | null;
   /** Names this process in claims. */
@@ -31,10 +33,12 @@ export type LaneOptions = {
 
 export function createWorkers(
   config: Config,
-  { database, clock, relay, egress, metrics, signerFor, name }: LaneOptions,
+  { database, clock, relay, egress, contractOf, metrics, signerFor, name }: LaneOptions,
 ): Loop[] {
   const { webhookAttempt: onAttempt, webhookDisabled: onDisabled, outcome: onOutcome } = metrics;
-  const webhooks = new Worker(new WebhookLane({ database, clock, egress, worker: name, onAttempt, onDisabled }));
+  const webhooks = new Worker(
+    new WebhookLane({ database, clock, egress, contractOf, worker: name, onAttempt, onDisabled }),
+  );
   const settler = new Settler({
     database,
     clock,

@@ -10,7 +10,7 @@ import { apiDoors } from './doors.ts';
 import { createEgress } from './egress/egress.ts';
 import { createPulse } from './health.ts';
 import { createApp } from './http/app.ts';
-import type { HttpFacade } from './http/facade.ts';
+import { contractOf, type HttpFacade } from './http/facade.ts';
 import { type FacadeParts, httpFacades } from './http/facades.ts';
 import { Listener } from './http/listener.ts';
 import { type Health, watchDoor } from './http/watch.ts';
@@ -101,12 +101,13 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
 
   const egress = createEgress({ allow: config.egressAllow });
   const signerFor = createSigners(config.dkim);
-  const lanes = { database, clock, relay, egress, metrics, signerFor, name };
+  const facades = outside.facades ?? httpFacades;
+  const telling = { egress, contractOf: (facade: string) => contractOf(facades, facade) };
+  const lanes = { database, clock, relay, ...telling, metrics, signerFor, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
   const publicUrl = (): string => config.publicUrl ?? listener.url;
   const page = { live, relay: relay.name, durable: isDurable(outside), signerFor };
-  const facades = outside.facades ?? httpFacades;
   const shared = { config, facades, database, clock, egress, keyUses, onQueued, onAccepted: metrics.accepted };
   const doors = [
     watchDoor(healthOf(config, { database, pulse, relay: relay.name, durable: isDurable(outside) }), metrics),

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { httpFacades } from '../src/http/facades.ts';
+import { signIn } from './page/visitor.ts';
+import { startReceiver } from './support/receiver.ts';
 import { assertSentOnce, serve } from './support/served.ts';
 import type { TestServer } from './support/server.ts';
 import { type ToyNote, toy, toyKeyLifetimeMs } from './support/toy-facade.ts';
@@ -69,6 +71,38 @@ describe('a third facade', () => {
     assert.match(headers.get('toy-left') ?? '', /^\d+$/);
     assert.equal((await server.call('GET', '/toys')).json.name, 'not_found');
     assert.equal((await server.call('GET', '/v3/nothing')).json.code, 'document_not_found');
+  });
+});
+
+describe('webhooks of a third facade', () => {
+  it('are told in its own words, beside those of others', async (t) => {
+    const { server } = await serveToy(t);
+    const [toys, others] = [await startReceiver(t), await startReceiver(t)];
+    const ear = await server.call('POST', '/toy/ears', { url: `${toys.url}/ear` });
+    assert.equal(ear.status, 201, ear.text);
+    await server.call('POST', '/webhooks', { endpoint: `${others.url}/hook`, events: ['email.sent'] });
+    await post(server, 'k');
+    await server.until('both are told', () => toys.told.length > 0 && others.told.length > 0);
+    assert.deepEqual(
+      toys.told.map(({ path, json }) => [path, json]),
+      [['/ear', ['sent!']]],
+    );
+    assert.equal(others.told[0]?.json.type, 'email.sent');
+  });
+
+  it('are shown on the page, which calls the facade by its label', async (t) => {
+    const { server } = await serveToy(t);
+    const { json } = await server.call('POST', '/toy/ears', { url: 'https://ears.example.org/ear' });
+    const { json: accepted } = await post(server, 'k');
+    const visitor = await signIn(server);
+    const text = async (path: string) => (await visitor.get(path)).text;
+    assert.match(await text('/webhooks'), /ears\.example\.org[\s\S]*Toy</);
+    const page = await text(`/webhooks/${json.ear}`);
+    assert.match(page, /Toy’s, in a word/);
+    assert.doesNotMatch(page, /Signing secret/);
+    assert.match(await text(`/emails/${accepted.note}`), /Through the Toy API/);
+    assert.match(await text('/keys?key=k'), /POST \/toy\/notes/);
+    assert.match(await text('/keys'), /Toy keys live 5 minutes/);
   });
 });
 

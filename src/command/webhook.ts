@@ -5,11 +5,11 @@ import { firstAccount } from '../bootstrap.ts';
 import type { Config } from '../config/config.ts';
 import { createWebhookSecret } from '../core/webhook-secret.ts';
 import { createEgress, type Egress } from '../egress/egress.ts';
+import { resendEventTypes, resendNameOf, resendPayload } from '../http/resend/webhook-payload.ts';
 import type { Database } from '../store/database.ts';
 import { lastEventId, listFactsAfter } from '../store/mail/events.ts';
 import { attemptWebhook } from '../webhook/attempt.ts';
 import { svixHeaders } from '../webhook/request.ts';
-import { resendEventTypes, resendNameOf, resendPayload } from '../webhook/resend-payload.ts';
 import { findTold, type Told } from '../webhook/told.ts';
 import { CommandError, printable, withDatabase } from './terminal.ts';
 

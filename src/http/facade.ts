@@ -1,8 +1,10 @@
 /** What each facade is, in one record: everything outside its folder that has to know it asks here. */
 
+import assert from 'node:assert';
 import type { Hono } from 'hono';
 import type { AppError } from '../core/error.ts';
 import { type Endpoint, scopeOf } from '../use-cases/submission.ts';
+import type { WebhookContract } from '../webhook/request.ts';
 import type { Bindings, Gatekeeper, Reply } from './call.ts';
 import type { RateState } from './rate-limit.ts';
 
@@ -24,6 +26,8 @@ export type Facade = {
   /** Where it takes submissions under a key, and how long such keys live. */
   endpoints: readonly Endpoint[];
   wording: Wording;
+  /** Null where nobody can subscribe to events. */
+  webhooks: WebhookContract | null;
   /** What to say to a client that has left `path` out; null where the path is none of its own. */
   hintFor?(path: string): string | null;
 };
@@ -37,6 +41,13 @@ export type HttpFacade<Parts> = Facade & {
 export function facadeOf(facades: readonly Facade[], path: string): Facade | undefined {
   const named = facades.find((one) => one.path !== '' && (path === one.path || path.startsWith(`${one.path}/`)));
   return named ?? facades.find((one) => one.path === '');
+}
+
+/** Of a webhook that is stored under the name of its facade. */
+export function contractOf(facades: readonly Facade[], name: string): WebhookContract {
+  const contract = facades.find((one) => one.name === name)?.webhooks;
+  assert(contract, 'a facade that made a webhook goes on telling it');
+  return contract;
 }
 
 /** The scopes of keys, by the paths of their endpoints. */

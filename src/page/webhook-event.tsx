@@ -2,6 +2,8 @@
 
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
+import { contractOf } from '../http/facade.ts';
+import { resendNameOf } from '../http/resend/webhook-payload.ts';
 import {
   findWebhookDelivery,
   listWebhookAttempts,
@@ -9,8 +11,6 @@ import {
   type WebhookDeliveryView,
 } from '../store/webhooks/deliveries.ts';
 import type { Webhook } from '../store/webhooks/webhooks.ts';
-import { webhookRequest } from '../webhook/request.ts';
-import { resendNameOf } from '../webhook/resend-payload.ts';
 import { findTold } from '../webhook/told.ts';
 import { renderPage } from './frame.tsx';
 import { Count, Form, Notice, PageHead, State, Time } from './pieces.tsx';
@@ -24,7 +24,8 @@ export async function webhookEvent(visit: Visit): Promise<Response> {
   const delivery = await requireDelivery(visit, found);
   const attempts = await listWebhookAttempts(parts.database, delivery);
   const told = await findTold(parts.database, session.account, delivery);
-  const request = told && webhookRequest(found, [{ delivery, told }], parts.clock.now());
+  const request =
+    told && contractOf(parts.facades, found.facade).request(found, [{ delivery, told }], parts.clock.now());
   return renderPage(visit, {
     title: resendNameOf(delivery.type),
     at: '/webhooks',

@@ -1,8 +1,8 @@
 /** The form that makes a webhook, with what was filled in and what was wrong with it. */
 
 import type { Egress } from '../egress/egress.ts';
+import { resendEventTypes } from '../http/resend/webhook-payload.ts';
 import type { WebhookEvents } from '../store/webhooks/webhooks.ts';
-import { resendEventTypes } from '../webhook/resend-payload.ts';
 import { Form, Notice } from './pieces.tsx';
 import type { Visit } from './visit.ts';
 
@@ -71,7 +71,8 @@ export function parseForm(
   if (names.length === 0) return { problem: 'Choose at least one event.' };
   const unknown = names.find((name) => !isOffered(name));
   if (unknown !== undefined) return { problem: `“${unknown.slice(0, 60)}” is not an event type.` };
-  return { url: endpoint, events: { names, subjects: names.filter(isOffered).map((name) => resendEventTypes[name]) } };
+  const subjects = names.filter(isOffered).map((name) => resendEventTypes[name]);
+  return { url: endpoint, events: { names, subjects, perRecipient: false } };
 }
 
 function isOffered(name: string): name is keyof typeof resendEventTypes {

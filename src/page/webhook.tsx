@@ -2,10 +2,11 @@
 
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
+import { contractOf } from '../http/facade.ts';
+import { resendNameOf } from '../http/resend/webhook-payload.ts';
 import { listWebhookDeliveries, type WebhookDeliveryView } from '../store/webhooks/deliveries.ts';
 import { findWebhook, type Webhook } from '../store/webhooks/webhooks.ts';
 import { splitCredentials } from '../webhook/request.ts';
-import { resendNameOf } from '../webhook/resend-payload.ts';
 import { renderPage } from './frame.tsx';
 import { Copyable, Empty, Form, Notice, PageHead, Pill, State, Time } from './pieces.tsx';
 import { redirect } from './sign-in.tsx';
@@ -16,10 +17,7 @@ const pageSize = 50;
 /** @throws AppError `not_found`, also for another account's. */
 export async function requireWebhook({ parts, session, context }: Visit): Promise<Webhook> {
   const id = (context.req.param('id') ?? '').toLowerCase();
-  const found = isUuid(id)
-    ? ((await findWebhook(parts.database, session.account, 'resend', { id })) ??
-      (await findWebhook(parts.database, session.account, 'brevo', { id })))
-    : null;
+  const found = isUuid(id) ? await findWebhook(parts.database, session.account, null, { id }) : null;
   if (!found) throw noWebhook();
   return found;
 }
@@ -94,6 +92,7 @@ function Done({ what }: { what: string | undefined }) {
 }
 
 function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
+  const contract = contractOf(visit.parts.facades, webhook.facade);
   return (
     <section class="panel">
       {webhook.failingSince !== null && (
@@ -104,14 +103,14 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
       )}
       <dl class="facts">
         <dt>Contract</dt>
-        <dd>{webhook.facade === 'resend' ? 'Resend’s, signed as Svix does' : 'Brevo’s, not signed'}</dd>
+        <dd>{contract.label}</dd>
         <dt>Events</dt>
         <dd>{webhook.events.join(', ')}</dd>
         <dt>Id</dt>
         <dd>
           <Copyable text={webhook.id} label="the id" />
         </dd>
-        {webhook.facade === 'resend' && (
+        {contract.isSigned && (
           <>
             <dt>Signing secret</dt>
             <dd>

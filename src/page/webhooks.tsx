@@ -39,10 +39,11 @@ function isAsked(made: Webhook, { url, events }: Wanted): boolean {
 
 async function renderWebhooks(visit: Visit, draft: Draft): Promise<Response> {
   const { parts, session, query } = visit;
-  const all = [
-    ...(await listWebhooks(parts.database, session.account, 'resend')),
-    ...(await listWebhooks(parts.database, session.account, 'brevo')),
-  ];
+  const all = [];
+  for (const { name, label } of parts.facades) {
+    const webhooks = await listWebhooks(parts.database, session.account, name);
+    all.push(...webhooks.map((webhook) => ({ webhook, label })));
+  }
   return renderPage(visit, {
     title: 'Webhooks',
     at: '/webhooks',
@@ -55,13 +56,13 @@ async function renderWebhooks(visit: Visit, draft: Draft): Promise<Response> {
         {all.length > 0 && (
           <section class="panel flush" aria-label="Endpoints">
             <ol class="rows">
-              {all.map((webhook) => (
+              {all.map(({ webhook, label }) => (
                 <li>
                   <a href={`/dashboard/webhooks/${webhook.id}`} data-row>
                     <span>{shownUrl(webhook)}</span>
                     <Standing of={webhook} />
                     <span class="muted">{webhook.events.join(', ')}</span>
-                    <span class="muted small">{webhook.facade === 'resend' ? 'Resend' : 'Brevo'}</span>
+                    <span class="muted small">{label}</span>
                   </a>
                 </li>
               ))}

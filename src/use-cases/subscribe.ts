@@ -1,5 +1,5 @@
 /**
- * Who is told of an account's events: webhooks are made, changed, given another secret and deleted here, for both facades and the
+ * Who is told of an account's events: webhooks are made, changed, given another secret and deleted here, for every facade and the
  * page. Each is one transaction that decides by the webhook as it is then, not as a request found it.
  */
 
@@ -16,7 +16,6 @@ import {
   type Webhook,
   type WebhookChange,
   type WebhookEvents,
-  type WebhookFacade,
   type WebhookOptions,
 } from '../store/webhooks/webhooks.ts';
 
@@ -27,7 +26,7 @@ export const webhooksMax = 40;
 const secretOverlapMs = 24 * 60 * 60_000;
 
 export type WantedWebhook = {
-  facade: WebhookFacade;
+  facade: string;
   url: string;
   events: WebhookEvents;
   options?: WebhookOptions;
@@ -60,10 +59,21 @@ export function createSubscribe(database: Database, clock: Clock, wake: () => vo
     newId,
 
     make(account, { facade, url, events, options = {}, id = newId() }) {
-      const { names, subjects } = events;
+      const { names, subjects, perRecipient } = events;
       // Brevo signs nothing; the column wants a secret all the same, and nobody sees it.
       const secret = createWebhookSecret(randomBytes);
-      const webhook = { id, account, facade, url, events: names, options, secret, subjects, createdAt: clock.now() };
+      const webhook = {
+        id,
+        account,
+        facade,
+        url,
+        events: names,
+        options,
+        secret,
+        subjects,
+        perRecipient,
+        createdAt: clock.now(),
+      };
       return database.write((tx) => insertWebhook(tx, webhook, webhooksMax));
     },
 

@@ -16,7 +16,7 @@ import {
 import { noteEndpoint, type Webhook, webhooksWithDue } from '../store/webhooks/webhooks.ts';
 import type { Lane } from '../worker.ts';
 import { attemptTimeoutMs, attemptWebhook } from './attempt.ts';
-import { type Telling, webhookRequest } from './request.ts';
+import type { Telling, WebhookContract } from './request.ts';
 import { patienceMs, webhookRetryAt } from './schedule.ts';
 import { findTold } from './told.ts';
 
@@ -27,6 +27,8 @@ export type WebhookLaneOptions = {
   database: Database;
   clock: Clock;
   egress: Egress;
+  /** How webhooks of the facade of this name are told. */
+  contractOf: (facade: string) => WebhookContract;
   /** Names this process in claims. */
   worker: string;
   /** Told each attempt: `ok`, or why it failed. */
@@ -148,14 +150,14 @@ export class WebhookLane implements Lane<Errand> {
   }
 
   async #tell({ webhook, deliveries }: Errand): Promise<void> {
-    const { database, clock, egress, onAttempt } = this.#options;
+    const { database, clock, egress, contractOf, onAttempt } = this.#options;
     const tellings: Telling[] = [];
     for (const delivery of deliveries) {
       const told = await findTold(database, webhook.account, delivery);
       assert(told, 'events and what they are about stay in the database');
       tellings.push({ delivery, told });
     }
-    const request = webhookRequest(webhook, tellings, clock.now());
+    const request = contractOf(webhook.facade).request(webhook, tellings, clock.now());
     const attempt = await attemptWebhook(egress, request, { now: () => clock.now(), signal: this.#stopping.signal });
     // Called off: it has been given back.
     if (this.#stopping.signal.aborted) return;

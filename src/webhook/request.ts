@@ -1,54 +1,25 @@
-/** The request a webhook is told with: URL, headers and body, as its facade's contract has them. */
+/** How a facade tells its webhooks, in one record, and what those have in common whose requests are signed. */
 
 import { signWebhook } from '../core/webhook-secret.ts';
 import type { WebhookDelivery } from '../store/webhooks/deliveries.ts';
 import type { Webhook } from '../store/webhooks/webhooks.ts';
-import { brevoPayload } from './brevo-payload.ts';
-import { resendPayload } from './resend-payload.ts';
 import type { Told } from './told.ts';
 
 export type Telling = { delivery: WebhookDelivery; told: Told };
 
 export type WebhookRequest = { url: string; headers: Record<string, string>; body: string };
 
-const headers = { 'content-type': 'application/json', 'user-agent': 'Sendonce-Webhooks/1' };
+/** What webhooks of a facade are told of an event is in its own words. */
+export type WebhookContract = {
+  /** As the page says it. */
+  label: string;
+  /** Whether receivers check what they get with the webhook's secret. */
+  isSigned: boolean;
+  /** `tellings` are one, unless the webhook takes several at once. A pure function of what is stored, so that each attempt says the same. */
+  request(webhook: Webhook, tellings: Telling[], now: number): WebhookRequest;
+};
 
-/** `tellings` are one, unless the webhook takes several at once. */
-export function webhookRequest(webhook: Webhook, tellings: Telling[], now: number): WebhookRequest {
-  switch (webhook.facade) {
-    case 'resend':
-      return resendRequest(webhook, tellings, now);
-    case 'brevo':
-      return brevoRequest(webhook, tellings);
-    default:
-      return webhook.facade satisfies never;
-  }
-}
-
-function resendRequest(webhook: Webhook, [telling]: Telling[], now: number): WebhookRequest {
-  const body = telling ? JSON.stringify(resendPayload(telling.told)) : '';
-  const id = telling?.delivery.id ?? '';
-  return { url: webhook.url, headers: { ...headers, ...svixHeaders(webhook, id, now, body) }, body };
-}
-
-/** Nothing is signed: receivers know Brevo by a token, a header of their own, or a password in the URL. */
-function brevoRequest(webhook: Webhook, tellings: Telling[]): WebhookRequest {
-  const { auth, batched, headers: own = [] } = webhook.options;
-  const payloads = tellings.flatMap(({ delivery, told }) =>
-    told.email === null ? [] : [brevoPayload(told, webhook.number, delivery.position)],
-  );
-  const { url, authorization } = splitCredentials(webhook.url);
-  const given = auth ? `${auth.type === 'basic' ? 'Basic' : 'Bearer'} ${auth.token}` : authorization;
-  return {
-    url,
-    headers: {
-      ...headers,
-      ...Object.fromEntries(own.map(({ key, value }) => [key.toLowerCase(), value])),
-      ...(given === null ? {} : { authorization: given }),
-    },
-    body: JSON.stringify(batched ? payloads : payloads[0]),
-  };
-}
+export const ownHeaders = { 'content-type': 'application/json', 'user-agent': 'Sendonce-Webhooks/1' };
 
 /** `https://user:password@host/` as the address and the header it stands for. What is no URL is left as it is. */
 export function splitCredentials(text: string): { url: string; authorization: string | null } {

@@ -30,7 +30,6 @@ import {
   rotateSecret,
   updateWebhook,
   type Webhook,
-  type WebhookFacade,
   webhooksWithDue,
 } from '../../src/store/webhooks/webhooks.ts';
 
@@ -43,7 +42,11 @@ export function describeWebhooks(db: () => Database): void {
   async function webhook(
     account: string,
     subjects: Subject[],
-    { facade = 'resend', most = 10 }: { facade?: WebhookFacade; most?: number } = {},
+    {
+      facade = 'resend',
+      perRecipient = false,
+      most = 10,
+    }: { facade?: string; perRecipient?: boolean; most?: number } = {},
   ): Promise<Webhook> {
     const wanted = {
       id: nextId(now),
@@ -56,7 +59,7 @@ export function describeWebhooks(db: () => Database): void {
     };
     const made = await db().write(async (tx) => {
       await ensureAccount(tx, account, now);
-      return insertWebhook(tx, { ...wanted, subjects, createdAt: now }, most);
+      return insertWebhook(tx, { ...wanted, subjects, perRecipient, createdAt: now }, most);
     });
     assert.ok(made);
     return made;
@@ -89,14 +92,19 @@ export function describeWebhooks(db: () => Database): void {
       assert.deepEqual(await findWebhook(db(), account, 'resend', { number: one.number }), one);
       assert.equal(await findWebhook(db(), account, 'brevo', { id: one.id }), null);
       assert.equal(await findWebhook(db(), 'wh-other', 'resend', { id: one.id }), null);
-      const wanted = { ...one, id: nextId(now), subjects: [], createdAt: now };
+      const wanted = { ...one, id: nextId(now), subjects: [], perRecipient: false, createdAt: now };
       assert.equal(await db().write((tx) => insertWebhook(tx, wanted, 1)), null);
       assert.deepEqual(await listWebhooks(db(), account, 'resend'), [one]);
     });
 
     it('are made once for each id, whoever asks for it', async () => {
       const account = 'wh-once';
-      const wanted = { ...(await webhook('wh-first', ['sent'])), subjects: ['sent' as const], createdAt: now };
+      const wanted = {
+        ...(await webhook('wh-first', ['sent'])),
+        subjects: ['sent' as const],
+        perRecipient: false,
+        createdAt: now,
+      };
       const own = { ...wanted, id: nextId(now), account };
       for (const name of [account, 'wh-thief']) await db().write((tx) => ensureAccount(tx, name, now));
       const make = (one: typeof wanted) => db().write((tx) => insertWebhook(tx, one, 1));
@@ -137,7 +145,7 @@ export function describeWebhooks(db: () => Database): void {
 
     it('of a facade that tells each recipient alone get a row for each', async () => {
       const account = 'wh-each';
-      const one = await webhook(account, ['sent'], { facade: 'brevo' });
+      const one = await webhook(account, ['sent'], { perRecipient: true });
       const all = await webhook(account, ['sent']);
       await happens(account, 'e1', 'sent', { recipients: ['a@x.test', 'b@x.test', 'c@x.test'] });
       await happens(account, 'e2', 'sent', { recipients: ['a@x.test'] });
@@ -315,7 +323,7 @@ export function describeWebhooks(db: () => Database): void {
     it('that is gone is not changed, given another secret, nor told', async () => {
       const one = await webhook('wh-late', ['sent']);
       await db().write((tx) => deleteWebhook(tx, one.number, now));
-      const events = { names: ['email.sent'], subjects: ['sent' as const] };
+      const events = { names: ['email.sent'], subjects: ['sent' as const], perRecipient: false };
       const terms = { now, previousUntil: now };
       const change = { events, enabled: true };
       assert.equal(await db().write((tx) => updateWebhook(tx, one.number, change, now)), null);
@@ -347,7 +355,10 @@ export function describeWebhooks(db: () => Database): void {
 
     it('changes what it listens to, and its secret', async () => {
       const one = await webhook('wh-change', ['sent']);
-      const change = { url: 'https://y.test/', events: { names: ['email.failed'], subjects: ['failed' as const] } };
+      const change = {
+        url: 'https://y.test/',
+        events: { names: ['email.failed'], subjects: ['failed' as const], perRecipient: false },
+      };
       await db().write((tx) => updateWebhook(tx, one.number, change, now + 1));
       await db().write((tx) => rotateSecret(tx, one.number, 'new', { now: now + 2, previousUntil: now + 3 }));
       await happens('wh-change', 'e1', 'sent');
@@ -396,7 +407,8 @@ export function describeWebhooks(db: () => Database): void {
         'what is as old or younger is kept',
       );
       assert.deepEqual(await listWebhookAttempts(db(), over), []);
-      const again = () => db().write((tx) => insertWebhook(tx, { ...gone, subjects: [], createdAt: now }, 10));
+      const again = () =>
+        db().write((tx) => insertWebhook(tx, { ...gone, subjects: [], perRecipient: false, createdAt: now }, 10));
       await assert.rejects(again(), { code: 'already_exists' });
       await forget(then + 6);
       assert.equal((await again())?.id, gone.id, 'the control: its id is remembered only for so long');

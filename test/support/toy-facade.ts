@@ -8,6 +8,7 @@ import type { FacadeParts } from '../../src/http/facades.ts';
 import { addRoutes } from '../../src/http/route-table.ts';
 import type { Outcome } from '../../src/use-cases/accept.ts';
 import { type Endpoint, requestTo, type SendRequest, type Submission } from '../../src/use-cases/submission.ts';
+import { ownHeaders } from '../../src/webhook/request.ts';
 
 /** What a client of the toy sends; after `until` (epoch milliseconds) it is refused. */
 export type ToyNote = { to: string; words: string; until?: number };
@@ -33,6 +34,15 @@ export const toy: HttpFacade<FacadeParts> = {
   path: '/toy',
   endpoints: [endpoint],
   wording,
+  webhooks: {
+    label: 'Toy’s, in a word',
+    isSigned: false,
+    request: ({ url }, tellings) => ({
+      url,
+      headers: ownHeaders,
+      body: JSON.stringify(tellings.map(({ told }) => `${told.event.type}!`)),
+    }),
+  },
   addRoutes: (app, gatekeeper, parts) => {
     const sending = (handle: typeof send) =>
       answerWith(gatekeeper, wording, 'sending', async (call) => toReply(await handle(parts, await open(call))));
@@ -44,11 +54,20 @@ export const toy: HttpFacade<FacadeParts> = {
       [
         ['/toy/notes', { POST: sending(send) }],
         ['/toy/hasty-notes', { POST: sending(sendHastily) }],
+        ['/toy/ears', { POST: answerWith(gatekeeper, wording, 'full', (call) => listen(parts, call)) }],
       ],
       { route: refuse, method: refuse },
     );
   },
 };
+
+/** Whoever listens is told of each mail that was sent. */
+async function listen({ subscribe }: FacadeParts, call: Call): Promise<Reply> {
+  const { url } = parseJson(await call.body()) as { url: string };
+  const events = { names: ['sent'], subjects: ['sent' as const], perRecipient: false };
+  const made = await subscribe.make(call.caller.account, { facade: 'toy', url, events });
+  return { status: 201, body: JSON.stringify({ ear: made?.id }) };
+}
 
 async function open(call: Call): Promise<SendRequest> {
   const body = await call.body();

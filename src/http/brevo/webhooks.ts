@@ -16,6 +16,7 @@ import { splitCredentials } from '../../webhook/request.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { breaksLine, type Fields, isAbsent, isFields, isHeaderName } from '../fields.ts';
+import { facadeName } from './endpoints.ts';
 import { LIMITS } from './limits.ts';
 import { parsePage } from './parse-query.ts';
 import { invalid, missing } from './refusal.ts';
@@ -45,7 +46,7 @@ export async function list({ database }: WebhookParts, call: Call): Promise<Repl
   const { sort, type } = call.query();
   const { order } = parsePage({ sort }, { limitDefault: 1, limitMax: 1 });
   if (type) parseType(type);
-  const all = await listWebhooks(database, call.caller.account, 'brevo');
+  const all = await listWebhooks(database, call.caller.account, facadeName);
   if (order === 'desc') all.reverse();
   return { status: 200, body: JSON.stringify({ webhooks: all.map(render) }) };
 }
@@ -58,7 +59,7 @@ export async function create(parts: WebhookParts, call: Call): Promise<Reply> {
   parseChannel(fields.channel);
   const events = parseEvents(fields.events);
   const url = parseUrl(parts.egress, fields.url);
-  const wanted = { facade: 'brevo' as const, url, events, options: parseOptions(fields) };
+  const wanted = { facade: facadeName, url, events, options: parseOptions(fields) };
   const made = await parts.subscribe.make(call.caller.account, wanted);
   if (!made) throw new AppError('invalid_field', `Maximum of ${webhooksMax} webhooks is reached`);
   return { status: 201, body: JSON.stringify({ id: made.number }) };
@@ -91,7 +92,7 @@ export async function remove(parts: WebhookParts, call: Call): Promise<Reply> {
 async function existing({ database }: WebhookParts, call: Call): Promise<Webhook> {
   const text = call.param('id');
   const number = /^\d{1,15}$/.test(text) ? Number(text) : null;
-  const webhook = number === null ? null : await findWebhook(database, call.caller.account, 'brevo', { number });
+  const webhook = number === null ? null : await findWebhook(database, call.caller.account, facadeName, { number });
   if (webhook) return webhook;
   throw notFound();
 }
@@ -139,7 +140,7 @@ function parseEvents(value: unknown): WebhookEvents {
     if (!names.includes(name)) names.push(name);
     if (subject !== null) wanted.push(subject);
   }
-  return { names, subjects: wanted };
+  return { names, subjects: wanted, perRecipient: true };
 }
 
 function parseOptions(fields: Fields): WebhookOptions {

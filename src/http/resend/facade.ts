@@ -4,6 +4,7 @@ import type { HttpFacade } from '../facade.ts';
 import { batchEndpoint, facadeName, singleEndpoint } from './endpoints.ts';
 import { wording } from './errors.ts';
 import { addResendRoutes, type ResendParts } from './routes.ts';
+import { webhookContract } from './webhook-contract.ts';
 
 export const resend: HttpFacade<ResendParts> = {
   name: facadeName,
@@ -13,5 +14,6 @@ export const resend: HttpFacade<ResendParts> = {
   path: '',
   endpoints: [singleEndpoint, batchEndpoint],
   wording,
+  webhooks: webhookContract,
   addRoutes: addResendRoutes,
 };

@@ -10,7 +10,6 @@ import {
 } from '../../store/webhooks/deliveries.ts';
 import type { Webhook } from '../../store/webhooks/webhooks.ts';
 import type { NotReplayed } from '../../use-cases/replay.ts';
-import { resendNameOf, resendPayload } from '../../webhook/resend-payload.ts';
 import { findTold } from '../../webhook/told.ts';
 import type { Call, Reply } from '../call.ts';
 import { type Fields, isAbsent } from '../fields.ts';
@@ -19,6 +18,7 @@ import { RESEND_LIMITS } from './limits.ts';
 import { invalidField } from './parse-fields.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
 import { renderTime } from './render.ts';
+import { resendNameOf, resendPayload } from './webhook-payload.ts';
 import { getWebhook, readFields, type WebhookParts } from './webhooks.ts';
 
 export async function showWebhookEvents(parts: WebhookParts, call: Call): Promise<Reply> {

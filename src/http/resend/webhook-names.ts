@@ -2,10 +2,10 @@
 
 import type { Subject } from '../../core/event.ts';
 import type { WebhookEvents } from '../../store/webhooks/webhooks.ts';
-import { resendEventTypes } from '../../webhook/resend-payload.ts';
 import { isAbsent } from '../fields.ts';
 import { RESEND_LIMITS } from './limits.ts';
 import { invalidField, missingField } from './parse-fields.ts';
+import { resendEventTypes } from './webhook-payload.ts';
 
 /** Valid names of things Sendonce does not do (docs/resend.md): accepted, since set-up scripts name them all, and never sent. */
 const others = [
@@ -48,7 +48,7 @@ export function parseWebhookEvents(value: unknown): WebhookEvents {
   if (!Array.isArray(value) || value.length > RESEND_LIMITS.webhookEventsMax) {
     throw invalidField('events', `It must be an array of at most ${RESEND_LIMITS.webhookEventsMax} event types.`);
   }
-  const events: WebhookEvents = { names: [], subjects: [] };
+  const events: WebhookEvents = { names: [], subjects: [], perRecipient: false };
   for (const name of value) {
     const subject = typeof name === 'string' ? names.get(name) : undefined;
     if (subject === undefined) throw invalidField('events', `${shown(name)} is not an event type.`);

@@ -9,6 +9,7 @@ import { type Subscribe, webhooksMax } from '../../use-cases/subscribe.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
+import { facadeName } from './endpoints.ts';
 import { MESSAGES } from './errors.ts';
 import { invalidField, missingField } from './parse-fields.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
@@ -27,14 +28,14 @@ export async function createWebhook({ egress, subscribe }: WebhookParts, call: C
   const fields = await readFields(call);
   const url = parseEndpoint(egress, fields.endpoint);
   const events = parseWebhookEvents(fields.events);
-  const made = await subscribe.make(call.caller.account, { facade: 'resend', url, events });
+  const made = await subscribe.make(call.caller.account, { facade: facadeName, url, events });
   if (!made) throw new AppError('invalid_field', `An account can have at most ${webhooksMax} webhooks.`);
   return reply(201, { object: 'webhook', id: made.id, signing_secret: made.secret });
 }
 
 export async function showWebhooks({ database }: WebhookParts, call: Call): Promise<Reply> {
   const query = call.query();
-  const all = (await listWebhooks(database, call.caller.account, 'resend')).reverse();
+  const all = (await listWebhooks(database, call.caller.account, facadeName)).reverse();
   // As the real API's older lists: without a limit all of them, and there are few.
   const page = { ...parsePagination(query), ...(query.limit ? {} : { limit: webhooksMax }) };
   const { items, hasMore } = sliceOf(all, page);
@@ -74,7 +75,7 @@ export async function rotateWebhook(parts: WebhookParts, call: Call): Promise<Re
 /** @throws AppError `not_found`, also for another account's. */
 export async function getWebhook({ database }: Pick<WebhookParts, 'database'>, call: Call): Promise<Webhook> {
   const id = parseEmailId(call.param('id'));
-  const webhook = await findWebhook(database, call.caller.account, 'resend', { id });
+  const webhook = await findWebhook(database, call.caller.account, facadeName, { id });
   if (!webhook) throw notFound();
   return webhook;
 }

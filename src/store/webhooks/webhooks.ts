@@ -6,8 +6,6 @@ import type { Subject } from '../../core/event.ts';
 import { lockAccount } from '../accounts.ts';
 import type { Reader, Transaction } from '../database.ts';
 
-export type WebhookFacade = 'resend' | 'brevo';
-
 /** Whatever a facade lets its users set and Sendonce only hands on; the names are the wire's. */
 export type WebhookOptions = {
   description?: string;
@@ -25,7 +23,7 @@ export type Webhook = {
   /** Names it at Resend's API: a UUIDv7. */
   id: string;
   account: string;
-  facade: WebhookFacade;
+  facade: string;
   url: string;
   /** As the facade spells them. */
   events: string[];
@@ -45,7 +43,7 @@ type WebhookRow = {
   number: number;
   id: string;
   account: string;
-  facade: WebhookFacade;
+  facade: string;
   url: string;
   events: string;
   options: string;
@@ -64,6 +62,7 @@ const columns = `number, id, account, facade, url, events, options, secret, prev
 export type NewWebhook = Pick<Webhook, 'id' | 'account' | 'facade' | 'url' | 'events' | 'options' | 'secret'> & {
   /** What it subscribes to, in our own words. */
   subjects: Subject[];
+  perRecipient: boolean;
   createdAt: number;
 };
 
@@ -98,7 +97,7 @@ export async function insertWebhook(tx: Transaction, webhook: NewWebhook, most: 
   );
   const made = await findWebhook(tx, account, facade, { id });
   if (!made) throw isGone();
-  if (inserted === 1) await subscribe(tx, made, webhook.subjects);
+  if (inserted === 1) await subscribe(tx, made, webhook);
   return made;
 }
 
@@ -106,7 +105,11 @@ function isGone(): AppError {
   return new AppError('already_exists', 'The webhook that was made with this id is gone.');
 }
 
-async function subscribe(tx: Transaction, webhook: Webhook, subjects: Subject[]): Promise<void> {
+async function subscribe(
+  tx: Transaction,
+  webhook: Webhook,
+  { subjects, perRecipient }: Pick<WebhookEvents, 'subjects' | 'perRecipient'>,
+): Promise<void> {
   await tx.run('delete from webhook_subscriptions where webhook = ?', webhook.number);
   for (const subject of new Set(subjects)) {
     await tx.run(
@@ -115,32 +118,32 @@ async function subscribe(tx: Transaction, webhook: Webhook, subjects: Subject[])
       subject,
       webhook.number,
       webhook.enabled ? 1 : 0,
-      // Brevo tells one recipient at a time (docs/brevo.md).
-      webhook.facade === 'brevo' ? 1 : 0,
+      perRecipient ? 1 : 0,
     );
   }
 }
 
 export type WebhookName = { id: string } | { number: number };
 
+/** By its own facade, or, where that is null, by whoever shows those of all. */
 export async function findWebhook(
   reader: Reader,
   account: string,
-  facade: WebhookFacade,
+  facade: string | null,
   name: WebhookName,
 ): Promise<Webhook | null> {
   const [column, value] = 'id' in name ? ['id', name.id] : ['number', name.number];
   const [row] = await reader.all<WebhookRow>(
-    `select ${columns} from webhooks where account = ? and facade = ? and ${column} = ? and deleted_at is null`,
+    `select ${columns} from webhooks where account = ? and ${column} = ? and deleted_at is null`,
     account,
-    facade,
     value,
   );
+  if (facade !== null && row?.facade !== facade) return null;
   return row ? toWebhook(row) : null;
 }
 
 /** All of an account, oldest first; there are few. */
-export async function listWebhooks(reader: Reader, account: string, facade: WebhookFacade): Promise<Webhook[]> {
+export async function listWebhooks(reader: Reader, account: string, facade: string): Promise<Webhook[]> {
   const rows = await reader.all<WebhookRow>(
     `select ${columns} from webhooks where account = ? and facade = ? and deleted_at is null order by number`,
     account,
@@ -166,6 +169,8 @@ export type WebhookEvents = {
   names: string[];
   /** What they are in our own words. */
   subjects: Subject[];
+  /** Whether each recipient of an event is told of alone. */
+  perRecipient: boolean;
 };
 
 export type WebhookChange = {
@@ -203,7 +208,7 @@ export async function updateWebhook(
     number,
   );
   assert.equal(changed, 1, 'a webhook that is held stays');
-  if (change.events) await subscribe(tx, after, change.events.subjects);
+  if (change.events) await subscribe(tx, after, change.events);
   // A webhook may have asked for nothing that happens here: there may be no row to change.
   else await tx.run('update webhook_subscriptions set enabled = ? where webhook = ?', enabled ? 1 : 0, number);
   return after;

@@ -1,10 +1,10 @@
 /** What Resend's webhooks are told of an event (docs/resend.md, webhooks). */
 
-import { describeBounce } from '../core/bounce.ts';
-import { type FactType, isSuppressionFact } from '../core/event.ts';
-import type { Event } from '../store/mail/events.ts';
-import type { Suppression } from '../store/suppressions.ts';
-import type { EmailTold, Told } from './told.ts';
+import { describeBounce } from '../../core/bounce.ts';
+import { type FactType, isSuppressionFact } from '../../core/event.ts';
+import type { Event } from '../../store/mail/events.ts';
+import type { Suppression } from '../../store/suppressions.ts';
+import type { EmailTold, Told } from '../../webhook/told.ts';
 
 /** The types that have a webhook; `queued` and `canceled` have none in the contract. */
 export const resendEventTypes = {

@@ -1,8 +1,8 @@
 /** What Brevo's webhooks are told of an event, once for each recipient (docs/brevo.md, webhooks). */
 
-import { writeTag } from '../core/email.ts';
-import { subjectsOf } from '../core/event.ts';
-import type { EmailTold } from './told.ts';
+import { writeTag } from '../../core/email.ts';
+import { subjectsOf } from '../../core/event.ts';
+import type { EmailTold } from '../../webhook/told.ts';
 
 /** Null: Brevo has no word for it, and nobody can subscribe to it. */
 function eventNameOf({ event }: EmailTold): string | null {
