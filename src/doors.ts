@@ -23,9 +23,15 @@ import { createThrottle } from './page/throttle.ts';
 import type { Database } from './store/database.ts';
 import { Accepting } from './use-cases/accept.ts';
 import { createAmend } from './use-cases/amend.ts';
+import { createFindKeyLives } from './use-cases/key-history.ts';
 import type { KeyUses } from './use-cases/key-uses.ts';
+import { createPurge } from './use-cases/purge.ts';
 import { createReplay } from './use-cases/replay.ts';
+import { createSenders } from './use-cases/senders.ts';
+import { createSignOut } from './use-cases/sessions.ts';
 import { createSubscribe } from './use-cases/subscribe.ts';
+import { createSuppress } from './use-cases/suppress.ts';
+import { createTemplates } from './use-cases/templates.ts';
 
 export type DoorOptions = {
   config: Config;
@@ -60,7 +66,7 @@ export function apiDoors(options: DoorOptions): Door[] {
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
   const links = createLinks(options, now);
-  const flushUses = () => keyUses.flush();
+  const findKeyLives = createFindKeyLives(database, keyUses);
   const sending = {
     database,
     egress,
@@ -70,13 +76,17 @@ export function apiDoors(options: DoorOptions): Door[] {
     remote: { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs },
     subscribe: createSubscribe(database, clock, onQueued),
     replay: createReplay(database, clock, onQueued),
+    suppress: createSuppress(database, clock),
+    purge: createPurge(database, clock),
+    templates: createTemplates(database, clock),
+    senders: createSenders(database, clock),
   };
   return [
     requestLog,
     downloadDoor(database, links),
     (app) =>
       addOwnRoutes(app, gatekeeper, {
-        keys: { database, clock, flushUses, keyScopes: keyScopesOf(facades) },
+        keys: { clock, findKeyLives, keyScopes: keyScopesOf(facades) },
         doubt: { database, clock, onQueued },
       }),
     (app) => {
@@ -91,9 +101,16 @@ export function apiDoors(options: DoorOptions): Door[] {
         clock,
         links,
         onQueued,
-        flushUses,
+        findKeyLives,
+        flushUses: () => keyUses.flush(),
         publicUrl: options.publicUrl,
-        sessions: createSessions({ database, bootstrap, secret: options.secret, now }),
+        sessions: createSessions({
+          database,
+          signOut: createSignOut(database),
+          bootstrap,
+          secret: options.secret,
+          now,
+        }),
         throttle: createThrottle(now),
         inDoubtPolicy: config.inDoubt,
         retentionDays: config.retentionDays,

@@ -1,10 +1,10 @@
 /** `sendonce key`: create, list and revoke API keys. */
 
-import { randomBytes } from 'node:crypto';
 import { firstAccount } from '../bootstrap.ts';
 import type { Config } from '../config/config.ts';
-import { createApiKeyToken, createKeyId, hashToken } from '../core/token.ts';
-import { ensureAccount, insertApiKey, listApiKeys, type Permission, revokeApiKey } from '../store/accounts.ts';
+import { listApiKeys, type Permission } from '../store/accounts.ts';
+import type { Database } from '../store/database.ts';
+import { type ApiKeys, createApiKeys } from '../use-cases/api-keys.ts';
 import { CommandError, table, withDatabase } from './terminal.ts';
 
 export type Flags = { name?: string; account?: string; permission?: string };
@@ -26,16 +26,15 @@ async function create(config: Config, flags: Flags): Promise<void> {
   if (!/^[a-z0-9][a-z0-9_-]{0,62}$/.test(account)) {
     throw new CommandError('--account must be 1 to 63 lower-case letters, digits, "-" or "_".');
   }
-  const token = createApiKeyToken(randomBytes);
-  const id = createKeyId(randomBytes);
-  const created = { account, id, name, permission: permissionOf(flags), createdAt: Date.now() };
-  await withDatabase(config, { create: true }, (database) =>
-    database.write(async (tx) => {
-      await ensureAccount(tx, account, created.createdAt);
-      await insertApiKey(tx, hashToken(token), created);
-    }),
+  const permission = permissionOf(flags);
+  const made = await withDatabase(config, { create: true }, (database) =>
+    keysOf(database).make({ account, name, permission }),
   );
-  console.log(`${token}\n\n${id}, ${created.permission}, account ${account}. It is not shown again.`);
+  console.log(`${made.token}\n\n${made.id}, ${permission}, account ${account}. It is not shown again.`);
+}
+
+function keysOf(database: Database): ApiKeys {
+  return createApiKeys(database, { now: () => database.wall() });
 }
 
 function permissionOf({ permission = 'full_access' }: Flags): Permission {
@@ -57,9 +56,7 @@ async function list(config: Config): Promise<void> {
 }
 
 async function revoke(config: Config, id: string): Promise<void> {
-  const revoked = await withDatabase(config, { create: false }, (database) =>
-    database.write((tx) => revokeApiKey(tx, id, Date.now())),
-  );
+  const revoked = await withDatabase(config, { create: false }, (database) => keysOf(database).revoke(id));
   if (!revoked) throw new CommandError(`There is no active key ${id}; see sendonce key list.`);
   console.log(`${id} is revoked. A running server stops taking it within a second.`);
 }

@@ -2,15 +2,12 @@
 
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/error.ts';
-import { keyHash } from '../core/token.ts';
-import type { Database } from '../store/database.ts';
-import { findKey, findKeyHistory, type KeyHistory, type KeyRecord } from '../store/idempotency.ts';
+import type { FindKeyLives, KeyLife } from '../use-cases/key-history.ts';
 import type { Call, Reply } from './call.ts';
 
 export type KeyParts = {
-  database: Database;
   clock: Clock;
-  flushUses: () => Promise<void>;
+  findKeyLives: FindKeyLives;
   /** By what `?endpoint=` may say. */
   keyScopes: ReadonlyMap<string, string>;
 };
@@ -20,15 +17,9 @@ export const keyPath = '/idempotency-keys/';
 /** `path` is the raw path of the request: a key may hold slashes, encoded or not. */
 export async function showKey(parts: KeyParts, call: Call, path: string): Promise<Reply> {
   const key = decodeKey(path.slice(keyPath.length));
-  // So that what was counted a moment ago is shown; a full disk must not keep the rest from being read.
-  await parts.flushUses().catch(() => {});
-  for (const scope of wantedScopes(parts.keyScopes, call.query().endpoint)) {
-    const hash = keyHash(scope, key);
-    const record = await findKey(parts.database, call.caller.account, hash);
-    const history = await findKeyHistory(parts.database, call.caller.account, hash);
-    if (record && history)
-      return { status: 200, body: JSON.stringify(view(key, { ...record, ...history }, parts.clock.expiryNow())) };
-  }
+  const scopes = wantedScopes(parts.keyScopes, call.query().endpoint);
+  const [life] = await parts.findKeyLives(call.caller.account, key, scopes);
+  if (life) return { status: 200, body: JSON.stringify(view(key, life, parts.clock.expiryNow())) };
   throw new AppError('not_found', 'Nothing was accepted under this idempotency key, or it has been forgotten since.');
 }
 
@@ -47,7 +38,7 @@ function wantedScopes(keyScopes: KeyParts['keyScopes'], endpoint: string | undef
   throw new AppError('invalid_parameter', `\`endpoint\` must be one of ${[...keyScopes.keys()].join(', ')}.`);
 }
 
-function view(key: string, record: KeyRecord & KeyHistory, now: number) {
+function view(key: string, record: KeyLife, now: number) {
   return {
     object: 'idempotency_key',
     key,

@@ -2,7 +2,7 @@
 
 import { isUuid, uuidv7Floor } from '../core/token.ts';
 import { findEmailSummary, type StoredEmail } from '../store/mail/emails.ts';
-import { clearInbox, findCleared, listInbox } from '../store/page/inbox.ts';
+import { findCleared, listInbox } from '../store/page/inbox.ts';
 import { renderPage } from './frame.tsx';
 import { hintsAt } from './hints.ts';
 import { MailView, requireEmail, shownName } from './mail-view.tsx';
@@ -156,6 +156,6 @@ function Hints({ mail }: { mail: StoredEmail }) {
 }
 
 export async function clearAll({ parts, session }: Visit): Promise<Response> {
-  await clearInbox(parts.database, session.account, parts.clock.now());
+  await parts.purge.inbox(session.account);
   return redirect('/dashboard/inbox?done=cleared');
 }

@@ -1,15 +1,16 @@
 /** What an idempotency key did: its first request, every later one, and the emails it stands for. */
 
-import { keyHash } from '../core/token.ts';
 import { keyScopesOf } from '../http/facade.ts';
-import { findKey, findKeyHistory, type KeyHistory, type KeyRecord, type KeyUse } from '../store/idempotency.ts';
+import type { Reader } from '../store/database.ts';
+import type { KeyUse } from '../store/idempotency.ts';
 import { type EmailSummary, findEmailSummary } from '../store/mail/emails.ts';
+import type { KeyLife } from '../use-cases/key-history.ts';
 import { EmailRows } from './email-rows.tsx';
 import { renderPage } from './frame.tsx';
 import { Count, Empty, PageHead, State, Time } from './pieces.tsx';
 import type { Visit } from './visit.ts';
 
-type Life = KeyRecord & KeyHistory & { emails: EmailSummary[] };
+type Life = KeyLife & { emails: EmailSummary[] };
 
 export async function keys(visit: Visit): Promise<Response> {
   const key = visit.query.key ?? '';
@@ -36,20 +37,14 @@ export async function keys(visit: Visit): Promise<Response> {
   });
 }
 
-/** The same text may be a key on several endpoints: each has a life of its own. */
 async function findLives({ parts, session }: Visit, key: string): Promise<Life[]> {
-  const { database } = parts;
-  await parts.flushUses().catch(() => {});
-  const lives: Life[] = [];
-  for (const scope of keyScopesOf(parts.facades).values()) {
-    const hash = keyHash(scope, key);
-    const record = await findKey(database, session.account, hash);
-    const history = await findKeyHistory(database, session.account, hash);
-    if (!record || !history) continue;
-    const emails = await Promise.all(record.emailIds.map((id) => findEmailSummary(database, session.account, id)));
-    lives.push({ ...record, ...history, emails: emails.filter((one) => one !== null) });
-  }
-  return lives;
+  const lives = await parts.findKeyLives(session.account, key, keyScopesOf(parts.facades).values());
+  return Promise.all(lives.map(async (life) => ({ ...life, emails: await findEmails(parts.database, life) })));
+}
+
+async function findEmails(reader: Reader, { account, emailIds }: KeyLife): Promise<EmailSummary[]> {
+  const emails = await Promise.all(emailIds.map((id) => findEmailSummary(reader, account, id)));
+  return emails.filter((one) => one !== null);
 }
 
 function KeyBox({ text }: { text: string }) {

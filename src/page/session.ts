@@ -2,8 +2,9 @@
 
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { hashToken } from '../core/token.ts';
-import { endSessions, findApiKey, findApiKeyById, findSessionEpoch } from '../store/accounts.ts';
-import type { Database } from '../store/database.ts';
+import { findApiKey, findApiKeyById, findSessionEpoch } from '../store/accounts.ts';
+import type { Reader } from '../store/database.ts';
+import type { SignOut } from '../use-cases/sessions.ts';
 
 export type Session = {
   keyId: string;
@@ -25,7 +26,8 @@ export type Sessions = {
 };
 
 export type SessionOptions = {
-  database: Database;
+  database: Reader;
+  signOut: SignOut;
   /** The key of the settings, which no table knows. */
   bootstrap: { token: string; account: string } | null;
   secret: string;
@@ -43,7 +45,7 @@ type Key = { account: string; id: string; name: string; hash: Uint8Array };
 /** No stored key has this id: theirs begin with `key_`. */
 const bootstrapId = 'settings';
 
-export function createSessions({ database, bootstrap, secret, now }: SessionOptions): Sessions {
+export function createSessions({ database, signOut, bootstrap, secret, now }: SessionOptions): Sessions {
   // A key of our own, so that no signature made for a link is one for a session.
   const signing = Buffer.from(hkdfSync('sha256', secret, '', 'dashboard session', 32));
   const bootstrapKey: Key | null = bootstrap && {
@@ -90,9 +92,7 @@ export function createSessions({ database, bootstrap, secret, now }: SessionOpti
       return { keyId: key.id, account: key.account, keyName: key.name, maskedKey, formToken };
     },
 
-    async end({ keyId }) {
-      await database.write((tx) => endSessions(tx, keyId));
-    },
+    end: ({ keyId }) => signOut(keyId),
   };
 }
 

@@ -9,6 +9,8 @@ import type { Facade } from '../http/facade.ts';
 import type { Database } from '../store/database.ts';
 import type { Accepting } from '../use-cases/accept.ts';
 import type { Amend } from '../use-cases/amend.ts';
+import type { FindKeyLives } from '../use-cases/key-history.ts';
+import type { Purge } from '../use-cases/purge.ts';
 import type { Replay } from '../use-cases/replay.ts';
 import type { Subscribe } from '../use-cases/subscribe.ts';
 import type { Live } from './live.ts';
@@ -26,7 +28,9 @@ export type DashboardParts = {
   amend: Amend;
   subscribe: Subscribe;
   replay: Replay;
+  purge: Purge;
   egress: Egress;
+  findKeyLives: FindKeyLives;
   /** So that what was counted a moment ago is shown. */
   flushUses: () => Promise<void>;
   onQueued: () => void;

@@ -39,8 +39,7 @@ export async function lockAccount(tx: Transaction, id: string): Promise<void> {
 
 export async function insertApiKey(tx: Transaction, hash: Uint8Array, key: Omit<ApiKey, 'revokedAt'>): Promise<void> {
   await tx.run(
-    `insert into api_keys (hash, account, id, name, permission, created_at) values (?, ?, ?, ?, ?, ?)
-     on conflict (hash) do nothing`,
+    'insert into api_keys (hash, account, id, name, permission, created_at) values (?, ?, ?, ?, ?, ?)',
     hash,
     key.account,
     key.id,

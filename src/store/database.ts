@@ -8,6 +8,14 @@ export interface Reader {
   all<R>(sql: string, ...params: SqlValue[]): Awaitable<R[]>;
 }
 
+/** What doors are given: it cannot write. */
+export interface DatabaseReader extends Reader {
+  readonly engine: 'sqlite' | 'postgres';
+
+  /** Like `all`, away from the thread that serves requests: for long reads. */
+  report<R>(sql: string, ...params: SqlValue[]): Promise<R[]>;
+}
+
 export interface Transaction extends Reader {
   /** Appended to the select of a claim: `for update skip locked`, or nothing where there is one writer. */
   readonly skipLocked: string;
@@ -25,9 +33,7 @@ export type WriteTerms = {
   patient?: boolean;
 };
 
-export interface Database extends Reader {
-  readonly engine: 'sqlite' | 'postgres';
-
+export interface Database extends DatabaseReader {
   /**
    * Runs `work` in a transaction of its own, or in a savepoint of a group that shares one commit.
    * Resolves only after COMMIT is durable; rejects, with everything `work` wrote undone, when `work` throws. What it left
@@ -38,9 +44,6 @@ export interface Database extends Reader {
    * CommitUnknown when what became of the commit cannot be found out.
    */
   write<T>(work: (tx: Transaction) => Awaitable<T>, terms?: WriteTerms): Promise<T>;
-
-  /** Like `all`, away from the thread that serves requests: for long reads. */
-  report<R>(sql: string, ...params: SqlValue[]): Promise<R[]>;
 
   /** Epoch milliseconds by the clock that all processes of this database share. */
   wall(): number;

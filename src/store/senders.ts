@@ -1,14 +1,10 @@
 /** Senders an account has named, to be referred to by number. */
 
+import assert from 'node:assert/strict';
+import { lockAccount } from './accounts.ts';
 import type { Reader, Transaction } from './database.ts';
 
 export type Sender = { id: number; name: string; email: string };
-
-/**
- * Two transactions may pick the same number at once: whoever loses picks the next. One loses at most as often as others are
- * under way, and ten were too few for twenty of them.
- */
-const picksMax = 1_000;
 
 /** Null: the account has a sender of this address. */
 export async function insertSender(
@@ -16,24 +12,27 @@ export async function insertSender(
   account: string,
   { name, email, now }: Omit<Sender, 'id'> & { now: number },
 ): Promise<number | null> {
-  for (let pick = 0; pick < picksMax; pick++) {
-    if (await findByEmail(tx, account, email)) return null;
-    const [row] = await tx.all<{ id: number }>(
-      'select coalesce(max(id), 0) + 1 as id from senders where account = ?',
-      account,
-    );
-    const id = row?.id ?? 1;
-    const inserted = await tx.run(
-      'insert into senders (account, id, name, email, created_at) values (?, ?, ?, ?, ?) on conflict do nothing',
-      account,
-      id,
-      name,
-      email,
-      now,
-    );
-    if (inserted === 1) return id;
-  }
-  throw new Error('no number is free for a sender');
+  // Of two that are made at once, the second one finds the first one's address and number.
+  await lockAccount(tx, account);
+  if (await findByEmail(tx, account, email)) return null;
+  const [row] = await tx.all<{ id: number }>(
+    'insert into senders (account, id, name, email, created_at) values (?, ?, ?, ?, ?) returning id',
+    account,
+    await nextNumber(tx, account),
+    name,
+    email,
+    now,
+  );
+  assert(row, 'nobody else takes a number of this account');
+  return row.id;
+}
+
+async function nextNumber(reader: Reader, account: string): Promise<number> {
+  const [row] = await reader.all<{ id: number }>(
+    'select coalesce(max(id), 0) + 1 as id from senders where account = ?',
+    account,
+  );
+  return row?.id ?? 1;
 }
 
 async function findByEmail(reader: Reader, account: string, email: string): Promise<Sender | null> {
@@ -58,18 +57,27 @@ export async function listSenders(reader: Reader, account: string): Promise<Send
   return reader.all<Sender>('select id, name, email from senders where account = ? order by id', account);
 }
 
-/** False: another sender of the account has this address. */
-export async function updateSender(tx: Transaction, account: string, sender: Sender): Promise<boolean> {
-  const other = await findByEmail(tx, account, sender.email);
-  if (other && other.id !== sender.id) return false;
-  await tx.run(
+/** What is left out stays, as it is at this moment. `taken`: another sender of the account has this address. */
+export async function updateSender(
+  tx: Transaction,
+  account: string,
+  id: number,
+  change: Partial<Omit<Sender, 'id'>>,
+): Promise<'changed' | 'taken' | 'missing'> {
+  await lockAccount(tx, account);
+  const known = await findSender(tx, account, id);
+  if (!known) return 'missing';
+  const { name = known.name, email = known.email } = change;
+  const other = await findByEmail(tx, account, email);
+  if (other && other.id !== id) return 'taken';
+  const changed = await tx.run(
     'update senders set name = ?, email = ? where account = ? and id = ?',
-    sender.name,
-    sender.email,
+    name,
+    email,
     account,
-    sender.id,
+    id,
   );
-  return true;
+  return changed === 1 ? 'changed' : 'missing';
 }
 
 /** False: there was none. */

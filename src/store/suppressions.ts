@@ -38,6 +38,19 @@ const columns = 'account, id, address, origin, source_id, reply, created_at';
 export async function suppress(tx: Transaction, wanted: Omit<Suppression, 'id'>): Promise<Suppression> {
   const address = suppressionKey(wanted.address);
   const made = { ...wanted, address, id: nextId(wanted.createdAt) };
+  for (;;) {
+    if (await insert(tx, made)) {
+      await tell(tx, 'suppression_added', made, made.createdAt);
+      return made;
+    }
+    const known = await findSuppression(tx, made.account, { address });
+    // Null: another transaction has removed it since, so that the address is to be suppressed anew.
+    if (known) return known;
+  }
+}
+
+/** False: the address is suppressed. */
+async function insert(tx: Transaction, made: Suppression): Promise<boolean> {
   const inserted = await tx.run(
     `insert into suppressions (${columns}) values (?, ?, ?, ?, ?, ?, ?) on conflict (account, address) do nothing`,
     made.account,
@@ -48,11 +61,7 @@ export async function suppress(tx: Transaction, wanted: Omit<Suppression, 'id'>)
     made.reply,
     made.createdAt,
   );
-  if (inserted === 1) {
-    await tell(tx, 'suppression_added', made, made.createdAt);
-    return made;
-  }
-  return (await findSuppression(tx, made.account, { address })) ?? made;
+  return inserted === 1;
 }
 
 function tell(tx: Transaction, type: SuppressionFact, suppression: Suppression, at: number): Promise<void> {
@@ -67,13 +76,17 @@ export async function findSuppression(
   account: string,
   name: SuppressionName,
 ): Promise<Suppression | null> {
-  const [column, value] = 'id' in name ? ['id', name.id] : ['address', suppressionKey(name.address)];
+  const [column, value] = columnOf(name);
   const [row] = await reader.all<SuppressionRow>(
     `select ${columns} from suppressions where account = ? and ${column} = ?`,
     account,
     value,
   );
   return row ? toSuppression(row) : null;
+}
+
+function columnOf(name: SuppressionName): [column: string, value: string] {
+  return 'id' in name ? ['id', name.id] : ['address', suppressionKey(name.address)];
 }
 
 /** Lets mail through again. Null: it was not suppressed. */
@@ -83,11 +96,16 @@ export async function unsuppress(
   name: SuppressionName,
   now: number,
 ): Promise<Suppression | null> {
-  const found = await findSuppression(tx, account, name);
-  if (!found) return null;
-  await tx.run('delete from suppressions where account = ? and address = ?', account, found.address);
-  await tell(tx, 'suppression_removed', found, now);
-  return found;
+  const [column, value] = columnOf(name);
+  const [row] = await tx.all<SuppressionRow>(
+    `delete from suppressions where account = ? and ${column} = ? returning ${columns}`,
+    account,
+    value,
+  );
+  if (!row) return null;
+  const removed = toSuppression(row);
+  await tell(tx, 'suppression_removed', removed, now);
+  return removed;
 }
 
 /** Lets mail through again that bounces of a span (epoch milliseconds, `until` excluded) stopped; to all, where no address is named. */

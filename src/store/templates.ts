@@ -1,7 +1,7 @@
 /** Templates: what an account keeps to fill in and send; numbered for each account from 1. */
 
 import assert from 'node:assert/strict';
-import type { Database, Reader, SqlValue, Transaction } from './database.ts';
+import type { DatabaseReader, Reader, SqlValue, Transaction } from './database.ts';
 
 /** What its author wrote; parsed when it was kept, so that it can be rendered. */
 export type TemplateContent = {
@@ -40,7 +40,10 @@ type TemplateRow = {
 
 const columns = 'account, id, is_active, test_sent, created_at, modified_at, content';
 
-type NewTemplate = TemplateContent & { isActive: boolean };
+export type NewTemplate = TemplateContent & { isActive: boolean };
+
+/** Changes the named members only. */
+export type TemplateChange = Partial<NewTemplate>;
 
 /** The number of the new template; one that was deleted is not given again. */
 export async function insertTemplate(
@@ -70,7 +73,7 @@ export type TemplatePage = { isActive: boolean | null; limit: number; offset: nu
 
 /** How many there are in all pages, and how many characters those of this page have. */
 export async function measureTemplates(
-  database: Database,
+  database: DatabaseReader,
   account: string,
   page: TemplatePage,
 ): Promise<{ count: number; characters: number }> {
@@ -107,12 +110,12 @@ function whereOf(account: string, { isActive }: TemplatePage): [where: string, p
     : ['account = ? and is_active = ?', [account, Number(isActive)]];
 }
 
-/** Changes the named members only. False: there is no such template. */
+/** False: there is no such template. */
 export async function updateTemplate(
   tx: Transaction,
   account: string,
   id: number,
-  change: Partial<TemplateContent & { isActive: boolean }>,
+  change: TemplateChange,
   now: number,
 ): Promise<boolean> {
   // Written before it is read, so that of two changes at once none undoes the other.
@@ -120,14 +123,14 @@ export async function updateTemplate(
   const before = found === 1 ? await findTemplate(tx, account, id) : null;
   if (!before) return false;
   const { isActive = before.isActive, ...content } = change;
-  await tx.run(
+  const changed = await tx.run(
     'update templates set is_active = ?, content = ? where account = ? and id = ?',
     Number(isActive),
     JSON.stringify({ ...contentOf(before), ...content }),
     account,
     id,
   );
-  return true;
+  return changed === 1;
 }
 
 /** An active template is not deleted: something may be sending it. */
@@ -141,8 +144,9 @@ export async function deleteTemplate(
   return (await findTemplate(tx, account, id)) ? 'active' : 'missing';
 }
 
-export async function markTestSent(tx: Transaction, account: string, id: number): Promise<void> {
-  await tx.run('update templates set test_sent = 1 where account = ? and id = ?', account, id);
+/** False: there is no such template. */
+export async function markTestSent(tx: Transaction, account: string, id: number): Promise<boolean> {
+  return (await tx.run('update templates set test_sent = 1 where account = ? and id = ?', account, id)) === 1;
 }
 
 /** Number 1 of an account that never had a template: something to send before one has written anything. */

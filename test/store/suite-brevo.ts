@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { type Email, emailOf, type Message } from '../../src/core/email.ts';
 import { createIdSource } from '../../src/core/token.ts';
+import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database } from '../../src/store/database.ts';
 import { insertDelivery } from '../../src/store/mail/deliveries.ts';
 import { findEmail, findEmailSummary, forgetEmail, insertEmail } from '../../src/store/mail/emails.ts';
@@ -49,7 +50,12 @@ export function describeBrevo(db: () => Database): void {
   describe('senders', () => {
     const sender = { name: 'Acme', email: 'hello@example.com', now };
     const insert = (account: string, change: Partial<typeof sender> = {}) =>
-      db().write((tx) => insertSender(tx, account, { ...sender, ...change }));
+      db().write(async (tx) => {
+        await ensureAccount(tx, account, now);
+        return insertSender(tx, account, { ...sender, ...change });
+      });
+    const update = (account: string, id: number, change: { name?: string; email?: string }) =>
+      db().write((tx) => updateSender(tx, account, id, change));
 
     it('are numbered in each account, each address once', async () => {
       assert.equal(await insert('senders-a'), 1);
@@ -58,15 +64,29 @@ export function describeBrevo(db: () => Database): void {
       assert.equal(await insert('senders-b'), 1);
       assert.deepEqual(await findSender(db(), 'senders-a', 2), { id: 2, name: 'Acme', email: 'shop@example.com' });
       assert.equal(await findSender(db(), 'senders-b', 2), null);
-      const change = { id: 2, name: 'Shop', email: 'hello@example.com' };
-      assert.equal(await db().write((tx) => updateSender(tx, 'senders-a', change)), false);
-      assert.equal(
-        await db().write((tx) => updateSender(tx, 'senders-a', { ...change, email: 'x@example.com' })),
-        true,
-      );
+      assert.equal(await update('senders-a', 2, { name: 'Shop', email: 'hello@example.com' }), 'taken');
+      assert.equal(await update('senders-b', 2, { name: 'Shop' }), 'missing');
+      assert.equal(await update('senders-a', 2, { name: 'Shop', email: 'x@example.com' }), 'changed');
       assert.equal(await db().write((tx) => deleteSender(tx, 'senders-a', 1)), true);
       assert.equal(await db().write((tx) => deleteSender(tx, 'senders-a', 1)), false);
       assert.deepEqual(await listSenders(db(), 'senders-a'), [{ id: 2, name: 'Shop', email: 'x@example.com' }]);
+    });
+
+    it('are changed member by member, and get no address twice, even by two at once', async () => {
+      const account = 'senders-change';
+      const [one, other] = [await insert(account), await insert(account, { email: 'shop@example.com' })];
+      assert.ok(one !== null && other !== null);
+      const members = [update(account, one, { name: 'Shop' }), update(account, one, { email: 'x@example.com' })];
+      assert.deepEqual(await Promise.all(members), ['changed', 'changed']);
+      assert.deepEqual(await findSender(db(), account, one), { id: one, name: 'Shop', email: 'x@example.com' });
+      const email = 'y@example.com';
+      const both = await Promise.all([update(account, one, { email }), update(account, other, { email })]);
+      assert.deepEqual(both.sort(), ['changed', 'taken']);
+      const made = await Promise.all([
+        insert(account, { email: 'z@example.com' }),
+        update(account, one, { email: 'z@example.com' }),
+      ]);
+      assert.ok((made[0] === null) === (made[1] === 'changed'));
     });
 
     it('get different numbers when they are created at once', async () => {

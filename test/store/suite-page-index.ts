@@ -10,7 +10,7 @@ import type { Database } from '../../src/store/database.ts';
 import { insertDelivery, never } from '../../src/store/mail/deliveries.ts';
 import { insertEmail } from '../../src/store/mail/emails.ts';
 import { appendEvent } from '../../src/store/mail/events.ts';
-import { clearInbox, findCleared, listInbox } from '../../src/store/page/inbox.ts';
+import { findCleared, listInbox } from '../../src/store/page/inbox.ts';
 import { newestEmailId, newestEventId, newestEventIds } from '../../src/store/page/live.ts';
 import { countInDoubt, countOpenOf, findOldestDue, findRelaySigns } from '../../src/store/page/overview.ts';
 import {
@@ -27,6 +27,7 @@ import {
 import { indexEmails, indexStates, searchEmails } from '../../src/store/page/search-index.ts';
 import { parseSearch } from '../../src/store/page/search-query.ts';
 import { suppress } from '../../src/store/suppressions.ts';
+import { createPurge } from '../../src/use-cases/purge.ts';
 
 const now = 1_800_000_000_000;
 const hour = now / hourMs;
@@ -293,11 +294,12 @@ export function describePageIndex(db: () => Database): void {
     it('loses its contents when the inbox is cleared, but for what is still open', async () => {
       const page = { after: null, oldest: '', limit: 10 };
       assert.deepEqual(await listInbox(db(), account, page), [...ids].reverse());
-      await clearInbox(db(), account, now + 9);
+      const clear = (at: number) => createPurge(db(), { now: () => at, expiryNow: () => at }).inbox(account);
+      await clear(now + 9);
       const oldest = await findCleared(db(), account);
       assert.deepEqual(await listInbox(db(), account, { ...page, oldest }), [ids[2], ids[1]]);
       await db().write((tx) => tx.run("update deliveries set state = 'sent' where account = ?", account));
-      await clearInbox(db(), account, now + 10);
+      await clear(now + 10);
       assert.deepEqual(await listInbox(db(), account, { ...page, oldest: await findCleared(db(), account) }), []);
       const later = await add(account, now + 11);
       assert.deepEqual(await listInbox(db(), account, { ...page, oldest: await findCleared(db(), account) }), [later]);

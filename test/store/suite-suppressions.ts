@@ -57,6 +57,22 @@ export function describeSuppressions(db: () => Database): void {
       assert.equal((await findSuppressed(db(), account, ['a@x.test'])).size, 0);
     });
 
+    it('are removed once, and told so once, however many remove them at once', async () => {
+      const account = 'suppress-twice';
+      const { id } = await add(account, 'a@x.test');
+      const remove = () => db().write((tx) => unsuppress(tx, account, { address: 'a@x.test' }, now));
+      const removed = await Promise.all(Array.from({ length: 4 }, remove));
+      assert.deepEqual(
+        removed.filter((one) => one !== null).map((one) => one.id),
+        [id],
+      );
+      const facts = await db().all<{ type: string }>('select type from events where account = ? order by id', account);
+      assert.deepEqual(
+        facts.map(({ type }) => type),
+        ['suppression_added', 'suppression_removed'],
+      );
+    });
+
     it('are listed newest first, in pages, by origin', async () => {
       const account = 'suppress-list';
       for (let index = 0; index < 5; index += 1) {

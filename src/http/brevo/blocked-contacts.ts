@@ -2,8 +2,9 @@
 
 import { AppError } from '../../core/error.ts';
 import { type SuppressionOrigin, whySuppressed } from '../../core/suppression.ts';
-import type { Database } from '../../store/database.ts';
-import { listSuppressionsMade, type Suppression, unsuppress, unsuppressBounces } from '../../store/suppressions.ts';
+import type { Reader } from '../../store/database.ts';
+import { listSuppressionsMade, type Suppression } from '../../store/suppressions.ts';
+import type { Suppress } from '../../use-cases/suppress.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { isAbsent, isFields } from '../fields.ts';
@@ -12,7 +13,7 @@ import { parseSpanIfNamed } from './parse-dates.ts';
 import { parsePage } from './parse-query.ts';
 import { invalid } from './refusal.ts';
 
-export type BlockedParts = { database: Database; now: () => number };
+export type BlockedParts = { database: Reader; suppress: Suppress; now: () => number };
 
 /** docs/brevo.md: pages of 50, at most 100. */
 const pageLimits = { limitDefault: 50, limitMax: 100 };
@@ -44,15 +45,15 @@ function render({ address, origin, createdAt }: Suppression) {
   };
 }
 
-export async function unblock({ database, now }: BlockedParts, call: Call): Promise<Reply> {
+export async function unblock({ suppress }: BlockedParts, call: Call): Promise<Reply> {
   const address = call.param('email').trim();
-  const found = await database.write((tx) => unsuppress(tx, call.caller.account, { address }, now()));
-  if (!found) throw new AppError('not_found', 'Contact is not blocked');
+  const [removed] = await suppress.remove(call.caller.account, [{ address }]);
+  if (!removed) throw new AppError('not_found', 'Contact is not blocked');
   return { status: 204, body: null };
 }
 
 /** POST /v3/smtp/deleteHardbounces: lets mail through again to whom a bounce blocked, after a provider's bad day. */
-export async function deleteBounces({ database, now }: BlockedParts, call: Call): Promise<Reply> {
+export async function deleteBounces({ suppress, now }: BlockedParts, call: Call): Promise<Reply> {
   const body = parseJson(await call.body());
   if (body !== undefined && !isFields(body)) {
     throw new AppError('invalid_field', 'The request body must be a JSON object.');
@@ -61,7 +62,7 @@ export async function deleteBounces({ database, now }: BlockedParts, call: Call)
   const address = parseEmail('contactEmail', parseText('contactEmail', contactEmail));
   const days = { startDate: parseText('startDate', startDate), endDate: parseText('endDate', endDate) };
   const span = parseSpanIfNamed(days, now()) ?? always;
-  await database.write((tx) => unsuppressBounces(tx, call.caller.account, { address, ...span, now: now() }));
+  await suppress.removeBounces(call.caller.account, { address, ...span });
   return { status: 204, body: null };
 }
 

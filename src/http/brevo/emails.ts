@@ -2,7 +2,7 @@
 
 import { envelopeAddress, parseMailbox } from '../../core/address.ts';
 import { writeTag } from '../../core/email.ts';
-import type { Database } from '../../store/database.ts';
+import type { DatabaseReader } from '../../store/database.ts';
 import { type EmailSummary, findEmail } from '../../store/mail/emails.ts';
 import { listEvents } from '../../store/mail/events.ts';
 import { type Order, type Span, searchEmails } from '../../store/page/email-search.ts';
@@ -13,7 +13,7 @@ import { parsePage, type Query } from './parse-query.ts';
 import { findByMessageId, findRecipient, type Recipient, recipientsOf } from './recipients.ts';
 import { invalid, missing } from './refusal.ts';
 
-export type EmailParts = { database: Database; now: () => number };
+export type EmailParts = { database: DatabaseReader; now: () => number };
 
 /** docs/brevo.md: pages of 500, at most 1,000; the last 30 days, and no more than a month. */
 const pageLimits = { limitDefault: 500, limitMax: 1_000 };
@@ -59,7 +59,7 @@ export function parseTemplateId(text: string | undefined): number | null {
 }
 
 async function* find(
-  database: Database,
+  database: DatabaseReader,
   account: string,
   { email, templateId, messageId }: Wanted,
   within: { span: Span; order: Order },

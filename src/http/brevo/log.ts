@@ -2,22 +2,22 @@
 
 import { parseMailbox } from '../../core/address.ts';
 import { AppError } from '../../core/error.ts';
-import type { Database } from '../../store/database.ts';
-import { type EmailSummary, findEmailSummary, forgetEmail } from '../../store/mail/emails.ts';
+import type { DatabaseReader } from '../../store/database.ts';
 import { searchEmails } from '../../store/page/email-search.ts';
+import type { Purge } from '../../use-cases/purge.ts';
 import type { Call, Reply } from '../call.ts';
 import { asStored } from './emails.ts';
 import { findByMessageId, recipientsOf } from './recipients.ts';
 
-export type LogParts = { database: Database; now: () => number };
+export type LogParts = { database: DatabaseReader; purge: Purge; now: () => number };
 
 /** What stays is the operator's record: ids, events, who was mailed. Contents go with the last recipient. */
-export async function deleteLog({ database, now }: LogParts, call: Call): Promise<Reply> {
+export async function deleteLog({ database, purge, now }: LogParts, call: Call): Promise<Reply> {
   const { account } = call.caller;
   const identifier = call.param('identifier');
   const named = await findByMessageId(database, account, identifier);
   if (named && recipientsOf(named).length > 0) {
-    if (await forget(database, named, null, now())) return { status: 204, body: null };
+    if (await purge.log(account, named.id, null)) return { status: 204, body: null };
     throw new AppError('invalid_field', 'The email is still being sent: its log can be deleted once that is over.');
   }
   const address = parseMailbox(identifier)?.address.toLowerCase();
@@ -26,7 +26,7 @@ export async function deleteLog({ database, now }: LogParts, call: Call): Promis
   const everything = { span: { from: 0, until: now() + 1 }, order: 'asc' as const, holding: asStored(address) };
   for await (const email of searchEmails(database, account, everything)) {
     if (!recipientsOf(email).some((one) => one.address.toLowerCase() === address)) continue;
-    if (await forget(database, email, address, now())) forgotten += 1;
+    if (await purge.log(account, email.id, address)) forgotten += 1;
   }
   if (forgotten === 0) throw notFound();
   return { status: 204, body: null };
@@ -34,17 +34,4 @@ export async function deleteLog({ database, now }: LogParts, call: Call): Promis
 
 function notFound(): AppError {
   return new AppError('not_found', 'Message ID not found');
-}
-
-/** `address` null: for all recipients. */
-function forget(database: Database, found: EmailSummary, address: string | null, now: number): Promise<boolean> {
-  return database.write(async (tx) => {
-    // Read again: somebody else may have been forgotten meanwhile.
-    const email = await findEmailSummary(tx, found.account, found.id);
-    if (!email) return false;
-    const shown = recipientsOf(email).map((one) => one.address.toLowerCase());
-    const leaving = address === null ? shown : shown.filter((one) => one === address);
-    const recipients = [...(email.forgotten ?? []), ...leaving];
-    return forgetEmail(tx, email, { recipients, isLast: leaving.length === shown.length, now });
-  });
 }

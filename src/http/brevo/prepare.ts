@@ -5,7 +5,7 @@ import { draftBytes } from '../../core/draft.ts';
 import type { Attachment, Message } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import type { Egress } from '../../egress/egress.ts';
-import type { Database } from '../../store/database.ts';
+import type { DatabaseReader } from '../../store/database.ts';
 import { findSender } from '../../store/senders.ts';
 import { findTemplate, type StoredTemplate } from '../../store/templates.ts';
 import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
@@ -17,7 +17,7 @@ import { completeAttachment, parseAttachments } from './parse-attachment.ts';
 import { checkSubject } from './parse-fields.ts';
 import { inVersion, invalid, missing } from './refusal.ts';
 
-export type PrepareParts = { database: Database; egress: Egress; remote: RemoteLimits };
+export type PrepareParts = { database: DatabaseReader; egress: Egress; remote: RemoteLimits };
 
 export type PrepareOptions = {
   /** Null where nothing is scheduled. */
@@ -66,7 +66,7 @@ export async function prepareMessages(
 
 /** The mailbox it stands for. */
 export async function resolveSender(
-  { database }: { database: Database },
+  { database }: { database: DatabaseReader },
   account: string,
   sender: NonNullable<SenderRef>,
 ): Promise<string> {

@@ -8,16 +8,21 @@ import { showAccount } from './account.ts';
 import * as blocked from './blocked-contacts.ts';
 import * as emails from './emails.ts';
 import { wording } from './errors.ts';
-import { deleteLog } from './log.ts';
+import { deleteLog, type LogParts } from './log.ts';
 import * as reports from './reports.ts';
 import { cancel, type ScheduledParts, status } from './scheduled.ts';
-import { type SendParts, send } from './send.ts';
+import { send } from './send.ts';
 import * as senders from './senders.ts';
 import { listEvents } from './statistics.ts';
 import * as templates from './templates.ts';
 import * as webhooks from './webhooks.ts';
 
-export type BrevoParts = SendParts & ScheduledParts & webhooks.WebhookParts;
+export type BrevoParts = ScheduledParts &
+  LogParts &
+  blocked.BlockedParts &
+  senders.SenderParts &
+  templates.TemplateParts &
+  webhooks.WebhookParts;
 
 export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: BrevoParts): void {
   type Handle = (parts: BrevoParts, call: Call) => Promise<Reply>;

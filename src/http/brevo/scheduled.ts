@@ -2,7 +2,7 @@
 
 import { AppError } from '../../core/error.ts';
 import { isUuid } from '../../core/token.ts';
-import type { Database } from '../../store/database.ts';
+import type { DatabaseReader } from '../../store/database.ts';
 import type { EmailSummary } from '../../store/mail/emails.ts';
 import { listBatch } from '../../store/page/email-search.ts';
 import type { Amend } from '../../use-cases/amend.ts';
@@ -12,7 +12,7 @@ import { parsePage, type Query } from './parse-query.ts';
 import { findByMessageId } from './recipients.ts';
 import { invalid } from './refusal.ts';
 
-export type ScheduledParts = { database: Database; amend: Amend; now: () => number };
+export type ScheduledParts = { database: DatabaseReader; amend: Amend; now: () => number };
 
 /** docs/brevo.md: pages of 100, at most 500, of the last 30 days. */
 const pageLimits = { limitDefault: 100, limitMax: 500 };
@@ -57,7 +57,7 @@ async function cancelOne(amend: Amend, email: EmailSummary): Promise<AppError | 
 }
 
 /** Scheduled emails that were not called off: those are gone, as far as Brevo's clients can see. @throws AppError `not_found` */
-async function existing(database: Database, call: Call): Promise<{ batch: boolean; emails: EmailSummary[] }> {
+async function existing(database: DatabaseReader, call: Call): Promise<{ batch: boolean; emails: EmailSummary[] }> {
   const { account } = call.caller;
   const identifier = call.param('identifier');
   const batch = isUuid(identifier);

@@ -1,15 +1,16 @@
 /** Senders: names for the address mail comes from. Nothing is verified, so that each is active at once. */
 
 import { AppError } from '../../core/error.ts';
-import type { Database, Transaction } from '../../store/database.ts';
-import { deleteSender, findSender, insertSender, listSenders, type Sender, updateSender } from '../../store/senders.ts';
+import type { Reader } from '../../store/database.ts';
+import { findSender, listSenders, type Sender } from '../../store/senders.ts';
+import type { Senders } from '../../use-cases/senders.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
 import { parseSender } from './parse-address.ts';
 import { missing } from './refusal.ts';
 
-export type SenderParts = { database: Database; now: () => number };
+export type SenderParts = { database: Reader; senders: Senders };
 
 const done: Reply = { status: 204, body: null };
 
@@ -21,34 +22,36 @@ export async function list({ database }: SenderParts, call: Call): Promise<Reply
   return { status: 200, body: JSON.stringify({ senders }) };
 }
 
-export async function create({ database, now }: SenderParts, call: Call): Promise<Reply> {
+export async function create({ senders }: SenderParts, call: Call): Promise<Reply> {
   const fields = await readFields(call);
   if (isAbsent(fields.name)) throw missing('name');
   if (isAbsent(fields.email)) throw missing('email');
   const sender = check({ name: fields.name, email: fields.email });
-  const id = await database.write((tx) => insertSender(tx, call.caller.account, { ...sender, now: now() }));
+  const id = await senders.make(call.caller.account, sender);
   if (id === null) throw alreadyExists();
   return { status: 201, body: JSON.stringify({ id, spfError: false, dkimError: false }) };
 }
 
-export async function update({ database }: SenderParts, call: Call): Promise<Reply> {
-  const { name, email } = await readFields(call);
-  await database.write(async (tx) => {
-    const known = await existing(tx, call);
-    const changed = check({
-      name: isAbsent(name) ? known.name : name,
-      email: isAbsent(email) ? known.email : email,
-    });
-    if (!(await updateSender(tx, call.caller.account, { ...changed, id: known.id }))) throw alreadyExists();
+export async function update({ database, senders }: SenderParts, call: Call): Promise<Reply> {
+  const fields = await readFields(call);
+  const { id, ...known } = await existing(database, call);
+  const checked = check({
+    name: isAbsent(fields.name) ? known.name : fields.name,
+    email: isAbsent(fields.email) ? known.email : fields.email,
   });
+  const change = {
+    ...(isAbsent(fields.name) ? {} : { name: checked.name }),
+    ...(isAbsent(fields.email) ? {} : { email: checked.email }),
+  };
+  const outcome = await senders.change(call.caller.account, id, change);
+  if (outcome === 'taken') throw alreadyExists();
+  if (outcome === 'missing') throw notFound();
   return done;
 }
 
-export async function remove({ database }: SenderParts, call: Call): Promise<Reply> {
-  await database.write(async (tx) => {
-    const { id } = await existing(tx, call);
-    await deleteSender(tx, call.caller.account, id);
-  });
+export async function remove({ database, senders }: SenderParts, call: Call): Promise<Reply> {
+  const { id } = await existing(database, call);
+  if (!(await senders.remove(call.caller.account, id))) throw notFound();
   return done;
 }
 
@@ -58,11 +61,15 @@ export async function validate({ database }: SenderParts, call: Call): Promise<R
   return done;
 }
 
-async function existing(reader: Database | Transaction, call: Call): Promise<Sender> {
+async function existing(reader: Reader, call: Call): Promise<Sender> {
   const text = call.param('id');
   const sender = /^\d{1,15}$/.test(text) ? await findSender(reader, call.caller.account, Number(text)) : null;
   if (sender) return sender;
-  throw new AppError('not_found', 'Sender ID does not exist');
+  throw notFound();
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', 'Sender ID does not exist');
 }
 
 /** By the rules of a send, whose `sender` it will stand for. */

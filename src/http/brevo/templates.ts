@@ -4,17 +4,14 @@ import assert from 'node:assert';
 import { parseMailbox } from '../../core/address.ts';
 import { AppError } from '../../core/error.ts';
 import {
-  deleteTemplate,
   findTemplate,
-  insertTemplate,
   listTemplates,
-  markTestSent,
   measureTemplates,
   type StoredTemplate,
   type TemplateContent,
-  updateTemplate,
 } from '../../store/templates.ts';
 import { requestTo } from '../../use-cases/submission.ts';
+import type { Templates } from '../../use-cases/templates.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { wellFormed } from '../fields.ts';
@@ -35,9 +32,11 @@ import { prepareMessages, resolveSender } from './prepare.ts';
 import { invalid } from './refusal.ts';
 import type { SendParts } from './send.ts';
 
+export type TemplateParts = SendParts & { templates: Templates };
+
 const done: Reply = { status: 204, body: null };
 
-export async function create(parts: SendParts, call: Call): Promise<Reply> {
+export async function create(parts: TemplateParts, call: Call): Promise<Reply> {
   const { account } = call.caller;
   const { name, sender, subject, html, ...optional } = parseNewTemplate(parseJson(await call.body()));
   const template = {
@@ -48,7 +47,7 @@ export async function create(parts: SendParts, call: Call): Promise<Reply> {
     sender: await nameSender(parts, account, sender),
     html: await loadHtml(parts, html),
   };
-  const id = await parts.database.write((tx) => insertTemplate(tx, account, template, parts.now()));
+  const id = await parts.templates.make(account, template);
   return json(201, { id });
 }
 
@@ -69,7 +68,7 @@ export async function show(parts: SendParts, call: Call): Promise<Reply> {
   return json(200, { ...render(template), doiTemplate: false });
 }
 
-export async function update(parts: SendParts, call: Call): Promise<Reply> {
+export async function update(parts: TemplateParts, call: Call): Promise<Reply> {
   const { account } = call.caller;
   const { id } = await getTemplate(parts, call, parseTemplateId(call.param('id')));
   const { sender, html, ...plain } = parseTemplateChange(parseJson(await call.body()));
@@ -78,14 +77,14 @@ export async function update(parts: SendParts, call: Call): Promise<Reply> {
     sender: sender && (await nameSender(parts, account, sender)),
     html: html && (await loadHtml(parts, html)),
   });
-  if (!(await parts.database.write((tx) => updateTemplate(tx, account, id, change, parts.now())))) throw notFound();
+  if (!(await parts.templates.change(account, id, change))) throw notFound();
   return done;
 }
 
-export async function remove(parts: SendParts, call: Call): Promise<Reply> {
+export async function remove(parts: TemplateParts, call: Call): Promise<Reply> {
   const { account } = call.caller;
   const { id } = await getTemplate(parts, call, parseTemplateId(call.param('id')));
-  const outcome = await parts.database.write((tx) => deleteTemplate(tx, account, id));
+  const outcome = await parts.templates.remove(account, id);
   if (outcome === 'missing') throw notFound();
   if (outcome === 'active') {
     throw new AppError('method_not_allowed', 'An active template cannot be deleted: set isActive to false first.');
@@ -109,7 +108,7 @@ export async function preview(parts: SendParts, call: Call): Promise<Reply> {
 }
 
 /** One email for each address, accepted like any other; a template need not be active for that. */
-export async function sendTest(parts: SendParts, call: Call): Promise<Reply> {
+export async function sendTest(parts: TemplateParts, call: Call): Promise<Reply> {
   const { account } = call.caller;
   const { id } = await getTemplate(parts, call, parseTemplateId(call.param('id')));
   const body = await call.body();
@@ -117,7 +116,7 @@ export async function sendTest(parts: SendParts, call: Call): Promise<Reply> {
   const versions = parseTestRecipients(json).map((to) => ({ ...blank, to: [to], templateId: id }));
   const messages = await prepareMessages(parts, account, { ...test, versions }, { batchId: null, isTest: true });
   // Before they are accepted: afterwards nothing may fail any more, or a client would send them again.
-  await parts.database.write((tx) => markTestSent(tx, account, id));
+  if (!(await parts.templates.markTestSent(account, id))) throw notFound();
   const request = requestTo(testEndpoint, call, { key: null, body, json });
   const found = await parts.accepting.lookUp(request);
   assert(found.kind === 'new', 'a request without a key repeats nothing');

@@ -1,7 +1,7 @@
 /** What happened to an email: list, retrieve, reschedule, cancel, and the files that went with it. */
 
 import { AppError } from '../../core/error.ts';
-import type { Database } from '../../store/database.ts';
+import type { DatabaseReader } from '../../store/database.ts';
 import {
   type AttachmentInfo,
   findEmail,
@@ -28,7 +28,7 @@ import {
   renderEvents,
 } from './render.ts';
 
-export type EmailParts = { database: Database; amend: Amend; now: () => number; links: AttachmentLinks };
+export type EmailParts = { database: DatabaseReader; amend: Amend; now: () => number; links: AttachmentLinks };
 
 export async function list({ database }: EmailParts, call: Call): Promise<Reply> {
   const page = parsePagination(call.query());

@@ -3,15 +3,9 @@
 import { parseMailbox } from '../../core/address.ts';
 import { AppError } from '../../core/error.ts';
 import { type SuppressionOrigin, suppressionOrigins } from '../../core/suppression.ts';
-import type { Database } from '../../store/database.ts';
-import {
-  findSuppression,
-  listSuppressions,
-  type Suppression,
-  type SuppressionName,
-  suppress,
-  unsuppress,
-} from '../../store/suppressions.ts';
+import type { Reader } from '../../store/database.ts';
+import { findSuppression, listSuppressions, type Suppression, type SuppressionName } from '../../store/suppressions.ts';
+import type { Suppress } from '../../use-cases/suppress.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { breaksLine, type Fields, isAbsent, isFields } from '../fields.ts';
@@ -21,7 +15,7 @@ import { invalidField, missingField } from './parse-fields.ts';
 import { parsePagination } from './parse-query.ts';
 import { renderTime } from './render.ts';
 
-export type SuppressionParts = { database: Database; now: () => number };
+export type SuppressionParts = { database: Reader; suppress: Suppress };
 
 export async function addSuppression(parts: SuppressionParts, call: Call): Promise<Reply> {
   const fields = await readFields(call);
@@ -38,17 +32,9 @@ export async function addSuppressions(parts: SuppressionParts, call: Call): Prom
 }
 
 /** All or none; an address that is suppressed already answers with the id it has. */
-function addAll(parts: SuppressionParts, call: Call, addresses: string[], origin: SuppressionOrigin) {
-  const { account } = call.caller;
-  const createdAt = parts.now();
-  return parts.database.write(async (tx) => {
-    const added = [];
-    for (const address of addresses) {
-      const { id } = await suppress(tx, { account, address, origin, sourceId: null, reply: null, createdAt });
-      added.push({ object: 'suppression', id });
-    }
-    return added;
-  });
+async function addAll({ suppress }: SuppressionParts, call: Call, addresses: string[], origin: SuppressionOrigin) {
+  const held = await suppress.add(call.caller.account, addresses, origin);
+  return held.map(({ id }) => ({ object: 'suppression', id }));
 }
 
 export async function showSuppressions({ database }: SuppressionParts, call: Call): Promise<Reply> {
@@ -64,23 +50,20 @@ export async function showSuppression({ database }: SuppressionParts, call: Call
   return ok({ object: 'suppression', ...membersOf(found) });
 }
 
-export async function removeSuppression({ database, now }: SuppressionParts, call: Call): Promise<Reply> {
-  const removed = await database.write((tx) => unsuppress(tx, call.caller.account, nameIn(call), now()));
+export async function removeSuppression({ suppress }: SuppressionParts, call: Call): Promise<Reply> {
+  const [removed] = await suppress.remove(call.caller.account, [nameIn(call)]);
   if (!removed) throw notFound();
   return ok({ object: 'suppression', id: removed.id, deleted: true });
 }
 
-export async function removeSuppressions({ database, now }: SuppressionParts, call: Call): Promise<Reply> {
+export async function removeSuppressions({ suppress }: SuppressionParts, call: Call): Promise<Reply> {
   const names = parseNames(await readFields(call));
-  const data = await database.write(async (tx) => {
-    const answers = [];
-    for (const name of names) {
-      const removed = await unsuppress(tx, call.caller.account, name, now());
-      // An address that was not suppressed has no id to answer with.
-      if (removed) answers.push({ object: 'suppression', id: removed.id, deleted: true });
-      else if ('id' in name) answers.push({ object: 'suppression', id: name.id, deleted: false });
-    }
-    return answers;
+  const removed = await suppress.remove(call.caller.account, names);
+  const data = names.flatMap((name, index) => {
+    const one = removed[index];
+    if (one) return [{ object: 'suppression', id: one.id, deleted: true }];
+    // An address that was not suppressed has no id to answer with.
+    return 'id' in name ? [{ object: 'suppression', id: name.id, deleted: false }] : [];
   });
   return ok({ data });
 }

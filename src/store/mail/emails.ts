@@ -349,6 +349,12 @@ async function purgeContent(tx: Transaction, account: string, id: string, now: n
   await tx.run('delete from attachments where account = ? and email_id = ?', account, id);
 }
 
+/** The email, written before it is read: whoever else changes its summary has committed, or waits. Null: there is none. */
+export async function holdEmail(tx: Transaction, account: string, id: string): Promise<EmailSummary | null> {
+  const held = await tx.run('update emails set summary = summary where account = ? and id = ?', account, id);
+  return held === 1 ? findEmailSummary(tx, account, id) : null;
+}
+
 /**
  * Takes an email out of the log of these recipients (in lower case); once it is in nobody's, its contents go.
  * False: some delivery of it is not settled, and nothing was written.

@@ -2,7 +2,7 @@
 
 import type { EventType } from '../../core/event.ts';
 import { uuidv7Floor } from '../../core/token.ts';
-import type { Database, Reader } from '../database.ts';
+import type { DatabaseReader, Reader } from '../database.ts';
 import { type EmailRow, type EmailSummary, summaryColumns, toSummary } from '../mail/emails.ts';
 import type { Event } from '../mail/events.ts';
 
@@ -17,7 +17,7 @@ const chunkRows = 500;
  * summary must contain, upper and lower case aside: it spares reading most of the others, and decides nothing.
  */
 export async function* searchEmails(
-  database: Database,
+  database: DatabaseReader,
   account: string,
   { span, order, holding }: { span: Span; order: Order; holding: string | null },
 ): AsyncGenerator<EmailSummary> {
@@ -49,7 +49,7 @@ export type LoggedEvent = Event & { email: EmailSummary };
 
 /** Events of a span with the emails they are about, a chunk at a time, in the order they were recorded. */
 export async function* searchEvents(
-  database: Database,
+  database: DatabaseReader,
   account: string,
   { span, order, types }: { span: Span; order: Order; types: readonly EventType[] },
 ): AsyncGenerator<LoggedEvent> {

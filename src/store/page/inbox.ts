@@ -2,7 +2,7 @@
 
 import { afterAllIds } from '../../core/token.ts';
 import { findSetting, putSetting } from '../accounts.ts';
-import type { Database, Reader, Transaction } from '../database.ts';
+import type { Reader, Transaction } from '../database.ts';
 
 /** Everything up to this email has been cleared. */
 function clearedName(account: string): string {
@@ -33,23 +33,22 @@ export async function listInbox(
 /** Emails whose contents one transaction forgets: they may be large, and freeing their pages takes time. */
 const clearAtOnce = 50;
 
-/** Forgets the contents of every settled email there is now. What is still open keeps its own, and stays in the inbox. */
-export async function clearInbox(database: Database, account: string, now: number): Promise<void> {
-  const [newest] = await database.all<{ id: string }>(
+/** Null where the account has no email. */
+export async function findNewest(reader: Reader, account: string): Promise<string | null> {
+  const [row] = await reader.all<{ id: string }>(
     'select id from emails where account = ? order by id desc limit 1',
     account,
   );
-  if (!newest) return;
-  let after = await findCleared(database, account);
-  let firstOpen: string | null = null;
-  while (after < newest.id) {
-    const step = await database.write((tx) => clearSome(tx, account, { after, until: newest.id, now }));
-    firstOpen ??= step.firstOpen;
-    after = step.last ?? newest.id;
-  }
-  // What is open has to be looked at again the next time.
-  const cleared = firstOpen ?? newest.id;
-  await database.write((tx) => putSetting(tx, clearedName(account), firstOpen === null ? cleared : before(cleared)));
+  return row?.id ?? null;
+}
+
+/** Notes up to where the inbox was cleared: what was open is above it, and looked at again the next time. */
+export async function putCleared(
+  tx: Transaction,
+  account: string,
+  { newest, firstOpen }: { newest: string; firstOpen: string | null },
+): Promise<void> {
+  await putSetting(tx, clearedName(account), firstOpen === null ? newest : before(firstOpen));
 }
 
 /** A text just below this id, and above every older one of another millisecond. */
@@ -59,7 +58,12 @@ function before(id: string): string {
 
 type Range = { after: string; until: string; now: number };
 
-async function clearSome(tx: Transaction, account: string, { after, until, now }: Range) {
+/** One step: `last` is the id it came to, null past the end; `firstOpen` the first it left alone. */
+export async function clearSome(
+  tx: Transaction,
+  account: string,
+  { after, until, now }: Range,
+): Promise<{ last: string | null; firstOpen: string | null }> {
   const rows = await tx.all<{ id: string; open: number; purged_at: number | null }>(
     `select id, purged_at, (select count(*) from deliveries where deliveries.account = emails.account
        and deliveries.email_id = emails.id and deliveries.state in ('queued', 'sending', 'handoff', 'in_doubt')) as open

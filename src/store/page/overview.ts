@@ -1,7 +1,7 @@
 /** How one account stands right now: what is open, what is due, and how the relay has been answering. */
 
 import type { DeliveryState, EventType } from '../../core/event.ts';
-import type { Database, Reader } from '../database.ts';
+import type { DatabaseReader, Reader } from '../database.ts';
 
 /** Recipients by open state. `isCapped`: there are more queued than were counted. */
 export type Open = { queued: number; underWay: number; inDoubt: number; inDoubtDeliveries: number; isCapped: boolean };
@@ -15,7 +15,7 @@ const countedMax = 20_000;
  */
 const isOpen = "state in ('sending', 'handoff', 'in_doubt')";
 
-export async function countOpenOf(database: Database, account: string): Promise<Open> {
+export async function countOpenOf(database: DatabaseReader, account: string): Promise<Open> {
   const rows = await database.report<{ state: DeliveryState; deliveries: number; recipients: number | string }>(
     `select state, count(*) as deliveries, sum(recipient_count) as recipients from
        (select state, recipient_count from deliveries where account = ? and state = 'queued'

@@ -2,7 +2,7 @@
 
 import { type EventType, isSuppressionFact } from '../../core/event.ts';
 import { afterAllIds, uuidv7Floor } from '../../core/token.ts';
-import type { Database, SqlValue, Transaction } from '../database.ts';
+import type { DatabaseReader, SqlValue, Transaction } from '../database.ts';
 import { eventsAfter, holdCursor, moveCursor, type Step } from './rollups.ts';
 import { type Condition, searchStates, searchTerms, stateTerm } from './search-query.ts';
 
@@ -90,7 +90,7 @@ export type Found = {
 
 /** Ids of emails for which all conditions hold, older than `after`. */
 export async function searchEmails(
-  database: Database,
+  database: DatabaseReader,
   account: string,
   conditions: Condition[],
   page: { after: string | null; limit: number },
@@ -105,14 +105,14 @@ export async function searchEmails(
 }
 
 /** The terms a condition stands for: those that exist, found by skipping from one to the next. */
-async function resolve(database: Database, account: string, condition: Condition) {
+async function resolve(database: DatabaseReader, account: string, condition: Condition) {
   if (!condition.isPrefix) return { terms: condition.terms.map(bytes), isTooWide: false };
   const found: Uint8Array[] = [];
   for (const prefix of condition.terms) found.push(...(await termsFrom(database, account, bytes(prefix))));
   return { terms: found.slice(0, termsMax), isTooWide: found.length > termsMax };
 }
 
-async function termsFrom(database: Database, account: string, from: Uint8Array): Promise<Uint8Array[]> {
+async function termsFrom(database: DatabaseReader, account: string, from: Uint8Array): Promise<Uint8Array[]> {
   const until = Buffer.concat([from, Buffer.from([0xff])]);
   const next = (bound: string) =>
     `(select term from search_terms where account = ? and ${bound} and term < ? order by term limit 1)`;
@@ -136,7 +136,7 @@ type Driving = { terms: Uint8Array[]; filters: Uint8Array[][] };
 
 /** The condition with the fewest emails leads: what it does not hold, nothing can. */
 async function rarest(
-  database: Database,
+  database: DatabaseReader,
   account: string,
   first: Uint8Array[],
   rest: Uint8Array[][],
@@ -157,7 +157,7 @@ async function rarest(
 }
 
 async function newest(
-  database: Database,
+  database: DatabaseReader,
   account: string,
   { terms, filters }: Driving,
   page: { after: string | null; limit: number },
@@ -185,7 +185,7 @@ async function newest(
 /** Ids asked about in one statement: engines bound the parameters of one. */
 const idsAtOnce = 500;
 
-async function keep(database: Database, account: string, ids: string[], terms: Uint8Array[]): Promise<string[]> {
+async function keep(database: DatabaseReader, account: string, ids: string[], terms: Uint8Array[]): Promise<string[]> {
   const kept = new Set<string>();
   for (let start = 0; start < ids.length; start += idsAtOnce) {
     const some = ids.slice(start, start + idsAtOnce);

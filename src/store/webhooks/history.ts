@@ -1,7 +1,7 @@
 /** What is left of webhooks' deliveries: how many wait, and the forgetting of old ones, in small steps. */
 
 import { uuidv7Floor } from '../../core/token.ts';
-import type { Database, Transaction } from '../database.ts';
+import type { DatabaseReader, Transaction } from '../database.ts';
 
 /**
  * Deliveries made before `before` (epoch milliseconds), and all of deleted webhooks, whose ids are remembered until they were
@@ -52,7 +52,7 @@ async function forget(tx: Transaction, row: Named): Promise<void> {
 /** For the metrics: webhooks by how they fare, and events they are still to be told. */
 export type WebhookCounts = { enabled: number; failing: number; disabled: number; pending: number };
 
-export async function countWebhooks(database: Database): Promise<WebhookCounts> {
+export async function countWebhooks(database: DatabaseReader): Promise<WebhookCounts> {
   const [row] = await database.report<{ [state in keyof WebhookCounts]: number | null }>(
     `select sum(case when enabled = 1 and failing_since is null then 1 else 0 end) as enabled,
        sum(case when enabled = 1 and failing_since is not null then 1 else 0 end) as failing,
