@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AppError, type ErrorCode } from '../../src/core/error.ts';
-import { ERROR_TABLE, MESSAGES, renderError } from '../../src/http/resend/errors.ts';
+import { errorTable, MESSAGES, renderError } from '../../src/http/resend/errors.ts';
 
 /** The names PHP and .NET know (docs/resend.md). */
 const KNOWN_NAMES =
@@ -14,7 +14,7 @@ const KNOWN_NAMES =
 describe('renderError', () => {
   it('uses only names that every SDK knows', () => {
     assert.equal(KNOWN_NAMES.length, 21);
-    for (const { name } of Object.values(ERROR_TABLE)) assert(KNOWN_NAMES.includes(name), name);
+    for (const { name } of Object.values(errorTable)) assert(KNOWN_NAMES.includes(name), name);
   });
 
   it('writes the body of the real API byte for byte', () => {
@@ -43,8 +43,8 @@ describe('renderError', () => {
       ['rate_limited', 429, 'rate_limit_exceeded'],
       ['unavailable', 503, 'internal_server_error'],
     ];
-    for (const [code, status, name] of expected) assert.deepEqual(ERROR_TABLE[code], { status, name });
-    for (const { status } of Object.values(ERROR_TABLE)) assert(status >= 400, 'Ruby knows an error by its statusCode');
+    for (const [code, status, name] of expected) assert.deepEqual(errorTable[code], { status, name });
+    for (const { status } of Object.values(errorTable)) assert(status >= 400, 'Ruby knows an error by its statusCode');
   });
 
   it('adds extras last, but never one that an SDK would take for the error itself', () => {
@@ -62,7 +62,7 @@ describe('renderError', () => {
   });
 
   it('never shows the cause', () => {
-    const rendered = renderError(new AppError('internal', MESSAGES.internal, { cause: new Error('SECRET') }));
+    const rendered = renderError(new AppError('internal', 'An unexpected error occurred.', { cause: new Error('SECRET') }));
     assert.doesNotMatch(JSON.stringify(rendered), /SECRET/);
   });
 });
