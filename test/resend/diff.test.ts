@@ -6,7 +6,7 @@ import type { Message } from '../../src/core/email.ts';
 import { diffBatch, diffFields } from '../../src/http/resend/diff.ts';
 import { RESEND_LIMITS } from '../../src/http/resend/limits.ts';
 import { parseSend } from '../../src/http/resend/parse.ts';
-import { NOW, SMALLEST, send } from './refusal.ts';
+import { nowMs, send, smallest } from './refusal.ts';
 
 describe('diffFields and diffBatch', () => {
   const message = (changes: object) => send(changes) as Message;
@@ -43,7 +43,7 @@ describe('diffFields and diffBatch', () => {
   });
 
   it('compare times as written, not as read', () => {
-    const later = parseSend({ ...SMALLEST, scheduled_at: 'in 1 hour' }, NOW + 5000);
+    const later = parseSend({ ...smallest, scheduled_at: 'in 1 hour' }, nowMs + 5000);
     assert.deepEqual(diffFields(message({ scheduled_at: 'in 1 hour' }), later), []);
   });
 

@@ -6,15 +6,15 @@ import { AppError, type ErrorCode } from '../../src/core/error.ts';
 import { errorTable, MESSAGES, renderError } from '../../src/http/resend/errors.ts';
 
 /** The names PHP and .NET know (docs/resend.md). */
-const KNOWN_NAMES =
+const knownNames =
   'application_error concurrent_idempotent_requests daily_quota_exceeded internal_server_error invalid_access invalid_api_key invalid_attachment invalid_from_address invalid_idempotency_key invalid_idempotent_request invalid_parameter invalid_region method_not_allowed missing_api_key missing_required_field monthly_quota_exceeded not_found rate_limit_exceeded restricted_api_key security_error validation_error'.split(
     ' ',
   );
 
 describe('renderError', () => {
   it('uses only names that every SDK knows', () => {
-    assert.equal(KNOWN_NAMES.length, 21);
-    for (const { name } of Object.values(errorTable)) assert(KNOWN_NAMES.includes(name), name);
+    assert.equal(knownNames.length, 21);
+    for (const { name } of Object.values(errorTable)) assert(knownNames.includes(name), name);
   });
 
   it('writes the body of the real API byte for byte', () => {
@@ -62,7 +62,9 @@ describe('renderError', () => {
   });
 
   it('never shows the cause', () => {
-    const rendered = renderError(new AppError('internal', 'An unexpected error occurred.', { cause: new Error('SECRET') }));
+    const rendered = renderError(
+      new AppError('internal', 'An unexpected error occurred.', { cause: new Error('SECRET') }),
+    );
     assert.doesNotMatch(JSON.stringify(rendered), /SECRET/);
   });
 });

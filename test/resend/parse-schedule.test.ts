@@ -9,14 +9,14 @@ import { RESEND_LIMITS } from '../../src/http/resend/limits.ts';
 import { parseReschedule, parseSchedule } from '../../src/http/resend/parse-schedule.ts';
 
 /** A Friday. */
-const NOW = Date.parse('2026-04-03T16:00:00.500Z');
+const nowMs = Date.parse('2026-04-03T16:00:00.500Z');
 
-function moment(text: unknown, now = NOW): string | null {
+function moment(text: unknown, now = nowMs): string | null {
   const { scheduledAt } = parseSchedule(text, now, RESEND_LIMITS);
   return scheduledAt === null ? null : new Date(scheduledAt).toISOString();
 }
 
-function assertRefused(value: unknown, message: RegExp, now = NOW): void {
+function assertRefused(value: unknown, message: RegExp, now = nowMs): void {
   assert.throws(
     () => parseSchedule(value, now, RESEND_LIMITS),
     (error) => error instanceof AppError && error.code === 'invalid_field' && message.test(error.message),
@@ -84,7 +84,7 @@ describe('scheduled_at', () => {
 
   it('sends at once what is up to an hour late, and refuses what is later', () => {
     assert.equal(moment('2026-04-03T15:00:01Z'), null);
-    assert.equal(parseSchedule('2026-04-03T15:00:01Z', NOW, RESEND_LIMITS).scheduledText, '2026-04-03T15:00:01Z');
+    assert.equal(parseSchedule('2026-04-03T15:00:01Z', nowMs, RESEND_LIMITS).scheduledText, '2026-04-03T15:00:01Z');
     for (const text of ['2026-04-03T14:59:59Z', '2025-04-03', 'yesterday at 9am', '2 days ago', 'last friday']) {
       assertRefused(text, /in the past/);
     }
@@ -106,7 +106,7 @@ describe('scheduled_at', () => {
   it('does not count to 999999999 day by day', () => {
     const text = 'ET and / last - in 999999999 day ET ET and 12:00 9am next last in friday';
     const started = performance.now();
-    assert.throws(() => parseSchedule(text, NOW, RESEND_LIMITS), AppError);
+    assert.throws(() => parseSchedule(text, nowMs, RESEND_LIMITS), AppError);
     assert.ok(performance.now() - started < 1_000);
   });
 
@@ -141,9 +141,9 @@ describe('scheduled_at', () => {
         (text) => {
           const started = performance.now();
           try {
-            const { scheduledAt } = parseSchedule(text, NOW, RESEND_LIMITS);
+            const { scheduledAt } = parseSchedule(text, nowMs, RESEND_LIMITS);
             assert(
-              scheduledAt === null || (scheduledAt > NOW && scheduledAt <= NOW + RESEND_LIMITS.scheduleAheadMsMax),
+              scheduledAt === null || (scheduledAt > nowMs && scheduledAt <= nowMs + RESEND_LIMITS.scheduleAheadMsMax),
             );
           } catch (error) {
             assert(error instanceof AppError, String(error));
@@ -183,19 +183,19 @@ describe('scheduled_at', () => {
 
 describe('parseReschedule', () => {
   it('reads the moment and ignores what SDKs repeat beside it', () => {
-    const schedule = { scheduledText: 'in 1 min', scheduledAt: NOW + 60_000 };
+    const schedule = { scheduledText: 'in 1 min', scheduledAt: nowMs + 60_000 };
     for (const extra of [{}, { id: 'x' }, { email_id: 'x' }]) {
-      assert.deepEqual(parseReschedule({ ...extra, scheduled_at: 'in 1 min' }, NOW), schedule);
+      assert.deepEqual(parseReschedule({ ...extra, scheduled_at: 'in 1 min' }, nowMs), schedule);
     }
   });
 
   it('misses scheduled_at where it is not there', () => {
     for (const body of [undefined, null, {}, { scheduled_at: '' }, { scheduled_at: null }]) {
-      assert.throws(() => parseReschedule(body, NOW), {
+      assert.throws(() => parseReschedule(body, nowMs), {
         code: 'missing_field',
         message: 'Missing `scheduled_at` field.',
       });
     }
-    for (const body of [[], 'x', 5]) assert.throws(() => parseReschedule(body, NOW), { code: 'invalid_field' });
+    for (const body of [[], 'x', 5]) assert.throws(() => parseReschedule(body, nowMs), { code: 'invalid_field' });
   });
 });
