@@ -12,7 +12,7 @@ import { type AttachmentLinks, createAttachmentLinks } from './http/attachment-l
 import { createAuth } from './http/auth.ts';
 import type { Gatekeeper } from './http/call.ts';
 import { downloadDoor } from './http/download.ts';
-import { type HttpFacade, keyScopesOf } from './http/facade.ts';
+import { type HttpFacade, keyScopesOf, keyTermsOf } from './http/facade.ts';
 import type { FacadeParts } from './http/facades.ts';
 import { addOwnRoutes } from './http/own-routes.ts';
 import { createRateLimit } from './http/rate-limit.ts';
@@ -72,7 +72,7 @@ export function apiDoors(options: DoorOptions): Door[] {
     egress,
     now,
     accepting: createAccepting(options, nextId),
-    amend: createAmend(database, clock, onQueued),
+    amend: createAmend({ database, clock, onQueued, keyTermsOf: (scope) => keyTermsOf(facades, scope) }),
     remote: { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs },
     subscribe: createSubscribe(database, clock, onQueued),
     replay: createReplay(database, clock, onQueued),

@@ -7,15 +7,25 @@ import type { Database, Transaction } from '../store/database.ts';
 import { findKey, moveExpiry } from '../store/idempotency.ts';
 import { type EmailSummary, findEmailSummary, rescheduleEmail } from '../store/mail/emails.ts';
 import { cancelEmail, rescheduleDeliveries } from '../store/mail/holds.ts';
+import type { KeyTerms } from './submission.ts';
 
 export type Amend = {
   /** A repeated cancel succeeds again. @throws AppError `not_found`, or `invalid_field` when it is too late. */
   cancel(account: string, emailId: string): Promise<void>;
   /** @throws AppError `not_found`, or `invalid_field` when it was canceled or is too late. */
-  reschedule(account: string, emailId: string, to: { at: number; text: string; lifetimeMs: number }): Promise<void>;
+  reschedule(account: string, emailId: string, to: { at: number; text: string }): Promise<void>;
 };
 
-export function createAmend(database: Database, clock: Clock, onQueued: () => void): Amend {
+export type AmendOptions = {
+  database: Database;
+  clock: Clock;
+  /** Told after a commit that queued something. */
+  onQueued: () => void;
+  /** By the scope of the key; null where its endpoint is none that is known. */
+  keyTermsOf: (scope: string) => KeyTerms | null;
+};
+
+export function createAmend({ database, clock, onQueued, keyTermsOf }: AmendOptions): Amend {
   return {
     async cancel(account, emailId) {
       await database.write(async (tx) => {
@@ -32,7 +42,7 @@ export function createAmend(database: Database, clock: Clock, onQueued: () => vo
         if (!(await rescheduleDeliveries(tx, account, emailId, terms))) throw tooLate('rescheduled', email);
         await rescheduleEmail(tx, email, to.at, to.text);
         const { keyHash } = email;
-        if (keyHash) await moveKey(tx, account, keyHash, { now: clock.expiryNow(), lifetimeMs: to.lifetimeMs });
+        if (keyHash) await moveKey(tx, account, keyHash, { now: clock.expiryNow(), keyTermsOf });
       });
       onQueued();
     },
@@ -75,21 +85,24 @@ function whyTooLate(email: EmailSummary): string {
 }
 
 /**
- * The key lives on from the last mail it names: moving one mail may move it either way, never before its first day.
+ * Where keys follow the schedule, one lives on from the last mail it names: moving a mail may move it either way, never before
+ * what it would have had without a schedule.
  * An expired one stays expired: whether its row was collected yet must not decide anything.
  */
 async function moveKey(
   tx: Transaction,
   account: string,
   keyHash: Uint8Array,
-  { now, lifetimeMs }: { now: number; lifetimeMs: number },
+  { now, keyTermsOf }: { now: number } & Pick<AmendOptions, 'keyTermsOf'>,
 ): Promise<void> {
   const key = await findKey(tx, account, keyHash);
   if (!key || key.expiresAt <= now) return;
+  const terms = keyTermsOf(key.scope);
+  if (!terms?.followsSchedule) return;
   let last = key.createdAt;
   for (const id of key.emailIds) {
     const email = await findEmailSummary(tx, account, id);
     last = Math.max(last, email?.scheduledAt ?? 0);
   }
-  await moveExpiry(tx, account, keyHash, last + lifetimeMs);
+  await moveExpiry(tx, account, keyHash, last + terms.lifetimeMs);
 }

@@ -14,7 +14,6 @@ import type { Amend } from '../../use-cases/amend.ts';
 import type { AttachmentLinks } from '../attachment-links.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
-import { keyTerms } from './endpoints.ts';
 import { MESSAGES } from './errors.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
 import { parseReschedule } from './parse-schedule.ts';
@@ -46,7 +45,7 @@ export async function reschedule({ amend, now }: EmailParts, call: Call): Promis
   const id = emailId(call);
   const { scheduledAt, scheduledText } = parseReschedule(parseJson(await call.body()), now());
   const at = scheduledAt ?? now();
-  await amend.reschedule(call.caller.account, id, { at, text: scheduledText ?? '', lifetimeMs: keyTerms.lifetimeMs });
+  await amend.reschedule(call.caller.account, id, { at, text: scheduledText ?? '' });
   return ok(renderEmailRef(id));
 }
 
