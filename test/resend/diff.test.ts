@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Message } from '../../src/core/email.ts';
 import { diffBatch, diffFields } from '../../src/http/resend/diff.ts';
-import { RESEND_LIMITS } from '../../src/http/resend/limits.ts';
+import { resendLimits } from '../../src/http/resend/limits.ts';
 import { parseSend } from '../../src/http/resend/parse.ts';
 import { nowMs, send, smallest } from './refusal.ts';
 
@@ -70,6 +70,6 @@ describe('diffFields and diffBatch', () => {
     assert.deepEqual(diffBatch([message({}), message({})], [send({}), other]), ['[1].subject']);
     assert.deepEqual(diffBatch([message({})], [other, send({})]), ['length', '[0].subject']);
     const [stored, drafts] = [Array.from({ length: 100 }, () => message({})), Array.from({ length: 100 }, () => other)];
-    assert.equal(diffBatch(stored, drafts).length, RESEND_LIMITS.diffNamesMax);
+    assert.equal(diffBatch(stored, drafts).length, resendLimits.diffNamesMax);
   });
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AppError, type ErrorCode } from '../../src/core/error.ts';
-import { errorTable, MESSAGES, renderError } from '../../src/http/resend/errors.ts';
+import { errorTable, renderError, resendMessages } from '../../src/http/resend/errors.ts';
 
 /** The names PHP and .NET know (docs/resend.md). */
 const knownNames =
@@ -18,7 +18,7 @@ describe('renderError', () => {
   });
 
   it('writes the body of the real API byte for byte', () => {
-    const rendered = renderError(new AppError('idempotency_mismatch', MESSAGES.idempotencyMismatch));
+    const rendered = renderError(new AppError('idempotency_mismatch', resendMessages.idempotencyMismatch));
     assert.equal(rendered.status, 409);
     assert.equal(
       rendered.body,
@@ -26,7 +26,7 @@ describe('renderError', () => {
     );
     assert.deepEqual(rendered.headers, { 'content-type': 'application/json; charset=utf-8' });
     assert.equal(
-      renderError(new AppError('not_found', MESSAGES.emailNotFound)).body,
+      renderError(new AppError('not_found', resendMessages.emailNotFound)).body,
       '{"statusCode":404,"name":"not_found","message":"Email not found"}',
     );
   });

@@ -6,13 +6,13 @@ import fc from 'fast-check';
 import { isRemote } from '../../src/core/draft.ts';
 import type { Attachment } from '../../src/core/email.ts';
 import { AppError } from '../../src/core/error.ts';
-import { RESEND_LIMITS } from '../../src/http/resend/limits.ts';
+import { resendLimits } from '../../src/http/resend/limits.ts';
 import { completeAttachment, parseAttachments } from '../../src/http/resend/parse-attachment.ts';
 
 const hello = 'aGVsbG8=';
 
 function parseOne(item: unknown) {
-  const [attachment] = parseAttachments([item], RESEND_LIMITS);
+  const [attachment] = parseAttachments([item], resendLimits);
   assert(attachment !== undefined);
   return attachment;
 }
@@ -191,16 +191,16 @@ describe('attachment names and types', () => {
 
 describe('the list of attachments', () => {
   it('may be absent, must be an array, and has an end', () => {
-    for (const value of [undefined, null, '', []]) assert.deepEqual(parseAttachments(value, RESEND_LIMITS), []);
-    for (const value of [{}, 'x', 5]) assert.throws(() => parseAttachments(value, RESEND_LIMITS), /must be an array/);
+    for (const value of [undefined, null, '', []]) assert.deepEqual(parseAttachments(value, resendLimits), []);
+    for (const value of [{}, 'x', 5]) assert.throws(() => parseAttachments(value, resendLimits), /must be an array/);
     const many = Array.from({ length: 201 }, () => ({ content: hello }));
-    assert.throws(() => parseAttachments(many, RESEND_LIMITS), /at most 200/);
+    assert.throws(() => parseAttachments(many, resendLimits), /at most 200/);
   });
 
   it('checks content types in linear time', () => {
     const started = performance.now();
     for (const unit of [';a=b', '; a="b"', ' ;', 'a/', ';\t']) {
-      const content_type = `a/b${unit.repeat(100)}`.slice(0, RESEND_LIMITS.contentTypeCharsMax - 1);
+      const content_type = `a/b${unit.repeat(100)}`.slice(0, resendLimits.contentTypeCharsMax - 1);
       try {
         parseInline({ content_type: `${content_type}\u0001` });
       } catch (error) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { RESEND_LIMITS } from '../../src/http/resend/limits.ts';
+import { resendLimits } from '../../src/http/resend/limits.ts';
 import { parseBatch, parseSend } from '../../src/http/resend/parse.ts';
 import { addressRule, assertRefused, nowMs, refusal, send, smallest } from './refusal.ts';
 
@@ -135,7 +135,7 @@ describe('parseSend', () => {
   });
 
   it('refuses an email over the size limit, counting attachments as Base64', () => {
-    const limits = { ...RESEND_LIMITS, emailBytesMax: 2 * 1024 * 1024 };
+    const limits = { ...resendLimits, emailBytesMax: 2 * 1024 * 1024 };
     const sized = (bytes: number) => ({
       ...smallest,
       attachments: [{ content: Buffer.alloc(bytes).toString('base64') }],

@@ -14,7 +14,7 @@ import type { Amend } from '../../use-cases/amend.ts';
 import type { AttachmentLinks } from '../attachment-links.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
-import { MESSAGES } from './errors.ts';
+import { resendMessages } from './errors.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
 import { parseReschedule } from './parse-schedule.ts';
 import {
@@ -78,7 +78,7 @@ export async function attachment(parts: EmailParts, call: Call): Promise<Reply> 
   const { account } = call.caller;
   const wanted = call.param('attachment').toLowerCase();
   const found = (await listAttachments(parts.database, account, id)).find((one) => one.id === wanted);
-  if (!found) throw new AppError('not_found', MESSAGES.attachmentNotFound);
+  if (!found) throw new AppError('not_found', resendMessages.attachmentNotFound);
   return ok(renderAttachment(view(parts, account, id, found)));
 }
 
@@ -91,7 +91,7 @@ function emailId(call: Call): string {
 }
 
 function notFound(): AppError {
-  return new AppError('not_found', MESSAGES.emailNotFound);
+  return new AppError('not_found', resendMessages.emailNotFound);
 }
 
 function ok(body: string): Reply {

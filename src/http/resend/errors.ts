@@ -36,7 +36,7 @@ export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
 };
 
 /** The texts of docs/resend.md that whoever throws has to match. */
-export const MESSAGES = {
+export const resendMessages = {
   idempotencyMismatch:
     "This idempotency key has been used with this HTTP method and endpoint within the last 24 hours, but the request body was modified and doesn't match the original request.",
   emailNotFound: 'Email not found',
@@ -80,9 +80,9 @@ export const wording: Wording = {
 /** For what no route of Resend's, or of our own beside them, answers. */
 export const refusals = {
   route: (): never => {
-    throw new AppError('route_not_found', MESSAGES.routeNotFound);
+    throw new AppError('route_not_found', resendMessages.routeNotFound);
   },
   method: (): never => {
-    throw new AppError('method_not_allowed', MESSAGES.methodNotAllowed);
+    throw new AppError('method_not_allowed', resendMessages.methodNotAllowed);
   },
 };
