@@ -90,6 +90,40 @@ describe('the layers', () => {
   }
 });
 
+describe('the doors', () => {
+  /** Answers to doubt have no use case yet. */
+  const doubt = ['src/http/in-doubt.ts', 'src/page/in-doubt.tsx', 'src/page/visit.ts', 'src/command/queue.ts'];
+  const doors = ['src/http', 'src/page', 'src/command'].flatMap(sources).filter((file) => !doubt.includes(file));
+
+  /** A transaction, or anything written to but a stream. */
+  function writes(text: string): boolean {
+    return /\bTransaction\b|(?<!\b(?:socket|stderr|stdout))\s*\.write\(/.test(text);
+  }
+
+  it('read, and leave writing to the use cases', () => {
+    assert.deepEqual(
+      doors.filter((file) => writes(readFileSync(join(root, file), 'utf8'))),
+      [],
+    );
+  });
+
+  it('of the API and the page hold a database that has no `write`', () => {
+    const held = doors.filter((file) => !file.startsWith('src/command'));
+    assert.deepEqual(
+      held.filter((file) => /\bDatabase\b/.test(readFileSync(join(root, file), 'utf8'))),
+      [],
+    );
+  });
+
+  it('would be noticed if they wrote: the control', () => {
+    for (const file of ['src/use-cases/subscribe.ts', 'src/use-cases/suppress.ts', 'src/store/senders.ts']) {
+      assert.equal(writes(readFileSync(join(root, file), 'utf8')), true, file);
+    }
+    assert.equal(writes('await parts.database\n    .write((one) => one.run(sql))'), true);
+    assert.equal(writes('process.stderr.write(line)'), false);
+  });
+});
+
 describe('each source file', () => {
   for (const file of sources('src')) {
     const text = readFileSync(join(root, file), 'utf8');
