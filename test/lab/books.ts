@@ -11,6 +11,8 @@ export type Books = {
   rows<R>(sql: string): Promise<R[]>;
   /** A program that was killed before its first commit has left no schema yet, or no file. */
   hasSchema(): Promise<boolean>;
+  /** The highest id an event has been given, whether or not it is to be seen yet. */
+  lastEventGiven(): Promise<number>;
   /** What the engine itself finds broken. */
   faults(): Promise<string[]>;
 };
@@ -21,6 +23,7 @@ export function sqliteBooks(path: string): Books {
     rows: async <R>(sql: string) => readRows<R>(path, sql),
     hasSchema: async () =>
       existsSync(path) && readColumn(path, `select name from sqlite_master where name = 'deliveries'`).length > 0,
+    lastEventGiven: async () => Number(readColumn(path, 'select coalesce(max(id), 0) from events')[0]),
     faults: async () => readColumn(path, 'pragma integrity_check').filter((word) => word !== 'ok'),
   };
 }
@@ -34,6 +37,10 @@ export function postgresBooks(url: string, processesUrl: string): Books {
     hasSchema: async () => {
       const [found] = await rows<{ it: string | null }>(`select to_regclass('deliveries')::text as it`);
       return typeof found?.it === 'string';
+    },
+    async lastEventGiven() {
+      const [given] = await rows<{ last_value: number }>('select last_value from events_id_seq');
+      return given?.last_value ?? 0;
     },
     faults: () => amcheck(url),
   };

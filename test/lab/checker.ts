@@ -2,8 +2,13 @@
 
 import type { DeliveryState } from '../../src/core/event.ts';
 import type { Books } from './books.ts';
-import type { Asked, Operation } from './load.ts';
+import type { Deeds } from './deeds.ts';
+import { contradictions } from './history.ts';
+import type { KeyUse } from './load.ts';
+import type { Asked, Operation } from './operation.ts';
 import type { Transaction } from './relay.ts';
+import { eventsOf, readStored, type StoredEmail, type StoredEvent, stateOf } from './stored.ts';
+import { checkKeys, ToldChecker } from './told.ts';
 
 export type Evidence = {
   operations: Operation[];
@@ -12,11 +17,16 @@ export type Evidence = {
   policy: 'hold' | 'send-again';
   /** Emails that were handed off and without a verdict when a process was killed. */
   interrupted: Set<string>;
+  /** What people asked for; none, where there are none. */
+  deeds: Deeds;
+  keyUses: KeyUse[];
+  /** Of the lab's clock. */
+  speed: number;
 };
 
 export type Finding = {
   mails: number;
-  /** Copies beyond the first, counted per recipient. */
+  /** Copies beyond the first that no operator had sent, counted per recipient. */
   duplicates: number;
   lost: number;
   held: number;
@@ -26,28 +36,12 @@ export type Finding = {
   violations: string[];
 };
 
-type DeliveryRow = {
-  email_id: string;
-  part: number;
-  state: DeliveryState;
-  recipients: string;
-  content_hash: Buffer | null;
-  gated_at: number | null;
-};
-
-type StoredEmail = {
-  messageId: string;
-  deliveries: DeliveryRow[];
-  doubts: number;
-  /** How often the policy, or an operator, had it sent again. */
-  resends: number;
-};
-
 /** What one recipient of one email came to, on both sides. */
 type Story = {
   recipient: string;
   /** Undefined where no delivery is for them. */
   state: DeliveryState | undefined;
+  events: StoredEvent[];
   seen: Transaction[];
   isInterrupted: boolean;
 };
@@ -55,7 +49,7 @@ type Story = {
 export async function examine(evidence: Evidence): Promise<Finding> {
   const checker = new Checker(evidence, await readStored(evidence.books));
   for (const operation of evidence.operations) checker.checkOperation(operation);
-  checker.checkCount();
+  checker.checkWhole();
   return checker.finding;
 }
 
@@ -64,44 +58,55 @@ class Checker {
   readonly #evidence: Evidence;
   readonly #stored: Map<string, StoredEmail>;
   readonly #seen: Map<string, Transaction[]>;
+  readonly #told: ToldChecker;
 
   constructor(evidence: Evidence, stored: Map<string, StoredEmail>) {
     this.#evidence = evidence;
     this.#stored = stored;
     this.#seen = transactionsByRecipient(evidence.transactions);
+    this.#told = new ToldChecker(evidence.deeds, evidence.speed);
   }
 
   /** Nothing is stored that nobody asked for: a retry has made no second email. */
-  checkCount(): void {
+  checkWhole(): void {
     const asked = this.#evidence.operations.reduce((sum, operation) => sum + operation.asked.length, 0);
     if (this.#stored.size !== asked) this.#violate(`${asked} emails were asked for, ${this.#stored.size} are stored`);
+    for (const what of this.#told.checkBatches(this.#stored)) this.#violate(what);
+    for (const what of checkKeys(this.#evidence.deeds, this.#evidence.keyUses)) this.#violate(what);
   }
 
-  checkOperation({ key, answer, asked }: Operation): void {
-    const ids = idsOf(answer);
+  checkOperation(operation: Operation): void {
+    const { key, answer, asked } = operation;
+    const ids = operation.ids ?? [];
     if (ids.length !== asked.length) this.#violate(`${key} was answered ${answer}`);
     for (const [index, one] of asked.entries()) {
       const id = ids[index] ?? '';
       const email = this.#stored.get(id);
       this.finding.mails += 1;
-      if (email) this.#checkEmail(id, email, one);
+      if (email) this.#checkEmail(operation, email, one);
       else this.#lose(`${id} was acknowledged and is not in the database`);
     }
   }
 
-  #checkEmail(id: string, email: StoredEmail, { to, subject }: Asked): void {
+  #checkEmail(operation: Operation, email: StoredEmail, asked: Asked): void {
+    const { id } = email;
+    const { to, subject } = asked;
     const violate = (text: string) => this.#violate(`${id} ${text}`);
     checkConservation(email, to, violate);
     checkBytes(email, to, subject, this.#seen, violate);
+    for (const what of to.flatMap((recipient) => contradictions(email, recipient))) violate(what);
+    const seen = (recipient: string) => this.#seen.get(recipient) ?? [];
+    for (const what of this.#told.check({ operation, asked, email, seen })) this.#violate(what);
     const stories = to.map((recipient) => this.#storyOf(id, email, recipient));
     for (const story of stories) this.#checkStory(id, story);
-    this.#checkCopies(id, email, stories);
+    this.#checkCopies(email, stories);
     this.#countHeld(id, stories);
   }
 
   #storyOf(id: string, email: StoredEmail, recipient: string): Story {
     const seen = this.#seen.get(recipient) ?? [];
-    return { recipient, state: stateOf(email, recipient), seen, isInterrupted: this.#evidence.interrupted.has(id) };
+    const isInterrupted = this.#evidence.interrupted.has(id);
+    return { recipient, state: stateOf(email, recipient), events: eventsOf(email, recipient), seen, isInterrupted };
   }
 
   #checkStory(id: string, story: Story): void {
@@ -113,12 +118,17 @@ class Checker {
   }
 
   /** A second copy takes a doubt, and somebody who decided. */
-  #checkCopies(id: string, { doubts, resends }: StoredEmail, stories: Story[]): void {
+  #checkCopies({ id, events }: StoredEmail, stories: Story[]): void {
+    const doubts = events.filter(({ isInDoubt }) => isInDoubt).length;
+    const resends = events.filter(isResend).length;
     this.finding.doubts += doubts;
-    const copies = stories.map(copiesOf);
-    this.finding.duplicates += copies.reduce((sum, count) => sum + Math.max(0, count - 1), 0);
-    if (Math.max(...copies) > 1 + Math.min(doubts, resends)) {
-      this.#violate(`${id} left ${Math.max(...copies)} times: in doubt ${doubts} times, sent again ${resends} times`);
+    for (const story of stories) {
+      const wanted = 1 + story.events.filter((event) => isResend(event) && event.by === 'operator').length;
+      this.finding.duplicates += Math.max(0, copiesOf(story) - wanted);
+    }
+    const most = Math.max(...stories.map(copiesOf));
+    if (most > 1 + Math.min(doubts, resends)) {
+      this.#violate(`${id} left ${most} times: in doubt ${doubts} times, sent again ${resends} times`);
     }
   }
 
@@ -139,23 +149,6 @@ class Checker {
   }
 }
 
-async function readStored(books: Books): Promise<Map<string, StoredEmail>> {
-  const stored = new Map<string, StoredEmail>();
-  for (const row of await books.rows<{ id: string; message_id: string }>('select id, message_id from emails')) {
-    stored.set(row.id, { messageId: row.message_id, deliveries: [], doubts: 0, resends: 0 });
-  }
-  const deliveries = 'select email_id, part, state, recipients, content_hash, gated_at from deliveries';
-  for (const row of await books.rows<DeliveryRow>(deliveries)) stored.get(row.email_id)?.deliveries.push(row);
-  const events = 'select email_id, type, detail from events';
-  for (const row of await books.rows<{ email_id: string; type: string; detail: string }>(events)) {
-    const email = stored.get(row.email_id);
-    const { in_doubt, by } = JSON.parse(row.detail);
-    if (email && in_doubt) email.doubts += 1;
-    if (email && by !== undefined && row.type === 'queued') email.resends += 1;
-  }
-  return stored;
-}
-
 /** Each address belongs to one email, whatever the transaction came to. */
 function transactionsByRecipient(transactions: Transaction[]): Map<string, Transaction[]> {
   const seen = new Map<string, Transaction[]>();
@@ -165,23 +158,18 @@ function transactionsByRecipient(transactions: Transaction[]): Map<string, Trans
   return seen;
 }
 
-export function idsOf(answer: string | null): string[] {
-  if (answer === null) return [];
-  const json = JSON.parse(answer) as { id?: string; data?: { id: string }[] };
-  return json.data ? json.data.map((one) => one.id) : [json.id ?? ''];
+/** Sent again by the policy, or by an operator. */
+function isResend({ type, by }: StoredEvent): boolean {
+  return type === 'queued' && by !== null;
 }
 
 /** Accepted recipients are in one delivery each, in a state that a settled life may have. */
 function checkConservation(email: StoredEmail, to: string[], violate: (text: string) => void): void {
-  const found = email.deliveries.flatMap((row) => JSON.parse(row.recipients) as string[]);
+  const found = email.deliveries.flatMap(({ recipients }) => recipients);
   if ([...found].sort().join() !== [...to].sort().join()) violate(`was for ${to}, its deliveries are for ${found}`);
   for (const { state } of email.deliveries) {
     if (state === 'queued' || state === 'sending' || state === 'handoff') violate(`is still ${state}`);
   }
-}
-
-function stateOf(email: StoredEmail, recipient: string): DeliveryState | undefined {
-  return email.deliveries.find((row) => (JSON.parse(row.recipients) as string[]).includes(recipient))?.state;
 }
 
 /** One mail, whole, the same on each attempt, and the one whose hash stands at the gate: nothing of another mail is in it. */
@@ -203,7 +191,7 @@ function checkBytes(
   if (dots.size > 0 && email.deliveries.every((row) => row.gated_at === null)) violate('left without a gate');
   for (const { content_hash, recipients } of email.deliveries) {
     const inEnvelope = (one: Transaction, recipient: string) => one.dot !== null && one.to.includes(recipient);
-    const hasDot = (JSON.parse(recipients) as string[]).some((to) => seen.get(to)?.some((one) => inEnvelope(one, to)));
+    const hasDot = recipients.some((to) => seen.get(to)?.some((one) => inEnvelope(one, to)));
     if (hasDot && content_hash && !hashes.has(content_hash.toString('hex')))
       violate('left with other bytes than its gate recorded');
   }
@@ -213,15 +201,30 @@ function copiesOf({ seen, recipient }: Story): number {
   return seen.filter((one) => one.taken && one.to.includes(recipient)).length;
 }
 
-/** Settled states have to be true: sent means taken, bounced means refused. What is in doubt is not lost: it is shown. */
+/**
+ * Settled states have to be true: sent means taken, bounced means refused, unless an operator said so. What is in doubt is not
+ * lost: it is shown. What people made of it is theirs, and is held against what they asked for.
+ */
 function isLost(story: Story, policy: Evidence['policy']): boolean {
-  const { state } = story;
+  const { state, events } = story;
   const wasTaken = copiesOf(story) > 0;
-  if (state === 'in_doubt') return false;
-  if (state === 'sent' || state === 'delivered') return !wasTaken;
-  // A second copy may be refused although the first was taken after all.
-  if (state === 'bounced') return (wasTaken && policy === 'hold') || !wasRefused(story);
-  return true;
+  const isDecided = events.at(-1)?.by === 'operator';
+  switch (state) {
+    case 'in_doubt':
+    case 'suppressed':
+    case 'canceled':
+      return false;
+    case 'sent':
+    case 'delivered':
+      return !wasTaken && !isDecided;
+    case 'bounced':
+      // A second copy may be refused although the first was taken after all.
+      return (wasTaken && policy === 'hold' && !events.some(isResend)) || !wasRefused(story);
+    case 'failed':
+      return !isDecided;
+    default:
+      return true;
+  }
 }
 
 function wasRefused({ seen, recipient }: Story): boolean {
@@ -232,12 +235,12 @@ function told({ seen }: Story): string {
   return seen.map((one) => `${one.mood.name}${one.dot ? ' with a dot' : ''}${one.taken ? ', taken' : ''}`).join('; ');
 }
 
-/** Under `hold`, a dot follows another only where the relay has said clearly that it did not take it. */
-function checkDots({ recipient, seen }: Story, violate: (text: string) => void): void {
+/** Under `hold`, a dot follows another only where the relay has said clearly that it did not take it, or an operator wants it. */
+function checkDots({ recipient, seen, events }: Story, violate: (text: string) => void): void {
   const dots = seen.filter((one) => one.dot && one.to.includes(recipient));
-  for (const one of dots.slice(0, -1)) {
-    if (one.mood.said !== 'later') violate(`after ${one.mood.name} another dot left for ${recipient}`);
-  }
+  const followed = dots.slice(0, -1).filter(({ mood }) => mood.said !== 'later');
+  if (followed.length <= events.filter(isResend).length) return;
+  for (const { mood } of followed) violate(`after ${mood.name} another dot left for ${recipient}`);
 }
 
 function isUnclear({ seen, isInterrupted }: Story): boolean {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deliveriesIn } from './books.ts';
 import { killAgainAndAgain, summaryOf } from './kills.ts';
-import { labServer, labSpeed } from './lab-server.ts';
+import { fleetSpeed, labServer, labSpeed } from './lab-server.ts';
 import { Life } from './life.ts';
 import { pause } from './load.ts';
 import { createMoods } from './moods.ts';
@@ -43,10 +43,22 @@ for (const policy of ['hold', 'send-again'] as const) {
   });
 }
 
+test('people who cancel, reschedule, settle, suppress, change webhooks and revoke keys beside kills are told what holds', async (t) => {
+  const seed = Date.now() % 2 ** 31;
+  t.diagnostic(`--seed ${seed}`);
+  const everything = { moods: createMoods, badGreetings: 10, command: labServer(), speed: fleetSpeed };
+  const findings = await killAgainAndAgain({ kills: 5, seed, isMixed: true, hasPeople: true, ...everything });
+  t.diagnostic(summaryOf(findings));
+  assert.deepEqual(findings.violations, []);
+  assert.equal(findings.duplicates, 0);
+  for (const [kind, count] of Object.entries(findings.done))
+    assert(count > 0, `somebody was told that ${kind} were done`);
+});
+
 test('SIGTERM under load leaves nothing in doubt and sends nothing twice', async (t) => {
   const life = await Life.start({ seed: 1, moods: thoughtful });
   t.after(() => life.destroy());
-  life.load.start();
+  life.begin();
   for (let stop = 0; stop < 4; stop++) {
     const program = await life.up();
     await life.load.answeredMore(20);
@@ -65,7 +77,7 @@ test('SIGTERM under load leaves nothing in doubt and sends nothing twice', async
 test('a process that is paused for longer than its clients wait goes on where it was', async (t) => {
   const life = await Life.start({ seed: 2, moods: thoughtful });
   t.after(() => life.destroy());
-  life.load.start();
+  life.begin();
   const program = await life.up();
   await life.load.answeredMore(50);
   program.signal('SIGSTOP');
@@ -84,7 +96,7 @@ test('what a kill left in doubt is said in the log once, loudly, and not again a
   const life = await Life.start({ seed: 3, moods: silent, clients: 2 });
   t.after(() => life.destroy());
   const first = await life.up();
-  life.load.start();
+  life.begin();
   while (!life.relay.transactions.some(({ dot }) => dot)) await pause(5);
   await life.kill(first);
   life.load.abandon();

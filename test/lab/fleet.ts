@@ -5,10 +5,9 @@ import { type PostgresProxy, startPostgresProxy } from '../support/postgres-prox
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { createTemp, type Temp } from '../support/temp.ts';
 import { postgresBooks } from './books.ts';
-import { listen } from './listener.ts';
 import { pause } from './load.ts';
 import { type Ended, type Program, startProgram } from './program.ts';
-import { type LifeOptions, type Surroundings, surround, World } from './world.ts';
+import { type LifeOptions, type Surroundings, skippedMs, surround, World } from './world.ts';
 
 type Role = 'api' | 'worker';
 
@@ -35,9 +34,6 @@ const upMsMax = 90_000;
 /** The lab's own server does its chores this often where its clock runs faster: they bound how fast it may run. */
 const choresMs = 50;
 
-/** Beyond the longest pause between two tries. */
-const skippedMs = 75 * 60_000;
-
 /** As the program's own recovery words it. */
 const takenOver = 'The process that sent it ended before the relay answered.';
 
@@ -56,7 +52,6 @@ export class Fleet extends World {
   readonly #handsOff = new Map<string, number>();
   #isDisturbed = false;
   #disturbances = 0;
-  readonly #speed: number;
   #isParked = false;
   #isOver = false;
 
@@ -69,7 +64,6 @@ export class Fleet extends World {
     // At once: one of them migrates.
     for (const role of roles) fleet.#join(role);
     await fleet.allUp();
-    if (fleet.listener) await listen(fleet.listener, fleet.target() ?? '');
     void fleet.#lookOn();
     return fleet;
   }
@@ -80,7 +74,6 @@ export class Fleet extends World {
     this.server = server;
     this.proxy = proxy;
     this.#command = options.command;
-    this.#speed = options.speed ?? 1;
   }
 
   protected target(): string | null {
@@ -165,13 +158,12 @@ export class Fleet extends World {
 
   /** All stop before any starts again: on one database all clocks agree. */
   protected override async skipAhead(): Promise<void> {
-    if (this.#speed === 1) return;
+    if (this.clock.speed === 1) return;
     this.#isParked = true;
     for (const member of this.members) this.end(member, 'SIGTERM');
     await Promise.all(this.members.map(({ program }) => program.ended));
     this.#isParked = false;
-    const { environment = {} } = this.setting;
-    environment.LAB_EPOCH = String(Number(environment.LAB_EPOCH) - skippedMs / (this.#speed - 1));
+    this.skip(skippedMs);
     for (const member of this.members) this.#restart(member);
     await this.allUp();
   }

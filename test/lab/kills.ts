@@ -24,7 +24,7 @@ const pauseMsMax = 1_500;
 export async function killAgainAndAgain(options: KillOptions): Promise<Findings> {
   const life = await Life.start(options);
   try {
-    life.load.start();
+    life.begin();
     for (let kill = 1; kill <= options.kills; kill++) {
       await (options.isMixed ? anyEnd(life) : killed(life));
       options.onKill?.(kill, life);
@@ -68,5 +68,10 @@ async function underLoad(life: Life): Promise<void> {
 
 export function summaryOf(findings: Findings): string {
   const { keys, mails, duplicates, lost, held, explained, interrupted, replays, aborts } = findings;
-  return `${keys} keys, ${mails} mails, ${duplicates} duplicates, ${lost} lost, ${held} in doubt (${explained} explained), ${interrupted} hand-offs interrupted, ${replays} replays, ${aborts} impatient clients`;
+  return `${keys} keys, ${mails} mails, ${duplicates} duplicates, ${lost} lost, ${held} in doubt (${explained} explained), ${interrupted} hand-offs interrupted, ${replays} replays, ${aborts} impatient clients${doneOf(findings)}`;
+}
+
+function doneOf({ done, told }: Findings): string {
+  const kinds = Object.entries(done).filter(([, count]) => count > 0);
+  return kinds.length === 0 ? '' : `, ${kinds.map(([kind, count]) => `${count} ${kind}`).join(', ')}, ${told} tellings`;
 }

@@ -3,15 +3,14 @@
 import assert from 'node:assert/strict';
 import { createTemp, type Temp } from '../support/temp.ts';
 import { deliveriesIn, sqliteBooks } from './books.ts';
-import { listen } from './listener.ts';
+import { labSpeed } from './lab-server.ts';
 import { type Ended, type Program, startProgram } from './program.ts';
-import { type LifeOptions, type Surroundings, surround, World } from './world.ts';
+import { type LifeOptions, type Surroundings, skippedMs, surround, World } from './world.ts';
 
 export class Life extends World {
   readonly databasePath: string;
   readonly #temp: Temp;
   readonly #command: string[] | undefined;
-  #isListened = false;
   #program: Program | null = null;
   #url: string | null = null;
 
@@ -42,8 +41,6 @@ export class Life extends World {
     const program = this.spawn();
     this.#url = await program.listening;
     assert(this.#url, `the program starts:\n${program.words()}`);
-    if (this.listener && !this.#isListened) await listen(this.listener, this.#url);
-    this.#isListened = true;
     return program;
   }
 
@@ -70,6 +67,14 @@ export class Life extends World {
     this.#url = await next.listening;
     assert(this.#url, `the next program starts:\n${next.words()}`);
     return { next, ended };
+  }
+
+  protected override async skipAhead(): Promise<void> {
+    const { speed } = this.clock;
+    if (speed === 1 || speed >= labSpeed || !this.#program) return;
+    await this.terminate(this.#program);
+    this.skip(skippedMs);
+    await this.up();
   }
 
   async #gone(program: Program): Promise<Ended> {

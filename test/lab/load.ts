@@ -1,29 +1,22 @@
 /** Clients as they should be: each operation has a key, and is retried under it until it is answered. */
 
-import { Agent, request as httpRequest } from 'node:http';
 import type { Random } from '../support/random.ts';
-import { testKey } from '../support/server.ts';
-
-export type Operation = {
-  key: string;
-  path: '/emails' | '/emails/batch';
-  text: string;
-  /** The emails it asks for, in order. */
-  asked: Asked[];
-  /** The body of the first 2xx: what every later one has to be. */
-  answer: string | null;
-};
-
-export type Asked = { from: string; to: string[]; subject: string; html: string };
+import { Client, type Reply } from './client.ts';
+import { compose, type Mixture, type Operation, readAnswer } from './operation.ts';
 
 export type LoadOptions = {
   random: Random;
   /** Where the server listens now; null while it is down. */
   target: () => string | null;
   clients?: number;
+  /** Resend's mails that leave at once, where it is not said. */
+  mixture?: Mixture;
+  /** The API key of a request; null: the one of the settings. */
+  token?: () => string | null;
 };
 
-type Reply = { status: number; text: string; isReplayed: boolean };
+/** A request under another API key than the one of the settings. Begun and answered by `performance.now()`. */
+export type KeyUse = { token: string; begunAt: number; answeredAt: number; isTaken: boolean };
 
 /** An operation that is not answered for this long is a failure of its own. */
 const patienceMs = 60_000;
@@ -32,20 +25,25 @@ const timeoutMs = 800;
 
 export class Load {
   readonly operations: Operation[] = [];
+  /** Those that have their first answer, in the order of the answers. */
+  readonly accepted: Operation[] = [];
+  readonly keyUses: KeyUse[] = [];
   /** Promises broken in front of the clients' eyes. */
   readonly violations: string[] = [];
-  /** Operations that have their first answer. */
-  answered = 0;
   replays = 0;
   aborts = 0;
   readonly #options: LoadOptions;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #client = new Client();
   #clients: Promise<void>[] = [];
   #isEnding = false;
   #isAbandoned = false;
 
   constructor(options: LoadOptions) {
     this.#options = options;
+  }
+
+  get answered(): number {
+    return this.accepted.length;
   }
 
   start(): void {
@@ -69,12 +67,12 @@ export class Load {
   abandon(): void {
     this.#isEnding = true;
     this.#isAbandoned = true;
-    this.#agent.destroy();
+    this.#client.hangUp();
   }
 
-  /** Asks for every operation once more. */
+  /** Asks once more for every operation whose key may not have come of age. */
   async repeatAll(): Promise<void> {
-    const waiting = [...this.operations];
+    const waiting = this.operations.filter(({ facade }) => facade === 'resend');
     const repeat = async () => {
       for (let one = waiting.pop(); one; one = waiting.pop()) await this.#untilAnswered(one);
     };
@@ -93,34 +91,15 @@ export class Load {
   }
 
   #begin(): Operation {
-    const number = this.operations.length;
-    const { random } = this.#options;
-    const isBatch = random() < 0.1;
-    const asked = Array.from({ length: isBatch ? 3 : 1 }, (_, part) => this.#ask(`${number}.${part}`));
-    const operation: Operation = {
-      key: `load/${number}`,
-      path: isBatch ? '/emails/batch' : '/emails',
-      text: JSON.stringify(isBatch ? asked : asked[0]),
-      asked,
-      answer: null,
-    };
+    const operation = compose(this.operations.length, this.#options.random, this.#options.mixture);
     this.operations.push(operation);
     return operation;
   }
 
-  /** Every address and subject belongs to one email, so that whoever sees one knows which. One mail in four has some more recipients. */
-  #ask(name: string): Asked {
-    const recipients = this.#options.random() < 0.25 ? 3 : 1;
-    return {
-      from: 'Acme <onboarding@resend.dev>',
-      to: Array.from({ length: recipients }, (_, index) => `user${name}.${index}@example.com`),
-      subject: `mail ${name}`,
-      html: `<p>${'it works '.repeat(20)}</p>`,
-    };
-  }
-
+  /** Keys of Brevo's do not live for long. */
   #old(): Operation {
-    return this.operations[Math.floor(this.#options.random() * this.operations.length)] as Operation;
+    const one = this.operations[Math.floor(this.#options.random() * this.operations.length)] as Operation;
+    return one.facade === 'resend' ? one : (this.operations.at(-1) as Operation);
   }
 
   async #untilAnswered(operation: Operation): Promise<void> {
@@ -128,62 +107,51 @@ export class Load {
     while (performance.now() < giveUpAt) {
       if (this.#isAbandoned) return;
       const reply = await this.#try(operation);
-      if (reply?.status === 200) return this.#hear(operation, reply);
-      const isRefusal = reply !== null && !isTemporary(reply);
-      if (isRefusal) return void this.violations.push(`${operation.key}: ${reply.status} ${reply.text}`);
+      const ids = reply && readAnswer(operation, reply);
+      if (ids) return this.#hear(operation, reply, ids);
+      if (reply && !isTemporary(reply))
+        return void this.violations.push(`${operation.key}: ${reply.status} ${reply.text}`);
       await pause(5 + this.#options.random() * 10);
     }
     this.violations.push(`${operation.key} was not answered within ${patienceMs} ms`);
   }
 
-  #hear(operation: Operation, reply: Reply): void {
+  #hear(operation: Operation, reply: Reply, ids: string[]): void {
     if (reply.isReplayed) this.replays += 1;
-    if (operation.answer === null) this.answered += 1;
-    operation.answer ??= reply.text;
-    if (operation.answer === reply.text) return;
-    this.violations.push(`${operation.key} was answered ${operation.answer}, then ${reply.text}`);
+    const isFirst = operation.ids === null;
+    // Brevo answers a repeat with the same ids, in other words.
+    const answer = operation.facade === 'resend' ? reply.text : ids.join();
+    operation.ids ??= ids;
+    operation.answer ??= answer;
+    operation.answeredAt ??= performance.now();
+    if (isFirst) this.accepted.push(operation);
+    if (operation.answer === answer) return;
+    this.violations.push(`${operation.key} was answered ${operation.answer}, then ${answer}`);
   }
 
-  /** Null: no answer came. Some clients do not even wait for it: whether it arrived is then anybody's guess. */
-  #try(operation: Operation): Promise<Reply | null> {
+  /** Null: no answer came, or none that counts. Some clients do not even wait for it: whether it arrived is then anybody's guess. */
+  async #try(operation: Operation): Promise<Reply | null> {
     const url = this.#options.target();
-    if (url === null) return Promise.resolve(null);
+    if (url === null) return null;
     const isImpatient = this.#options.random() < 0.1;
     if (isImpatient) this.aborts += 1;
-    return this.#exchange(url, operation, isImpatient ? 1 + this.#options.random() * 20 : timeoutMs);
-  }
-
-  #exchange(url: string, { key, path, text }: Operation, giveUpMs: number): Promise<Reply | null> {
-    return new Promise((resolve) => {
-      const outgoing = httpRequest(`${url}${path}`, {
-        method: 'POST',
-        agent: this.#agent,
-        headers: { authorization: `Bearer ${testKey}`, 'content-type': 'application/json', 'idempotency-key': key },
-      });
-      const timer = setTimeout(() => outgoing.destroy(), giveUpMs);
-      outgoing.on('response', (incoming) => {
-        const isReplayed = incoming.headers['idempotent-replayed'] === 'true';
-        let body = '';
-        incoming.setEncoding('utf8');
-        incoming.on('data', (chunk) => {
-          body += chunk;
-        });
-        incoming.on('error', () => resolve(null));
-        incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text: body, isReplayed }));
-      });
-      outgoing.on('error', () => resolve(null));
-      outgoing.on('close', () => {
-        clearTimeout(timer);
-        resolve(null);
-      });
-      outgoing.end(text);
-    });
+    const giveUpMs = isImpatient ? 1 + this.#options.random() * 20 : timeoutMs;
+    const { path, text } = operation;
+    const asking = { method: 'POST', path, text, ...(operation.facade === 'resend' ? { key: operation.key } : {}) };
+    const token = this.#options.token?.() ?? null;
+    if (token === null) return this.#client.ask(url, asking, giveUpMs);
+    const begunAt = performance.now();
+    const reply = await this.#client.ask(url, { ...asking, token }, giveUpMs);
+    if (reply === null) return null;
+    const isTaken = reply.status !== 401;
+    this.keyUses.push({ token, begunAt, answeredAt: performance.now(), isTaken });
+    return isTaken ? reply : null;
   }
 }
 
 /** "Come again": another request of the same key is under way, or the database is away. */
 function isTemporary({ status, text }: Reply): boolean {
-  return status === 503 || (status === 409 && text.includes('concurrent_idempotent_requests'));
+  return status === 503 || status === 429 || (status === 409 && text.includes('concurrent_idempotent_requests'));
 }
 
 /** Clients think, and machines die, at times of their own: there is no signal to wait for. */

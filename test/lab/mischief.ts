@@ -54,7 +54,7 @@ export async function makeMischief(options: MischiefOptions): Promise<Findings> 
   const chosen = mischiefs.filter(({ name }) => options.only?.includes(name) ?? true);
   const fleet = await Fleet.start(options);
   try {
-    fleet.load.start();
+    fleet.begin();
     for (let time = 1; time <= options.times; time++) {
       await fleet.load.answeredMore(1 + fleet.random() * answersMax);
       await pause(fleet.random() * moreMsMax);

@@ -71,9 +71,9 @@ function readLines(child: ChildProcess, take: (line: string) => void): void {
 }
 
 /** What the command line prints, beside a running server or without one. */
-export async function runCommand(setting: Setting, ...words: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [main, ...words], { env: environmentOf(setting) });
-  return stdout;
+export async function runCommand(setting: Setting, words: string[], timeout = 0): Promise<string> {
+  const options = { env: environmentOf(setting), timeout };
+  return (await promisify(execFile)(process.execPath, [main, ...words], options)).stdout;
 }
 
 /** The first column of a query of a SQLite file, read beside whoever has it open. */

@@ -4,6 +4,7 @@ import { hash } from 'node:crypto';
 import type { Random } from '../support/random.ts';
 import { type Context, type Dot, type Sink, startSink } from '../support/smtp-sink.ts';
 import type { Act, Mode } from '../support/smtp-sink-modes.ts';
+import type { LabClock } from './lab-clock.ts';
 import { type Mood, pick, type Thinking } from './moods.ts';
 
 /** What the sink saw of one MAIL. */
@@ -17,10 +18,13 @@ export type Transaction = {
   /** Recipients it refused for good. */
   refused: string[];
   /** Null where no final dot was read. */
-  dot: { messageId: string; sha256: string; subjects: string[] } | null;
+  dot: SeenDot | null;
   /** It took responsibility, whether or not it said so. */
   taken: boolean;
 };
+
+/** `at` by `performance.now()`, `labAt` by the lab's clock. */
+export type SeenDot = { messageId: string; sha256: string; subjects: string[]; at: number; labAt: number };
 
 export type Relay = {
   readonly port: number;
@@ -36,7 +40,9 @@ export type Relay = {
   close(): Promise<void>;
 };
 
-export async function startRelay(random: Random, thinking: Thinking, moods: Mood[], tls?: 'starttls'): Promise<Relay> {
+export type RelayOptions = { random: Random; clock: LabClock; thinking: Thinking; moods: Mood[]; tls?: 'starttls' };
+
+export async function startRelay({ random, clock, thinking, moods, tls }: RelayOptions): Promise<Relay> {
   const transactions: Transaction[] = [];
   const byNumber = new Map<number, Transaction>();
   let sink: Sink;
@@ -75,7 +81,8 @@ export async function startRelay(random: Random, thinking: Thinking, moods: Mood
     if (!one) return;
     const whole = bytes();
     const subjects = [...whole.toString('latin1').matchAll(/^subject: (.*)$/gim)].map((match) => match[1] ?? '');
-    one.dot = { messageId, sha256: hash('sha256', whole, 'hex'), subjects };
+    const at = { at: performance.now(), labAt: clock.now() };
+    one.dot = { messageId, sha256: hash('sha256', whole, 'hex'), subjects, ...at };
   }
 
   function oneIn(many: number): boolean {

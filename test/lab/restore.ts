@@ -36,7 +36,7 @@ export async function restoreAgainAndAgain(options: RestoreOptions): Promise<Row
 async function restoreOnce(row: Row, seed: number, losesWitness: boolean): Promise<void> {
   const life = await Life.start({ seed, moods: slow });
   try {
-    life.load.start();
+    life.begin();
     const program = await life.up();
     await life.load.answeredMore(60);
     const copy = `${life.databasePath}.copy`;

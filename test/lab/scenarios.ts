@@ -57,6 +57,14 @@ export function heardKills(kills: number, scale: Scale): Promise<Row> {
   return lives('kills and stops, every event to a webhook', kills, options, scale);
 }
 
+/** People act at random moments beside it all: so much slower that what they schedule and settle is still under way. */
+export function peopleAndKills(kills: number, scale: Scale): Promise<Row> {
+  const options = { ...everyMood, ...beside, kills, seed: scale.seed, isMixed: true };
+  return lives('people, kills', kills, options, scale);
+}
+
+const beside = { speed: fleetSpeed, hasPeople: true };
+
 const fleet = { apis: 2, workers: 2 };
 
 /** The program as it is shipped, before a relay that answers. */
@@ -81,6 +89,12 @@ export function heardMischief(times: number, scale: Scale): Promise<Row> {
   return fleets('PostgreSQL: every event to a webhook', times, options, scale);
 }
 
+/** People act at random processes, and each sees what the others did as late as anybody does. */
+export function peopleAndMischief(times: number, scale: Scale): Promise<Row> {
+  const options = { ...fleet, ...everyMood, ...beside, times, seed: scale.seed };
+  return fleets('PostgreSQL: people', times, options, scale);
+}
+
 async function fleets(fault: string, times: number, options: MischiefOptions, { onProgress }: Scale): Promise<Row> {
   const rows: Row[] = [];
   for (let done = 0; done < times; done += killsInLife) {
@@ -98,7 +112,7 @@ export async function keyedRequests(requests: number, { seed, onProgress }: Scal
   const fault = 'PostgreSQL: keys retried at 3 API processes, 3 workers';
   const life = await Fleet.start({ seed, apis: 3, workers: 3 });
   try {
-    life.load.start();
+    life.begin();
     // An operation that nobody answers for a minute is given up, and is a violation.
     while (life.load.answered < requests && life.load.violations.length === 0) {
       await life.load.answeredMore(50);
@@ -117,7 +131,7 @@ export async function rollingRestarts(restarts: number, { seed, onProgress }: Sc
   const life = await Life.start({ seed, moods: clearMoods, badGreetings: 10 });
   const violations: string[] = [];
   try {
-    life.load.start();
+    life.begin();
     let program = await life.up();
     for (let restart = 1; restart <= restarts; restart++) {
       await life.load.answeredMore(10);
@@ -158,7 +172,7 @@ export async function untroubled(fault: string, mails: number, options: LifeOpti
   const life = await Life.start({ ...options, clients: 4 });
   try {
     await life.up();
-    life.load.start();
+    life.begin();
     const giveUpAt = performance.now() + meetMs;
     const isMet = () => life.relay.transactions.length >= mails && life.load.answered >= mails;
     while (!isMet() && performance.now() < giveUpAt) await pause(5);

@@ -284,7 +284,7 @@ export class Stand {
 
   /** The server must be up. Ends it, and counts. */
   async close(fault: string, runs: number): Promise<Row> {
-    const listed = await runCommand(this.setting, 'queue');
+    const listed = await runCommand(this.setting, ['queue']);
     await this.down();
     const { databasePath } = this;
     this.#integrity(databasePath);

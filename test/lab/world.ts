@@ -2,12 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { createRandom, type Random } from '../support/random.ts';
-import type { Receiver } from '../support/receiver.ts';
 import { type Books, deliveriesIn } from './books.ts';
 import { type Evidence, examine, type Finding } from './checker.ts';
-import { startListener, unheard, untold } from './listener.ts';
+import { type Deed, type Deeds, noDeeds } from './deeds.ts';
+import { Hooks } from './hooks.ts';
+import { LabClock } from './lab-clock.ts';
 import { Load, pause } from './load.ts';
 import { createMoods, type Mood, type Thinking } from './moods.ts';
+import { mixtureFor, People } from './people.ts';
 import { runCommand, type Setting } from './program.ts';
 import { type Relay, startRelay } from './relay.ts';
 
@@ -27,9 +29,19 @@ export type LifeOptions = {
   clients?: number;
   /** An endpoint is told of everything that happens. */
   isHeard?: boolean;
+  /** Beside the load, people cancel, reschedule, settle doubts, suppress, change webhooks and revoke keys. */
+  hasPeople?: boolean;
 };
 
-export type Findings = Finding & { told: number; keys: number; replays: number; aborts: number; interrupted: number };
+export type Findings = Finding & {
+  told: number;
+  keys: number;
+  replays: number;
+  aborts: number;
+  interrupted: number;
+  /** What people were told was done, by kind. */
+  done: Record<string, number>;
+};
 
 /** How long everything may take to leave at the end. */
 const drainMs = 240_000;
@@ -37,52 +49,86 @@ const drainMs = 240_000;
 /** Most of what is open at the end leaves in this time; the rest waits for its next try. */
 const skipMs = 8_000;
 
+/** Beyond the longest pause between two tries. */
+export const skippedMs = 75 * 60_000;
+
 const calm = (thinking: Thinking) => createMoods(thinking).slice(0, 1);
 
 /** Most relays answer at once; some think before the dot is answered, or before they want the body. */
 export const thoughtful = (thinking: Thinking) =>
   createMoods(thinking).filter(({ name }) => ['accept', 'thinks', 'slowData'].includes(name));
 
-export type Surroundings = { random: Random; relay: Relay; listener: Receiver | null };
+export type Surroundings = { random: Random; relay: Relay; clock: LabClock };
 
 export async function surround(options: LifeOptions): Promise<Surroundings> {
   const random = createRandom(options.seed);
   const thinking: Thinking = new Set();
-  const tls = options.badHandshakes === undefined ? undefined : 'starttls';
-  const relay = await startRelay(random, thinking, (options.moods ?? calm)(thinking), tls);
+  const clock = new LabClock(options.speed ?? 1);
+  const moods = (options.moods ?? calm)(thinking);
+  const tls = options.badHandshakes === undefined ? {} : { tls: 'starttls' as const };
+  const relay = await startRelay({ random, clock, thinking, moods, ...tls });
   relay.badGreetings = options.badGreetings ?? 0;
   relay.badHandshakes = options.badHandshakes ?? 0;
-  return { random, relay, listener: options.isHeard ? await startListener(random) : null };
+  return { random, relay, clock };
 }
 
 export abstract class World {
   readonly random: Random;
   readonly load: Load;
   readonly relay: Relay;
-  readonly listener: Receiver | null;
   readonly books: Books;
+  readonly clock: LabClock;
   readonly setting: Setting;
   /** Emails that were handed off and without a verdict when a process was killed. */
   readonly interrupted = new Set<string>();
+  readonly #options: LifeOptions;
   readonly #policy: Evidence['policy'];
+  #begun: Promise<void> | null = null;
+  #hooks: Hooks | null = null;
+  #people: People | null = null;
 
-  constructor(options: LifeOptions, { random, relay, listener }: Surroundings, books: Books) {
+  constructor(options: LifeOptions, { random, relay, clock }: Surroundings, books: Books) {
     this.random = random;
     this.relay = relay;
-    this.listener = listener;
     this.books = books;
+    this.clock = clock;
+    this.#options = options;
     this.#policy = options.policy ?? 'hold';
-    this.load = new Load({ random, target: () => this.target(), clients: options.clients });
+    this.load = new Load({
+      random,
+      target: () => this.target(),
+      clients: options.clients,
+      ...(options.hasPeople ? { mixture: mixtureFor(random, clock), token: () => this.#people?.token() ?? null } : {}),
+    });
     this.setting = {
       databaseUrl: books.url,
       relayUrl: `smtp://127.0.0.1:${relay.port}`,
       environment: {
         IN_DOUBT: this.#policy,
-        LAB_SPEED: String(options.speed ?? 1),
-        LAB_EPOCH: String(Date.now()),
+        LAB_SPEED: String(clock.speed),
+        LAB_EPOCH: String(clock.epoch),
         EGRESS_ALLOW: '127.0.0.0/8',
       },
     };
+  }
+
+  /** From now on everybody talks to the server, as soon as one is up. */
+  begin(): void {
+    this.load.start();
+    this.#begun = this.#invite();
+  }
+
+  async #invite(): Promise<void> {
+    const { random, books, clock, load, setting } = this;
+    const { isHeard, hasPeople } = this.#options;
+    if (!isHeard && !hasPeople) return;
+    const target = () => this.target();
+    const hooks = await Hooks.start(random, books, target);
+    this.#hooks = hooks;
+    if (isHeard) await hooks.hearAll();
+    if (!hasPeople) return;
+    this.#people = new People({ random, clock, target, load, hooks, setting });
+    this.#people.start();
   }
 
   /** At what can be seen from outside, before it is examined. */
@@ -91,38 +137,51 @@ export abstract class World {
   /** Makes it later, where waiting would take too long. */
   protected async skipAhead(): Promise<void> {}
 
+  /** For processes that start from now on; none may be running. */
+  protected skip(ms: number): void {
+    const { environment = {} } = this.setting;
+    this.clock.skip(ms);
+    environment.LAB_EPOCH = String(this.clock.epoch);
+  }
+
   /** Where a request is sent now; null while nobody listens. */
   protected abstract target(): string | null;
 
   /** Ends the load, lets everything leave through a relay that is well again, and examines. The program must be up. */
   async examine(): Promise<Findings> {
+    await this.#begun;
     await this.load.end();
+    await this.#people?.end();
     this.relay.moods = calm(new Set());
     this.relay.badGreetings = 0;
     this.relay.badHandshakes = 0;
     await this.#drained();
     await this.lastLook();
-    const { operations, aborts, replays } = this.load;
+    const { operations, keyUses, aborts, replays } = this.load;
     const { transactions } = this.relay;
     const { books, interrupted } = this;
-    const finding = await examine({ operations, transactions, books, policy: this.#policy, interrupted });
+    const deeds = this.#people?.deeds ?? noDeeds();
+    const { speed } = this.clock;
+    const policy = this.#policy;
+    const finding = await examine({ operations, transactions, books, policy, interrupted, deeds, keyUses, speed });
     const before = transactions.length;
     await this.load.repeatAll();
     const violations = [
       ...this.load.violations,
       ...finding.violations,
-      ...notListed(await runCommand(this.setting, 'queue'), await deliveriesIn(books, 'in_doubt')),
+      ...notListed(await runCommand(this.setting, ['queue']), await deliveriesIn(books, 'in_doubt')),
       ...(await books.faults()).map((fault) => `the database is broken: ${fault}`),
-      ...(this.listener ? await unheard(books, this.listener) : []),
+      ...((await this.#hooks?.judge()) ?? []),
     ];
     if (transactions.length !== before) violations.push('a repeated request made another mail leave');
     return {
       ...finding,
-      told: this.listener?.told.length ?? 0,
+      told: this.#hooks?.receiver.told.length ?? 0,
       keys: operations.length,
       replays,
       aborts,
       interrupted: interrupted.size,
+      done: countDone(deeds),
       violations,
     };
   }
@@ -137,7 +196,7 @@ export abstract class World {
         ...(['queued', 'sending', 'handoff'] as const),
         ...(doubtEnds ? (['in_doubt'] as const) : []),
       );
-      const isTold = !this.listener || (await untold(this.books)) === 0;
+      const isTold = !this.#hooks || (await this.#hooks.untold()) === 0;
       if (open.length === 0 && !this.relay.isThinking && isTold) return;
       assert(performance.now() < giveUpAt, `${open.length} deliveries do not come to an end`);
       if (performance.now() > skipAt) {
@@ -151,9 +210,18 @@ export abstract class World {
   /** After the processes: nobody is answered, hears or is heard any more. */
   protected async close(): Promise<void> {
     this.load.abandon();
+    this.#people?.leave();
     await this.relay.close();
-    await this.listener?.close();
+    await this.#hooks?.close();
   }
+}
+
+function countDone(deeds: Deeds): Record<string, number> {
+  const kinds = Object.entries(deeds).map(([kind, all]: [string, Deed[]]) => [
+    kind,
+    all.filter(({ outcome }) => outcome === 'done').length,
+  ]);
+  return Object.fromEntries(kinds);
 }
 
 /** The command line shows the number, and names the first hundred. */

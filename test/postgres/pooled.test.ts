@@ -90,7 +90,7 @@ describe(`behind PgBouncer ${version ?? ''} in transaction mode`, { skip }, () =
     const run = (environment: Record<string, string>, ...words: string[]) =>
       runCommand(
         { databaseUrl: url, relayUrl: 'capture:', environment: { STATE_DIR: temp.path('.'), ...environment } },
-        ...words,
+        words,
       );
     const here = { DATABASE_URL: url };
     const file = { DATABASE_URL: `sqlite:${temp.path('old.db')}` };
