@@ -1,11 +1,11 @@
 /** The wall clock of the running server set two days forward and back, by libfaketime: keys stay, mails leave, the log says so. */
 
 import { existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { modes } from '../support/smtp-sink-modes.ts';
 import { skippedRow } from './kill-sweep.ts';
+import type { Operation } from './operation.ts';
 import type { Program } from './program.ts';
 import type { Row } from './row.ts';
-import { type Mail, Stand, until } from './stand.ts';
+import { Stand, until } from './stand.ts';
 
 export type ClockJumpOptions = {
   seed: number;
@@ -57,13 +57,9 @@ class Offset {
 }
 
 async function jumpAround({ onProgress, ...options }: ClockJumpOptions, library: string): Promise<Row> {
-  const environment: Record<string, string> = {
-    LD_PRELOAD: library,
-    FAKETIME_NO_CACHE: '1',
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
-  };
-  const stand = await Stand.open({ ...options, environment });
-  environment.FAKETIME_TIMESTAMP_FILE = stand.path('clock');
+  const faked = { LD_PRELOAD: library, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' };
+  const stand = await Stand.open({ ...options, environment: faked });
+  stand.setting.environment.FAKETIME_TIMESTAMP_FILE = stand.path('clock');
   try {
     const offset = new Offset(stand.path('clock'));
     const program = await stand.up();
@@ -73,11 +69,11 @@ async function jumpAround({ onProgress, ...options }: ClockJumpOptions, library:
       await jumpOnce(stand, program, offset, days);
       onProgress?.(`${fault}: ${stand.doing}, --seed ${options.seed}`);
       // A key that was forgotten has been accepted again: nothing after that means anything.
-      if (stand.violations.length > 0) return await stand.close(fault, number + 1);
+      if (stand.violations.length > 0) return await stand.conclude(fault, number + 1);
     }
     await scheduleAndJump(stand, program, offset);
     await startAtTrueTime(stand, offset);
-    return await stand.close(fault, jumps.length + 1);
+    return await stand.conclude(fault, jumps.length + 1);
   } finally {
     await stand.destroy();
   }
@@ -88,20 +84,18 @@ async function jumpOnce(stand: Stand, program: Program, offset: Offset, days: nu
   const left = stand.compose();
   await stand.recover(left);
   const deferred = stand.compose();
-  const { dots } = stand.sink;
-  stand.sink.behave = () => modes.deferAtDot;
-  await stand.untilAnswered(deferred);
-  await until('the relay has deferred it', () => stand.sink.dots > dots);
-  await jump(program, offset, days);
+  await stand.defer(deferred);
+  await jump(stand, program, offset, days);
   await stand.recover(deferred);
   await repeatAll(stand);
 }
 
 /** Resolves when the server has said that it noticed. */
-async function jump(program: Program, offset: Offset, days: number): Promise<void> {
+async function jump({ clock }: Stand, program: Program, offset: Offset, days: number): Promise<void> {
   const seen = () => program.words().split('the wall clock jumped').length;
   const before = seen();
   offset.add(days);
+  clock.offsetMs = offset.days * dayMs;
   await until('the log says that the clock jumped', () => seen() > before);
 }
 
@@ -114,9 +108,9 @@ async function repeatAll(stand: Stand): Promise<void> {
 async function scheduleAndJump(stand: Stand, program: Program, offset: Offset): Promise<void> {
   stand.doing = 'a scheduled mail';
   const tomorrow = Date.now() + (offset.highest + 1) * dayMs;
-  const mail = stand.compose({ scheduled_at: new Date(tomorrow).toISOString() });
+  const mail = stand.compose(tomorrow);
   await stand.untilAnswered(mail);
-  await jump(program, offset, offset.highest + jumpDays - offset.days);
+  await jump(stand, program, offset, offset.highest + jumpDays - offset.days);
   await stand.recover(mail);
   await repeatAll(stand);
 }
@@ -126,6 +120,6 @@ async function startAtTrueTime(stand: Stand, offset: Offset): Promise<void> {
   await stand.down();
   offset.add(-offset.days);
   await stand.up();
-  const mails: Mail[] = [stand.compose(), ...stand.mails];
+  const mails: Operation[] = [stand.compose(), ...stand.mails];
   for (const mail of mails) await stand.recover(mail);
 }

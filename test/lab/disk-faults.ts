@@ -1,10 +1,11 @@
 /** A disk that refuses: EIO and ENOSPC instead of the Nth write or sync, once, or from then on until it is mended. */
 
 import { skippedRow } from './kill-sweep.ts';
+import type { Operation } from './operation.ts';
 import { type Phase, stagePhase } from './phases.ts';
 import type { Program } from './program.ts';
 import type { Row } from './row.ts';
-import { type Mail, Stand, until } from './stand.ts';
+import { Stand, until } from './stand.ts';
 import { type Injection, inject, whyNoStrace } from './strace.ts';
 
 export type DiskFaultOptions = {
@@ -64,7 +65,7 @@ async function sweepFault(options: DiskFaultOptions, fault: DiskFault, phase: Ph
         `${name}: ${call}: ${swept.failures} failed, ${swept.deaths} exits, ${stand.refusals} times 503, --seed ${options.seed}`,
       );
     }
-    return await stand.close(`${name}: ${counts.join(', ')}`, runs);
+    return await stand.conclude(`${name}: ${counts.join(', ')}`, runs);
   } finally {
     await stand.destroy();
   }
@@ -111,7 +112,7 @@ async function runOnce(stand: Stand, { fault, phase, call }: Point, nth: number)
 }
 
 /** A server that is still there has to say no, and mean it. */
-async function whileBroken(stand: Stand, program: Program, mail: Mail, injection: Injection): Promise<void> {
+async function whileBroken(stand: Stand, program: Program, mail: Operation, injection: Injection): Promise<void> {
   for (let tries = 0; tries < triesWhileBroken && !injection.isDead(); tries++) await stand.try(mail);
   if (injection.isDead()) await program.ended;
 }

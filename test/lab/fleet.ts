@@ -7,7 +7,7 @@ import { createTemp, type Temp } from '../support/temp.ts';
 import { postgresBooks } from './books.ts';
 import { pause } from './load.ts';
 import { type Ended, type Program, startProgram } from './program.ts';
-import { type LifeOptions, type Surroundings, skippedMs, surround, World } from './world.ts';
+import { type LifeOptions, type Surroundings, surround, World } from './world.ts';
 
 type Role = 'api' | 'worker';
 
@@ -163,7 +163,7 @@ export class Fleet extends World {
     for (const member of this.members) this.end(member, 'SIGTERM');
     await Promise.all(this.members.map(({ program }) => program.ended));
     this.#isParked = false;
-    this.skip(skippedMs);
+    await this.skip();
     for (const member of this.members) this.#restart(member);
     await this.allUp();
   }

@@ -5,8 +5,9 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, rmSync, truncat
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { skippedRow } from './kill-sweep.ts';
+import type { Operation } from './operation.ts';
 import type { Row } from './row.ts';
-import { type Mail, Stand } from './stand.ts';
+import { Stand } from './stand.ts';
 
 export type FullDiskOptions = {
   seed: number;
@@ -67,15 +68,15 @@ async function fillAndFree({ rounds = 5, ...options }: FullDiskOptions, folder: 
         `${fault}: round ${round}, ${mails.length} mails, ${refusals} times 503, --seed ${options.seed}`,
       );
     }
-    return await stand.close(fault, rounds);
+    return await stand.conclude(fault, rounds);
   } finally {
     await stand.destroy();
   }
 }
 
 /** New mails until some have been refused; all of them are to come through later. */
-async function untilRefused(stand: Stand): Promise<Mail[]> {
-  const mails: Mail[] = [];
+async function untilRefused(stand: Stand): Promise<Operation[]> {
+  const mails: Operation[] = [];
   for (let refusals = 0; refusals < refusalsWanted && mails.length < mailsMax; ) {
     const mail = stand.compose();
     mails.push(mail);

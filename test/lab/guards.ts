@@ -7,7 +7,8 @@ import { type MischiefOptions, makeMischief } from './mischief.ts';
 import { createMoods } from './moods.ts';
 import { restoreAgainAndAgain } from './restore.ts';
 import type { Row } from './row.ts';
-import { rowOf, type Scale, untroubled } from './scenarios.ts';
+import { type Scale, untroubled } from './scenarios.ts';
+import { rowOf } from './table.ts';
 import { thoughtful } from './world.ts';
 
 export type Control = {

@@ -55,7 +55,7 @@ async function sweepPhase(options: SweepOptions, phase: Phase, fault: string): P
       if (swept.kills > 0) kills.push(`${call} ${swept.kills}`);
       options.onProgress?.(`${fault}: ${call}: ${swept.kills} kills, --seed ${options.seed}`);
     }
-    return await stand.close(`${fault}: ${kills.join(', ')}`, runs);
+    return await stand.conclude(`${fault}: ${kills.join(', ')}`, runs);
   } finally {
     await stand.destroy();
   }

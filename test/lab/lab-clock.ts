@@ -5,13 +5,16 @@ export class LabClock {
   /** As LAB_EPOCH tells it to each process that starts. */
   epoch = Date.now();
 
+  /** Where the machine's clock is set forward or back. */
+  offsetMs = 0;
+
   constructor(speed: number) {
     this.speed = speed;
   }
 
   /** Epoch milliseconds. */
   now(): number {
-    return this.epoch + (Date.now() - this.epoch) * this.speed;
+    return this.epoch + (Date.now() - this.epoch) * this.speed + this.offsetMs;
   }
 
   /** So much later for every process that starts from now on; none may be running. */

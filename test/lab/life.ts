@@ -5,12 +5,13 @@ import { createTemp, type Temp } from '../support/temp.ts';
 import { deliveriesIn, sqliteBooks } from './books.ts';
 import { labSpeed } from './lab-server.ts';
 import { type Ended, type Program, startProgram } from './program.ts';
-import { type LifeOptions, type Surroundings, skippedMs, surround, World } from './world.ts';
+import { type LifeOptions, type Surroundings, surround, World } from './world.ts';
 
 export class Life extends World {
   readonly databasePath: string;
   readonly #temp: Temp;
-  readonly #command: string[] | undefined;
+  /** Undefined: the real program. */
+  command: string[] | undefined;
   #program: Program | null = null;
   #url: string | null = null;
 
@@ -18,38 +19,77 @@ export class Life extends World {
     return new Life(options, await surround(options), createTemp());
   }
 
-  private constructor(options: LifeOptions, surroundings: Surroundings, temp: Temp) {
-    const databasePath = temp.path('lab.db');
+  protected constructor(options: LifeOptions, surroundings: Surroundings, temp: Temp) {
+    const databasePath = options.folder ? `${options.folder}/lab.db` : temp.path('lab.db');
     super(options, surroundings, sqliteBooks(databasePath));
     this.databasePath = databasePath;
     this.#temp = temp;
-    this.#command = options.command;
+    this.command = options.command;
   }
 
   protected target(): string | null {
     return this.#url;
   }
 
+  get url(): string {
+    assert(this.#url, 'the server is up');
+    return this.#url;
+  }
+
+  /** What runs, if anything does. */
+  get program(): Program | null {
+    return this.#program;
+  }
+
+  path(name: string): string {
+    return this.#temp.path(name);
+  }
+
   /** Without waiting until it listens. */
   spawn(): Program {
-    this.#program = startProgram(this.setting, this.#command);
-    return this.#program;
+    const program = startProgram(this.setting, this.command);
+    this.#program = program;
+    void program.ended.then(() => {
+      if (this.#program === program) this.#program = null;
+    });
+    return program;
   }
 
   /** Resolves when it listens. */
   async up(): Promise<Program> {
+    const program = await this.tryUp();
+    assert(program, 'the program starts');
+    return program;
+  }
+
+  /** Null: it ended instead of listening. */
+  async tryUp(): Promise<Program | null> {
     const program = this.spawn();
     this.#url = await program.listening;
-    assert(this.#url, `the program starts:\n${program.words()}`);
-    return program;
+    if (this.#url) return program;
+    await program.ended;
+    return null;
   }
 
   /** kill -9; notes what was handed off at that moment and had no verdict. */
   async kill(program: Program): Promise<void> {
     program.signal('SIGKILL');
     await this.#gone(program);
+    await this.noteInterrupted();
+  }
+
+  /** Nobody may run. */
+  protected async noteInterrupted(): Promise<void> {
     if (!(await this.books.hasSchema())) return;
     for (const email of await deliveriesIn(this.books, 'handoff')) this.interrupted.add(email);
+  }
+
+  /** Kills what runs, if anything does. */
+  async down(): Promise<void> {
+    const program = this.#program;
+    if (!program) return;
+    program.signal('SIGKILL');
+    await this.#gone(program);
   }
 
   /** SIGTERM; resolves with how it ended. */
@@ -60,10 +100,9 @@ export class Life extends World {
 
   /** The next program waits for the lock while this one stops. Resolves when the next one listens. */
   async handOver(program: Program): Promise<{ next: Program; ended: Ended }> {
-    const next = startProgram(this.setting, this.#command);
+    const next = this.spawn();
     program.signal('SIGTERM');
     const ended = await program.ended;
-    this.#program = next;
     this.#url = await next.listening;
     assert(this.#url, `the next program starts:\n${next.words()}`);
     return { next, ended };
@@ -73,7 +112,7 @@ export class Life extends World {
     const { speed } = this.clock;
     if (speed === 1 || speed >= labSpeed || !this.#program) return;
     await this.terminate(this.#program);
-    this.skip(skippedMs);
+    await this.skip();
     await this.up();
   }
 
@@ -86,11 +125,7 @@ export class Life extends World {
 
   async destroy(): Promise<void> {
     this.load.abandon();
-    const program = this.#program;
-    if (program) {
-      program.signal('SIGKILL');
-      await program.ended;
-    }
+    await this.down();
     await this.close();
     this.#temp.remove();
   }

@@ -4,9 +4,10 @@ import { Resend } from 'resend';
 import type { Random } from '../support/random.ts';
 import { testKey } from '../support/server.ts';
 import { pause } from './load.ts';
+import type { Operation } from './operation.ts';
 import { type ProxyOptions, startProxy, type Trick, type TrickyProxy } from './proxy.ts';
 import type { Row } from './row.ts';
-import { type Mail, Stand, until } from './stand.ts';
+import { Stand, until } from './stand.ts';
 import { inject, whyNoStrace } from './strace.ts';
 
 export type LostAnswersOptions = {
@@ -50,7 +51,7 @@ export async function runLostAnswers({ mails = 400, onProgress, ...options }: Lo
     for (const mail of stand.mails) await stand.recover(mail);
     const made = [...tally].map(([what, times]) => `${what} ${times}`).sort();
     onProgress?.(`answers lost: ${mails} mails, ${made.join(', ')}, --seed ${options.seed}`);
-    return [await stand.close('answers lost, cut, late or replaced by a proxy', mails)];
+    return [await stand.conclude('answers lost, cut, late or replaced by a proxy', mails)];
   } finally {
     await proxy.close();
     await stand.destroy();
@@ -102,9 +103,9 @@ async function sendAll(stand: Stand, proxy: TrickyProxy, mails: number): Promise
 }
 
 /** Null: come again. */
-type Send = (mail: Mail) => Promise<string | null>;
+type Send = (mail: Operation) => Promise<string | null>;
 
-async function untilAnswered(stand: Stand, mail: Mail, send: Send): Promise<void> {
+async function untilAnswered(stand: Stand, mail: Operation, send: Send): Promise<void> {
   await until('a client is answered', async () => {
     const id = await send(mail);
     if (id === null) return false;
@@ -113,13 +114,13 @@ async function untilAnswered(stand: Stand, mail: Mail, send: Send): Promise<void
   });
 }
 
-async function sendBySdk(resend: Resend, { key, text }: Mail): Promise<string | null> {
+async function sendBySdk(resend: Resend, { key, text }: Operation): Promise<string | null> {
   const given = pause(timeoutMs).then(() => null);
   const sent = resend.emails.send(JSON.parse(text), { idempotencyKey: key }).then(({ data }) => data?.id ?? null);
   return Promise.race([sent.catch(() => null), given]);
 }
 
-async function sendPlainly(url: string, { key, text }: Mail): Promise<string | null> {
+async function sendPlainly(url: string, { key, text }: Operation): Promise<string | null> {
   const headers = { authorization: `Bearer ${testKey}`, 'content-type': 'application/json', 'idempotency-key': key };
   const signal = AbortSignal.timeout(timeoutMs);
   try {

@@ -35,7 +35,8 @@ export type Mixture = {
 };
 
 const sender = { name: 'Acme', email: 'onboarding@resend.dev' };
-const html = `<p>${'it works '.repeat(20)}</p>`;
+const htmlOf = (words: number) => `<p>${'it works '.repeat(words)}</p>`;
+const usual = htmlOf(20);
 
 export function compose(number: number, random: Random, mixture?: Mixture): Operation {
   const asked = Array.from({ length: random() < 0.1 ? 3 : 1 }, (_, part) => ask(`${number}.${part}`, random));
@@ -45,6 +46,14 @@ export function compose(number: number, random: Random, mixture?: Mixture): Oper
   const wanted = { facade, key: `load/${number}`, asked, scheduledAt, batchId } as const;
   const unanswered = { begunAt: performance.now(), answeredAt: null, ids: null, answer: null };
   return { ...wanted, ...unanswered, ...(facade === 'resend' ? writeResend(wanted) : writeBrevo(wanted)) };
+}
+
+/** One mail of so many words to one recipient, in Resend's. */
+export function composeOne(number: number, words: number, scheduledAt: number | null): Operation {
+  const asked = [{ to: [addressOf(number)], subject: `mail ${number}.0` }];
+  const wanted = { facade: 'resend', key: `load/${number}`, asked, scheduledAt, batchId: null } as const;
+  const unanswered = { begunAt: performance.now(), answeredAt: null, ids: null, answer: null };
+  return { ...wanted, ...unanswered, ...writeResend(wanted, htmlOf(words)) };
 }
 
 /** Of the first recipient of one of the emails of an operation, also of one that is yet to be begun. */
@@ -62,7 +71,7 @@ function ask(name: string, random: Random): Asked {
 type Wanted = Pick<Operation, 'key' | 'asked' | 'scheduledAt' | 'batchId'>;
 type Written = Pick<Operation, 'path' | 'text'>;
 
-function writeResend({ asked, scheduledAt }: Wanted): Written {
+function writeResend({ asked, scheduledAt }: Wanted, html = usual): Written {
   const scheduled = scheduledAt === null ? {} : { scheduled_at: new Date(scheduledAt).toISOString() };
   const from = `${sender.name} <${sender.email}>`;
   const mails = asked.map((one) => ({ from, ...one, html, ...scheduled }));
@@ -74,7 +83,7 @@ function writeBrevo({ key, asked, scheduledAt, batchId }: Wanted): Written {
   const versions = asked.map(({ to, subject }) => ({ to: to.map((email) => ({ email })), subject }));
   const body = {
     sender,
-    htmlContent: html,
+    htmlContent: usual,
     headers: { idempotencyKey: key },
     ...(scheduledAt === null ? {} : { scheduledAt: new Date(scheduledAt).toISOString(), batchId }),
     ...(versions.length === 1 ? versions[0] : { subject: 'versions', messageVersions: versions }),

@@ -153,12 +153,12 @@ export class People {
       const others = random() < 0.5 ? all.slice(0, 1) : [];
       await Promise.all([...first, ...others].map((answer) => this.#settle(id, answer)));
     }
-    // What is sent again may come into doubt again.
-    if (random() < 0.1) this.#seen.clear();
   }
 
   async #settle(id: string, answer: Answer): Promise<void> {
     const [email = '', part = '0'] = id.split('.');
+    // What is sent again may come into doubt again.
+    if (answer === 'send-again') this.#seen.delete(id);
     const settled = { email, part: Number(part), state: answers[answer] };
     if (this.#options.random() < 0.05) return this.#settleByCommand(id, answer, settled);
     const deed = await this.#desk.ask({ method: 'POST', path: `/in-doubt/${id}`, body: { answer } });

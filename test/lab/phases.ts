@@ -1,7 +1,8 @@
 /** One accept, one delivery, one checkpoint of the log: each brought to where it begins, so that a fault can be put in first. */
 
 import { pause } from './load.ts';
-import { type Mail, type Stand, type Try, until } from './stand.ts';
+import type { Operation } from './operation.ts';
+import { type Stand, type Try, until } from './stand.ts';
 import type { Injection } from './strace.ts';
 
 /** Accept: from the request until the relay is connected to. Delivery: from the relay's greeting until all is settled. */
@@ -18,7 +19,7 @@ export type Staged = {
 /** The server copies the log into the file after the first commit that comes a second or more after its start. */
 const checkpointDueMs = 1_100;
 
-export function stagePhase(stand: Stand, phase: Phase, mail: Mail): Promise<Staged> {
+export function stagePhase(stand: Stand, phase: Phase, mail: Operation): Promise<Staged> {
   switch (phase) {
     case 'accept':
       return stageAccept(stand, mail);
@@ -31,17 +32,17 @@ export function stagePhase(stand: Stand, phase: Phase, mail: Mail): Promise<Stag
   }
 }
 
-async function stageAccept(stand: Stand, mail: Mail): Promise<Staged> {
+async function stageAccept(stand: Stand, mail: Operation): Promise<Staged> {
   const release = stand.holdGreetings();
-  const { connections } = stand.sink;
-  return { begin: () => stand.try(mail), isOver: () => stand.sink.connections > connections, release };
+  const { connections } = stand.relay;
+  return { begin: () => stand.try(mail), isOver: () => stand.relay.connections > connections, release };
 }
 
-async function stageDelivery(stand: Stand, mail: Mail): Promise<Staged> {
+async function stageDelivery(stand: Stand, mail: Operation): Promise<Staged> {
   const release = stand.holdGreetings();
-  const { connections } = stand.sink;
+  const { connections } = stand.relay;
   await stand.untilAnswered(mail);
-  await until('the relay is connected to', () => stand.sink.connections > connections);
+  await until('the relay is connected to', () => stand.relay.connections > connections);
   const begin = async () => {
     release();
     return null;
@@ -49,7 +50,7 @@ async function stageDelivery(stand: Stand, mail: Mail): Promise<Staged> {
   return { begin, isOver: () => stand.open() === 0, release };
 }
 
-async function stageCheckpoint(stand: Stand, mail: Mail): Promise<Staged> {
+async function stageCheckpoint(stand: Stand, mail: Operation): Promise<Staged> {
   const release = stand.holdGreetings();
   await pause(checkpointDueMs);
   const begin = () => {

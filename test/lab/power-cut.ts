@@ -66,7 +66,7 @@ export async function runPowerCuts(options: PowerCutOptions): Promise<Row[]> {
     stand.command = options.command;
     await stand.up();
     for (const mail of stand.mails) await stand.recover(mail);
-    return [await stand.close(fault, promises.cuts)];
+    return [await stand.conclude(fault, promises.cuts)];
   } finally {
     await stand.destroy();
   }
@@ -114,7 +114,7 @@ function tracerOf(pid: number): number {
 
 /** Those that a death has left unanswered come first; ends early with the server. */
 async function sendAll(stand: Stand, program: Program, mails: number): Promise<void> {
-  const waiting = stand.mails.filter((mail) => mail.ids.length === 0);
+  const waiting = stand.mails.filter(({ ids }) => ids === null);
   while (waiting.length < mails) waiting.push(stand.compose());
   const isGone = () => isDead(program.pid);
   const client = async () => {
@@ -158,7 +158,7 @@ class Promises {
   /** True where something irrevocable was said: counted from the moment the call begins. */
   #hear({ file, bytes }: Call): boolean {
     const text = bytes.toString('latin1');
-    if (file.endsWith(`->127.0.0.1:${this.#stand.sink.port}]`)) return this.#hearRelay(file, text);
+    if (file.endsWith(`->127.0.0.1:${this.#stand.relay.port}]`)) return this.#hearRelay(file, text);
     const id = /^HTTP\/1\.1 200 .*"id":"([0-9a-f-]{36})"/s.exec(text)?.[1];
     if (id) this.#acknowledged.add(id);
     return id !== undefined;

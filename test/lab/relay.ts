@@ -35,6 +35,11 @@ export type Relay = {
   badGreetings: number;
   /** One handshake in so many fails; 0: none. Only where it speaks TLS at all. */
   badHandshakes: number;
+  /** Nobody is greeted before it resolves. */
+  greeting: Promise<void> | null;
+  readonly connections: number;
+  /** Final dots it has read. */
+  readonly dots: number;
   /** Some dot has been read and will still be answered. */
   readonly isThinking: boolean;
   close(): Promise<void>;
@@ -50,6 +55,13 @@ export async function startRelay({ random, clock, thinking, moods, tls }: RelayO
     get port() {
       return sink.port;
     },
+    get connections() {
+      return sink.connections;
+    },
+    get dots() {
+      return sink.dots;
+    },
+    greeting: null,
     get isThinking() {
       return thinking.size > 0;
     },
@@ -90,6 +102,7 @@ export async function startRelay({ random, clock, thinking, moods, tls }: RelayO
   }
 
   function greet(): Act | undefined {
+    if (relay.greeting) return { when: relay.greeting };
     if (!oneIn(relay.badGreetings)) return undefined;
     return random() < 0.5 ? { leave: 'close' } : { say: '421 4.3.2 too busy\r\n', leave: 'close' };
   }

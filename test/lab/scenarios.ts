@@ -8,15 +8,10 @@ import { pause } from './load.ts';
 import { type MischiefOptions, makeMischief } from './mischief.ts';
 import { clearMoods, createMoods } from './moods.ts';
 import type { Row } from './row.ts';
-import { sumRows } from './table.ts';
-import { type Findings, type LifeOptions, thoughtful } from './world.ts';
+import { rowOf, sumRows } from './table.ts';
+import { type LifeOptions, thoughtful } from './world.ts';
 
 export type Scale = { seed: number; onProgress?: (text: string) => void };
-
-export function rowOf(fault: string, runs: number, findings: Findings): Row {
-  const { mails, duplicates, lost, held, explained, violations } = findings;
-  return { fault, runs, mails, duplicates, lost, held, explained, violations };
-}
 
 const everyMood: Partial<LifeOptions> = {
   moods: createMoods,

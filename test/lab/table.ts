@@ -1,6 +1,7 @@
 /** The lab's result, a line a fault. */
 
 import type { Row } from './row.ts';
+import type { Findings } from './world.ts';
 
 const columns: [title: string, cell: (row: Row) => string | number][] = [
   ['fault', (row) => row.fault],
@@ -41,4 +42,9 @@ export function sumRows(fault: string, rows: Row[]): Row {
     explained: sum((row) => row.explained),
     violations: rows.flatMap((row) => row.violations),
   };
+}
+
+export function rowOf(fault: string, runs: number, findings: Findings): Row {
+  const { mails, duplicates, lost, held, explained, violations } = findings;
+  return { fault, runs, mails, duplicates, lost, held, explained, violations };
 }

@@ -23,7 +23,11 @@ export type LifeOptions = {
   /** The relay speaks TLS, and one handshake in so many fails. */
   badHandshakes?: number;
   /** Another program than the real one. */
-  command?: string[];
+  command?: string[] | undefined;
+  /** More of its environment. */
+  environment?: Record<string, string>;
+  /** Where a SQLite file lies, instead of in a temporary folder. */
+  folder?: string;
   /** How many times faster its clock runs: the lab's own server only. */
   speed?: number;
   clients?: number;
@@ -49,8 +53,8 @@ const drainMs = 240_000;
 /** Most of what is open at the end leaves in this time; the rest waits for its next try. */
 const skipMs = 8_000;
 
-/** Beyond the longest pause between two tries. */
-export const skippedMs = 75 * 60_000;
+/** Longer than any pause between two tries, and less than keys live. */
+const skippedMsMax = 11 * 3_600_000;
 
 const calm = (thinking: Thinking) => createMoods(thinking).slice(0, 1);
 
@@ -78,7 +82,7 @@ export abstract class World {
   readonly relay: Relay;
   readonly books: Books;
   readonly clock: LabClock;
-  readonly setting: Setting;
+  readonly setting: Setting & { environment: Record<string, string> };
   /** Emails that were handed off and without a verdict when a process was killed. */
   readonly interrupted = new Set<string>();
   readonly #options: LifeOptions;
@@ -108,6 +112,7 @@ export abstract class World {
         LAB_SPEED: String(clock.speed),
         LAB_EPOCH: String(clock.epoch),
         EGRESS_ALLOW: '127.0.0.0/8',
+        ...options.environment,
       },
     };
   }
@@ -137,11 +142,14 @@ export abstract class World {
   /** Makes it later, where waiting would take too long. */
   protected async skipAhead(): Promise<void> {}
 
-  /** For processes that start from now on; none may be running. */
-  protected skip(ms: number): void {
-    const { environment = {} } = this.setting;
-    this.clock.skip(ms);
-    environment.LAB_EPOCH = String(this.clock.epoch);
+  /** To when the last thing that waits is due, for processes that start from now on; none may be running. */
+  protected async skip(): Promise<void> {
+    const latest = this.clock.now() + skippedMsMax;
+    const [due] = await this.books.rows<{ at: number | null }>(`select max(run_at) as at from (
+      select run_at from deliveries where state in ('queued', 'in_doubt')
+      union all select run_at from webhook_deliveries where state = 'pending') as waiting where run_at < ${latest}`);
+    this.clock.skip(Math.max(0, (due?.at ?? 0) - this.clock.now()));
+    this.setting.environment.LAB_EPOCH = String(this.clock.epoch);
   }
 
   /** Where a request is sent now; null while nobody listens. */
@@ -155,6 +163,7 @@ export abstract class World {
     this.relay.moods = calm(new Set());
     this.relay.badGreetings = 0;
     this.relay.badHandshakes = 0;
+    this.#hooks?.calm();
     await this.#drained();
     await this.lastLook();
     const { operations, keyUses, aborts, replays } = this.load;
@@ -198,7 +207,8 @@ export abstract class World {
       );
       const isTold = !this.#hooks || (await this.#hooks.untold()) === 0;
       if (open.length === 0 && !this.relay.isThinking && isTold) return;
-      assert(performance.now() < giveUpAt, `${open.length} deliveries do not come to an end`);
+      const left = () => `${open.length} deliveries${isTold ? '' : ' and some tellings'} do not come to an end`;
+      assert(performance.now() < giveUpAt, left());
       if (performance.now() > skipAt) {
         await this.skipAhead();
         skipAt = performance.now() + skipMs;
