@@ -1,11 +1,25 @@
 /** A key is looked up before its request is looked at: a retry is answered although the world has changed. */
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
+import type { Message } from '../../src/core/email.ts';
+import { createIdSource } from '../../src/core/token.ts';
+import { singleEndpoint } from '../../src/http/resend/endpoints.ts';
+import { parseSend } from '../../src/http/resend/parse.ts';
+import type { Database, SqlValue } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { Accepting } from '../../src/use-cases/accept.ts';
+import { createKeyUses } from '../../src/use-cases/key-uses.ts';
+import type { Submission } from '../../src/use-cases/submission.ts';
+import { bendDatabase } from '../support/bent-database.ts';
+import { createTestClock } from '../support/clock.ts';
+import { newDatabaseUrl, onlyOnSqlite, openDatabase } from '../support/engine.ts';
 import { serve } from '../support/served.ts';
 import { message, type TestServer } from '../support/server.ts';
+import { createTemp } from '../support/temp.ts';
 
 const hour = 60 * 60_000;
 
@@ -49,3 +63,54 @@ describe('a retry gets the first answer', () => {
     assert.deepEqual((await send(server, 'another', change)).json.name, 'invalid_attachment');
   });
 });
+
+describe('ids', () => {
+  const because = 'the page’s index goes by it where one process writes; on PostgreSQL it stays behind';
+
+  it('are written in order, however long their requests are prepared', onlyOnSqlite(because), async (t) => {
+    const written: string[] = [];
+    const noting = (own: Database) => bendDatabase(own, [{ when: 'insert into emails', params: note }]);
+    const note = (params: SqlValue[]) => {
+      written.push(String(params[1]));
+      return params;
+    };
+    const accepting = await openAccepting(t, noting);
+    const accept = async (index: number) => {
+      const found = await accepting.lookUp({ ...request, key: `key ${index}` });
+      assert(found.kind === 'new');
+      return accepting.commit(found, prepareIn((index * 7) % 11));
+    };
+    await Promise.all(Array.from({ length: 50 }, (_, index) => accept(index)));
+    assert.equal(new Set(written).size, 50);
+    assert.deepEqual(written, [...written].sort());
+  });
+});
+
+const request = {
+  account: 'default',
+  endpoint: singleEndpoint,
+  body: Buffer.from('{}'),
+  json: {},
+  mode: '',
+  client: null,
+};
+
+/** After so many turns of the queue of promises. */
+async function prepareIn(turns: number): Promise<Submission> {
+  for (let turn = 0; turn < turns; turn += 1) await null;
+  return { messages: [parseSend(message(), 0) as Message], answer: () => ({ status: 200, body: '' }) };
+}
+
+async function openAccepting(t: TestContext, around: (own: Database) => Database): Promise<Accepting> {
+  const temp = createTemp();
+  const own = await openDatabase(await newDatabaseUrl(temp));
+  t.after(async () => {
+    await own.close();
+    temp.remove();
+  });
+  await migrate(own);
+  const database = around(own);
+  const nextId = createIdSource(randomBytes);
+  const clock = createTestClock();
+  return new Accepting({ database, clock, nextId, keyUses: createKeyUses(database), onQueued() {} });
+}
