@@ -7,7 +7,7 @@ import { killAgainAndAgain, summaryOf } from './kills.ts';
 import { fleetSpeed, labServer, labSpeed } from './lab-server.ts';
 import { Life } from './life.ts';
 import { pause } from './load.ts';
-import { createMoods } from './moods.ts';
+import { clearMoods, createMoods } from './moods.ts';
 import type { Program } from './program.ts';
 import { type LifeOptions, thoughtful } from './world.ts';
 
@@ -53,6 +53,22 @@ test('people who cancel, reschedule, settle, suppress, change webhooks and revok
   assert.equal(findings.duplicates, 0);
   for (const [kind, count] of Object.entries(findings.done))
     assert(count > 0, `somebody was told that ${kind} were done`);
+});
+
+test('kill -9 again and again: every event is told at least once, in one way, each email in order, and none is made up', async (t) => {
+  const seed = Date.now() % 2 ** 31;
+  t.diagnostic(`--seed ${seed}`);
+  const findings = await killAgainAndAgain({
+    kills: 5,
+    seed,
+    isHeard: true,
+    moods: clearMoods,
+    command: labServer(),
+    speed: labSpeed,
+  });
+  t.diagnostic(summaryOf(findings));
+  assert.deepEqual(findings.violations, []);
+  assert(findings.told > findings.mails / 2, 'there was something to tell');
 });
 
 test('SIGTERM under load leaves nothing in doubt and sends nothing twice', async (t) => {

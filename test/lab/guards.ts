@@ -14,7 +14,7 @@ import { thoughtful } from './world.ts';
 export type Control = {
   guard: string;
   /** What the lab has to see without the guard: a count, or a violation in these words. */
-  sees: 'duplicates' | 'lost' | 'were never told';
+  sees: 'duplicates' | 'lost' | 'were never told' | 'before its time';
   /** Seconds at most: `npm test` runs it, too. */
   isQuick?: boolean;
   run: (scale: Scale) => Promise<Row>;
@@ -112,6 +112,12 @@ export const controls: Control[] = [
     guard: 'a telling counts once it was answered',
     sees: 'were never told',
     run: (scale) => killed('tellings count once they are claimed', 'tells-unheard', scale, { isHeard: true }),
+  },
+  {
+    guard: 'a reschedule is what it moved',
+    sees: 'before its time',
+    run: (scale) =>
+      killed('reschedules move nothing', 'reschedules-blindly', scale, { hasPeople: true, speed: fleetSpeed }),
   },
 ];
 

@@ -220,7 +220,9 @@ export class Hooks {
   }
 
   #eventsAfter(id: number): Promise<LoggedEvent[]> {
-    return this.#books.rows<LoggedEvent>(`select id, email_id, type, at, detail from events where id > ${id}`);
+    return this.#books.rows<LoggedEvent>(
+      `select id, email_id, type, at, detail from events where id > ${id} order by id`,
+    );
   }
 
   #someTypes(facade: Hook['facade']): string[] {
@@ -239,6 +241,7 @@ export class Hooks {
       const asked = new Set(told.map(factTold));
       const stands = new Set(log.flatMap((event) => factsOf(hook, event)));
       for (const fact of asked) if (!stands.has(fact)) violations.push(`${fact} was told and did not happen`);
+      violations.push(...outOfOrder(hook, log, [...asked]));
       for (const window of hook.windows)
         violations.push(...judgeWindow(hook, window, window.events ?? log, heard, asked));
     }
@@ -264,6 +267,24 @@ function judgeWindow(
     violations.push(`${missed.length} events were never told at ${hook.path}, one of them ${missed[0]}`);
   for (const fact of unwanted)
     if (asked.has(fact)) violations.push(`${fact} was told at ${hook.path}, which did not want it`);
+  return violations;
+}
+
+/** What happened to one recipient is told in that order, counted by first tellings. */
+function outOfOrder(hook: Hook, log: LoggedEvent[], firsts: string[]): string[] {
+  const places = new Map(firsts.map((fact, place) => [fact, place]));
+  const last = new Map<string, number>();
+  const violations: string[] = [];
+  for (const event of log) {
+    const { email_id, detail } = event;
+    const { recipients = [] } = JSON.parse(detail) as { recipients?: string[] };
+    const [fact = ''] = factsOf(hook, event);
+    const place = places.get(fact);
+    if (recipients.length !== 1 || place === undefined) continue;
+    const name = `${email_id} ${recipients}`;
+    if (place < (last.get(name) ?? 0)) violations.push(`${fact} was told at ${hook.path} before what came first`);
+    last.set(name, place);
+  }
   return violations;
 }
 

@@ -25,6 +25,13 @@ const claimsCountAsTold: Bend = {
   replace: "set state = 'delivered', attempt",
 };
 
+/** A reschedule that finds nothing to move any more, and says and writes down all the same that it did. */
+const reschedulesMoveNothing: Bend = {
+  when: "set state = 'queued', attempt = attempt + 1, worker = null, run_at = ?, give_up_at = ?",
+  find: 'where account = ?',
+  replace: 'where 1 = 0 and account = ?',
+};
+
 /** `createClock` makes the one the guarded server would have. */
 export function variantsOf(createClock: (wall: () => number) => SystemClock): Record<string, Partial<Outside>> {
   return {
@@ -33,6 +40,7 @@ export function variantsOf(createClock: (wall: () => number) => SystemClock): Re
     'retries-doubt': { database: (own) => bendDatabase(own, [doubtIsQueued]) },
     'forgets-claims': { database: (own) => bendDatabase(own, [claimsAreForgotten]) },
     'tells-unheard': { database: (own) => bendDatabase(own, [claimsCountAsTold]) },
+    'reschedules-blindly': { database: (own) => bendDatabase(own, [reschedulesMoveNothing]) },
     'answers-early': { database: (own) => resolvesEarly(own, 'insert into emails') },
     'dots-early': { database: (own) => resolvesEarly(own, "set state = 'handoff'") },
     'refuses-late': { database: (own) => refusesLate(own, 'insert into emails') },

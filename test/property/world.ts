@@ -1,9 +1,9 @@
 /** The real server in this process, which can be crashed: its database is taken as it is, and nothing it does later counts. */
 
 import assert from 'node:assert/strict';
-import { Agent, request as httpRequest } from 'node:http';
 import { readConfig } from '../../src/config/config.ts';
 import { type Outside, type Started, startServer } from '../../src/server.ts';
+import { Client } from '../lab/client.ts';
 import type { TestClock } from '../support/clock.ts';
 import { testKey } from '../support/server.ts';
 import { createTemp, type Temp } from '../support/temp.ts';
@@ -27,10 +27,13 @@ export const firstMoment = Date.UTC(2026, 0, 1, 12);
 type Epoch = {
   server: Started;
   relay: ScriptedRelay;
-  agent: Agent;
+  client: Client;
   ground: Ground;
   isDead: boolean;
 };
+/** An answer takes milliseconds. */
+const patienceMs = 30_000;
+
 /** How often a server says that it lives. */
 const beatMs = 2_000;
 
@@ -82,24 +85,21 @@ export class World {
       database: this.#options.database,
     });
     ground.started();
-    this.#epoch = { server, relay, agent: new Agent({ keepAlive: true }), ground, isDead: false };
+    this.#epoch = { server, relay, client: new Client(), ground, isDead: false };
   }
 
   /** Null: the process died before its answer was read. */
   async send(request: ApiRequest): Promise<Heard> {
-    const headers: Record<string, string> = request.key === null ? {} : { 'idempotency-key': request.key };
-    return this.call('POST', request.path, request.text, headers);
+    return this.call('POST', request.path, request.text, request.key);
   }
 
-  async call(method: string, path: string, body = '', headers: Record<string, string> = {}): Promise<Heard> {
+  async call(method: string, path: string, text = '', key: string | null = null): Promise<Heard> {
     const epoch = this.#epoch;
-    try {
-      const reply = await exchange(epoch, method, path, body, headers);
-      return epoch.isDead ? null : reply;
-    } catch (error) {
-      if (epoch.isDead) return null;
-      throw error;
-    }
+    const asking = { method, path, text, ...(key === null ? {} : { key }) };
+    const reply = await epoch.client.ask(epoch.server.url, asking, patienceMs);
+    if (epoch.isDead) return null;
+    assert(reply, 'whoever lives answers');
+    return reply;
   }
 
   async tick(): Promise<void> {
@@ -108,9 +108,9 @@ export class World {
 
   /** SIGTERM and a new start: verdicts are waited for, so nothing may be in doubt that was not before. */
   async restart(): Promise<void> {
-    const { server, relay, agent, ground } = this.#epoch;
+    const { server, relay, client, ground } = this.#epoch;
     const before = await deliveries(ground, 'in_doubt');
-    agent.destroy();
+    client.hangUp();
     const stopped = server.stop();
     relay.behave(relay.mode.startsWith('hangs') ? 'prompt' : relay.mode);
     await stopped;
@@ -124,7 +124,7 @@ export class World {
     dead.isDead = true;
     dead.relay.cut();
     const ground = await dead.ground.taken(this.#options.losesLog ?? false);
-    dead.agent.destroy();
+    dead.client.hangUp();
     this.#dying.push(dead.server.stop());
     const handoffs = await deliveries(ground, 'handoff');
     this.#doubtful = [...(await deliveries(ground, 'in_doubt')), ...handoffs].sort();
@@ -212,8 +212,8 @@ export class World {
   }
 
   async destroy(): Promise<void> {
-    const { server, relay, agent } = this.#epoch;
-    agent.destroy();
+    const { server, relay, client } = this.#epoch;
+    client.hangUp();
     const stopped = server.stop();
     relay.behave('prompt');
     await Promise.all([stopped, ...this.#dying]);
@@ -238,27 +238,4 @@ function createStillClock(): TestClock {
 async function deliveries(ground: Ground, state: string): Promise<string[]> {
   const rows = await ground.read<DeliveryRow>('select email_id from deliveries where state = ?', state);
   return rows.map((row) => row.email_id).sort();
-}
-
-function exchange(epoch: Epoch, method: string, path: string, body: string, headers: Record<string, string>) {
-  const { server, agent } = epoch;
-  return new Promise<ApiReply>((resolve, reject) => {
-    const outgoing = httpRequest(`${server.url}${path}`, {
-      method,
-      agent,
-      headers: { authorization: `Bearer ${testKey}`, 'content-type': 'application/json', ...headers },
-    });
-    outgoing.on('error', reject);
-    outgoing.on('response', (incoming) => {
-      const isReplayed = incoming.headers['idempotent-replayed'] === 'true';
-      let text = '';
-      incoming.setEncoding('utf8');
-      incoming.on('data', (chunk) => {
-        text += chunk;
-      });
-      incoming.on('error', reject);
-      incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text, isReplayed }));
-    });
-    outgoing.end(body);
-  });
 }
