@@ -51,7 +51,8 @@ export async function fillDatabase(path: string, count: number): Promise<Filled>
           account: firstAccount,
           emailId: email.id,
           part: 0,
-          state: isBounced ? 'bounced' : 'delivered',
+          // Delivered for the sake of the reads: nothing of it passes a gate.
+          state: (isBounced ? 'bounced' : 'delivered') as 'bounced',
           recipients: email.to,
           runAt: at,
           giveUpAt: at + monthMs,

@@ -2,7 +2,7 @@
 
 import type { Database } from '../src/store/database.ts';
 import { openPostgres } from '../src/store/engine/postgres/postgres.ts';
-import { accountsWithDue, claimDue } from '../src/store/mail/claims.ts';
+import { accountsWithDue, claimDue } from '../src/store/mail/claim.ts';
 import { type Child, type Helper, startHelper, startSendonce } from './child.ts';
 import type { LoadOrder, LoadReport } from './load.ts';
 import { createNote } from './mails.ts';

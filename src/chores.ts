@@ -8,7 +8,7 @@ import type { RestoreGuard } from './restore-guard.ts';
 import type { Database } from './store/database.ts';
 import { deleteExpiredKeys } from './store/idempotency.ts';
 import { purgeContents } from './store/mail/emails.ts';
-import { requeueExpiredClaims, sendAgainDue } from './store/mail/holds.ts';
+import { requeueExpiredClaims, sendAgainDue } from './store/mail/recover.ts';
 import { forgetWebhookDeliveries } from './store/webhooks/history.ts';
 import type { KeyUses } from './use-cases/key-uses.ts';
 import { keepPageIndex } from './use-cases/page-index.ts';

@@ -12,7 +12,7 @@ import { type AttachmentLinks, createAttachmentLinks } from './http/attachment-l
 import { createAuth } from './http/auth.ts';
 import type { Gatekeeper } from './http/call.ts';
 import { downloadDoor } from './http/download.ts';
-import { type HttpFacade, keyScopesOf, keyTermsOf } from './http/facade.ts';
+import { type HttpFacade, keyScopesOf } from './http/facade.ts';
 import type { FacadeParts } from './http/facades.ts';
 import { addOwnRoutes } from './http/own-routes.ts';
 import { createRateLimit } from './http/rate-limit.ts';
@@ -29,6 +29,7 @@ import { createPurge } from './use-cases/purge.ts';
 import { createReplay } from './use-cases/replay.ts';
 import { createSenders } from './use-cases/senders.ts';
 import { createSignOut } from './use-cases/sessions.ts';
+import { createSettleDoubt } from './use-cases/settle-doubt.ts';
 import { createSubscribe } from './use-cases/subscribe.ts';
 import { createSuppress } from './use-cases/suppress.ts';
 import { createTemplates } from './use-cases/templates.ts';
@@ -67,12 +68,13 @@ export function apiDoors(options: DoorOptions): Door[] {
   const nextId = createIdSource(randomBytes);
   const links = createLinks(options, now);
   const findKeyLives = createFindKeyLives(database, keyUses);
+  const settleDoubt = createSettleDoubt({ database, now, onSettled: onQueued });
   const sending = {
     database,
     egress,
     now,
     accepting: createAccepting(options, nextId),
-    amend: createAmend({ database, clock, onQueued, keyTermsOf: (scope) => keyTermsOf(facades, scope) }),
+    amend: createAmend(database, clock, onQueued),
     remote: { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs },
     subscribe: createSubscribe(database, clock, onQueued),
     replay: createReplay(database, clock, onQueued),
@@ -87,7 +89,7 @@ export function apiDoors(options: DoorOptions): Door[] {
     (app) =>
       addOwnRoutes(app, gatekeeper, {
         keys: { clock, findKeyLives, keyScopes: keyScopesOf(facades) },
-        doubt: { database, clock, onQueued },
+        doubt: { database, settleDoubt },
       }),
     (app) => {
       const parts = { ...sending, links, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid };
@@ -98,9 +100,9 @@ export function apiDoors(options: DoorOptions): Door[] {
         ...sending,
         ...options.page,
         facades,
+        settleDoubt,
         clock,
         links,
-        onQueued,
         findKeyLives,
         flushUses: () => keyUses.flush(),
         publicUrl: options.publicUrl,

@@ -1,8 +1,8 @@
 /** Counters and gauges for Prometheus, at GET /metrics. */
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { DeliveryState } from './core/delivery.ts';
 import { isUnavailable } from './core/error.ts';
-import type { DeliveryState } from './core/event.ts';
 import type { WebhookCounts } from './store/webhooks/history.ts';
 
 export type Metrics = {

@@ -4,7 +4,7 @@ import type { Clock } from './core/clock.ts';
 import { log } from './log.ts';
 import type { Database } from './store/database.ts';
 import { type InDoubtPolicy, never } from './store/mail/deliveries.ts';
-import { recover } from './store/mail/holds.ts';
+import { recover } from './store/mail/recover.ts';
 import { recoverWebhookDeliveries } from './store/webhooks/deliveries.ts';
 import { beat, deadAfterMs, sayGoodbye } from './store/workers.ts';
 

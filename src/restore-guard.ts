@@ -10,14 +10,8 @@ import { join } from 'node:path';
 import type { Clock } from './core/clock.ts';
 import { log } from './log.ts';
 import type { Database } from './store/database.ts';
-import {
-  beginGeneration,
-  findProgress,
-  findWentBack,
-  holdOpenDeliveries,
-  type Progress,
-  recordWentBack,
-} from './store/progress.ts';
+import { beginGeneration, findProgress, findWentBack, type Progress, recordWentBack } from './store/progress.ts';
+import { holdOpenDeliveries } from './use-cases/hold.ts';
 
 /** What the file in STATE_DIR says. */
 export type Witness = Pick<Progress, 'generation' | 'eventId'>;

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { bootstrap } from './bootstrap.ts';
-import { type ChoreOptions, Chores } from './chores.ts';
+import { Chores } from './chores.ts';
 import type { SystemClock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import type { Relay } from './deliver/relay.ts';
@@ -25,7 +25,7 @@ import { RestoreGuard } from './restore-guard.ts';
 import type { Database } from './store/database.ts';
 import type { PostgresOptions } from './store/engine/postgres/postgres.ts';
 import { rewriteLog } from './store/engine/sqlite/log.ts';
-import { countOpen } from './store/mail/holds.ts';
+import { countOpen } from './store/mail/open.ts';
 import { countWebhooks } from './store/webhooks/history.ts';
 import { createKeyUses } from './use-cases/key-uses.ts';
 import { WakeUps } from './wake-ups.ts';
@@ -83,12 +83,21 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   parts.opened(() => relay.close());
   const wakeUps = new WakeUps(database);
   const { onQueued } = wakeUps;
+  const name = `${process.pid}.${randomBytes(4).toString('hex')}`;
+  const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir });
+  const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued });
+  // A worker has no use for a key: whoever serves the API makes the first one and shows it.
+  const makesKey = config.apiKey === null && config.role !== 'worker';
+  const ready = await bootstrap(database, { clock, makesKey, guard, recovery });
+
   const pulse = createPulse(database);
   const metrics = metricsOf(database, pulse);
   const keyUses = createKeyUses(database, metrics.keyUsed);
-  const name = `${process.pid}.${randomBytes(4).toString('hex')}`;
-  const keeping = { database, clock, keyUses, name, onQueued };
-  const { ready, chores } = await startKeeping(config, outside, parts, keeping);
+  const { retentionDays } = config;
+  const { garbagePerSecondMax } = config.limits;
+  const keeping = { database, clock, guard, recovery, keyUses, retentionDays, garbagePerSecondMax, onQueued };
+  const everyMs = outside.choresEveryMs ?? choresEveryMs;
+  const chores = await parts.start(new Chores({ ...keeping, everyMs }));
 
   const egress = createEgress({ allow: config.egressAllow });
   const signerFor = createSigners(config.dkim);
@@ -97,17 +106,20 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const lanes = { database, clock, relay, ...telling, metrics, signerFor, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
-  const shown = { relay: relay.name, durable: (outside.synchronous ?? 'FULL') === 'FULL' };
-  const doors = [watchDoor(healthOf(config, { database, pulse, ...shown }), metrics)];
-  if (config.role !== 'worker') {
-    const shared = { config, facades, database, clock, egress, keyUses, onQueued, onAccepted: metrics.accepted };
-    const page = { live, signerFor, ...shown };
-    doors.push(...apiDoors({ ...shared, secret: ready.linkSecret, publicUrl, page }));
-  }
-  const { host, port, limits } = config;
-  const { fetch } = createApp(doors, facades);
-  const listener = new Listener({ host, port, bodyTimeoutMs: limits.bodyTimeoutMs, fetch });
-
+  const publicUrl = (): string => config.publicUrl ?? listener.url;
+  const page = { live, relay: relay.name, durable: isDurable(outside), signerFor };
+  const shared = { config, facades, database, clock, egress, keyUses, onQueued, onAccepted: metrics.accepted };
+  const doors = [
+    watchDoor(healthOf(config, { database, pulse, relay: relay.name, durable: isDurable(outside) }), metrics),
+    ...(config.role === 'worker' ? [] : apiDoors({ ...shared, secret: ready.linkSecret, publicUrl, page })),
+  ];
+  const { host, port } = config;
+  const listener = new Listener({
+    host,
+    port,
+    bodyTimeoutMs: config.limits.bodyTimeoutMs,
+    fetch: createApp(doors, facades).fetch,
+  });
   // The listener first: what cannot listen has claimed nothing. At the end requests under way are answered while verdicts
   // come in.
   await parts.start(together([listener, ...workers]));
@@ -121,20 +133,9 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
     migrated: ready.migrations,
     tookMs: Math.round(performance.now() - startedAt),
   });
-  return startedOf(parts, { url: listener.url, newApiKey: ready.newApiKey, chores, wakeUps });
-
-  function publicUrl(): string {
-    return config.publicUrl ?? listener.url;
-  }
-}
-
-function startedOf(
-  parts: Parts,
-  { url, newApiKey, chores, wakeUps }: Pick<Started, 'url' | 'newApiKey'> & { chores: Chores; wakeUps: WakeUps },
-): Started {
   return {
-    url,
-    newApiKey,
+    url: listener.url,
+    newApiKey: ready.newApiKey,
     async tick() {
       await chores.run();
       wakeUps.wake();
@@ -163,25 +164,8 @@ async function openStore(config: Config, outside: Outside, parts: Parts) {
   return { database, clock };
 }
 
-type KeepingOptions = Pick<ChoreOptions, 'database' | 'clock' | 'keyUses' | 'onQueued'> & {
-  /** Of this process in claims. */
-  name: string;
-};
-
-/** What the last process left is ended and the database made ready; then what has to be done about once a second begins. */
-async function startKeeping(config: Config, outside: Outside, parts: Parts, options: KeepingOptions) {
-  const { name, ...common } = options;
-  const { database, clock, onQueued } = common;
-  const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir });
-  const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued });
-  // A worker has no use for a key: whoever serves the API makes the first one and shows it.
-  const makesKey = config.apiKey === null && config.role !== 'worker';
-  const ready = await bootstrap(database, { clock, makesKey, guard, recovery });
-  const { retentionDays, limits } = config;
-  const { garbagePerSecondMax } = limits;
-  const everyMs = outside.choresEveryMs ?? choresEveryMs;
-  const chores = new Chores({ ...common, guard, recovery, retentionDays, garbagePerSecondMax, everyMs });
-  return { ready, chores: await parts.start(chores) };
+function isDurable({ synchronous = 'FULL' }: Outside): boolean {
+  return synchronous === 'FULL';
 }
 
 function metricsOf(database: Database, isUp: () => Promise<boolean>): Metrics {

@@ -74,29 +74,6 @@ describe('a third facade', () => {
   });
 });
 
-describe('a key lives as its own facade has it', () => {
-  it('also when another one moves its mail', async (t) => {
-    const { server } = await serve(t);
-    const scheduledAt = (minutes: number) => new Date(server.clock.now() + minutes * 60_000).toISOString();
-    const mail = {
-      sender: { email: 'a@acme.example' },
-      to: [{ email: note.to }],
-      subject: 'Later',
-      textContent: 'hello',
-      scheduledAt: scheduledAt(60),
-      headers: { idempotencyKey: 'k' },
-    };
-    const { status, text, json } = await server.call('POST', '/v3/smtp/email', mail);
-    assert.equal(status, 202, text);
-    const expiry = async () => (await server.call('GET', '/idempotency-keys/k')).json.expires_at;
-    const before = await expiry();
-    const id = json.messageId.slice(1, json.messageId.indexOf('@'));
-    const moved = await server.call('PATCH', `/emails/${id}`, { scheduled_at: scheduledAt(120) });
-    assert.equal(moved.status, 200, moved.text);
-    assert.equal(await expiry(), before);
-  });
-});
-
 describe('webhooks of a third facade', () => {
   it('are told in its own words, beside those of others', async (t) => {
     const { server } = await serveToy(t);

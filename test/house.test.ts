@@ -91,9 +91,7 @@ describe('the layers', () => {
 });
 
 describe('the doors', () => {
-  /** Answers to doubt have no use case yet. */
-  const doubt = ['src/http/in-doubt.ts', 'src/page/in-doubt.tsx', 'src/page/visit.ts', 'src/command/queue.ts'];
-  const doors = ['src/http', 'src/page', 'src/command'].flatMap(sources).filter((file) => !doubt.includes(file));
+  const doors = ['src/http', 'src/page', 'src/command'].flatMap(sources);
 
   /** A transaction, or anything written to but a stream. */
   function writes(text: string): boolean {
@@ -121,6 +119,17 @@ describe('the doors', () => {
     }
     assert.equal(writes('await parts.database\n    .write((one) => one.run(sql))'), true);
     assert.equal(writes('process.stderr.write(line)'), false);
+  });
+});
+
+describe('deliveries', () => {
+  const movers = (files: [name: string, text: string][]) =>
+    files.filter(([, text]) => /\bupdate\s+deliveries\b/i.test(text)).map(([name]) => name);
+
+  it('are moved by one function, in one file', () => {
+    const files = sources('src').map((name): [string, string] => [name, readFileSync(join(root, name), 'utf8')]);
+    assert.deepEqual(movers(files), ['src/store/mail/move.ts']);
+    assert.deepEqual(movers([['elsewhere.ts', "tx.run(`update\n  deliveries set state = 'sent'`)"]]), ['elsewhere.ts']);
   });
 });
 

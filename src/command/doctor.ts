@@ -10,7 +10,7 @@ import type { Problem, SettingName } from '../config/settings.ts';
 import { databaseName, isThere } from '../open-database.ts';
 import { isBehind, readWitness } from '../restore-guard.ts';
 import type { Database } from '../store/database.ts';
-import { countOpen } from '../store/mail/holds.ts';
+import { countOpen } from '../store/mail/open.ts';
 import { findProgress, findWentBack } from '../store/progress.ts';
 import { printable, withDatabase } from './terminal.ts';
 

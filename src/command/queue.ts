@@ -3,24 +3,13 @@
 import type { Config } from '../config/config.ts';
 import { isUuid } from '../core/token.ts';
 import type { Database } from '../store/database.ts';
-import type { DeliveryRef } from '../store/mail/deliveries.ts';
-import {
-  answerDoubt,
-  countOpen,
-  type DoubtAnswer,
-  doubtAnswers,
-  findInDoubt,
-  listOpen,
-  type OpenDelivery,
-  someInDoubt,
-} from '../store/mail/holds.ts';
-import { holdOpenDeliveries } from '../store/progress.ts';
+import { type DoubtAnswer, doubtAnswers } from '../store/mail/doubt.ts';
+import { countOpen, listOpen, type OpenDelivery } from '../store/mail/open.ts';
+import { holdOpenDeliveries } from '../use-cases/hold.ts';
+import { createSettleDoubt, type SettleDoubt } from '../use-cases/settle-doubt.ts';
 import { CommandError, printable, relativeTime, table, withDatabase } from './terminal.ts';
 
 const shownMax = 100;
-
-/** Answers one transaction records: bounds how long a running server waits. */
-const settledAtOnce = 200;
 
 export async function queue(config: Config, [action = 'list', target, answer]: string[]): Promise<void> {
   if (action === 'list') return withDatabase(config, { create: false }, show);
@@ -81,23 +70,22 @@ async function hold(database: Database): Promise<void> {
 async function settle(database: Database, target: string, answer: DoubtAnswer): Promise<void> {
   const [emailId = '', part = '0'] = target.toLowerCase().split('.');
   if (!isUuid(emailId) || !/^\d+$/.test(part)) throw new CommandError(`"${target}" is not an email id.`);
-  const ref: DeliveryRef | null = await findInDoubt(database, emailId, Number(part));
-  const settled = ref && (await database.write((tx) => answerDoubt(tx, ref, answer, database.wall())));
-  if (!settled) throw new CommandError(`${target} is not in doubt; see sendonce queue.`);
+  const named = { account: null, emailId, part: Number(part) };
+  const { isSettled, state } = await settleDoubt(database).answer(named, answer);
+  if (!isSettled) {
+    throw new CommandError(`${target} is not in doubt${state ? `, it is ${state} now` : ''}; see sendonce queue.`);
+  }
   console.log(outcomes[answer]);
 }
 
 async function settleAll(database: Database, answer: DoubtAnswer): Promise<void> {
-  let settled = 0;
-  for (;;) {
-    const some = await someInDoubt(database, settledAtOnce);
-    if (some.length === 0) break;
-    await database.write(async (tx) => {
-      for (const one of some) await answerDoubt(tx, one, answer, database.wall());
-    });
-    settled += some.length;
-  }
+  const settled = await settleDoubt(database).answerAll(answer);
   console.log(settled === 0 ? 'Nothing is in doubt.' : `${settled} in doubt. ${outcomes[answer]}`);
+}
+
+/** A running server is told, or finds it when it next looks. */
+function settleDoubt(database: Database): SettleDoubt {
+  return createSettleDoubt({ database, now: () => database.wall(), onSettled: () => database.announce() });
 }
 
 const outcomes: Record<DoubtAnswer, string> = {

@@ -1,6 +1,7 @@
 /** Facts about an email, append-only, spelled as the wire spells them. */
 
 import { describeBounce } from './bounce.ts';
+import type { Said } from './reply.ts';
 
 export type EventType =
   | 'queued'
@@ -27,20 +28,7 @@ export function isSuppressionFact(type: FactType): type is SuppressionFact {
 export type Subject = FactType | 'hard_bounce' | 'soft_bounce';
 
 /** What an event is about, once in general and once precisely; mostly the same. */
-export function subjectsOf(type: FactType, reply: string): [Subject, Subject] {
+export function subjectsOf(type: FactType, said: Said | null): [Subject, Subject] {
   if (type !== 'bounced') return [type, type];
-  return [type, describeBounce(reply).type === 'Permanent' ? 'hard_bounce' : 'soft_bounce'];
+  return [type, describeBounce(said).type === 'Permanent' ? 'hard_bounce' : 'soft_bounce'];
 }
-
-/** States of a delivery; the same words stand in SQL, docs and the command line. */
-export type DeliveryState =
-  | 'queued'
-  | 'sending'
-  | 'handoff'
-  | 'in_doubt'
-  | 'sent'
-  | 'delivered'
-  | 'bounced'
-  | 'failed'
-  | 'suppressed'
-  | 'canceled';

@@ -1,5 +1,7 @@
 /** What makes an address one that must not be mailed, and how two spellings of it are told to be the same. */
 
+import type { Said } from './reply.ts';
+
 /** Why an address is suppressed: its mailbox is gone, its owner complained, or somebody put it on the list. */
 export type SuppressionOrigin = 'bounce' | 'complaint' | 'manual';
 
@@ -25,9 +27,8 @@ const mailboxIsGone: ReadonlySet<string> = new Set([
  * Whether a relay's refusal says that the mailbox is gone. Only the enhanced code counts: a bare 550 is also what policies
  * are refused with (RFC 5321 4.2.3), and the words after it are nobody's contract.
  */
-export function isMailboxGone(reply: string): boolean {
-  const code = /^5\d\d[ -](5\.\d{1,3}\.\d{1,3})(?![\d.]*\d)/.exec(reply)?.[1];
-  return code !== undefined && mailboxIsGone.has(code);
+export function isMailboxGone({ class: kind, enhanced }: Said): boolean {
+  return kind === 'permanent' && enhanced !== null && mailboxIsGone.has(enhanced);
 }
 
 /** Local parts may differ by case (RFC 5321 2.4), but nobody lets them: the safe mistake is not to mail `Ann@` for `ann@`. */

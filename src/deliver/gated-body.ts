@@ -3,7 +3,7 @@
 import { Readable, type Writable } from 'node:stream';
 
 /** One write of a large message. Small enough for the event loop (dot-stuffing looks at every byte), large enough to be few. */
-const CHUNK_BYTES = 64 * 1024;
+const chunkBytes = 64 * 1024;
 
 export class GatedBody extends Readable {
   /** Resolves once the last byte has been handed to the reader; the end has not. */
@@ -16,7 +16,7 @@ export class GatedBody extends Readable {
 
   /** `mayStart` is asked when the reader attaches, that is when DATA was answered: false, and no byte is handed over. */
   constructor(bytes: Uint8Array, mayStart: () => boolean) {
-    super({ highWaterMark: CHUNK_BYTES });
+    super({ highWaterMark: chunkBytes });
     this.#bytes = bytes;
     this.#mayStart = mayStart;
     this.handedOver = new Promise((resolve) => {
@@ -42,7 +42,7 @@ export class GatedBody extends Readable {
 
   override _read(): void {
     if (this.#offset < this.#bytes.length) {
-      const chunk = this.#bytes.subarray(this.#offset, this.#offset + CHUNK_BYTES);
+      const chunk = this.#bytes.subarray(this.#offset, this.#offset + chunkBytes);
       this.#offset += chunk.length;
       this.push(chunk);
     }

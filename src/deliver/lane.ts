@@ -6,13 +6,15 @@ import type { Clock } from '../core/clock.ts';
 import { compose } from '../core/compose.ts';
 import type { DkimSigner } from '../core/dkim.ts';
 import { senderAddress } from '../core/envelope.ts';
-import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
+import { type EnvelopeReply, outcomeName } from '../core/outcome.ts';
+import { noReply } from '../core/reply.ts';
 import { retryDelayMs } from '../core/retry.ts';
 import type { Database } from '../store/database.ts';
-import { accountsWithDue, claimDue, unclaimUnknown } from '../store/mail/claims.ts';
-import { type Delivery, emailName, openGate, partName, unclaim } from '../store/mail/deliveries.ts';
+import { accountsWithDue, claimDue, handBack, handBackForgotten } from '../store/mail/claim.ts';
+import { type Delivery, emailName, partName } from '../store/mail/deliveries.ts';
 import { findEmailToCompose } from '../store/mail/emails.ts';
-import { settleSimulated, settleSuppressed, siftDelivery } from '../store/mail/withheld.ts';
+import { openGate } from '../store/mail/settle.ts';
+import { settleSimulated, settleSuppressed, siftDelivery } from '../store/mail/suppressed.ts';
 import type { Lane } from '../worker.ts';
 import type { Relay } from './relay.ts';
 import type { Settler } from './settle.ts';
@@ -29,7 +31,7 @@ export type DeliverOptions = {
   /** 0 ≤ x < 1, for jitter. */
   random: () => number;
   /** Told each outcome, for metrics. */
-  onOutcome: (kind: Outcome['kind'] | 'simulated' | 'suppressed') => void;
+  onOutcome: (name: string) => void;
 };
 
 /** Longer than any attempt may take up to its gate; only a hung worker loses its claim to it. */
@@ -73,7 +75,7 @@ export class DeliverLane implements Lane<Delivery> {
     this.#isUnsure = true;
     const claimed = await database.write(async (tx) => {
       const claimed: Delivery[] = [];
-      if (wasUnsure) await unclaimUnknown(tx, worker, this.#held, now);
+      if (wasUnsure) await handBackForgotten(tx, worker, this.#held, now);
       // Each account gets its share first; what is left over goes to whoever still has mail due.
       for (const most of [Math.max(1, Math.floor(limit / turns.length)), limit]) {
         for (const account of turns) {
@@ -106,7 +108,7 @@ export class DeliverLane implements Lane<Delivery> {
     const handedBack = [...unstarted, ...ungated];
     if (handedBack.length === 0) return;
     await database.write(async (tx) => {
-      for (const delivery of handedBack) await unclaim(tx, delivery, clock.now());
+      for (const delivery of handedBack) await handBack(tx, delivery, clock.now());
     });
   }
 
@@ -122,14 +124,14 @@ export class DeliverLane implements Lane<Delivery> {
     } catch (error) {
       if (one.gated || this.#draining) throw error;
       const reason = `This server could not make the attempt: ${error instanceof Error ? error.message : String(error)}`;
-      await this.#options.settler.settle(one.delivery, false, { kind: 'unreached', reason });
+      await this.#options.settler.settle(one.delivery, { phase: 'unreached', reply: noReply(reason, null) });
     }
   }
 
   async #tryOnce(one: Attempt): Promise<void> {
-    const { delivery } = one;
     const { database, clock, relay, settler, onOutcome } = this.#options;
-    if (!(await this.#withholdSuppressed(delivery))) return;
+    const delivery = await this.#withoutSuppressed(one.delivery);
+    if (!delivery) return;
     const simulated = testAddressOutcome(delivery.recipients[0] ?? '');
     if (simulated) {
       await settler.record(delivery, (tx) => settleSimulated(tx, delivery, simulated, clock.now()));
@@ -140,7 +142,7 @@ export class DeliverLane implements Lane<Delivery> {
     const from = senderAddress(email);
     const bytes = compose(email, this.#options.signerFor(from.split('@').pop() ?? ''));
     const contentHash = hash('sha256', bytes, 'buffer');
-    if (delivery.contentHash && !contentHash.equals(delivery.contentHash)) {
+    if (delivery.boundTo && !contentHash.equals(delivery.boundTo)) {
       return settler.hold(delivery, 'This version composes other bytes than the first attempt handed over.');
     }
     const shipment = { envelope: { from, to: delivery.recipients }, bytes, envelopeId: envelopeId(delivery) };
@@ -152,20 +154,19 @@ export class DeliverLane implements Lane<Delivery> {
     await one.gate?.catch(() => false);
     // Handed back at the shutdown: it is the next process's now, and the database may be closed already.
     if (this.#draining && one.gate === null) return;
-    onOutcome(outcome.kind);
-    await settler.settle(delivery, one.gated, outcome);
+    onOutcome(outcomeName(outcome));
+    await settler.settle(delivery, outcome);
   }
 
-  /** Whoever was suppressed since the email was accepted is taken out before the relay hears of them. False: nobody is left. */
-  async #withholdSuppressed(delivery: Delivery): Promise<boolean> {
+  /** Recipients that were suppressed since the email was accepted are taken out before the relay hears of them. Null: nobody is left. */
+  async #withoutSuppressed(delivery: Delivery): Promise<Delivery | null> {
     const { database, clock, settler, onOutcome } = this.#options;
     const sifted = await siftDelivery(database, delivery);
-    if (!sifted) return true;
+    if (!sifted) return delivery;
     const isOurs = await settler.record(delivery, (tx) => settleSuppressed(tx, delivery, sifted, clock.now()));
-    if (!isOurs) return false;
+    if (!isOurs) return null;
     onOutcome('suppressed');
-    delivery.recipients = sifted.clear;
-    return sifted.clear.length > 0;
+    return sifted.clear.length > 0 ? { ...delivery, recipients: sifted.clear } : null;
   }
 
   async #openGate(one: Attempt, contentHash: Uint8Array, reply: EnvelopeReply): Promise<boolean> {
@@ -176,11 +177,10 @@ export class DeliverLane implements Lane<Delivery> {
       (tx) => {
         const now = clock.now();
         const retryAt = now + retryDelayMs(delivery.tries + 1, random());
-        return openGate(tx, delivery, reply, { now, contentHash, doubtAt: now + leaseMs, retryAt });
+        return openGate(tx, delivery, reply, { now, contentHash, retryAt });
       },
       { about: emailName(delivery) },
     );
-    if (one.gated) delivery.recipients = reply.accepted;
     return one.gated;
   }
 }

@@ -1,22 +1,21 @@
 /** Records what an attempt came to: one outcome, one transition, retried until the database has taken it. */
 
 import type { Clock } from '../core/clock.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { type Outcome, outcomeName } from '../core/outcome.ts';
+import { ownWords, type Reply } from '../core/reply.ts';
 import { retryDelayMs } from '../core/retry.ts';
 import { log } from '../log.ts';
 import type { Database, Transaction } from '../store/database.ts';
+import { type Delivery, emailName, type InDoubtPolicy, never } from '../store/mail/deliveries.ts';
+import { verdictWaitMs } from '../store/mail/recover.ts';
 import {
-  type Delivery,
-  emailName,
-  type InDoubtPolicy,
-  never,
-  settleDeferredVerdict,
   settleInDoubt,
+  settlePutOff,
   settleRefused,
+  settleRejected,
+  settleTaken,
   settleUnreached,
-  settleVerdict,
-} from '../store/mail/deliveries.ts';
-import { verdictWaitMs } from '../store/mail/holds.ts';
+} from '../store/mail/settle.ts';
 
 export type SettleOptions = {
   database: Database;
@@ -29,8 +28,6 @@ export type SettleOptions = {
   onRecorded: () => void;
 };
 
-type Refused = Pick<Outcome & { kind: 'refused' }, 'bounced' | 'deferred'> & { isOneReply?: boolean };
-
 /** Between two tries to record a verdict that the database refused (a full disk). */
 const settleRetryMs = 200;
 
@@ -41,39 +38,28 @@ export class Settler {
     this.#options = options;
   }
 
-  /** `gated` tells whether this attempt's gate has committed: the same reply then settles another state. */
-  async settle(delivery: Delivery, gated: boolean, outcome: Outcome): Promise<unknown> {
-    switch (outcome.kind) {
-      case 'sent':
-        return this.#verdict(delivery, this.#options.sentCountsAsDelivered ? 'delivered' : 'sent', outcome.reply);
-      case 'delivered':
-        return this.#verdict(delivery, 'delivered', outcome.reply);
-      case 'bounced':
-        if (gated) return this.#verdict(delivery, 'bounced', outcome.reply);
-        return this.#refused(delivery, { bounced: repliesTo(delivery, outcome.reply), deferred: [], isOneReply: true });
-      case 'deferred':
-        if (gated) return this.#deferred(delivery, outcome.reply);
-        return this.#refused(delivery, { bounced: [], deferred: repliesTo(delivery, outcome.reply), isOneReply: true });
-      case 'refused':
-        return this.#refused(delivery, outcome);
+  /** False where the delivery is not this attempt's own any more: who has moved it has said what became of it. */
+  async settle(delivery: Delivery, outcome: Outcome): Promise<boolean> {
+    switch (outcome.phase) {
       case 'unreached':
-        return this.#unreached(delivery, outcome.reason);
+        return this.#unreached(delivery, outcome.reply);
+      case 'refused':
+        return this.record(delivery, (tx) => settleRefused(tx, delivery, outcome, this.#retry(delivery.tries + 1)));
+      case 'verdict':
+        return this.#verdict(delivery, outcome);
       case 'in_doubt':
-        await this.#inDoubt(delivery, outcome.reason);
         void outcome.late?.then((verdict) => this.#late(delivery, verdict));
-        return;
+        return this.#inDoubt(delivery, outcome.reason);
       case 'fenced':
-        return;
+        return false;
       default:
-        outcome satisfies never;
+        return outcome satisfies never;
     }
   }
 
   /** Holds without asking the policy: sending it again would not be sending the same. */
   async hold(delivery: Delivery, reason: string): Promise<void> {
-    const now = this.#options.clock.now();
-    const held = await this.record(delivery, (tx) => settleInDoubt(tx, delivery, { reason, now, runAt: never }));
-    if (held) log.inDoubt(delivery, reason);
+    await this.#hold(delivery, reason, never);
   }
 
   /**
@@ -93,48 +79,54 @@ export class Settler {
     }
   }
 
-  #verdict(delivery: Delivery, state: 'sent' | 'delivered' | 'bounced', reply: string): Promise<boolean> {
-    return this.record(delivery, (tx) => settleVerdict(tx, delivery, { state, reply, now: this.#options.clock.now() }));
+  #verdict(delivery: Delivery, { reply, isDelivered }: Outcome & { phase: 'verdict' }): Promise<boolean> {
+    const { clock, sentCountsAsDelivered } = this.#options;
+    const again = this.#retry(delivery.tries + 1);
+    const state = isDelivered || sentCountsAsDelivered ? 'delivered' : 'sent';
+    return this.record(delivery, (tx) => {
+      const now = clock.now();
+      switch (reply.said.class) {
+        case 'ok':
+          return settleTaken(tx, delivery, { state, reply, now });
+        case 'transient':
+          return settlePutOff(tx, delivery, { reply, ...again });
+        case 'permanent':
+          return settleRejected(tx, delivery, { reply, now });
+        default:
+          return reply.said.class satisfies never;
+      }
+    });
   }
 
-  #deferred(delivery: Delivery, reply: string): Promise<boolean> {
+  #unreached(delivery: Delivery, reply: Reply): Promise<boolean> {
+    log.unreached(delivery, reply.text);
     return this.record(delivery, (tx) =>
-      settleDeferredVerdict(tx, delivery, { reply, ...this.#retry(delivery.tries + 1) }),
+      settleUnreached(tx, delivery, { reply, ...this.#retry(delivery.failures + 1) }),
     );
   }
 
-  #refused(delivery: Delivery, refused: Refused): Promise<boolean> {
-    return this.record(delivery, (tx) => settleRefused(tx, delivery, refused, this.#retry(delivery.tries + 1)));
-  }
-
-  #unreached(delivery: Delivery, reason: string): Promise<boolean> {
-    log.unreached(delivery, reason);
-    return this.record(delivery, (tx) =>
-      settleUnreached(tx, delivery, { reason, ...this.#retry(delivery.failures + 1) }),
-    );
-  }
-
-  async #inDoubt(delivery: Delivery, reason: string): Promise<void> {
-    const now = this.#options.clock.now();
+  #inDoubt(delivery: Delivery, reason: string): Promise<boolean> {
     const sendsAgain = (delivery.policy ?? this.#options.policy) === 'send-again';
-    const runAt = sendsAgain ? now + verdictWaitMs : never;
-    const held = await this.record(delivery, (tx) => settleInDoubt(tx, delivery, { reason, now, runAt }));
-    if (held) log.inDoubt(delivery, reason);
+    return this.#hold(delivery, reason, sendsAgain ? this.#options.clock.now() + verdictWaitMs : never);
+  }
+
+  async #hold(delivery: Delivery, reason: string, runAt: number): Promise<boolean> {
+    const now = this.#options.clock.now();
+    const doubt = { reason: ownWords(reason), now, runAt };
+    const isHeld = await this.record(delivery, (tx) => settleInDoubt(tx, delivery, doubt));
+    if (isHeld) log.inDoubt(delivery, reason);
+    return isHeld;
   }
 
   /** A verdict after all, on a session that was still listened to; it counts unless somebody has decided since. */
   async #late(delivery: Delivery, verdict: Outcome): Promise<void> {
-    if (verdict.kind === 'in_doubt') return;
-    log.lateVerdict(delivery, verdict.kind);
-    await this.settle(delivery, true, verdict);
+    if (verdict.phase === 'in_doubt') return;
+    log.lateVerdict(delivery, outcomeName(verdict));
+    await this.settle(delivery, verdict);
   }
 
   #retry(times: number): { now: number; retryAt: number } {
     const now = this.#options.clock.now();
     return { now, retryAt: now + retryDelayMs(times, this.#options.random()) };
   }
-}
-
-function repliesTo(delivery: Delivery, reply: string) {
-  return delivery.recipients.map((address) => ({ address, reply }));
 }

@@ -25,11 +25,11 @@ export type SmtpOptions = {
 
 type Step = 'connection' | 'TLS' | 'AUTH';
 
-const CONNECT_TIMEOUT_MS = 60_000;
-const GREETING_TIMEOUT_MS = 30_000;
-const STALL_TIMEOUT_MS = 5 * 60_000;
+const connectTimeoutMsDefault = 60_000;
+const greetingTimeoutMsDefault = 30_000;
+const stallTimeoutMsDefault = 5 * 60_000;
 /** A reply is some lines of 512 bytes (RFC 5321 4.5.3.1.5); a peer that never ends one must not fill the memory. */
-const REPLY_BYTES_MAX = 64 * 1024;
+const replyBytesMax = 64 * 1024;
 
 /** Rejects with an error that says which step failed, in words without credentials. */
 export function openSession(options: SmtpOptions): Promise<SMTPConnection> {
@@ -54,7 +54,7 @@ export function openSession(options: SmtpOptions): Promise<SMTPConnection> {
 
 /** Milliseconds of silence before the dot after which a session is given up. */
 export function stallTimeoutOf(options: SmtpOptions): number {
-  return options.stallTimeoutMs ?? STALL_TIMEOUT_MS;
+  return options.stallTimeoutMs ?? stallTimeoutMsDefault;
 }
 
 function connectionOptions(options: SmtpOptions): SMTPConnection.Options {
@@ -70,12 +70,12 @@ function connectionOptions(options: SmtpOptions): SMTPConnection.Options {
     ignoreTLS: starttls === 'never',
     opportunisticTLS: !isVerified,
     tls: { rejectUnauthorized: isVerified, ...options.tls },
-    connectionTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-    greetingTimeout: options.greetingTimeoutMs ?? GREETING_TIMEOUT_MS,
+    connectionTimeout: options.connectTimeoutMs ?? connectTimeoutMsDefault,
+    greetingTimeout: options.greetingTimeoutMs ?? greetingTimeoutMsDefault,
     socketTimeout: stallTimeoutOf(options),
     // Destroy, do not linger: a session stopped inside DATA must not get another byte out.
     socketCloseTimeout: 0,
-    maxResponseSize: REPLY_BYTES_MAX,
+    maxResponseSize: replyBytesMax,
   };
 }
 

@@ -5,7 +5,17 @@ import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
 import { GatedBody } from './gated-body.ts';
 import type { Gate, Shipment } from './relay.ts';
-import { envelopeReplyOf, isGoodbye, refusalOf, verdictOf, withRecipients } from './smtp-reply.ts';
+import {
+  envelopeReplyOf,
+  impossible,
+  isGoodbye,
+  type Refusal,
+  refusalOf,
+  refusedBeforeGate,
+  refusedBehindGate,
+  undecided,
+  verdictOf,
+} from './smtp-reply.ts';
 
 /**
  * What the session may be used for next. `reset`: the relay still holds an envelope that came to nothing. `linger`: its verdict
@@ -41,7 +51,7 @@ type Sending = {
   dataReply: string | null;
 };
 
-const NOTHING = Buffer.alloc(0);
+const noBytes = Buffer.alloc(0);
 
 /** Never rejects. Never lets the dot go before `gate` resolved true, and once `gate` was asked, waits for its answer. */
 export async function transact(
@@ -58,11 +68,12 @@ export async function transact(
   // Asked when the last chunk has left our hands: at once for a usual mail, and not minutes before the end of a large one.
   const reply = envelopeReply(sending);
   const opened = await ask(gate, reply);
-  if (opened === false) return drop(sending, { kind: 'fenced' });
-  if (opened instanceof Error) return drop(sending, { kind: 'unreached', reason: `gate: ${opened.message}` });
+  if (opened === false) return drop(sending, { phase: 'fenced' });
+  if (opened instanceof Error)
+    return drop(sending, { phase: 'unreached', reply: undecided(`gate: ${opened.message}`).reply });
 
   await bodyWritten(sending);
-  if (!isReadyForDot(sending)) return drop(sending, insideData(sending.answered));
+  if (!isReadyForDot(sending)) return drop(sending, refusedBehindGate(insideData(sending.answered)));
   sending.body.release();
   const answer = await verdictWithin(sending, timeouts);
   return answer ? endedAfterDot(sending, answer) : overdue(sending, timeouts);
@@ -143,7 +154,7 @@ function mayStartBody(sending: Sending, settle: (answer: Answer) => void): boole
 function envelopeReply({ envelope }: Sending): EnvelopeReply {
   const refused = (envelope.rejectedErrors ?? []).map((error) => ({
     address: error.recipient ?? '',
-    reply: error.response ?? '',
+    text: error.response ?? '',
   }));
   return envelopeReplyOf(envelope.accepted ?? [], refused);
 }
@@ -170,7 +181,7 @@ async function bodyWritten(sending: Sending): Promise<void> {
     // Else its buffers are full. An empty write is called back when those before it are out; 'drain' may not come.
     // A session that ends is not waited for: a write that hangs below us might never be called back.
     if (isPending() && socket.writableLength > 0) {
-      await Promise.race([sending.answer, new Promise((resolve) => socket.write(NOTHING, resolve))]);
+      await Promise.race([sending.answer, new Promise((resolve) => socket.write(noBytes, resolve))]);
     }
   }
 }
@@ -212,7 +223,7 @@ async function verdictWithin(sending: Sending, timeouts: TransactionTimeouts): P
 /** Silence is no verdict, and no end either: while the session lives, the relay may still say what it did. */
 function overdue(sending: Sending, { verdictMs }: TransactionTimeouts): Ended {
   const late = sending.answer.then((answer) => endedAfterDot(sending, answer).outcome);
-  const outcome: Outcome = { kind: 'in_doubt', reason: `no verdict within ${verdictMs} ms`, late };
+  const outcome: Outcome = { phase: 'in_doubt', reason: `no verdict within ${verdictMs} ms`, late };
   return { outcome, next: 'linger', isStale: false };
 }
 
@@ -220,19 +231,21 @@ function endedAfterDot(sending: Sending, { error, reply }: Answer): Ended {
   // Only EMESSAGE is an answer to the dot; an unterminated last line arrives with other codes.
   const text = error === null ? reply : error.code === 'EMESSAGE' ? error.response : undefined;
   const reason = error?.message ?? 'no reply';
-  const outcome: Outcome = text === undefined ? { kind: 'in_doubt', reason } : verdictOf(text);
-  const isSpent = outcome.kind === 'in_doubt' || isGoodbye(text ?? '') || hasUnreadReply(sending.connection);
+  const outcome: Outcome = text === undefined ? { phase: 'in_doubt', reason } : verdictOf(text);
+  const isSpent = outcome.phase === 'in_doubt' || isGoodbye(text ?? '') || hasUnreadReply(sending.connection);
   return isSpent ? drop(sending, outcome) : { outcome, next: 'reuse', isStale: false };
 }
 
 function endedBeforeGate(sending: Sending, answer: Answer): Ended {
-  if (sending.dataReply !== null) {
-    return drop(sending, withRecipients(insideData(answer), envelopeReply(sending)));
-  }
-  const outcome = envelopeOutcome(sending, answer.error);
+  const { to } = sending.envelope;
+  const { refused } = envelopeReply(sending);
+  if (sending.dataReply !== null) return drop(sending, refusedBeforeGate(insideData(answer), to, refused));
+  const outcome: Outcome = wereAllRefused(sending)
+    ? { phase: 'refused', refused, isOneReply: false }
+    : refusedBeforeGate(envelopeRefusal(sending, answer.error), to, sending.mailError ? [] : refused);
   const said = sending.connection.lastServerResponse;
   const last = String(said);
-  if (outcome.kind !== 'unreached' && !sending.connection.destroyed) {
+  if (outcome.phase !== 'unreached' && !sending.connection.destroyed) {
     if (said === false) return { outcome, next: 'reuse', isStale: false };
     if (/^[45]\d\d/.test(last) && !isGoodbye(last)) return { outcome, next: 'reset', isStale: false };
   }
@@ -240,28 +253,27 @@ function endedBeforeGate(sending: Sending, answer: Answer): Ended {
   return { ...drop(sending, outcome), isStale };
 }
 
+/** MAIL was not refused, and RCPT for each of them. */
+function wereAllRefused({ mailError, envelope }: Sending): boolean {
+  return !mailError?.response && isAllRefused(envelope);
+}
+
 /** Stopped between 354 and the dot: none left, and the session must never be used again. */
-function insideData(answer: Answer | null): Outcome {
-  if (answer === null) return { kind: 'unreached', reason: 'the session ended inside DATA, before the dot' };
+function insideData(answer: Answer | null): Refusal {
+  if (answer === null) return undecided('the session ended inside DATA, before the dot');
   const { error } = answer;
   if (error === null) return refusalOf(answer.reply);
   if (error.code === 'EMESSAGE' && error.response) return refusalOf(error.response);
-  return { kind: 'unreached', reason: error.message };
+  return undecided(error.message);
 }
 
-function envelopeOutcome(sending: Sending, error: SmtpError | null): Outcome {
+function envelopeRefusal(sending: Sending, error: SmtpError | null): Refusal {
   if (sending.mailError?.response) return refusalOf(sending.mailError.response);
-  if (isAllRefused(sending.envelope)) {
-    const { bounced, deferred } = envelopeReply(sending);
-    return { kind: 'refused', bounced, deferred };
-  }
-  if (error?.code === 'EENVELOPE' && error.command === 'DATA' && error.response) {
-    return withRecipients(refusalOf(error.response), envelopeReply(sending));
-  }
+  if (error?.code === 'EENVELOPE' && error.command === 'DATA' && error.response) return refusalOf(error.response);
   if (error?.code === 'ECONNECTION' && error.responseCode === 421) return refusalOf(error.response ?? '');
-  // Found by nodemailer itself, and no retry can change it: larger than the relay's SIZE, an address SMTP cannot say.
-  if (error?.code === 'EMESSAGE' || error?.code === 'EENVELOPE') return { kind: 'bounced', reply: error.message };
-  return { kind: 'unreached', reason: error?.message ?? 'the session ended before DATA' };
+  // Found by nodemailer itself: larger than the relay's SIZE, an address SMTP cannot say.
+  if (error?.code === 'EMESSAGE' || error?.code === 'EENVELOPE') return impossible(error.message);
+  return undecided(error?.message ?? 'the session ended before DATA');
 }
 
 function drop({ connection, body }: Sending, outcome: Outcome): Ended {

@@ -2,6 +2,7 @@
 
 import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Outcome } from '../core/outcome.ts';
+import { noReply } from '../core/reply.ts';
 import type { Gate, Relay, Shipment } from './relay.ts';
 import { openSession, type SmtpOptions, stallTimeoutOf } from './smtp-session.ts';
 import { type Ended, hasUnreadReply, type Next, transact } from './smtp-transaction.ts';
@@ -15,18 +16,18 @@ export type SmtpRelayOptions = SmtpOptions & {
   messagesPerSession?: number;
 };
 
-const CONCURRENCY = 10;
-const VERDICT_TIMEOUT_MS = 10 * 60_000;
+const concurrencyDefault = 10;
+const verdictTimeoutMsDefault = 10 * 60_000;
 /** Under the ten seconds after which a Postfix under stress, or SES, closes a silent session: we leave first. */
-const IDLE_MS = 8_000;
+const idleMsDefault = 8_000;
 /** Enough that opening costs nothing, few enough that a relay's load balancer gets to move us. Many relays cap at 100. */
-const MESSAGES_PER_SESSION = 100;
+const messagesPerSessionDefault = 100;
 /** Ten minutes are the client's patience, not the relay's: content filters behind it may take longer. */
-const LATE_VERDICT_MS = 60 * 60_000;
+const lateVerdictMs = 60 * 60_000;
 /** Overdue sessions that are listened to beside those that work; beyond it the oldest is given up. */
-const LINGERING_MAX = 50;
+const lingeringMax = 50;
 /** A relay that does not answer QUIT is left without an answer. */
-const QUIT_TIMEOUT_MS = 1_000;
+const quitTimeoutMs = 1_000;
 
 export function createSmtpRelay(options: SmtpRelayOptions): Relay {
   return new SmtpRelay(options);
@@ -49,7 +50,7 @@ class SmtpRelay implements Relay {
   constructor(options: SmtpRelayOptions) {
     this.#options = options;
     this.name = `${options.secure ? 'smtps' : 'smtp'}://${options.host}:${options.port}`;
-    this.concurrency = options.concurrency ?? CONCURRENCY;
+    this.concurrency = options.concurrency ?? concurrencyDefault;
   }
 
   async ship(shipment: Shipment, gate: Gate): Promise<Outcome> {
@@ -63,7 +64,7 @@ class SmtpRelay implements Relay {
     const fresh = await this.#open();
     if (typeof fresh === 'string') {
       this.#leave();
-      return { kind: 'unreached', reason: fresh };
+      return { phase: 'unreached', reply: noReply(fresh) };
     }
     return this.#finish(fresh, await this.#transact(fresh, shipment, gate));
   }
@@ -108,14 +109,14 @@ class SmtpRelay implements Relay {
 
   #transact(session: Session, shipment: Shipment, gate: Gate): Promise<Ended> {
     session.messages += 1;
-    const verdictMs = this.#options.verdictTimeoutMs ?? VERDICT_TIMEOUT_MS;
+    const verdictMs = this.#options.verdictTimeoutMs ?? verdictTimeoutMsDefault;
     return transact(session.connection, shipment, gate, { verdictMs, stallMs: stallTimeoutOf(this.#options) });
   }
 
   /** Hands the outcome back at once; the place is free again when the session is fit for the next mail. */
   #finish(session: Session, { outcome, next }: Ended): Outcome {
     this.#restore(session, next, () => this.#leave());
-    if (outcome.kind === 'in_doubt') void outcome.late?.then(() => session.connection.close());
+    if (outcome.phase === 'in_doubt') void outcome.late?.then(() => session.connection.close());
     return outcome;
   }
 
@@ -136,25 +137,25 @@ class SmtpRelay implements Relay {
   /** Takes no place of those that work; ends with its verdict, or with our patience. */
   #linger(session: Session): void {
     const { connection } = session;
-    const timer = setTimeout(() => connection.close(), LATE_VERDICT_MS);
+    const timer = setTimeout(() => connection.close(), lateVerdictMs);
     connection.once('end', () => {
       clearTimeout(timer);
       this.#lingering.delete(session);
     });
     this.#lingering.add(session);
     const [oldest] = this.#lingering;
-    if (this.#lingering.size > LINGERING_MAX) oldest?.connection.close();
+    if (this.#lingering.size > lingeringMax) oldest?.connection.close();
   }
 
   #park(session: Session): void {
-    if (this.#closed || session.messages >= (this.#options.messagesPerSession ?? MESSAGES_PER_SESSION)) {
+    if (this.#closed || session.messages >= (this.#options.messagesPerSession ?? messagesPerSessionDefault)) {
       void this.#quit(session);
       return;
     }
     session.idleTimer = setTimeout(() => {
       this.#idle.splice(this.#idle.indexOf(session), 1);
       void this.#quit(session);
-    }, this.#options.idleMs ?? IDLE_MS);
+    }, this.#options.idleMs ?? idleMsDefault);
     this.#idle.push(session);
   }
 
@@ -162,7 +163,7 @@ class SmtpRelay implements Relay {
     if (idleTimer) clearTimeout(idleTimer);
     if (connection.destroyed) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => connection.close(), QUIT_TIMEOUT_MS);
+      const timer = setTimeout(() => connection.close(), quitTimeoutMs);
       connection.once('end', () => {
         clearTimeout(timer);
         resolve();

@@ -3,7 +3,7 @@
 import assert from 'node:assert';
 import type { Hono } from 'hono';
 import type { AppError } from '../core/error.ts';
-import { type Endpoint, type KeyTerms, scopeOf } from '../use-cases/submission.ts';
+import { type Endpoint, scopeOf } from '../use-cases/submission.ts';
 import type { WebhookContract } from '../webhook/request.ts';
 import type { Bindings, Gatekeeper, Reply } from './call.ts';
 import type { RateState } from './rate-limit.ts';
@@ -54,10 +54,4 @@ export function contractOf(facades: readonly Facade[], name: string): WebhookCon
 export function keyScopesOf(facades: readonly Facade[]): ReadonlyMap<string, string> {
   const endpoints = facades.flatMap((facade) => facade.endpoints);
   return new Map(endpoints.map((endpoint) => [endpoint.name.replace(/^\S+ /, ''), scopeOf(endpoint)]));
-}
-
-/** Null for a scope that no facade takes keys in. */
-export function keyTermsOf(facades: readonly Facade[], scope: string): KeyTerms | null {
-  const endpoints = facades.flatMap((facade) => facade.endpoints);
-  return endpoints.find((endpoint) => scopeOf(endpoint) === scope)?.keyTerms ?? null;
 }

@@ -1,22 +1,16 @@
 /** GET /in-doubt and POST /in-doubt/:id, our own routes: what is held with the evidence there is, and the operator's answer. */
 
-import type { Clock } from '../core/clock.ts';
+import type { DeliveryState } from '../core/delivery.ts';
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
-import type { Database } from '../store/database.ts';
+import type { Reader } from '../store/database.ts';
 import { type DeliveryRef, never } from '../store/mail/deliveries.ts';
-import {
-  answerDoubt,
-  type DoubtAnswer,
-  doubtAnswers,
-  findInDoubt,
-  type HeldDelivery,
-  listHeld,
-} from '../store/mail/holds.ts';
+import { type DoubtAnswer, doubtAnswers, type HeldDelivery, listHeld } from '../store/mail/doubt.ts';
+import type { SettleDoubt } from '../use-cases/settle-doubt.ts';
 import { parseJson } from './body.ts';
 import type { Call, Reply } from './call.ts';
 
-export type DoubtParts = { database: Database; clock: Clock; onQueued: () => void };
+export type DoubtParts = { database: Reader; settleDoubt: SettleDoubt };
 
 export const doubtPath = '/in-doubt';
 
@@ -38,16 +32,22 @@ export async function listDoubt({ database }: DoubtParts, call: Call): Promise<R
 }
 
 /** What SMTP cannot tell, somebody has looked up at the relay. @throws AppError `not_found` when it is not in doubt (any more). */
-export async function answerOne({ database, clock, onQueued }: DoubtParts, call: Call): Promise<Reply> {
+export async function answerOne({ settleDoubt }: DoubtParts, call: Call): Promise<Reply> {
   const id = call.param('id');
   const answer = parseAnswer(parseJson(await call.body()));
   const named = parseId(id);
-  const ref = named && (await findInDoubt(database, named.emailId, named.part));
-  const isOurs = ref !== null && ref.account === call.caller.account;
-  const state = isOurs ? await database.write((tx) => answerDoubt(tx, ref, answer, clock.now())) : null;
-  if (state === null) throw new AppError('not_found', 'No delivery of this id is in doubt.');
-  if (state === 'queued') onQueued();
-  return { status: 200, body: JSON.stringify({ object: 'delivery', id: id.toLowerCase(), state }) };
+  const { account } = call.caller;
+  const answered = named ? await settleDoubt.answer({ ...named, account }, answer) : nowhere;
+  if (!answered.isSettled) throw notInDoubt(answered.state);
+  return { status: 200, body: JSON.stringify({ object: 'delivery', id: id.toLowerCase(), state: answered.state }) };
+}
+
+const nowhere = { isSettled: false, state: null } as const;
+
+/** Another answer, or the relay's own late one, may have come first. */
+function notInDoubt(state: DeliveryState | null): AppError {
+  const now = state === null ? '' : ` It is \`${state}\` now.`;
+  return new AppError('not_found', `No delivery of this id is in doubt.${now}`);
 }
 
 function parseAnswer(body: unknown): DoubtAnswer {

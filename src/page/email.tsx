@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../core/error.ts';
+import { keyTerms } from '../http/resend/endpoints.ts';
 import type { StoredEmail } from '../store/mail/emails.ts';
 import { listEvents } from '../store/mail/events.ts';
 import { type DeliveryStatus, findFacade, listDeliveries } from '../store/mail/history.ts';
@@ -183,7 +184,7 @@ export async function reschedule(visit: Visit): Promise<Response> {
   if (at < clock.now()) throw new AppError('invalid_field', 'This time is over. Choose one to come.');
   if (at > clock.now() + scheduleAheadMs) throw new AppError('invalid_field', 'At most 30 days ahead.');
   const text = new Date(at).toISOString();
-  await amend.reschedule(visit.session.account, id, { at, text });
+  await amend.reschedule(visit.session.account, id, { at, text, lifetimeMs: keyTerms.lifetimeMs });
   return redirect(`/dashboard/emails/${id}?done=rescheduled`);
 }
 

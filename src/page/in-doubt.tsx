@@ -4,7 +4,7 @@ import type { Child } from 'hono/jsx';
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
 import { never } from '../store/mail/deliveries.ts';
-import { answerDoubt, type DoubtAnswer, doubtAnswers, type HeldDelivery, listHeld } from '../store/mail/holds.ts';
+import { type DoubtAnswer, doubtAnswers, type HeldDelivery, listHeld } from '../store/mail/doubt.ts';
 import { renderPage } from './frame.tsx';
 import { Copyable, Empty, Form, Notice, PageHead, Time } from './pieces.tsx';
 import { redirect } from './sign-in.tsx';
@@ -163,14 +163,13 @@ export async function answerInDoubt(visit: Visit): Promise<Response> {
   const named = parseId(context.req.param('id') ?? '');
   const answer = doubtAnswers.find((one) => one === form.get('answer'));
   if (!answer) throw new AppError('invalid_field', 'Choose one of the three answers.');
-  const ref = named && { ...named, account: session.account };
-  const state = ref && (await parts.database.write((tx) => answerDoubt(tx, ref, answer, parts.clock.now())));
-  if (state === null) {
+  const answered = named && (await parts.settleDoubt.answer({ ...named, account: session.account }, answer));
+  if (!answered?.isSettled) {
+    const now = answered?.state ? ` It is ${answered.state} now.` : '';
     throw new AppError(
       'not_found',
-      'It is not in doubt any more: the relay answered after all, or somebody was faster.',
+      `It is not in doubt any more: the relay answered after all, or another operator was faster.${now}`,
     );
   }
-  if (state === 'queued') parts.onQueued();
   return redirect(`/dashboard/in-doubt?done=${answer}`);
 }

@@ -1,5 +1,6 @@
 /** How the relay is doing, how much waits for it, and what to do next. */
 
+import type { Said } from '../core/reply.ts';
 import type { Open, RelaySigns } from '../store/page/overview.ts';
 import { Count, Time } from './pieces.tsx';
 import { isCapture, type Visit } from './visit.ts';
@@ -45,7 +46,7 @@ export function Verdict({ visit, signs, isLate }: { visit: Visit; signs: RelaySi
           ×, again at <Time at={signs.trouble.nextAt} />. The last answer:
         </p>
         <pre class="wrap">{signs.trouble.reply}</pre>
-        <p>{adviceOn(signs.trouble.reply)}</p>
+        <p>{adviceOn(signs.trouble.said)}</p>
       </div>
     );
   }
@@ -78,18 +79,22 @@ export function Verdict({ visit, signs, isLate }: { visit: Visit; signs: RelaySi
   );
 }
 
-/** What to try first, by the words of the failure. */
-export function adviceOn(reply: string): string {
-  if (/^5?35|auth|credential/i.test(reply))
-    return 'Check user and password in RELAY_URL: special characters must be percent-encoded.';
-  if (/ENOTFOUND|EAI_AGAIN|getaddrinfo/i.test(reply))
-    return 'The name in RELAY_URL cannot be resolved. Is it spelled right?';
-  if (/ECONNREFUSED|refused/i.test(reply))
-    return 'Nothing listens there. Check host and port in RELAY_URL; `sendonce doctor` tries it.';
-  if (/timeout|timed out|ETIMEDOUT/i.test(reply))
-    return 'No answer. Many hosts block port 25: use 587 or 465, and ask your provider.';
-  if (/certificate|TLS|SSL/i.test(reply))
-    return 'TLS failed. The name in RELAY_URL must be on the relay’s certificate.';
-  if (/^4\d\d/.test(reply)) return 'The relay asks to come back later. It will be tried again by itself.';
-  return 'It will be tried again by itself. `sendonce doctor` checks settings and relay.';
+/** What to try first. */
+export function adviceOn(said: Said | null): string {
+  switch (said?.problem) {
+    case 'login':
+      return 'Check user and password in RELAY_URL: special characters must be percent-encoded.';
+    case 'name':
+      return 'The name in RELAY_URL cannot be resolved. Is it spelled right?';
+    case 'nobody_listens':
+      return 'Nothing listens there. Check host and port in RELAY_URL; `sendonce doctor` tries it.';
+    case 'silence':
+      return 'No answer. Many hosts block port 25: use 587 or 465, and ask your provider.';
+    case 'tls':
+      return 'TLS failed. The name in RELAY_URL must be on the relay’s certificate.';
+    default:
+      return said?.class === 'transient' && said.code !== null
+        ? 'The relay asks to come back later. It will be tried again by itself.'
+        : 'It will be tried again by itself. `sendonce doctor` checks settings and relay.';
+  }
 }

@@ -6,19 +6,20 @@ import type { Egress } from '../egress/egress.ts';
 import type { AttachmentLinks } from '../http/attachment-links.ts';
 import type { HttpContext } from '../http/call.ts';
 import type { Facade } from '../http/facade.ts';
-import type { Database } from '../store/database.ts';
+import type { DatabaseReader } from '../store/database.ts';
 import type { Accepting } from '../use-cases/accept.ts';
 import type { Amend } from '../use-cases/amend.ts';
 import type { FindKeyLives } from '../use-cases/key-history.ts';
 import type { Purge } from '../use-cases/purge.ts';
 import type { Replay } from '../use-cases/replay.ts';
+import type { SettleDoubt } from '../use-cases/settle-doubt.ts';
 import type { Subscribe } from '../use-cases/subscribe.ts';
 import type { Live } from './live.ts';
 import type { Session, Sessions } from './session.ts';
 import type { Throttle } from './throttle.ts';
 
 export type DashboardParts = {
-  database: Database;
+  database: DatabaseReader;
   facades: readonly Facade[];
   clock: Clock;
   sessions: Sessions;
@@ -31,9 +32,9 @@ export type DashboardParts = {
   purge: Purge;
   egress: Egress;
   findKeyLives: FindKeyLives;
+  settleDoubt: SettleDoubt;
   /** So that what was counted a moment ago is shown. */
   flushUses: () => Promise<void>;
-  onQueued: () => void;
   links: AttachmentLinks;
   signerFor: (domain: string) => DkimSigner | null;
   publicUrl: () => string;

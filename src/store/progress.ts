@@ -1,9 +1,7 @@
-/** How far a database has come: what a witness outside it compares, and what is done to one that went back in time. */
+/** How far a database has come, which a witness outside it compares, and that one was found to have gone back in time. */
 
 import { ensureSetting, findSetting, putSetting } from './accounts.ts';
-import type { Database, Reader, Transaction } from './database.ts';
-import { type DeliveryRef, never } from './mail/deliveries.ts';
-import { appendEvent } from './mail/events.ts';
+import type { Reader, Transaction } from './database.ts';
 
 export type Progress = {
   /** Made at the first start: tells databases apart. */
@@ -51,55 +49,4 @@ export async function findWentBack(reader: Reader): Promise<WentBack | null> {
 
 export async function recordWentBack(tx: Transaction, wentBack: WentBack): Promise<void> {
   await putSetting(tx, wentBackSetting, JSON.stringify(wentBack));
-}
-
-/** Deliveries one transaction holds: bounds how long others wait. */
-const holdAtOnce = 500;
-
-/** What may leave by itself: also what the `send-again` policy has waiting. */
-const mayLeave = [
-  "state = 'queued'",
-  "state in ('sending', 'handoff', 'in_doubt') and state = 'sending'",
-  "state in ('sending', 'handoff', 'in_doubt') and state = 'handoff'",
-  `state in ('sending', 'handoff', 'in_doubt') and state = 'in_doubt' and run_at < ${never}`,
-];
-
-type Row = { account: string; email_id: string; part: number; attempt: number; recipients: string };
-
-/**
- * Puts every open delivery in doubt until somebody decides, whatever the policy: it may have left, or been called off.
- * The attempt is bumped, so that a worker which holds one is fenced at its gate. Tells how many.
- */
-export async function holdOpenDeliveries(database: Database, now: number, reason: string): Promise<number> {
-  let held = 0;
-  for (const condition of mayLeave) {
-    for (;;) {
-      const refs = await database.write((tx) => holdSome(tx, condition, now, reason));
-      held += refs.length;
-      if (refs.length < holdAtOnce) break;
-    }
-  }
-  return held;
-}
-
-async function holdSome(tx: Transaction, condition: string, now: number, reason: string): Promise<DeliveryRef[]> {
-  const rows = await tx.all<Row>(
-    `select account, email_id, part, attempt, recipients from deliveries where ${condition} limit ? ${tx.skipLocked}`,
-    holdAtOnce,
-  );
-  for (const { account, email_id, part, attempt, recipients } of rows) {
-    await tx.run(
-      `update deliveries set state = 'in_doubt', attempt = attempt + 1, worker = null, run_at = ?, reply = ?
-       where account = ? and email_id = ? and part = ? and attempt = ?`,
-      never,
-      reason,
-      account,
-      email_id,
-      part,
-      attempt,
-    );
-    const detail = { recipients: JSON.parse(recipients), reply: reason, attempt, in_doubt: true };
-    await appendEvent(tx, account, email_id, 'delivery_delayed', now, detail);
-  }
-  return rows.map((row) => ({ account: row.account, emailId: row.email_id, part: row.part }));
 }

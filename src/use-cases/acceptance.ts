@@ -8,7 +8,7 @@ import { type KeyRecord, takeKey } from '../store/idempotency.ts';
 import { insertDelivery } from '../store/mail/deliveries.ts';
 import { insertEmail } from '../store/mail/emails.ts';
 import { appendEvent } from '../store/mail/events.ts';
-import { insertSuppressed, sift } from '../store/mail/withheld.ts';
+import { insertSuppressed, sift } from '../store/mail/suppressed.ts';
 import { findSuppressed } from '../store/suppressions.ts';
 
 /** All of it was made before the transaction begins: nothing in there can fail for what its author wrote. */
@@ -54,12 +54,15 @@ async function insertDeliveries(
     policy: inDoubtPolicy(email),
   };
   let part = 0;
+  let isQueued = false;
   for (const recipients of groups) {
     const { clear, suppressed: withheld } = sift(recipients, suppressed);
+    isQueued ||= clear.length > 0;
     if (clear.length > 0) await insertDelivery(tx, { ...delivery, part: part++, state: 'queued', recipients: clear });
     if (withheld.size > 0) part = await insertSuppressed(tx, { ...delivery, runAt: email.createdAt }, withheld, part);
   }
-  if (email.scheduledAt !== null && email.scheduledAt > email.createdAt) {
+  // For suppressed recipients alone nothing waits for its time.
+  if (isQueued && email.scheduledAt !== null && email.scheduledAt > email.createdAt) {
     await appendEvent(tx, email.account, email.id, 'scheduled', email.createdAt, { scheduled_at: email.scheduledAt });
   }
 }

@@ -13,17 +13,17 @@ import {
 import { startLossyProxy } from '../support/lossy-proxy.ts';
 import { serve } from '../support/served.ts';
 import { testKey } from '../support/server.ts';
-import { assertMailed, duplicateMessage, readMail } from './brevo.ts';
+import { assertMailed, DUPLICATE, readMail } from './brevo.ts';
 
-const mail = {
+const MAIL = {
   sender: { name: 'Acme', email: 'hello@example.com' },
   to: [{ email: 'ann@example.org', name: 'Ann' }],
   subject: 'Hello {{params.name}}',
   htmlContent: '<p>Hi {{params.name}}</p>',
   params: { name: 'Ann' },
 };
-const versions = [{ to: [{ email: 'a@example.org' }] }, { to: [{ email: 'b@example.org' }], params: { name: 'B' } }];
-const key = { idempotencyKey: '2d0f7c52-6a0f-4d7e-9a43-6d3c0d0b1c5e' };
+const VERSIONS = [{ to: [{ email: 'a@example.org' }] }, { to: [{ email: 'b@example.org' }], params: { name: 'B' } }];
+const KEY = { idempotencyKey: '2d0f7c52-6a0f-4d7e-9a43-6d3c0d0b1c5e' };
 
 async function start(t: TestContext) {
   const served = await serve(t);
@@ -49,12 +49,12 @@ async function brevoError(
 describe('@getbrevo/brevo, newest', () => {
   test('sends, with a key and without, and its repeat is an error that carries the first messageId', async (t) => {
     const { transactionalEmails, server, sink } = await start(t);
-    const without = await transactionalEmails.sendTransacEmail(mail);
-    const first = await transactionalEmails.sendTransacEmail({ ...mail, headers: key });
-    const refused = await brevoError(transactionalEmails.sendTransacEmail({ ...mail, headers: key }));
+    const without = await transactionalEmails.sendTransacEmail(MAIL);
+    const first = await transactionalEmails.sendTransacEmail({ ...MAIL, headers: KEY });
+    const refused = await brevoError(transactionalEmails.sendTransacEmail({ ...MAIL, headers: KEY }));
     assert.deepEqual(refused, {
       status: 400,
-      body: { code: 'duplicate_parameter', message: duplicateMessage, messageId: first.messageId },
+      body: { code: 'duplicate_parameter', message: DUPLICATE, messageId: first.messageId },
     });
     await assertMailed(server, sink, [without.messageId ?? '', first.messageId ?? '']);
     const { subject, html } = await readMail(sink, first.messageId ?? '');
@@ -64,9 +64,9 @@ describe('@getbrevo/brevo, newest', () => {
   test('sends versions, and gets their ids in order', async (t) => {
     const { transactionalEmails, server, sink } = await start(t);
     const { messageId, messageIds = [] } = await transactionalEmails.sendTransacEmail({
-      ...mail,
+      ...MAIL,
       to: undefined,
-      messageVersions: versions,
+      messageVersions: VERSIONS,
     });
     assert.deepEqual([messageId, messageIds.length], [undefined, 2]);
     await assertMailed(server, sink, messageIds);
@@ -77,9 +77,9 @@ describe('@getbrevo/brevo, newest', () => {
     const { server, sink } = await start(t);
     const proxy = await startLossyProxy(t, server.url, 1);
     const { transactionalEmails } = new BrevoClient({ apiKey: testKey, baseUrl: `${proxy.url}/v3` });
-    const { status, body } = await brevoError(transactionalEmails.sendTransacEmail({ ...mail, headers: key }));
+    const { status, body } = await brevoError(transactionalEmails.sendTransacEmail({ ...MAIL, headers: KEY }));
     assert.equal(proxy.requests(), 2);
-    assert.deepEqual([status, body.code, body.message], [400, 'duplicate_parameter', duplicateMessage]);
+    assert.deepEqual([status, body.code, body.message], [400, 'duplicate_parameter', DUPLICATE]);
     await assertMailed(server, sink, [String(body.messageId)]);
   });
 
@@ -87,20 +87,20 @@ describe('@getbrevo/brevo, newest', () => {
     const { server, sink } = await start(t);
     const proxy = await startLossyProxy(t, server.url, 1);
     const { transactionalEmails } = new BrevoClient({ apiKey: testKey, baseUrl: `${proxy.url}/v3` });
-    await transactionalEmails.sendTransacEmail(mail);
+    await transactionalEmails.sendTransacEmail(MAIL);
     await sink.waitFor(2);
     assert.equal(proxy.requests(), 2);
   });
 
   test('understands refusals, and what the account is', async (t) => {
     const { server, transactionalEmails } = await start(t);
-    const refused = await brevoError(transactionalEmails.sendTransacEmail({ ...mail, to: [{ email: 'nobody' }] }));
+    const refused = await brevoError(transactionalEmails.sendTransacEmail({ ...MAIL, to: [{ email: 'nobody' }] }));
     assert.deepEqual(refused, {
       status: 400,
       body: { code: 'invalid_parameter', message: 'email is not valid in to' },
     });
     const stranger = new BrevoClient({ apiKey: 'xkeysib-wrong', baseUrl: `${server.url}/v3`, maxRetries: 0 });
-    const unknown = await brevoError(stranger.transactionalEmails.sendTransacEmail(mail));
+    const unknown = await brevoError(stranger.transactionalEmails.sendTransacEmail(MAIL));
     assert.deepEqual(unknown, { status: 401, body: { code: 'unauthorized', message: 'Key not found' } });
     const { account, senders } = new BrevoClient({ apiKey: testKey, baseUrl: `${server.url}/v3` });
     const { companyName, relay } = await account.getAccount();
@@ -115,15 +115,15 @@ describe('@getbrevo/brevo, newest', () => {
 describe('@getbrevo/brevo 2.x', () => {
   test('sends, with a key and without, and its repeat is an HttpError that carries the first messageId', async (t) => {
     const { old, server, sink } = await start(t);
-    const without = await old.sendTransacEmail(mail);
-    const first = await old.sendTransacEmail({ ...mail, headers: key });
+    const without = await old.sendTransacEmail(MAIL);
+    const first = await old.sendTransacEmail({ ...MAIL, headers: KEY });
     assert.equal(first.response.statusCode, 201);
-    await assert.rejects(old.sendTransacEmail({ ...mail, headers: key }), (error) => {
+    await assert.rejects(old.sendTransacEmail({ ...MAIL, headers: KEY }), (error) => {
       assert(error instanceof HttpError);
       assert.equal(error.statusCode, 400);
       assert.deepEqual(error.body, {
         code: 'duplicate_parameter',
-        message: duplicateMessage,
+        message: DUPLICATE,
         messageId: first.body.messageId,
       });
       return true;
@@ -133,7 +133,7 @@ describe('@getbrevo/brevo 2.x', () => {
 
   test('sends versions, and asks for the account', async (t) => {
     const { old, server, sink } = await start(t);
-    const { body } = await old.sendTransacEmail({ ...mail, messageVersions: versions.map(({ to }) => ({ to })) });
+    const { body } = await old.sendTransacEmail({ ...MAIL, messageVersions: VERSIONS.map(({ to }) => ({ to })) });
     await assertMailed(server, sink, body.messageIds ?? []);
     const accounts = new AccountApi(`${server.url}/v3`);
     accounts.setApiKey(AccountApiApiKeys.apiKey, testKey);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isMailboxGone, suppressionKey } from '../../src/core/suppression.ts';
+import { replyOf } from '../support/reply.ts';
 
 describe('a refusal', () => {
   const gone = [
@@ -12,7 +13,8 @@ describe('a refusal', () => {
     '556 5.1.10 Recipient address has null MX',
   ];
   for (const reply of gone) {
-    it(`says that the mailbox is gone: ${JSON.stringify(reply)}`, () => assert.equal(isMailboxGone(reply), true));
+    it(`says that the mailbox is gone: ${JSON.stringify(reply)}`, () =>
+      assert.equal(isMailboxGone(replyOf(reply).said), true));
   }
 
   const notGone = [
@@ -32,7 +34,7 @@ describe('a refusal', () => {
     '',
   ];
   for (const reply of notGone) {
-    it(`does not say so: ${JSON.stringify(reply)}`, () => assert.equal(isMailboxGone(reply), false));
+    it(`does not say so: ${JSON.stringify(reply)}`, () => assert.equal(isMailboxGone(replyOf(reply).said), false));
   }
 });
 

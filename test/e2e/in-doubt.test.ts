@@ -1,13 +1,16 @@
 /** A dot that left and no verdict: the mail is held and shown until an operator, the policy or a late verdict settles it, over real SMTP. */
 
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { createSmtpRelay } from '../../src/deliver/smtp.ts';
 import { addApiKey, drained, serve } from '../support/served.ts';
 import { startTestServer } from '../support/server.ts';
 import { signal } from '../support/smtp-rig.ts';
 import { startSink } from '../support/smtp-sink.ts';
-import { modes } from '../support/smtp-sink-modes.ts';
+import { type Mode, modes } from '../support/smtp-sink-modes.ts';
+import { createTemp } from '../support/temp.ts';
 import { lastEvent, runQueue, send, untilEvent } from './sending.ts';
 
 const minuteMs = 60_000;
@@ -206,5 +209,40 @@ describe('a verdict that comes late', () => {
     late.resolve();
     await server.restart();
     assert.equal(await lastEvent(server, id), 'failed');
+  });
+});
+
+describe('a relay that said 451 to the dot', () => {
+  const dkimKey = () =>
+    generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ type: 'pkcs8', format: 'pem' });
+
+  /** A mail that was put off, or not answered, by a server whose DKIM key is another one at the next start. */
+  async function resigned(t: TestContext, mode: Mode) {
+    const temp = createTemp();
+    t.after(() => temp.remove());
+    writeFileSync(temp.path('dkim.pem'), dkimKey());
+    const environment = { DKIM_KEYS: `resend.dev:s1:${temp.path('dkim.pem')}` };
+    const { server, sink } = await serve(t, { environment });
+    sink.behave = () => mode;
+    const id = await send(server);
+    await untilEvent(server, id, 'delivery_delayed');
+    sink.behave = () => modes.accept;
+    writeFileSync(temp.path('dkim.pem'), dkimKey());
+    await server.restart();
+    return { server, sink, id };
+  }
+
+  it('has not taken the mail: another signature on the next try makes no doubt', async (t) => {
+    const { server, sink, id } = await resigned(t, modes.deferAtDot);
+    server.clock.advance(10_000);
+    await untilEvent(server, id, 'sent');
+    assert.equal(sink.count, 1);
+  });
+
+  it('is another case than one that said nothing: what may have left is not sent with another signature', async (t) => {
+    const { server, sink, id } = await resigned(t, modes.acceptThenDrop);
+    await server.call('POST', `/in-doubt/${id}`, { answer: 'send-again' });
+    await untilEvent(server, id, 'sent');
+    assert.equal(sink.count, 2, 'an operator may decide so');
   });
 });

@@ -8,7 +8,7 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { createEgress, type EgressOptions, type FetchedBytes } from '../../src/egress/egress.ts';
 import type { EgressFailure } from '../../src/egress/failure.ts';
-import { TEST_CERTIFICATE, TEST_KEY } from '../support/certificate.ts';
+import { testCertificate, testCertificateKey } from '../support/certificate.ts';
 
 const limits = { maxBytes: 1_000, timeoutMs: 5_000 };
 const loopback = ['127.0.0.0/8', '::1'];
@@ -236,7 +236,7 @@ describe('fetchBytes', () => {
 
 describe('https', () => {
   const listenTls = async (t: TestContext, seen: (name: string | undefined) => void): Promise<number> => {
-    const server = https.createServer({ key: TEST_KEY, cert: TEST_CERTIFICATE }, (_request, response) =>
+    const server = https.createServer({ key: testCertificateKey, cert: testCertificate }, (_request, response) =>
       response.end('secret'),
     );
     server.on('secureConnection', (socket) => seen(socket.servername || undefined));
@@ -246,14 +246,14 @@ describe('https', () => {
   test('the pinned connection keeps the name for SNI and the certificate', async (t) => {
     const names: unknown[] = [];
     const port = await listenTls(t, (name) => names.push(name));
-    const trusting = egress({ trust: [TEST_CERTIFICATE] });
+    const trusting = egress({ trust: [testCertificate] });
     assertBytes(await trusting.fetchBytes(`https://localhost:${port}/`, limits), 'secret');
     assert.deepEqual(names, ['localhost']);
   });
 
   test('a certificate for another name, or by nobody we know, is untrusted', async (t) => {
     const port = await listenTls(t, () => {});
-    const trusting = egress({ trust: [TEST_CERTIFICATE] });
+    const trusting = egress({ trust: [testCertificate] });
     assertFailed(await trusting.fetchBytes(`https://other.example:${port}/`, limits), 'untrusted');
     assertFailed(await egress().fetchBytes(`https://localhost:${port}/`, limits), 'untrusted');
   });

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import pg from 'pg';
-import type { DeliveryState } from '../../src/core/event.ts';
+import type { DeliveryState } from '../../src/core/delivery.ts';
 import { readColumn, readRows } from './program.ts';
 
 export type Books = {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { createSmtpRelay } from '../../src/deliver/smtp.ts';
-import { type Bend, bendDatabase } from '../support/bent-database.ts';
+import { type Bend, bendDatabase, bendEdge } from '../support/bent-database.ts';
 import { drained } from '../support/served.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
 import { signal } from '../support/smtp-rig.ts';
@@ -109,8 +109,4 @@ export async function copiesAfterTakeover(after: After, bends: Bend[]): Promise<
 }
 
 /** A gate that opens for whatever attempt asks. */
-export const unfenced: Bend = {
-  when: "set state = 'handoff', handoff_attempt = attempt",
-  find: 'and attempt = ?',
-  replace: 'and ? is not null',
-};
+export const unfenced: Bend = bendEdge('gate', { fence: 'state' });

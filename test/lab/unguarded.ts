@@ -4,19 +4,13 @@ import type { SystemClock } from '../../src/clock.ts';
 import { AppError } from '../../src/core/error.ts';
 import type { Outside } from '../../src/server.ts';
 import type { Database, Transaction } from '../../src/store/database.ts';
-import { type Bend, bendDatabase, handoffsAreQueuedAgain } from '../support/bent-database.ts';
+import { type Bend, bendDatabase, bendEdge, handoffsAreQueuedAgain, textOf } from '../support/bent-database.ts';
 
 /** What has no verdict is tried again, as if nothing had left. */
-const doubtIsQueued: Bend = {
-  when: `state = 'in_doubt', worker = null, run_at = ?`,
-  replace: `state = 'queued', worker = null, run_at = 0 * cast(? as bigint)`,
-};
+const doubtIsQueued: Bend = bendEdge('doubt', { to: 'queued', runAt: 0 });
 
 /** What a dead process had claimed is given up. */
-const claimsAreForgotten: Bend = {
-  when: `set state = 'queued', attempt = attempt + 1, worker = null, run_at = ?`,
-  replace: `set state = 'failed', attempt = attempt + 1, worker = null, run_at = ?`,
-};
+const claimsAreForgotten: Bend = bendEdge('orphaned', { to: 'failed' });
 
 /** What an endpoint was to be told counts as told as soon as somebody sets out to tell it. */
 const claimsCountAsTold: Bend = {
@@ -42,7 +36,7 @@ export function variantsOf(createClock: (wall: () => number) => SystemClock): Re
     'tells-unheard': { database: (own) => bendDatabase(own, [claimsCountAsTold]) },
     'reschedules-blindly': { database: (own) => bendDatabase(own, [reschedulesMoveNothing]) },
     'answers-early': { database: (own) => resolvesEarly(own, 'insert into emails') },
-    'dots-early': { database: (own) => resolvesEarly(own, "set state = 'handoff'") },
+    'dots-early': { database: (own) => resolvesEarly(own, textOf('gate')) },
     'refuses-late': { database: (own) => refusesLate(own, 'insert into emails') },
     'outlives-unknown-commits': { die: () => undefined as never },
     'believes-in-commits': { assumeLostCommits: 'committed' },
@@ -95,6 +89,10 @@ function watch(tx: Transaction, statement: string): { tx: Transaction; hasRun: b
     watched.hasRun ||= sql.includes(statement);
     return tx.run(sql, ...params);
   };
-  const watched = { tx: { ...tx, run }, hasRun: false };
+  const all: Transaction['all'] = (sql, ...params) => {
+    watched.hasRun ||= sql.includes(statement);
+    return tx.all(sql, ...params);
+  };
+  const watched = { tx: { ...tx, run, all }, hasRun: false };
   return watched;
 }

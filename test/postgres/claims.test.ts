@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { Contended } from '../../src/core/error.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database } from '../../src/store/database.ts';
-import { claimDue } from '../../src/store/mail/claims.ts';
+import { claimDue } from '../../src/store/mail/claim.ts';
 import { type Delivery, insertDelivery, never } from '../../src/store/mail/deliveries.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { type Bend, bendDatabase } from '../support/bent-database.ts';

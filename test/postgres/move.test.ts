@@ -17,6 +17,7 @@ import { openDatabase } from '../support/engine.ts';
 import { sharedPostgres } from '../support/postgres-server.ts';
 import { printed } from '../support/printed.ts';
 import { program, run } from '../support/program.ts';
+import { replyOf } from '../support/reply.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
 
 const config: Config = readConfig({});
@@ -29,9 +30,9 @@ const relay: Relay = {
   name: 'half deaf',
   concurrency: 5,
   async ship({ envelope, bytes }, gate) {
-    await gate({ accepted: envelope.to, bounced: [], deferred: [] });
-    if (Buffer.from(bytes).includes('silence')) return { kind: 'in_doubt', reason: 'no answer came' };
-    return { kind: 'sent', reply: '250 ok' };
+    await gate({ accepted: envelope.to, refused: [] });
+    if (Buffer.from(bytes).includes('silence')) return { phase: 'in_doubt', reason: 'no answer came' };
+    return { phase: 'verdict', reply: replyOf('250 ok') };
   },
   async close() {},
 };

@@ -7,7 +7,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { TLSSocket } from 'node:tls';
 import { openPostgres } from '../../src/store/engine/postgres/postgres.ts';
 import { startProgram } from '../lab/program.ts';
-import { TEST_CERTIFICATE, TEST_KEY } from '../support/certificate.ts';
+import { testCertificate, testCertificateKey } from '../support/certificate.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { sharedPostgres } from '../support/postgres-server.ts';
 import { createTemp } from '../support/temp.ts';
@@ -29,7 +29,7 @@ async function startTls(t: TestContext): Promise<number> {
     socket.on('error', () => {});
     socket.once('data', () => {
       socket.write('S');
-      const secure = new TLSSocket(socket, { isServer: true, key: TEST_KEY, cert: TEST_CERTIFICATE });
+      const secure = new TLSSocket(socket, { isServer: true, key: testCertificateKey, cert: testCertificate });
       secure.on('error', () => socket.destroy());
     });
   });

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Relay } from '../../src/deliver/relay.ts';
-import { type Bend, bendDatabase } from '../support/bent-database.ts';
+import { type Bend, bendDatabase, bendEdge } from '../support/bent-database.ts';
 import { useEngine } from '../support/engine.ts';
+import { replyOf } from '../support/reply.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
 
 useEngine('postgres');
@@ -28,11 +29,11 @@ function createCountingRelay() {
         arrived();
         await held;
       }
-      const isOpen = await gate({ accepted: envelope.to, bounced: [], deferred: [] });
+      const isOpen = await gate({ accepted: envelope.to, refused: [] });
       counted.gates.push(isOpen);
-      if (!isOpen) return { kind: 'fenced' };
+      if (!isOpen) return { phase: 'fenced' };
       counted.dots += 1;
-      return { kind: 'sent', reply: '250 ok' };
+      return { phase: 'verdict', reply: replyOf('250 ok') };
     },
     async close() {},
   });
@@ -40,10 +41,7 @@ function createCountingRelay() {
 }
 
 /** Without the attempt number in its way, whoever claimed last is not told from whoever claimed first. */
-const fenceIsOff: Bend = {
-  when: "and attempt = ? and state = 'sending'",
-  replace: 'and attempt + 0 * ? = attempt',
-};
+const fenceIsOff: Bend = bendEdge('gate', { fence: 'state' });
 
 /** The first server claims and stands still; the second one takes over after fifteen seconds without a beat, and sends. */
 async function takeOver(t: TestContext, bends: Bend[]) {

@@ -1,7 +1,7 @@
 /** Servers that are wrong on purpose, each in one way: the property must notice every one of them. */
 
 import type { Database } from '../../src/store/database.ts';
-import { type Bend, bendDatabase, handoffsAreQueuedAgain } from '../support/bent-database.ts';
+import { type Bend, bendDatabase, bendEdge, handoffsAreQueuedAgain } from '../support/bent-database.ts';
 import type { WorldOptions } from './world.ts';
 
 const bending = (...bends: Bend[]): WorldOptions => ({ database: (own: Database) => bendDatabase(own, bends) });
@@ -21,10 +21,7 @@ export const broken: Record<string, WorldOptions> = {
     when: 'update idempotency_keys set expires_at = ?',
     replace: 'update idempotency_keys set expires_at = 0 * cast(? as bigint)',
   }),
-  'cancels what has been handed off': bending({
-    when: `and state in ('queued', 'sending')`,
-    replace: `and state in ('queued', 'sending', 'handoff')`,
-  }),
+  'cancels what has been handed off': bending(bendEdge('cancel', { from: ['queued', 'sending', 'handoff'] })),
   'sends again after a crash': bending(handoffsAreQueuedAgain),
   'loses in a crash what it had accepted': { losesLog: true },
 };

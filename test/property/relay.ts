@@ -2,6 +2,7 @@
 
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Gate, Relay, Shipment } from '../../src/deliver/relay.ts';
+import { replyOf } from '../support/reply.ts';
 
 /** Where an attempt gets stuck, or what it is told. */
 export const relayModes = [
@@ -83,23 +84,25 @@ export class ScriptedRelay implements Relay {
     await this.#stickAt('hangs before the gate');
     if (this.#isCut) return nothingMoreHappens();
     this.#ledger.asked.add(email);
-    if (!(await gate({ accepted: ['to@example.com'], bounced: [], deferred: [] }))) return { kind: 'fenced' };
+    if (!(await gate({ accepted: ['to@example.com'], refused: [] }))) return { phase: 'fenced' };
     await this.#stickAt('hangs before the dot');
-    if (this.#isCut) return { kind: 'in_doubt', reason: 'cut before the dot' };
+    if (this.#isCut) return { phase: 'in_doubt', reason: 'cut before the dot' };
     if (this.#mode === 'defers at the dot') {
       this.#ledger.putOff.add(email);
-      return { kind: 'deferred', reply: '451 4.3.0 later' };
+      return { phase: 'verdict', reply: replyOf('451 4.3.0 later') };
     }
     this.#ledger.take(email);
     await this.#stickAt('hangs after the dot');
-    return this.#isCut ? { kind: 'in_doubt', reason: 'cut after the dot' } : { kind: 'sent', reply: '250 2.0.0 taken' };
+    return this.#isCut
+      ? { phase: 'in_doubt', reason: 'cut after the dot' }
+      : { phase: 'verdict', reply: replyOf('250 2.0.0 taken') };
   }
 
   async close(): Promise<void> {}
 
   #beforeGate(): Outcome | null {
-    if (this.#mode === 'unreachable') return { kind: 'unreached', reason: 'connection refused' };
-    if (this.#mode === 'refuses the envelope') return { kind: 'deferred', reply: '451 4.7.1 greylisted' };
+    if (this.#mode === 'unreachable') return { phase: 'unreached', reply: replyOf('connection refused') };
+    if (this.#mode === 'refuses the envelope') return refusedForNow;
     return null;
   }
 
@@ -107,6 +110,12 @@ export class ScriptedRelay implements Relay {
     if (this.#mode === mode && !this.#isCut) await new Promise<void>((resolve) => this.#stuck.push(resolve));
   }
 }
+
+const refusedForNow: Outcome = {
+  phase: 'refused',
+  refused: [{ address: 'to@example.com', reply: replyOf('451 4.7.1 greylisted') }],
+  isOneReply: true,
+};
 
 function nothingMoreHappens(): Promise<never> {
   return new Promise(() => {});

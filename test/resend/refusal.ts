@@ -4,17 +4,17 @@ import assert from 'node:assert/strict';
 import { AppError, type ErrorCode } from '../../src/core/error.ts';
 import { parseSend } from '../../src/http/resend/parse.ts';
 
-export const nowMs = Date.parse('2026-04-03T22:13:42.674Z');
-export const smallest = {
+export const NOW = Date.parse('2026-04-03T22:13:42.674Z');
+export const SMALLEST = {
   from: 'Acme <onboarding@resend.dev>',
   to: 'ann@example.org',
   subject: 'Hello',
   html: '<p>Hi</p>',
 };
-export const addressRule =
+export const ADDRESS_RULE =
   'The email address needs to follow the `email@example.com` or `Name <email@example.com>` format.';
 
-export const send = (changes: object) => parseSend({ ...smallest, ...changes }, nowMs);
+export const send = (changes: object) => parseSend({ ...SMALLEST, ...changes }, NOW);
 
 export function refusal(run: () => unknown): AppError {
   try {

@@ -47,6 +47,21 @@ describe('an address', () => {
     assert.deepEqual(sink.commands.slice(length), []);
   });
 
+  it('that is suppressed already is no email that waits for its time: it says so, and cannot be canceled or moved', async (t) => {
+    const { server } = await start(t);
+    await server.call('POST', '/suppressions', { email: 'ann@example.com' });
+    const at = new Date(server.clock.now() + 60 * 60_000).toISOString();
+    const { json } = await server.call('POST', '/emails', message({ to: 'ann@example.com', scheduled_at: at }));
+    assert.equal(await lastEvent(server, json.id), 'suppressed');
+    const canceled = await server.call('POST', `/emails/${json.id}/cancel`);
+    const moved = await server.call('PATCH', `/emails/${json.id}`, { scheduled_at: at });
+    for (const { status, json: told } of [canceled, moved]) {
+      assert.equal(status, 422);
+      assert.match(told.message, /it was not sent; its status is `suppressed`/);
+    }
+    assert.equal(await lastEvent(server, json.id), 'suppressed');
+  });
+
   it('refused at the dot is suppressed where it was alone in the envelope, and only there', async (t) => {
     const { server, sink } = await start(t);
     sink.behave = () => ({ dot: { say: `${gone}\r\n` } });

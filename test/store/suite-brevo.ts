@@ -187,7 +187,7 @@ export function describeBrevo(db: () => Database): void {
     it('is kept while a delivery is open, and drops the contents with the last recipient', async () => {
       const email = await accept('forget', now);
       const delivery = { account: 'forget', emailId: email.id, recipients: ['ann@example.org'], policy: null };
-      const insert = (part: number, state: 'queued' | 'sent') =>
+      const insert = (part: number, state: 'queued' | 'bounced') =>
         db().write((tx) => insertDelivery(tx, { ...delivery, part, state, runAt: now, giveUpAt: now }));
       const forget = async (isLast: boolean) => {
         const summary = await findEmailSummary(db(), 'forget', email.id);
@@ -198,7 +198,7 @@ export function describeBrevo(db: () => Database): void {
       assert.equal(await forget(true), false);
       assert.equal((await findEmail(db(), 'forget', email.id))?.html, '<p>Hi</p>');
       await db().write((tx) => tx.run("update deliveries set state = 'sent' where account = ?", 'forget'));
-      await insert(1, 'sent');
+      await insert(1, 'bounced');
       assert.equal(await forget(false), true);
       const hidden = await findEmail(db(), 'forget', email.id);
       assert.deepEqual([hidden?.forgotten, hidden?.html], [['ann@example.org'], '<p>Hi</p>']);

@@ -28,6 +28,7 @@ import { indexEmails, indexStates, searchEmails } from '../../src/store/page/sea
 import { parseSearch } from '../../src/store/page/search-query.ts';
 import { suppress } from '../../src/store/suppressions.ts';
 import { createPurge } from '../../src/use-cases/purge.ts';
+import { replyOf } from '../support/reply.ts';
 
 const now = 1_800_000_000_000;
 const hour = now / hourMs;
@@ -277,7 +278,7 @@ export function describePageIndex(db: () => Database): void {
       assert.equal(await findOldestDue(db(), 'page-nobody'), null);
       assert.deepEqual(await findRelaySigns(db(), account), {
         takenAt: now + 3,
-        trouble: { reply: 'refused', isAnswered: false, times: 2, nextAt: now + 5 },
+        trouble: { reply: 'refused', said: replyOf('refused').said, isAnswered: false, times: 2, nextAt: now + 5 },
       });
       assert.deepEqual(await findRelaySigns(db(), 'page-nobody'), { takenAt: null, trouble: null });
     });

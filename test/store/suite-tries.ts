@@ -3,17 +3,15 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
+import { noReply, ownWords } from '../../src/core/reply.ts';
 import type { Database } from '../../src/store/database.ts';
-import {
-  type Delivery,
-  never,
-  settleDeferredVerdict,
-  settleInDoubt,
-  settleUnreached,
-  settleVerdict,
-} from '../../src/store/mail/deliveries.ts';
-import { answerDoubt, listOpen, recover } from '../../src/store/mail/holds.ts';
-import { holdOpenDeliveries } from '../../src/store/progress.ts';
+import { type Delivery, never } from '../../src/store/mail/deliveries.ts';
+import { answerDoubt } from '../../src/store/mail/doubt.ts';
+import { listOpen } from '../../src/store/mail/open.ts';
+import { recover } from '../../src/store/mail/recover.ts';
+import { settleInDoubt, settlePutOff, settleTaken, settleUnreached } from '../../src/store/mail/settle.ts';
+import { holdOpenDeliveries } from '../../src/use-cases/hold.ts';
+import { replyOf } from '../support/reply.ts';
 
 const now = 1_800_000_000_000;
 
@@ -51,7 +49,7 @@ export function describeTries(db: () => Database, { claim, gate, queuedAndClaime
       assert.equal(await triesOf(delivery), 1);
       await gate(db(), again);
       assert.equal(await triesOf(delivery), 2);
-      await db().write((tx) => settleDeferredVerdict(tx, again, { reply: '451 later', now, retryAt: now }));
+      await db().write((tx) => settlePutOff(tx, again, { reply: replyOf('451 later'), now, retryAt: now }));
       await hold();
       assert.equal(await triesOf(delivery), 2);
     });
@@ -63,7 +61,7 @@ export function describeTries(db: () => Database, { claim, gate, queuedAndClaime
       const again = await sendAgain(delivery);
       assert.equal(await triesOf(delivery), 0);
       await gate(db(), again);
-      await db().write((tx) => settleInDoubt(tx, again, { reason: 'silence', now, runAt: never }));
+      await db().write((tx) => settleInDoubt(tx, again, { reason: ownWords('silence'), now, runAt: never }));
       assert.equal(await triesOf(delivery), 1);
       await sendAgain(again);
       assert.equal(await triesOf(delivery), 1);
@@ -72,15 +70,15 @@ export function describeTries(db: () => Database, { claim, gate, queuedAndClaime
     it('count a gate that was taken back as a failure, and a late answer as the one to its hand-off', async () => {
       const delivery = await queuedAndClaimed(db(), 'tries-late');
       await gate(db(), delivery);
-      await db().write((tx) => settleUnreached(tx, delivery, { reason: 'refused', now, retryAt: now }));
+      await db().write((tx) => settleUnreached(tx, delivery, { reply: noReply('refused'), now, retryAt: now }));
       assert.equal(await triesOf(delivery), 1);
       const [again] = await claim(db(), delivery.account, 1);
       assert.ok(again);
       await gate(db(), again);
-      await db().write((tx) => settleInDoubt(tx, again, { reason: 'silence', now, runAt: never }));
+      await db().write((tx) => settleInDoubt(tx, again, { reason: ownWords('silence'), now, runAt: never }));
       assert.equal(await triesOf(delivery), 2);
       await sendAgain(again);
-      assert.ok(await db().write((tx) => settleVerdict(tx, again, { state: 'sent', reply: '250 ok', now })));
+      assert.ok(await db().write((tx) => settleTaken(tx, again, { state: 'sent', reply: replyOf('250 ok'), now })));
       const [row] = await db().all<{ tries: number; unanswered: number }>(
         'select tries, unanswered from deliveries where account = ?',
         delivery.account,
@@ -98,11 +96,11 @@ export function describeTries(db: () => Database, { claim, gate, queuedAndClaime
         return triesOf(delivery);
       };
       const doubt = (delivery: Delivery) =>
-        db().write((tx) => settleInDoubt(tx, delivery, { reason: 'silence', now, runAt: never }));
+        db().write((tx) => settleInDoubt(tx, delivery, { reason: ownWords('silence'), now, runAt: never }));
       assert.equal(await counts('old-handoff', (one) => gate(db(), one)), 1);
       const deferred = async (one: Delivery) => {
         await gate(db(), one);
-        await db().write((tx) => settleDeferredVerdict(tx, one, { reply: '451 later', now, retryAt: now }));
+        await db().write((tx) => settlePutOff(tx, one, { reply: replyOf('451 later'), now, retryAt: now }));
       };
       assert.equal(await counts('old-deferred', deferred), 1);
       const twice = async (one: Delivery) => {

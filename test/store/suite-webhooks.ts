@@ -32,6 +32,7 @@ import {
   type Webhook,
   webhooksWithDue,
 } from '../../src/store/webhooks/webhooks.ts';
+import { replyOf } from '../support/reply.ts';
 
 const nextId = createIdSource(randomBytes);
 const now = 1_800_000_000_000;
@@ -124,8 +125,16 @@ export function describeWebhooks(db: () => Database): void {
       const two = await webhook(account, ['bounced']);
       await happens(account, 'e1', 'sent');
       await happens('wh-told-not', 'e1', 'sent');
-      await happens(account, 'e1', 'bounced', { recipients: ['a@x.test'], reply: '550 5.7.1 no' });
-      await happens(account, 'e1', 'bounced', { recipients: ['a@x.test'], reply: '450 4.2.1 given up' });
+      await happens(account, 'e1', 'bounced', {
+        recipients: ['a@x.test'],
+        reply: '550 5.7.1 no',
+        said: replyOf('550 5.7.1 no').said,
+      });
+      await happens(account, 'e1', 'bounced', {
+        recipients: ['a@x.test'],
+        reply: '450 4.2.1 given up',
+        said: replyOf('450 4.2.1 given up').said,
+      });
       const types = async (of: Webhook) => (await events(of)).map(({ type }) => type);
       assert.deepEqual(await types(one), ['bounced', 'sent']);
       assert.deepEqual(await types(two), ['bounced', 'bounced']);

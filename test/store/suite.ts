@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import type { Email } from '../../src/core/email.ts';
+import { noReply, ownWords } from '../../src/core/reply.ts';
 import { createIdSource } from '../../src/core/token.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database } from '../../src/store/database.ts';
@@ -15,33 +16,25 @@ import {
   recordUses,
   takeKey,
 } from '../../src/store/idempotency.ts';
-import { accountsWithDue, claimDue } from '../../src/store/mail/claims.ts';
-import {
-  type Delivery,
-  insertDelivery,
-  never,
-  openGate,
-  settleDeferredVerdict,
-  settleInDoubt,
-  settleRefused,
-  settleUnreached,
-  settleVerdict,
-  unclaim,
-} from '../../src/store/mail/deliveries.ts';
+import { cancelDeliveries, rescheduleDeliveries } from '../../src/store/mail/amend.ts';
+import { accountsWithDue, claimDue, handBack } from '../../src/store/mail/claim.ts';
+import { type Delivery, insertDelivery, never } from '../../src/store/mail/deliveries.ts';
+import { answerDoubt } from '../../src/store/mail/doubt.ts';
 import { findEmail, findEmailSummary, insertEmail, listEmails, purgeContents } from '../../src/store/mail/emails.ts';
 import { listEvents } from '../../src/store/mail/events.ts';
+import { countOpen, listOpen } from '../../src/store/mail/open.ts';
+import { recover, requeueExpiredClaims, sendAgainDue } from '../../src/store/mail/recover.ts';
 import {
-  answerDoubt,
-  cancelEmail,
-  countOpen,
-  countRecipients,
-  listOpen,
-  recover,
-  requeueExpiredClaims,
-  rescheduleDeliveries,
-  sendAgainDue,
-} from '../../src/store/mail/holds.ts';
+  openGate,
+  settleInDoubt,
+  settlePutOff,
+  settleRefused,
+  settleRejected,
+  settleTaken,
+  settleUnreached,
+} from '../../src/store/mail/settle.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { replyOf } from '../support/reply.ts';
 import { describeBrevo } from './suite-brevo.ts';
 import { describePageIndex } from './suite-page-index.ts';
 import { describeSuppressions } from './suite-suppressions.ts';
@@ -262,7 +255,7 @@ function describeEmails(db: () => Database): void {
       const [claimed] = await claim(db(), account, 1);
       assert.ok(claimed);
       await gate(db(), claimed);
-      await db().write((tx) => settleVerdict(tx, claimed, { state: 'sent', reply: '250 ok', now }));
+      await db().write((tx) => settleTaken(tx, claimed, { state: 'sent', reply: replyOf('250 ok'), now }));
       const purged = await db().write((tx) => purgeContents(tx, now, now, 100));
       assert.equal(purged, 1);
       const kept = await findEmail(db(), account, claimed.emailId);
@@ -308,8 +301,8 @@ async function queuedAndClaimed(db: Database, account: string): Promise<Delivery
 }
 
 function gate(db: Database, delivery: Delivery, accepted = delivery.recipients): Promise<boolean> {
-  const reply = { accepted, bounced: [], deferred: [] };
-  return db.write((tx) => openGate(tx, delivery, reply, { now, contentHash: hash('c'), doubtAt: never, retryAt: now }));
+  const reply = { accepted, refused: [] };
+  return db.write((tx) => openGate(tx, delivery, reply, { now, contentHash: hash('c'), retryAt: now }));
 }
 
 async function stateOf(db: Database, delivery: { account: string; emailId: string; part: number }): Promise<string> {
@@ -357,7 +350,7 @@ function describeClaims(db: () => Database): void {
 
     it('handed back unstarted are due at once', async () => {
       const delivery = await queuedAndClaimed(db(), 'handed-back');
-      assert.equal(await db().write((tx) => unclaim(tx, delivery, now)), true);
+      await db().write((tx) => handBack(tx, delivery, now));
       const [again] = await claim(db(), 'handed-back', 1);
       assert.equal(again?.attempt, delivery.attempt + 1);
       assert.equal(await gate(db(), delivery), false, 'the former claim is fenced');
@@ -388,7 +381,7 @@ function describeGate(db: () => Database): void {
 
     it('stays shut for a delivery that was canceled', async () => {
       const delivery = await queuedAndClaimed(db(), 'gate-cancel');
-      assert.equal(await db().write((tx) => cancelEmail(tx, delivery.account, delivery.emailId, now)), true);
+      assert.equal(await db().write((tx) => cancelDeliveries(tx, delivery, now)), true);
       assert.equal(await gate(db(), delivery), false);
       assert.deepEqual(await eventTypes(db(), delivery), ['canceled']);
     });
@@ -396,7 +389,7 @@ function describeGate(db: () => Database): void {
     it('lets nobody cancel afterwards', async () => {
       const delivery = await queuedAndClaimed(db(), 'gate-late-cancel');
       await gate(db(), delivery);
-      assert.equal(await db().write((tx) => cancelEmail(tx, delivery.account, delivery.emailId, now)), false);
+      assert.equal(await db().write((tx) => cancelDeliveries(tx, delivery, now)), false);
     });
 
     it('bounces refused recipients and moves deferred ones to a delivery of their own', async () => {
@@ -407,10 +400,12 @@ function describeGate(db: () => Database): void {
       assert.ok(delivery);
       const reply = {
         accepted: ['ok@x.test'],
-        bounced: [{ address: 'no@x.test', reply: '550 5.1.1 no such user' }],
-        deferred: [{ address: 'later@x.test', reply: '450 busy' }],
+        refused: [
+          { address: 'no@x.test', reply: replyOf('550 5.1.1 no such user') },
+          { address: 'later@x.test', reply: replyOf('450 busy') },
+        ],
       };
-      const terms = { now, contentHash: hash('c'), doubtAt: never, retryAt: now + 5 };
+      const terms = { now, contentHash: hash('c'), retryAt: now + 5 };
       assert.equal(await db().write((tx) => openGate(tx, delivery, reply, terms)), true);
       const parts = [0, 1, 2].map((part) => stateOf(db(), { account, emailId: one.id, part }));
       assert.deepEqual(await Promise.all(parts), ['handoff', 'bounced', 'queued']);
@@ -423,7 +418,11 @@ function describeGate(db: () => Database): void {
 
 function describeVerdicts(db: () => Database): void {
   const verdict = (delivery: Delivery, state: 'sent' | 'delivered' | 'bounced') =>
-    db().write((tx) => settleVerdict(tx, delivery, { state, reply: 'reply', now }));
+    db().write((tx) =>
+      state === 'bounced'
+        ? settleRejected(tx, delivery, { reply: replyOf('550 no'), now })
+        : settleTaken(tx, delivery, { state, reply: replyOf('250 ok'), now }),
+    );
 
   describe('verdicts', () => {
     for (const state of ['sent', 'delivered', 'bounced'] as const) {
@@ -447,14 +446,14 @@ function describeVerdicts(db: () => Database): void {
     it('of 4yz queue the same delivery again, and bounce it once it is too old', async () => {
       const delivery = await queuedAndClaimed(db(), 'verdict-deferred');
       await gate(db(), delivery);
-      const terms = { reply: '451 later', now, retryAt: now + 10 };
-      assert.equal(await db().write((tx) => settleDeferredVerdict(tx, delivery, terms)), true);
+      const terms = { reply: replyOf('451 later'), now, retryAt: now + 10 };
+      assert.equal(await db().write((tx) => settlePutOff(tx, delivery, terms)), true);
       const [again] = await claim(db(), delivery.account, 1, now + 10);
       assert.deepEqual([again?.attempt, again?.tries], [delivery.attempt + 2, 1]);
       assert.ok(again);
       await gate(db(), again);
-      const tooLate = { reply: '451 later', now, retryAt: again.giveUpAt + 1 };
-      await db().write((tx) => settleDeferredVerdict(tx, again, tooLate));
+      const tooLate = { reply: replyOf('451 later'), now, retryAt: again.giveUpAt + 1 };
+      await db().write((tx) => settlePutOff(tx, again, tooLate));
       assert.equal(await stateOf(db(), delivery), 'bounced');
     });
 
@@ -493,8 +492,11 @@ function describeVerdicts(db: () => Database): void {
       const delivery = await queuedAndClaimed(db(), 'refused');
       const [first = '', second = ''] = delivery.recipients;
       const refused = {
-        bounced: [{ address: first, reply: '550 no' }],
-        deferred: [{ address: second, reply: '450 later' }],
+        refused: [
+          { address: first, reply: replyOf('550 no') },
+          { address: second, reply: replyOf('450 later') },
+        ],
+        isOneReply: false,
       };
       const terms = { now, retryAt: now + 10 };
       assert.equal(await db().write((tx) => settleRefused(tx, delivery, refused, terms)), true);
@@ -506,7 +508,7 @@ function describeVerdicts(db: () => Database): void {
 
     it('that never came for want of a connection queue again without counting a try, one event for many', async () => {
       const delivery = await queuedAndClaimed(db(), 'unreached');
-      const terms = { reason: 'refused', now, retryAt: now };
+      const terms = { reply: noReply('refused'), now, retryAt: now };
       await db().write((tx) => settleUnreached(tx, delivery, terms));
       const [again] = await claim(db(), delivery.account, 1);
       assert.deepEqual([again?.tries, again?.failures], [0, 1]);
@@ -517,7 +519,10 @@ function describeVerdicts(db: () => Database): void {
 
     it('conserve recipients: what was accepted is what the states add up to', async () => {
       const [stored] = await db().all<{ count: number }>('select sum(recipient_count) as count from deliveries');
-      const counted = (await countRecipients(db())).reduce((sum, one) => sum + one.recipients, 0);
+      const byState = await db().report<{ recipients: number }>(
+        'select sum(recipient_count) as recipients from deliveries group by state',
+      );
+      const counted = byState.reduce((sum, one) => sum + one.recipients, 0);
       const [emails] = await db().all<{ count: number }>(
         'select count(distinct account || email_id) as count from deliveries',
       );
@@ -530,7 +535,7 @@ function describeVerdicts(db: () => Database): void {
 
 /** Puts a hand-off in doubt and has it sent again by the operator. */
 async function doubtAndSendAgain(db: Database, delivery: Delivery): Promise<void> {
-  const terms = { reason: 'silence', now, runAt: never };
+  const terms = { reason: ownWords('silence'), now, runAt: never };
   await db.write((tx) => settleInDoubt(tx, delivery, terms));
   assert.equal(await db.write((tx) => answerDoubt(tx, delivery, 'send-again', now)), 'queued');
 }
@@ -605,9 +610,7 @@ function describeDoubt(db: () => Database): void {
 
 function describeAmendments(db: () => Database): void {
   const reschedule = (delivery: Delivery, runAt: number) =>
-    db().write((tx) =>
-      rescheduleDeliveries(tx, delivery.account, delivery.emailId, { runAt, giveUpAt: runAt + 1, now }),
-    );
+    db().write((tx) => rescheduleDeliveries(tx, delivery, { runAt, giveUpAt: runAt + 1, now }));
 
   describe('amendments', () => {
     it('move a delivery that was claimed, and fence its worker', async () => {
@@ -621,10 +624,12 @@ function describeAmendments(db: () => Database): void {
     it('after a gate that sent no dot forget its bytes, which the new Date header changes', async () => {
       const delivery = await queuedAndClaimed(db(), 'amend-no-dot');
       await gate(db(), delivery);
-      await db().write((tx) => settleUnreached(tx, delivery, { reason: 'lost before the dot', now, retryAt: now }));
+      await db().write((tx) =>
+        settleUnreached(tx, delivery, { reply: noReply('lost before the dot'), now, retryAt: now }),
+      );
       assert.equal(await reschedule(delivery, now + 1_000), true);
       const [again] = await claim(db(), 'amend-no-dot', 1, now + 1_000);
-      assert.equal(again?.contentHash, null);
+      assert.equal(again?.boundTo, null);
     });
 
     it('come too late for what may have been delivered once', async () => {
@@ -633,31 +638,32 @@ function describeAmendments(db: () => Database): void {
       await doubtAndSendAgain(db(), delivery);
       const [second] = await claim(db(), 'amend-doubt', 1);
       assert.ok(second);
-      await db().write((tx) => settleUnreached(tx, second, { reason: 'away', now, retryAt: now }));
+      await db().write((tx) => settleUnreached(tx, second, { reply: noReply('away'), now, retryAt: now }));
       assert.equal(await reschedule(delivery, now + 1_000), false);
-      assert.equal(await db().write((tx) => cancelEmail(tx, delivery.account, delivery.emailId, now)), false);
-      const late = { state: 'sent' as const, reply: '250 at last', now };
+      assert.equal(await db().write((tx) => cancelDeliveries(tx, delivery, now)), false);
+      const late = { state: 'sent' as const, reply: replyOf('250 at last'), now };
       assert.equal(
-        await db().write((tx) => settleVerdict(tx, delivery, late)),
+        await db().write((tx) => settleTaken(tx, delivery, late)),
         true,
         'the first dot may still be settled',
       );
     });
 
-    it('cancel the recipients that wait although others have their mail, and say so again when repeated', async () => {
+    it('cancel the recipients that wait although others have their mail, once', async () => {
       const account = 'amend-partly';
       const one = email({ account });
       await queue(db(), one, { recipients: ['ok@x.test', 'later@x.test'] });
       const [delivery] = await claim(db(), account, 1);
       assert.ok(delivery);
-      const deferred = [{ address: 'later@x.test', reply: '450 busy' }];
-      const reply = { accepted: ['ok@x.test'], bounced: [], deferred };
-      const terms = { now, contentHash: hash('c'), doubtAt: never, retryAt: now + 5 };
+      const refused = [{ address: 'later@x.test', reply: replyOf('450 busy') }];
+      const reply = { accepted: ['ok@x.test'], refused };
+      const terms = { now, contentHash: hash('c'), retryAt: now + 5 };
       await db().write((tx) => openGate(tx, delivery, reply, terms));
-      const cancel = () => db().write((tx) => cancelEmail(tx, account, one.id, now));
+      const cancel = () => db().write((tx) => cancelDeliveries(tx, { account, emailId: one.id }, now));
       assert.equal(await cancel(), true);
-      await db().write((tx) => settleVerdict(tx, delivery, { state: 'sent', reply: '250', now }));
-      assert.equal(await cancel(), true);
+      assert.equal(await cancel(), false);
+      await db().write((tx) => settleTaken(tx, delivery, { state: 'sent', reply: replyOf('250'), now }));
+      assert.equal(await cancel(), false);
       assert.equal(await stateOf(db(), delivery), 'sent');
     });
 
@@ -666,7 +672,7 @@ function describeAmendments(db: () => Database): void {
       await gate(db(), gated);
       assert.equal(await reschedule(gated, now + 1_000), false);
       const canceled = await queuedAndClaimed(db(), 'amend-canceled');
-      await db().write((tx) => cancelEmail(tx, canceled.account, canceled.emailId, now));
+      await db().write((tx) => cancelDeliveries(tx, canceled, now));
       assert.equal(await reschedule(canceled, now + 1_000), false);
       assert.equal(await stateOf(db(), canceled), 'canceled');
     });

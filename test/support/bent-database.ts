@@ -1,8 +1,12 @@
 /** A database whose statements are changed on their way: how the negative controls take one guard out of the real server. */
 
+import { type Edge, type EdgeName, edges } from '../../src/core/delivery.ts';
 import type { Database, Reader, SqlValue } from '../../src/store/database.ts';
+import { writeStatement } from '../../src/store/mail/move.ts';
 
-export type Bend = {
+export type Bend = TextBend | EdgeBend;
+
+export type TextBend = {
   /** Statements that contain this text… */
   when: string;
   /** …have it, or this part of them, … */
@@ -13,16 +17,36 @@ export type Bend = {
   params?: (params: SqlValue[]) => SqlValue[];
 };
 
+export type EdgeBend = { when: string; bend: (sql: string, params: SqlValue[]) => [string, ...SqlValue[]] };
+
+/** One edge of the delivery's state machine taken otherwise: from other states, to another one, without its fence. `runAt`: due then. */
+export function bendEdge(name: EdgeName, { runAt, ...change }: Partial<Edge> & { runAt?: number }): EdgeBend {
+  return {
+    when: textOf(name),
+    bend(sql, params) {
+      const isOnePart = sql.includes(' and part = ?');
+      const { names } = writeStatement(name, edges[name], isOnePart);
+      const bent = writeStatement(name, { ...edges[name], ...change }, isOnePart);
+      const given = Object.fromEntries(names.map((one, index) => [one, params[index]]));
+      const paramOf = (one: string) => (one === 'run_at' && runAt !== undefined ? runAt : given[one]);
+      return [bent.sql, ...bent.names.map((one) => paramOf(one) ?? null)];
+    },
+  };
+}
+
+/** What stands in the statement of an edge, and in no other. */
+export function textOf(name: EdgeName): string {
+  return `/* ${name} */`;
+}
+
 /** What a crash leaves in hand-off goes back into the queue, as most systems have it. */
-export const handoffsAreQueuedAgain: Bend = {
-  when: `set state = 'in_doubt', attempt = attempt + 1, worker = null, run_at = ?`,
-  replace: `set state = 'queued', attempt = attempt + 1, worker = null, run_at = 0 * cast(? as bigint)`,
-};
+export const handoffsAreQueuedAgain = bendEdge('orphaned_handoff', { to: 'queued', runAt: 0 });
 
 export function bendDatabase(own: Database, bends: Bend[]): Database {
   const bent = (sql: string, params: SqlValue[]): [string, ...SqlValue[]] => {
     const bend = bends.find((one) => sql.includes(one.when));
     if (!bend) return [sql, ...params];
+    if ('bend' in bend) return bend.bend(sql, params);
     return [sql.replaceAll(bend.find ?? bend.when, bend.replace ?? bend.when), ...(bend.params?.(params) ?? params)];
   };
   const all =

@@ -1,13 +1,13 @@
 /** A self-signed key and certificate for localhost (127.0.0.1, ::1), for tests only: made once with openssl, valid 2020-2120. */
 
-export const TEST_KEY = `-----BEGIN PRIVATE KEY-----
+export const testCertificateKey = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJL7oYL7V7PeEQD/e
 CMn4s79hAx9XagsIj0Yhyg2xonmhRANCAAQ1K32PEZEwxjKbr+SRs1wRtMaxUBHh
 RAicKgOUkubi7zA1/8VnVkFGEQYE431amYs0ZybLQRJe1V9VyiOUHfuO
 -----END PRIVATE KEY-----
 `;
 
-export const TEST_CERTIFICATE = `-----BEGIN CERTIFICATE-----
+export const testCertificate = `-----BEGIN CERTIFICATE-----
 MIIBeTCCAR+gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
 c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
 CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABDUrfY8RkTDGMpuv

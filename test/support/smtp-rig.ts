@@ -51,6 +51,7 @@ export function signal<T = void>(): { promise: Promise<T>; resolve: (value: T) =
 
 /** The words that came with an outcome. */
 export function wordsOf(outcome: Outcome): string {
-  if ('reply' in outcome) return outcome.reply;
+  if ('reply' in outcome) return outcome.reply.text;
+  if (outcome.phase === 'refused') return outcome.refused[0]?.reply.text ?? '';
   return 'reason' in outcome ? outcome.reason : '';
 }

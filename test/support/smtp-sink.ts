@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import { TEST_CERTIFICATE, TEST_KEY } from './certificate.ts';
+import { testCertificate, testCertificateKey } from './certificate.ts';
 import { BodyReader } from './smtp-sink-body.ts';
 import { type Act, type Mode, modes } from './smtp-sink-modes.ts';
 
@@ -66,10 +66,10 @@ export type Sink = {
   close(): Promise<void>;
 };
 
-const extensionsOffered = ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'SIZE 52428800', 'DSN', 'ENHANCEDSTATUSCODES'];
+const EXTENSIONS = ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'SIZE 52428800', 'DSN', 'ENHANCEDSTATUSCODES'];
 /** RFC 5321 4.5.3.1.4 gives a command 512 bytes, extensions some more. */
-const lineBytesMax = 8192;
-const crlf = Buffer.from('\r\n');
+const LINE_BYTES_MAX = 8192;
+const CRLF = Buffer.from('\r\n');
 
 export async function startSink(options: SinkOptions = {}): Promise<Sink> {
   const ledger = new Ledger(options);
@@ -92,7 +92,7 @@ class Ledger implements Sink {
   readonly received: Received[] = [];
   readonly commands: string[] = [];
   readonly sockets = new Set<net.Socket>();
-  readonly secureContext = createSecureContext({ key: TEST_KEY, cert: TEST_CERTIFICATE });
+  readonly secureContext = createSecureContext({ key: testCertificateKey, cert: testCertificate });
   readonly #copies = new Map<string, number>();
   #watchers: Array<{ condition: (sink: Sink) => boolean; resolve: () => void }> = [];
   behave: (context: Context) => Mode;
@@ -277,8 +277,8 @@ class Client {
   }
 
   #readCommand(): boolean {
-    const end = this.#rest.indexOf(crlf);
-    if (end < 0 && this.#rest.length <= lineBytesMax) return false;
+    const end = this.#rest.indexOf(CRLF);
+    if (end < 0 && this.#rest.length <= LINE_BYTES_MAX) return false;
     const line = this.#rest.toString('utf8', 0, end < 0 ? this.#rest.length : end);
     this.#rest = this.#rest.subarray(end < 0 ? this.#rest.length : end + 2);
     // A bare LF or CR is no line end (SMTP smuggling): such a line is no command either.
@@ -357,7 +357,7 @@ class Client {
   }
 
   #ehlo(): string {
-    const lines = ['sink', ...(this.#ledger.options.extensions ?? extensionsOffered)];
+    const lines = ['sink', ...(this.#ledger.options.extensions ?? EXTENSIONS)];
     if (this.#offersStartTls()) lines.push('STARTTLS');
     if (this.#offersAuth()) lines.push('AUTH PLAIN');
     return lines.map((line, index) => `250${index === lines.length - 1 ? ' ' : '-'}${line}\r\n`).join('');

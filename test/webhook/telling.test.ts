@@ -81,7 +81,7 @@ describe('an endpoint', () => {
   it('is told of a schedule, and of a recipient who is on the suppression list', async (t) => {
     const { server, receiver, resend } = await stage(t);
     await resend.suppressions.add({ email: 'no@x.test' });
-    await send(server, { to: 'no@x.test', scheduled_at: 'in 1 hour' });
+    await send(server, { to: ['no@x.test', 'yes@x.test'], scheduled_at: 'in 1 hour' });
     await receiver.waitFor(2);
     const [suppressed, scheduled] = receiver.told.map(({ json }) => json);
     assert.deepEqual([suppressed.type, scheduled.type], ['email.suppressed', 'email.scheduled']);

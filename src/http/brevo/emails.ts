@@ -105,7 +105,7 @@ export async function retrieve({ database }: EmailParts, call: Call): Promise<Re
     ...(summary.templateId === undefined ? {} : { templateId: summary.templateId }),
     date: new Date(summary.createdAt).toISOString(),
     events: known.flatMap(({ type, at, detail }) => {
-      const name = type === 'sent' ? 'sent' : reportNameOf(type, detail.reply ?? '');
+      const name = type === 'sent' ? 'sent' : reportNameOf(type, detail.said ?? null);
       return name === null ? [] : [{ name, time: new Date(at).toISOString() }];
     }),
     // Empty after the purge.

@@ -1,6 +1,8 @@
 /** Our events in the words of Brevo's log and reports (docs/brevo.md has all of its vocabularies). */
 
+import { describeBounce } from '../../core/bounce.ts';
 import type { EventType } from '../../core/event.ts';
+import type { Said } from '../../core/reply.ts';
 import { invalid } from './refusal.ts';
 
 /** What a report may be asked for; the ones we never see make an empty report. */
@@ -24,15 +26,15 @@ const reportNames = [
 export type ReportName = (typeof reportNames)[number];
 
 /** Null: Brevo has no word for it. `requests` is an email that was accepted, which is no event of ours. */
-export function reportNameOf(type: EventType, reply: string): ReportName | null {
+export function reportNameOf(type: EventType, said: Said | null): ReportName | null {
   switch (type) {
     case 'delivered':
       return 'delivered';
     case 'delivery_delayed':
       return 'deferred';
     case 'bounced':
-      // Refused for good (a simulated one is a 550, too), or tried for days and given up.
-      return /^(?:5|simulated: bounced$)/.test(reply) ? 'hardBounces' : 'softBounces';
+      // Refused for good, or tried for days and given up.
+      return describeBounce(said).type === 'Permanent' ? 'hardBounces' : 'softBounces';
     case 'complained':
       return 'spam';
     case 'failed':

@@ -78,9 +78,11 @@ function isWithin({ from, until }: Span, at: number): boolean {
   return at >= from && at < until;
 }
 
-/** Which kind of bounce it was is only seen in the relay's words. */
+/** Which kind of bounce it was is only seen in the event. */
 function mayBe(type: EventType, wanted: ReportName | null): boolean {
-  const names = ['4', '5'].map((reply) => reportNameOf(type, reply));
+  const names = (['transient', 'permanent'] as const).map((kind) =>
+    reportNameOf(type, { class: kind, code: 0, enhanced: null }),
+  );
   return names.some((name) => name !== null && isWanted(wanted, name));
 }
 
@@ -88,7 +90,7 @@ function* factsOf({ type, at, detail, email }: LoggedEvent): Generator<Fact> {
   const shown = new Set(recipientsOf(email).map(({ address }) => address));
   for (const [index, address] of (detail.recipients ?? []).entries()) {
     const reply = detail.replies?.[index] ?? detail.reply ?? null;
-    const name = reportNameOf(type, reply ?? '');
+    const name = reportNameOf(type, detail.each?.[index] ?? detail.said ?? null);
     if (name !== null && shown.has(address)) yield { name, at, address, reply, email };
   }
 }

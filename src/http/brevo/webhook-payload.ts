@@ -6,7 +6,7 @@ import type { EmailTold } from '../../webhook/told.ts';
 
 /** Null: Brevo has no word for it, and nobody can subscribe to it. */
 function eventNameOf({ event }: EmailTold): string | null {
-  const [, subject] = subjectsOf(event.type, event.detail.reply ?? '');
+  const [, subject] = subjectsOf(event.type, event.detail.said ?? null);
   switch (subject) {
     case 'sent':
       return 'request';

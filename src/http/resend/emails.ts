@@ -14,7 +14,8 @@ import type { Amend } from '../../use-cases/amend.ts';
 import type { AttachmentLinks } from '../attachment-links.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
-import { resendMessages } from './errors.ts';
+import { keyTerms } from './endpoints.ts';
+import { MESSAGES } from './errors.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
 import { parseReschedule } from './parse-schedule.ts';
 import {
@@ -45,7 +46,7 @@ export async function reschedule({ amend, now }: EmailParts, call: Call): Promis
   const id = emailId(call);
   const { scheduledAt, scheduledText } = parseReschedule(parseJson(await call.body()), now());
   const at = scheduledAt ?? now();
-  await amend.reschedule(call.caller.account, id, { at, text: scheduledText ?? '' });
+  await amend.reschedule(call.caller.account, id, { at, text: scheduledText ?? '', lifetimeMs: keyTerms.lifetimeMs });
   return ok(renderEmailRef(id));
 }
 
@@ -78,7 +79,7 @@ export async function attachment(parts: EmailParts, call: Call): Promise<Reply> 
   const { account } = call.caller;
   const wanted = call.param('attachment').toLowerCase();
   const found = (await listAttachments(parts.database, account, id)).find((one) => one.id === wanted);
-  if (!found) throw new AppError('not_found', resendMessages.attachmentNotFound);
+  if (!found) throw new AppError('not_found', MESSAGES.attachmentNotFound);
   return ok(renderAttachment(view(parts, account, id, found)));
 }
 
@@ -91,7 +92,7 @@ function emailId(call: Call): string {
 }
 
 function notFound(): AppError {
-  return new AppError('not_found', resendMessages.emailNotFound);
+  return new AppError('not_found', MESSAGES.emailNotFound);
 }
 
 function ok(body: string): Reply {

@@ -7,7 +7,7 @@ import { type BatchMode, parseBatch, parseSend } from './parse.ts';
 export const facadeName = 'resend';
 
 /** docs/resend.md: 24 hours. */
-const keyTerms: KeyTerms = { lifetimeMs: 24 * 60 * 60_000, followsSchedule: true };
+export const keyTerms: KeyTerms = { lifetimeMs: 24 * 60 * 60_000, followsSchedule: true };
 
 export const singleEndpoint: Endpoint = {
   facade: facadeName,

@@ -1,7 +1,7 @@
 /** What stands in the URL: paging cursors and ids (docs/resend.md). */
 
 import { AppError } from '../../core/error.ts';
-import { type ResendLimits, resendLimits } from './limits.ts';
+import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
 
 export type Pagination = {
   limit: number;
@@ -12,7 +12,7 @@ export type Pagination = {
 
 export function parsePagination(
   query: Readonly<Record<string, string | undefined>>,
-  limits: ResendLimits = resendLimits,
+  limits: ResendLimits = RESEND_LIMITS,
 ): Pagination {
   const after = query.after ? parseId('after', query.after) : null;
   const before = query.before ? parseId('before', query.before) : null;

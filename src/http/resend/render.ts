@@ -91,7 +91,7 @@ export function renderEmailRef(id: string): string {
 /** GET /emails/:id/events; that it was queued needs no row of its own, since nothing else can come of accepting. */
 export function renderEvents(acceptedAt: number, events: readonly Event[]): string {
   const data = events.map(({ type, at, detail }) => {
-    const { recipients = [], scheduled_at, ...rest } = detail;
+    const { recipients = [], scheduled_at, said: _, each: __, ...rest } = detail;
     const scheduled = scheduled_at === undefined ? {} : { scheduled_at: renderTime(scheduled_at) };
     return { type, created_at: renderTime(at), recipients, ...rest, ...scheduled };
   });

@@ -2,6 +2,7 @@
 
 import { describeBounce } from '../../core/bounce.ts';
 import { type FactType, isSuppressionFact } from '../../core/event.ts';
+import type { Said } from '../../core/reply.ts';
 import type { Event } from '../../store/mail/events.ts';
 import type { Suppression } from '../../store/suppressions.ts';
 import type { EmailTold, Told } from '../../webhook/told.ts';
@@ -51,10 +52,10 @@ function emailData({ event, email }: EmailTold): Record<string, unknown> {
 }
 
 function about(event: Event): Record<string, unknown> {
-  const { reply = '', replies, origin, in_doubt, scheduled_at } = event.detail;
+  const { reply = '', replies = [reply], said = null, each = [said], origin, in_doubt, scheduled_at } = event.detail;
   switch (event.type) {
     case 'bounced':
-      return { bounce: { ...bounceOf(reply), message: reply, diagnosticCode: diagnose(replies ?? [reply]) } };
+      return { bounce: { ...describeBounce(said), message: reply, diagnosticCode: diagnose(replies, each) } };
     case 'failed':
       return { failed: { reason: reply } };
     case 'suppressed':
@@ -76,12 +77,8 @@ function about(event: Event): Record<string, unknown> {
   }
 }
 
-function bounceOf(reply: string): { type: string; subType: string } {
-  const { type, subType } = describeBounce(reply);
-  return { type, subType };
-}
-
 /** RFC 3464 2.3.6: `smtp;` and what the relay said, where it was the relay. */
-function diagnose(replies: string[]): string[] {
-  return replies.filter((reply) => /^[245]\d\d/.test(reply)).map((reply) => `smtp; ${reply}`);
+function diagnose(replies: string[], each: (Said | null)[]): string[] {
+  const isRelays = (_: string, index: number) => each[index]?.code != null && !each[index].simulated;
+  return replies.filter(isRelays).map((reply) => `smtp; ${reply}`);
 }

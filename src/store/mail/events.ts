@@ -1,6 +1,7 @@
 /** Facts about emails, appended in the transaction that makes them true. */
 
 import { type EventType, type FactType, isSuppressionFact, type SuppressionFact } from '../../core/event.ts';
+import { type Said, saidInOldRow } from '../../core/reply.ts';
 import { isMailboxGone, type SuppressionOrigin } from '../../core/suppression.ts';
 import type { Reader, Transaction } from '../database.ts';
 import { type Suppression, suppress } from '../suppressions.ts';
@@ -11,8 +12,11 @@ export type EventDetail = {
   recipients?: string[];
   /** The relay's words, or our reason where it said nothing. */
   reply?: string;
+  /** What the reply was, where it was a relay's or the way to it failed. */
+  said?: Said | null;
   /** What each recipient was answered, where the relay answered several one by one. */
   replies?: string[];
+  each?: (Said | null)[];
   attempt?: number;
   in_doubt?: boolean;
   /** Who decided, where it was not the relay. */
@@ -49,13 +53,12 @@ async function suppressGone(
   account: string,
   emailId: string,
   at: number,
-  { recipients = [], reply = '', replies }: EventDetail,
+  { recipients = [], reply = '', said = null, replies = [reply], each = [said] }: EventDetail,
 ): Promise<void> {
-  const answers = replies ?? (recipients.length === 1 ? [reply] : []);
-  for (const [index, address] of recipients.entries()) {
-    const answer = answers[index] ?? '';
-    if (!isMailboxGone(answer)) continue;
-    await suppress(tx, { account, address, origin: 'bounce', sourceId: emailId, reply: answer, createdAt: at });
+  for (const [index, one] of each.length === recipients.length ? each.entries() : []) {
+    if (one === null || one.simulated || !isMailboxGone(one)) continue;
+    const [address = '', words = ''] = [recipients[index], replies[index]];
+    await suppress(tx, { account, address, origin: 'bounce', sourceId: emailId, reply: words, createdAt: at });
   }
 }
 
@@ -84,8 +87,8 @@ export async function findFact(reader: Reader, account: string, id: number): Pro
   );
   if (!row) return null;
   const { type, at } = row;
-  const detail = JSON.parse(row.detail);
-  return isSuppressionFact(type) ? { id, type, at, suppression: detail.suppression } : { id, type, at, detail };
+  if (isSuppressionFact(type)) return { id, type, at, suppression: JSON.parse(row.detail).suppression };
+  return { id, type, at, detail: readDetail(row.detail) };
 }
 
 /** Where a fact stands, and the email or suppression it is about. */
@@ -114,5 +117,12 @@ export async function lastEventId(reader: Reader): Promise<number> {
 }
 
 function toEvent(row: EventRow): Event {
-  return { ...row, detail: JSON.parse(row.detail) };
+  return { ...row, detail: readDetail(row.detail) };
+}
+
+/** Rows that are older than `said` have the words alone. */
+export function readDetail(text: string): EventDetail {
+  const detail: EventDetail = JSON.parse(text);
+  if (detail.reply === undefined || detail.said !== undefined) return detail;
+  return { ...detail, said: saidInOldRow(detail.reply), each: detail.replies?.map(saidInOldRow) };
 }

@@ -1,6 +1,7 @@
 /** Facts as they are written: a row, and whom it is to be told. Emails' and suppressions' facts both come through here. */
 
 import type { FactType } from '../../core/event.ts';
+import type { Said } from '../../core/reply.ts';
 import type { Transaction } from '../database.ts';
 import { fanOut } from '../webhooks/deliveries.ts';
 
@@ -11,7 +12,7 @@ export type Fact = {
   type: FactType;
   at: number;
   /** Stored as JSON. */
-  detail: { recipients?: string[]; reply?: string; suppression?: unknown };
+  detail: { recipients?: string[]; said?: Said | null; suppression?: unknown };
 };
 
 /** In the transaction that makes it true. */
@@ -24,7 +25,7 @@ export async function writeFact(tx: Transaction, { account, about, type, at, det
     at,
     JSON.stringify(detail),
   );
-  const { recipients = [], reply = '' } = detail;
+  const { recipients = [], said = null } = detail;
   const event = row?.id ?? 0;
-  await fanOut(tx, { account, emailId: about, event, type, at, reply, recipientCount: recipients.length });
+  await fanOut(tx, { account, emailId: about, event, type, at, said, recipientCount: recipients.length });
 }

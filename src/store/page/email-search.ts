@@ -4,7 +4,7 @@ import type { EventType } from '../../core/event.ts';
 import { uuidv7Floor } from '../../core/token.ts';
 import type { DatabaseReader, Reader } from '../database.ts';
 import { type EmailRow, type EmailSummary, summaryColumns, toSummary } from '../mail/emails.ts';
-import type { Event } from '../mail/events.ts';
+import { type Event, readDetail } from '../mail/events.ts';
 
 /** Epoch milliseconds, `until` excluded. */
 export type Span = { from: number; until: number };
@@ -72,7 +72,7 @@ export async function* searchEvents(
     );
     for (const row of rows) {
       const { event_id: id, type, at } = row;
-      yield { id, type, at, detail: JSON.parse(row.detail), email: toSummary(row) };
+      yield { id, type, at, detail: readDetail(row.detail), email: toSummary(row) };
     }
     const last = rows.at(-1);
     if (!last || rows.length < chunkRows) return;

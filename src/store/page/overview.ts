@@ -1,6 +1,8 @@
 /** How one account stands right now: what is open, what is due, and how the relay has been answering. */
 
-import type { DeliveryState, EventType } from '../../core/event.ts';
+import type { DeliveryState } from '../../core/delivery.ts';
+import type { EventType } from '../../core/event.ts';
+import { type Said, saidInOldRow } from '../../core/reply.ts';
 import type { DatabaseReader, Reader } from '../database.ts';
 
 /** Recipients by open state. `isCapped`: there are more queued than were counted. */
@@ -71,6 +73,7 @@ export type RelaySigns = {
   /** Something waits because it was refused for now, or could not be handed over. */
   trouble: {
     reply: string;
+    said: Said | null;
     /** The relay said so itself; otherwise nothing was heard of it. */
     isAnswered: boolean;
     times: number;
@@ -88,8 +91,14 @@ export async function findRelaySigns(reader: Reader, account: string): Promise<R
     eventsLooked,
   );
   const taken = events.find((one) => one.account === account && (one.type === 'sent' || one.type === 'delivered'));
-  const queued = await reader.all<{ reply: string | null; tries: number; failures: number; run_at: number }>(
-    "select reply, tries, failures, run_at from deliveries where account = ? and state = 'queued' order by run_at limit ?",
+  const queued = await reader.all<{
+    reply: string | null;
+    said: string | null;
+    tries: number;
+    failures: number;
+    run_at: number;
+  }>(
+    "select reply, said, tries, failures, run_at from deliveries where account = ? and state = 'queued' order by run_at limit ?",
     account,
     queuedLooked,
   );
@@ -100,6 +109,11 @@ export async function findRelaySigns(reader: Reader, account: string): Promise<R
   const times = isAnswered ? waiting.tries : waiting.failures;
   return {
     takenAt: taken?.at ?? null,
-    trouble: { reply: waiting.reply ?? '', isAnswered, times, nextAt: waiting.run_at },
+    trouble: { reply: waiting.reply ?? '', said: saidOf(waiting), isAnswered, times, nextAt: waiting.run_at },
   };
+}
+
+/** Rows that are older than the column have the words alone. */
+function saidOf({ reply, said }: { reply: string | null; said: string | null }): Said | null {
+  return said === null ? saidInOldRow(reply ?? '') : JSON.parse(said);
 }

@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { type FactType, type Subject, subjectsOf } from '../../core/event.ts';
+import type { Said } from '../../core/reply.ts';
 import { createIdSource } from '../../core/token.ts';
 import type { Reader, SqlValue, Transaction } from '../database.ts';
 import type { Webhook } from './webhooks.ts';
@@ -48,14 +49,14 @@ export type FannedOut = {
   event: number;
   type: FactType;
   at: number;
-  /** The relay's words, which decide what kind of bounce it is. */
-  reply: string;
+  /** Decides what kind of bounce it is. */
+  said: Said | null;
   recipientCount: number;
 };
 
 /** Writes down whom the event is to be told, in the transaction that writes the event. */
 export async function fanOut(tx: Transaction, told: FannedOut): Promise<void> {
-  const subjects: [Subject, Subject] = subjectsOf(told.type, told.reply);
+  const subjects: [Subject, Subject] = subjectsOf(told.type, told.said);
   const isMany = told.recipientCount > 1;
   await tx.run(
     isMany ? fanOutManySql : fanOutOneSql,

@@ -1,10 +1,13 @@
 /** Recipients no relay is told about: the suppressed ones, and test addresses that only pretend. */
 
+import type { TestOutcome } from '../../core/address.ts';
+import { ownWords, simulatedBounce, type Words } from '../../core/reply.ts';
 import { type SuppressionOrigin, suppressionKey, whySuppressed } from '../../core/suppression.ts';
 import type { Reader, Transaction } from '../database.ts';
 import { findSuppressed } from '../suppressions.ts';
-import { type Delivery, insertDelivery, type NewDelivery, nextPart, transition } from './deliveries.ts';
+import { type Delivery, insertDelivery, type NewDelivery, nextPart } from './deliveries.ts';
 import { appendEvent } from './events.ts';
+import { moves } from './move.ts';
 
 /** Recipients told apart: who may be mailed, and who may not, by the reason. */
 export type Sifted = { clear: string[]; suppressed: Map<SuppressionOrigin, string[]> };
@@ -38,13 +41,10 @@ export async function insertSuppressed(
 ): Promise<number> {
   let part = first;
   for (const [origin, recipients] of suppressed) {
-    const reply = whySuppressed(origin);
+    const reply = ownWords(whySuppressed(origin));
     await insertDelivery(tx, { ...delivery, part, state: 'suppressed', recipients, reply });
-    await appendEvent(tx, delivery.account, delivery.emailId, 'suppressed', delivery.runAt, {
-      recipients,
-      reply,
-      origin,
-    });
+    const detail = { recipients, reply: reply.text, said: null, origin };
+    await appendEvent(tx, delivery.account, delivery.emailId, 'suppressed', delivery.runAt, detail);
     part += 1;
   }
   return part;
@@ -60,50 +60,42 @@ export async function settleSuppressed(
   { clear, suppressed }: Sifted,
   now: number,
 ): Promise<boolean> {
-  const next = await nextPart(tx, delivery);
+  const { account, emailId, giveUpAt, policy, attempt } = delivery;
   const rest = [...suppressed];
   // Nobody is left: the delivery itself becomes that of the first reason.
   const [own] = clear.length === 0 ? rest.splice(0, 1) : [];
-  const recipients = own ? own[1] : clear;
-  const changed = await transition(
-    tx,
-    delivery,
-    own
-      ? "state = 'suppressed', worker = null, run_at = ?, reply = ?, recipients = ?, recipient_count = ?"
-      : 'recipients = ?, recipient_count = ?',
-    [...(own ? [now, whySuppressed(own[0])] : []), JSON.stringify(recipients), recipients.length],
-    "state = 'sending'",
-  );
-  if (!changed) return false;
-  const { account, emailId, giveUpAt, policy } = delivery;
-  if (own) {
-    const detail = { recipients, reply: whySuppressed(own[0]), origin: own[0] };
-    await appendEvent(tx, account, emailId, 'suppressed', now, detail);
-  }
-  await insertSuppressed(tx, { account, emailId, runAt: now, giveUpAt, policy }, new Map(rest), next);
+  const isOurs = own
+    ? await settleWholly(tx, delivery, own, now)
+    : await moves(tx, 'narrow', delivery, { recipients: clear, fence: attempt, now });
+  if (!isOurs) return false;
+  const others = { account, emailId, runAt: now, giveUpAt, policy };
+  if (rest.length > 0) await insertSuppressed(tx, others, new Map(rest), await nextPart(tx, delivery));
   return true;
+}
+
+function settleWholly(
+  tx: Transaction,
+  delivery: Delivery,
+  [origin, recipients]: [SuppressionOrigin, string[]],
+  now: number,
+): Promise<boolean> {
+  const terms = { run_at: now, reply: ownWords(whySuppressed(origin)), recipients, detail: { origin } };
+  return moves(tx, 'suppress', delivery, { ...terms, fence: delivery.attempt, now });
 }
 
 /** Test addresses that only pretend: settled without a gate, since nothing can leave. */
 export async function settleSimulated(
   tx: Transaction,
   delivery: Delivery,
-  outcome: 'delivered' | 'bounced' | 'complained' | 'suppressed',
+  outcome: TestOutcome,
   now: number,
 ): Promise<boolean> {
-  const state = outcome === 'complained' ? 'delivered' : outcome;
-  const changed = await transition(
-    tx,
-    delivery,
-    'state = ?, worker = null, run_at = ?, reply = ?',
-    [state, now, `simulated: ${outcome}`],
-    "state = 'sending'",
-  );
-  if (!changed) return false;
-  const detail = { recipients: delivery.recipients, reply: `simulated: ${outcome}`, attempt: delivery.attempt };
-  const { account, emailId } = delivery;
-  if (state === 'delivered') await appendEvent(tx, account, emailId, 'sent', now, detail);
-  await appendEvent(tx, account, emailId, state, now, detail);
-  if (outcome === 'complained') await appendEvent(tx, account, emailId, 'complained', now, detail);
+  const reply: Words = outcome === 'bounced' ? simulatedBounce : ownWords(`simulated: ${outcome}`);
+  const terms = { run_at: now, reply, fence: delivery.attempt, now };
+  if (outcome !== 'complained') return moves(tx, `simulate_${outcome}`, delivery, terms);
+  const isOurs = await moves(tx, 'simulate_delivered', delivery, terms);
+  if (!isOurs) return false;
+  const { account, emailId, recipients, attempt } = delivery;
+  await appendEvent(tx, account, emailId, 'complained', now, { recipients, reply: reply.text, said: null, attempt });
   return true;
 }

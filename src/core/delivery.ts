@@ -1,0 +1,240 @@
+/** A delivery's states and the edges between them, as one table. `store/mail/move.ts` is the only code that takes an edge. */
+
+import type { EventType } from './event.ts';
+
+/** States of a delivery; the same words stand in SQL, docs and the command line. */
+export const deliveryStates = [
+  'queued',
+  'sending',
+  'handoff',
+  'in_doubt',
+  'sent',
+  'delivered',
+  'bounced',
+  'failed',
+  'suppressed',
+  'canceled',
+] as const;
+
+export type DeliveryState = (typeof deliveryStates)[number];
+
+/**
+ * What must be in the row for the edge to be taken, beside the state it leaves. `attempt`: the attempt that the mover knows.
+ * `handoff_attempt`: the attempt whose final dot was allowed to leave, whatever happened since. `state`: the state alone, for
+ * people, who hold no attempt.
+ */
+export type Fence = 'attempt' | 'handoff_attempt' | 'state';
+
+/** Columns whose values the mover brings along. `held_until`: its time in doubt is given back to it up to then. */
+export type MovedColumn =
+  | 'run_at'
+  | 'reply'
+  | 'recipients'
+  | 'worker'
+  | 'gated_at'
+  | 'content_hash'
+  | 'give_up_at'
+  | 'held_until';
+
+export type Edge = {
+  from: readonly DeliveryState[];
+  to: DeliveryState;
+  fence: Fence;
+  /** Not if it may have left once already, or if any attempt came to something. */
+  unless?: 'may_have_left' | 'was_tried';
+  /** The attempt is counted on: whoever holds the delivery is fenced from here on. */
+  ends?: true;
+  /** `own_gate`: the gate this very attempt has passed is taken back. */
+  counts?: {
+    tries?: '+ 1';
+    failures?: '+ 1' | '= 0';
+    unanswered?: '+ 1' | '- 1' | 'own_gate';
+    possible_duplicate?: '+ 1';
+  };
+  sets: readonly MovedColumn[];
+  /** What is told, in this order. */
+  events?: readonly EventType[];
+  /** Only the first failure in a row is told: one event for a relay that is away, not one each try. */
+  tells?: 'first_failure';
+  /** Who decided, where it was not the relay. */
+  by?: 'operator' | 'policy';
+};
+
+const verdict = {
+  // A late 2yz or 5yz also stops a later attempt that has not passed its gate.
+  from: ['handoff', 'in_doubt', 'queued', 'sending'],
+  fence: 'handoff_attempt',
+  ends: true,
+  counts: { tries: '+ 1', unanswered: '- 1' },
+  sets: ['run_at', 'reply'],
+} as const;
+
+const requeue = { from: ['sending'], to: 'queued', fence: 'attempt', ends: true, sets: ['run_at'] } as const;
+
+const answer = { from: ['in_doubt'], fence: 'state', ends: true, by: 'operator' } as const;
+
+const simulated = { from: ['sending'], fence: 'attempt', sets: ['run_at', 'reply'] } as const;
+
+export const edges = {
+  /** A worker takes what is due for a while: `run_at` is when its lease ends. */
+  claim: { from: ['queued'], to: 'sending', fence: 'attempt', ends: true, sets: ['worker', 'run_at'] },
+  /** A worker that stops gives back what it has not started. */
+  hand_back: { from: ['sending'], to: 'queued', fence: 'attempt', sets: ['run_at'] },
+  /** A worker has claimed it without knowing: the answer to that commit never came. */
+  forgotten: requeue,
+  /** The lease ran out: the worker hangs. */
+  lease_over: requeue,
+  /** Its worker is dead. */
+  orphaned: requeue,
+  /** Some recipients were suppressed since: it goes on with the others. */
+  narrow: { from: ['sending'], to: 'sending', fence: 'attempt', sets: ['recipients'] },
+  /** All recipients were suppressed since. */
+  suppress: {
+    from: ['sending'],
+    to: 'suppressed',
+    fence: 'attempt',
+    sets: ['run_at', 'reply', 'recipients'],
+    events: ['suppressed'],
+  },
+
+  /** The gate: after this has committed, and only then, the final dot may leave. Only who is in the envelope stays in it. */
+  gate: {
+    from: ['sending'],
+    to: 'handoff',
+    fence: 'attempt',
+    counts: { unanswered: '+ 1' },
+    sets: ['gated_at', 'run_at', 'content_hash', 'recipients'],
+  },
+
+  /** 2yz to the dot. */
+  sent: { ...verdict, to: 'sent', events: ['sent'] },
+  /** 2yz of the recipient's own server, or kept here. */
+  delivered: { ...verdict, to: 'delivered', events: ['sent', 'delivered'] },
+  /** 5yz to the dot, or 4yz until it was given up. */
+  rejected: { ...verdict, to: 'bounced', events: ['bounced'] },
+  /** 4yz to the dot: the relay must not deliver it, so the same delivery may be tried again (RFC 5321 4.2.5). */
+  put_off: {
+    from: ['handoff', 'in_doubt'],
+    to: 'queued',
+    fence: 'handoff_attempt',
+    ends: true,
+    counts: { tries: '+ 1', unanswered: '- 1', failures: '= 0' },
+    sets: ['run_at', 'reply'],
+    events: ['delivery_delayed'],
+  },
+
+  /** The relay refused the envelope for now, before any dot: whoever may be tried again stays. */
+  refused_for_now: {
+    from: ['sending'],
+    to: 'queued',
+    fence: 'attempt',
+    counts: { tries: '+ 1', failures: '= 0' },
+    sets: ['run_at', 'reply', 'recipients'],
+    events: ['delivery_delayed'],
+  },
+  /** The relay refused the envelope for good, before any dot, or for now until it was given up. */
+  refused: {
+    from: ['sending'],
+    to: 'bounced',
+    fence: 'attempt',
+    counts: { tries: '+ 1', failures: '= 0' },
+    sets: ['run_at', 'reply', 'recipients'],
+    events: ['bounced'],
+  },
+  /** Nothing was decided and no dot left. */
+  unreached: {
+    from: ['sending', 'handoff'],
+    to: 'queued',
+    fence: 'attempt',
+    counts: { failures: '+ 1', unanswered: 'own_gate' },
+    sets: ['run_at', 'reply'],
+    events: ['delivery_delayed'],
+    tells: 'first_failure',
+  },
+  /** The same, for the last time. */
+  given_up: {
+    from: ['sending', 'handoff'],
+    to: 'bounced',
+    fence: 'attempt',
+    counts: { failures: '+ 1', unanswered: 'own_gate' },
+    sets: ['run_at', 'reply'],
+    events: ['bounced'],
+  },
+
+  /** No verdict came to a dot that may have left, or sending it would not be sending the same. */
+  doubt: {
+    from: ['sending', 'handoff'],
+    to: 'in_doubt',
+    fence: 'attempt',
+    sets: ['run_at', 'reply'],
+    events: ['delivery_delayed'],
+  },
+  /** Its worker is dead, and its dot may have left. */
+  orphaned_handoff: {
+    from: ['handoff'],
+    to: 'in_doubt',
+    fence: 'attempt',
+    ends: true,
+    sets: ['run_at', 'reply'],
+    events: ['delivery_delayed'],
+  },
+  /** The database went back in time, or an operator holds everything: it may have left since, or been called off. */
+  hold: {
+    from: ['queued', 'sending', 'handoff', 'in_doubt'],
+    to: 'in_doubt',
+    fence: 'attempt',
+    ends: true,
+    sets: ['run_at', 'reply'],
+    events: ['delivery_delayed'],
+  },
+  /** The `send-again` policy has waited out what is in doubt. */
+  send_again: {
+    from: ['in_doubt'],
+    to: 'queued',
+    fence: 'attempt',
+    ends: true,
+    counts: { possible_duplicate: '+ 1' },
+    sets: ['run_at', 'reply', 'held_until'],
+    events: ['queued'],
+    by: 'policy',
+  },
+
+  answer_sent: { ...answer, to: 'sent', sets: ['run_at', 'reply'], events: ['sent'] },
+  /** Forgets the content hash, so that bytes a newer composer made may go out: the operator has decided. */
+  answer_send_again: {
+    ...answer,
+    to: 'queued',
+    counts: { possible_duplicate: '+ 1' },
+    sets: ['run_at', 'reply', 'held_until', 'content_hash'],
+    events: ['queued'],
+  },
+  answer_abandon: { ...answer, to: 'failed', sets: ['run_at', 'reply'], events: ['failed'] },
+
+  /** What may have left once already cannot be called off any more. */
+  cancel: {
+    from: ['queued', 'sending'],
+    to: 'canceled',
+    fence: 'state',
+    unless: 'may_have_left',
+    ends: true,
+    sets: ['run_at'],
+    events: ['canceled'],
+  },
+  /** The Date header follows the schedule, so bytes that once reached a gate without a dot are forgotten. */
+  reschedule: {
+    from: ['queued', 'sending'],
+    to: 'queued',
+    fence: 'state',
+    unless: 'was_tried',
+    ends: true,
+    sets: ['run_at', 'give_up_at', 'content_hash'],
+    events: ['scheduled'],
+  },
+
+  /** Test addresses that only pretend. */
+  simulate_delivered: { ...simulated, to: 'delivered', events: ['sent', 'delivered'] },
+  simulate_bounced: { ...simulated, to: 'bounced', events: ['bounced'] },
+  simulate_suppressed: { ...simulated, to: 'suppressed', events: ['suppressed'] },
+} as const satisfies Record<string, Edge>;
+
+export type EdgeName = keyof typeof edges;

@@ -1,0 +1,80 @@
+/** Claims: a delivery that is due goes to one worker for a while, fairly across accounts, and comes back where it must. */
+
+import type { Reader, Transaction } from '../database.ts';
+import { type Delivery, partName } from './deliveries.ts';
+import { type Moved, move, moves } from './move.ts';
+
+/** Accounts that have something due, in order. */
+export async function accountsWithDue(reader: Reader, now: number): Promise<string[]> {
+  const rows = await reader.all<{ id: string }>(
+    // A look at the first one of each account: a planner that counts what is due would read a million of one account.
+    `select id from accounts where (select run_at from deliveries
+       where deliveries.account = accounts.id and deliveries.state = 'queued' order by run_at limit 1) <= ?`,
+    now,
+  );
+  // Sorted here: databases have collations of their own.
+  return rows.map((row) => row.id).sort();
+}
+
+type DueRow = { email_id: string; part: number; attempt: number };
+
+/** Claims up to `limit` due deliveries of one account, oldest first: a postponement by `leaseMs` under a new attempt. */
+export async function claimDue(
+  tx: Transaction,
+  account: string,
+  worker: string,
+  terms: { now: number; leaseMs: number; limit: number },
+): Promise<Delivery[]> {
+  const { now } = terms;
+  const rows = await tx.all<DueRow>(
+    `select email_id, part, attempt from deliveries
+     where account = ? and state = 'queued' and run_at <= ? order by run_at limit ? ${tx.skipLocked}`,
+    account,
+    now,
+    terms.limit,
+  );
+  const claimed = await Promise.all(
+    rows.map(async ({ email_id: emailId, part, attempt }) => {
+      const lease = { worker, run_at: now + terms.leaseMs, fence: attempt, now };
+      // Canceled, or another worker's, since it was read.
+      const moved = await move(tx, 'claim', { account, emailId, part }, lease, () => []);
+      return moved.map((one) => toDelivery(account, emailId, one));
+    }),
+  );
+  return claimed.flat();
+}
+
+function toDelivery(account: string, emailId: string, moved: Moved): Delivery {
+  const { part, attempt, tries, failures, recipients, giveUpAt, policy, possibleDuplicate } = moved;
+  const boundTo = moved.unanswered > 0 || possibleDuplicate ? moved.contentHash : null;
+  return { account, emailId, part, attempt, tries, failures, recipients, giveUpAt, policy, possibleDuplicate, boundTo };
+}
+
+/** Gives a claim that was never started back, due at once; one that was canceled, or taken back, is not this worker's to give. */
+export async function handBack(tx: Transaction, delivery: Delivery, now: number): Promise<void> {
+  await move(tx, 'hand_back', delivery, { run_at: now, fence: delivery.attempt, now }, () => null);
+}
+
+/**
+ * Gives back what a worker has claimed without knowing it: the answer to that commit never came. `held` are those it knows of.
+ * They are due at once, and an attempt that might have learned of them after all is fenced. Tells how many.
+ */
+export async function handBackForgotten(
+  tx: Transaction,
+  worker: string,
+  held: ReadonlySet<string>,
+  now: number,
+): Promise<number> {
+  const rows = await tx.all<DueRow & { account: string }>(
+    `select account, email_id, part, attempt from deliveries
+     where state in ('sending', 'handoff', 'in_doubt') and state = 'sending' and worker = ?`,
+    worker,
+  );
+  let handedBack = 0;
+  for (const { account, email_id: emailId, part, attempt } of rows) {
+    const ref = { account, emailId, part };
+    if (held.has(partName(ref))) continue;
+    if (await moves(tx, 'forgotten', ref, { run_at: now, fence: attempt, now })) handedBack += 1;
+  }
+  return handedBack;
+}

@@ -1,0 +1,118 @@
+/** What is in doubt: who is, and the edge that an operator's answer takes. */
+
+import type { DeliveryState } from '../../core/delivery.ts';
+import { ownWords } from '../../core/reply.ts';
+import type { Reader, Transaction } from '../database.ts';
+import type { DeliveryRef } from './deliveries.ts';
+import { move } from './move.ts';
+import { type OpenDelivery, type OpenListRow, openListColumns, toOpenDelivery } from './open.ts';
+
+export const doubtAnswers = ['sent', 'send-again', 'abandon'] as const;
+export type DoubtAnswer = (typeof doubtAnswers)[number];
+
+/** As the partial index has it, word for word. */
+const isInDoubt = "state in ('sending', 'handoff', 'in_doubt') and state = 'in_doubt'";
+
+/** For an operator who knows the email's id and not its account. */
+export async function findInDoubt(reader: Reader, emailId: string, part: number): Promise<DeliveryRef | null> {
+  const [row] = await reader.all<{ account: string }>(
+    `select account from deliveries where ${isInDoubt} and email_id = ? and part = ?`,
+    emailId,
+    part,
+  );
+  return row ? { account: row.account, emailId, part } : null;
+}
+
+/** Null: there is no such delivery. */
+export async function findState(
+  reader: Reader,
+  { account, emailId, part }: DeliveryRef,
+): Promise<DeliveryState | null> {
+  const [row] = await reader.all<{ state: DeliveryState }>(
+    'select state from deliveries where account = ? and email_id = ? and part = ?',
+    account,
+    emailId,
+    part,
+  );
+  return row?.state ?? null;
+}
+
+/** An operator's answer to a delivery in doubt; the state it has then. Null: it was not in doubt (any more), and nothing changed. */
+export async function answerDoubt(
+  tx: Transaction,
+  ref: DeliveryRef,
+  answer: DoubtAnswer,
+  now: number,
+): Promise<DeliveryState | null> {
+  const moved = await takeAnswer(tx, ref, answer, now);
+  return moved?.[0]?.state ?? null;
+}
+
+async function takeAnswer(tx: Transaction, ref: DeliveryRef, answer: DoubtAnswer, now: number) {
+  const tooLate = () => null;
+  switch (answer) {
+    case 'sent':
+      return move(tx, 'answer_sent', ref, { run_at: now, reply: saidSent, now }, tooLate);
+    case 'abandon':
+      return move(tx, 'answer_abandon', ref, { run_at: now, reply: saidGivenUp, now }, tooLate);
+    case 'send-again': {
+      // What was held before its time still waits for it.
+      const at = Math.max(now, (await findScheduledAt(tx, ref)) ?? now);
+      const again = { run_at: at, held_until: at, reply: saidAgain, content_hash: null, now };
+      return move(tx, 'answer_send_again', ref, again, tooLate);
+    }
+    default:
+      return answer satisfies never;
+  }
+}
+
+const saidSent = ownWords('An operator said it was sent.');
+const saidAgain = ownWords('An operator had it sent again.');
+const saidGivenUp = ownWords('An operator gave it up.');
+
+async function findScheduledAt(reader: Reader, { account, emailId }: DeliveryRef): Promise<number | null> {
+  const [email] = await reader.all<{ scheduled_at: number | null }>(
+    'select scheduled_at from emails where account = ? and id = ?',
+    account,
+    emailId,
+  );
+  return email?.scheduled_at ?? null;
+}
+
+/** Some that are in doubt, of whatever account. */
+export async function someInDoubt(reader: Reader, limit: number): Promise<DeliveryRef[]> {
+  const rows = await reader.all<{ account: string; email_id: string; part: number }>(
+    `select account, email_id, part from deliveries where ${isInDoubt} limit ?`,
+    limit,
+  );
+  return rows.map(({ account, email_id: emailId, part }) => ({ account, emailId, part }));
+}
+
+export type HeldDelivery = Pick<
+  OpenDelivery,
+  'emailId' | 'part' | 'recipients' | 'runAt' | 'gatedAt' | 'reply' | 'messageId' | 'subject'
+>;
+
+/**
+ * An account's deliveries in doubt, in the order of their emails; `after` is the last one that was seen.
+ * By `account || ''`, so that no engine goes through all the account's deliveries in that order instead.
+ */
+export async function listHeld(
+  reader: Reader,
+  account: string,
+  after: Pick<DeliveryRef, 'emailId' | 'part'> | null,
+  limit: number,
+): Promise<HeldDelivery[]> {
+  const rows = await reader.all<OpenListRow>(
+    `select ${openListColumns} from deliveries d join emails e on e.account = d.account and e.id = d.email_id
+     where d.state in ('sending', 'handoff', 'in_doubt') and d.state = 'in_doubt' and d.account || '' = ?
+       and (d.email_id > ? or (d.email_id = ? and d.part > ?))
+     order by d.email_id, d.part limit ?`,
+    account,
+    after?.emailId ?? '',
+    after?.emailId ?? '',
+    after?.part ?? 0,
+    limit,
+  );
+  return rows.map(toOpenDelivery);
+}

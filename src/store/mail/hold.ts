@@ -1,0 +1,47 @@
+/** Holding what may leave by itself, whatever the policy: it may have left already, or been called off. */
+
+import { ownWords } from '../../core/reply.ts';
+import type { Transaction } from '../database.ts';
+import { never } from './deliveries.ts';
+import { move } from './move.ts';
+
+/** Deliveries one transaction holds: bounds how long others wait. */
+const holdAtOnce = 500;
+
+/** Word for word as the partial indexes have it. */
+const mayLeave = {
+  queued: "state = 'queued'",
+  sending: "state in ('sending', 'handoff', 'in_doubt') and state = 'sending'",
+  handoff: "state in ('sending', 'handoff', 'in_doubt') and state = 'handoff'",
+  // What the `send-again` policy has waiting.
+  in_doubt: `state in ('sending', 'handoff', 'in_doubt') and state = 'in_doubt' and run_at < ${never}`,
+} as const;
+
+export type Holdable = keyof typeof mayLeave;
+
+/** In the order in which they go on: what moves ahead meanwhile is met again. */
+export const holdables = Object.keys(mayLeave) as Holdable[];
+
+type OpenRow = { account: string; email_id: string; part: number; attempt: number };
+
+/**
+ * Puts some that are in this state in doubt until somebody decides; a worker that holds one is fenced at its gate. Tells how many
+ * were found and how many are held: what somebody else moved meanwhile is to be looked at again.
+ */
+export async function holdSome(
+  tx: Transaction,
+  state: Holdable,
+  { now, reason }: { now: number; reason: string },
+): Promise<{ found: number; held: number }> {
+  const rows = await tx.all<OpenRow>(
+    `select account, email_id, part, attempt from deliveries where ${mayLeave[state]} limit ?`,
+    holdAtOnce,
+  );
+  let held = 0;
+  for (const { account, email_id: emailId, part, attempt } of rows) {
+    const terms = { run_at: never, reply: ownWords(reason), fence: attempt, now };
+    const moved = await move(tx, 'hold', { account, emailId, part }, terms, () => []);
+    held += moved.length;
+  }
+  return { found: rows.length, held };
+}

@@ -1,0 +1,233 @@
+/** The one function that moves a delivery along an edge of `core/delivery.ts`, and writes the event from the row that came back. */
+
+import { type DeliveryState, type Edge, type EdgeName, edges, type MovedColumn } from '../../core/delivery.ts';
+import type { Words } from '../../core/reply.ts';
+import { expiresAt } from '../../core/retry.ts';
+import type { SqlValue, Transaction } from '../database.ts';
+import type { InDoubtPolicy } from './deliveries.ts';
+import { appendEvent, type EventDetail } from './events.ts';
+
+type Values = {
+  run_at: number;
+  reply: Words;
+  recipients: string[];
+  worker: string;
+  gated_at: number;
+  content_hash: Uint8Array | null;
+  give_up_at: number;
+  held_until: number;
+};
+
+type SetBy<Name extends EdgeName> = (typeof edges)[Name]['sets'][number] & keyof Values;
+type FenceOf<Name extends EdgeName> = (typeof edges)[Name]['fence'];
+
+/** Which delivery: one part of an email, or all parts that are in a state the edge leaves. */
+export type Place = { account: string; emailId: string; part?: number };
+
+export type Terms<Name extends EdgeName> = { [Column in SetBy<Name>]: Values[Column] } & {
+  /** When it happens, for the event. */
+  now: number;
+  /** What is worth knowing beside recipients and reply. */
+  detail?: Pick<EventDetail, 'replies' | 'each' | 'origin' | 'scheduled_at'>;
+} & (FenceOf<Name> extends 'state' ? unknown : { fence: number });
+
+/** A delivery as the edge has left it. */
+export type Moved = {
+  part: number;
+  state: DeliveryState;
+  attempt: number;
+  tries: number;
+  failures: number;
+  unanswered: number;
+  recipients: string[];
+  giveUpAt: number;
+  policy: InDoubtPolicy | null;
+  possibleDuplicate: boolean;
+  contentHash: Uint8Array | null;
+};
+
+/**
+ * Takes an edge for one part of an email, or for all its parts that can. Where no row can, nobody moved it and nothing is
+ * written: `otherwise` says what that means to the caller, or throws, which undoes all of its transaction.
+ */
+export async function move<Name extends EdgeName, T>(
+  tx: Transaction,
+  name: Name,
+  place: Place,
+  terms: Terms<Name>,
+  otherwise: () => T,
+): Promise<Moved[] | T> {
+  const edge: Edge = edges[name];
+  const { sql, names } = statementOf(name, edge, place.part !== undefined);
+  const values = { ...valuesOf(terms as Partial<Values> & { fence?: number }), ...keysOf(place) };
+  const rows = await tx.all<MovedRow>(sql, ...names.map((one) => values[one] ?? null));
+  if (rows.length === 0) return otherwise();
+  const moved = rows.map(toMoved);
+  for (const type of edge.events ?? []) {
+    if (edge.tells === 'first_failure' && moved.every((one) => one.failures > 1)) continue;
+    await appendEvent(tx, place.account, place.emailId, type, terms.now, detailOf(edge, moved, terms));
+  }
+  return moved;
+}
+
+/** The same for one delivery, for those who only ask whether it moved. */
+export async function moves<Name extends EdgeName>(
+  tx: Transaction,
+  name: Name,
+  place: Place & { part: number },
+  terms: Terms<Name>,
+): Promise<boolean> {
+  return (await move(tx, name, place, terms, () => null)) !== null;
+}
+
+function detailOf(
+  edge: Edge,
+  moved: Moved[],
+  { reply, fence, detail }: { reply?: Words; fence?: number; detail?: Partial<EventDetail> },
+): EventDetail {
+  return {
+    // A new schedule is about the email, whoever it is for.
+    ...(detail?.scheduled_at === undefined ? { recipients: moved.flatMap((one) => one.recipients) } : {}),
+    ...(reply === undefined ? {} : { reply: reply.text, said: reply.said }),
+    ...(edge.by || fence === undefined ? {} : { attempt: fence }),
+    ...(edge.to === 'in_doubt' ? { in_doubt: true } : {}),
+    ...(edge.by ? { by: edge.by } : {}),
+    ...detail,
+  };
+}
+
+type MovedRow = {
+  part: number;
+  state: DeliveryState;
+  attempt: number;
+  tries: number;
+  failures: number;
+  unanswered: number;
+  recipients: string;
+  give_up_at: number;
+  in_doubt_policy: InDoubtPolicy | null;
+  possible_duplicate: number;
+  content_hash: Uint8Array | null;
+};
+
+const returned = `part, state, attempt, tries, failures, unanswered, recipients, give_up_at, in_doubt_policy,
+  possible_duplicate, content_hash`;
+
+function toMoved(row: MovedRow): Moved {
+  return {
+    part: row.part,
+    state: row.state,
+    attempt: row.attempt,
+    tries: row.tries,
+    failures: row.failures,
+    unanswered: row.unanswered,
+    recipients: JSON.parse(row.recipients),
+    giveUpAt: row.give_up_at,
+    policy: row.in_doubt_policy,
+    possibleDuplicate: row.possible_duplicate > 0,
+    contentHash: row.content_hash,
+  };
+}
+
+/** An edge as SQL, and the names of its parameters in their order. */
+export type Statement = { sql: string; names: string[] };
+
+const statements = new Map<string, Statement>();
+
+/** The name of the edge stands in the text: who reads a server's log, or changes one edge in a test, knows it by that. */
+export function statementOf(name: string, edge: Edge, isOnePart: boolean): Statement {
+  const known = statements.get(`${name} ${isOnePart}`);
+  if (known) return known;
+  const made = writeStatement(name, edge, isOnePart);
+  statements.set(`${name} ${isOnePart}`, made);
+  return made;
+}
+
+export function writeStatement(name: string, edge: Edge, isOnePart: boolean): Statement {
+  const sets = [`state = '${edge.to}'`, ...countsOf(edge), ...edge.sets.map((column) => columnSql[column])];
+  // Whoever has it, has it only while it is being sent.
+  if (edge.to !== 'sending' && edge.to !== 'handoff') sets.push('worker = null');
+  const states = edge.from.map((state) => `'${state}'`).join(', ');
+  const wheres = [
+    'account = ? and email_id = ?',
+    ...(isOnePart ? ['part = ?'] : []),
+    // `state || ''`: without statistics a planner takes the index of what is due, and reads the whole account in it.
+    `state || '' in (${states})`,
+    ...(edge.fence === 'state' ? [] : [`${edge.fence} = ?`]),
+    ...(edge.unless ? [conditions[edge.unless]] : []),
+  ];
+  return {
+    sql: `update deliveries /* ${name} */ set ${sets.join(', ')} where ${wheres.join(' and ')} returning ${returned}`,
+    names: [
+      ...edge.sets.flatMap((column) => columnParams[column]),
+      'account',
+      'email_id',
+      ...(isOnePart ? ['part'] : []),
+      ...(edge.fence === 'state' ? [] : ['fence']),
+    ],
+  };
+}
+
+const conditions = {
+  may_have_left: 'possible_duplicate = 0',
+  was_tried: 'tries = 0 and handoff_attempt is null and possible_duplicate = 0',
+};
+
+function countsOf({ to, ends, counts = {} }: Edge): string[] {
+  const { tries, failures, unanswered, possible_duplicate } = counts;
+  return [
+    ...(ends ? ['attempt = attempt + 1'] : []),
+    ...(to === 'handoff' ? ['handoff_attempt = attempt'] : []),
+    ...(tries ? [`tries = tries ${tries}`] : []),
+    ...(failures ? [failures === '= 0' ? 'failures = 0' : `failures = failures ${failures}`] : []),
+    ...(unanswered ? (unanswered === 'own_gate' ? ownGateTakenBack : [`unanswered = unanswered ${unanswered}`]) : []),
+    ...(possible_duplicate ? [`possible_duplicate = possible_duplicate ${possible_duplicate}`] : []),
+  ];
+}
+
+/** Only this attempt's own: an earlier one may still get its verdict. */
+const ownGateTakenBack = [
+  'unanswered = unanswered - case when handoff_attempt = attempt then 1 else 0 end',
+  'handoff_attempt = case when handoff_attempt = attempt then null else handoff_attempt end',
+];
+
+const columnSql: Record<MovedColumn, string> = {
+  run_at: 'run_at = ?',
+  reply: 'reply = ?, said = ?',
+  recipients: 'recipients = ?, recipient_count = ?',
+  worker: 'worker = ?',
+  gated_at: 'gated_at = ?',
+  content_hash: 'content_hash = ?',
+  give_up_at: 'give_up_at = ?',
+  // Time spent held does not count against the three days; they begin anew for what was held before any gate.
+  held_until: `give_up_at = case when gated_at is null then ?
+    else give_up_at + case when gated_at < ? then ? - gated_at else 0 end end`,
+};
+
+const columnParams: Record<MovedColumn, string[]> = {
+  run_at: ['run_at'],
+  reply: ['reply', 'said'],
+  recipients: ['recipients', 'recipient_count'],
+  worker: ['worker'],
+  gated_at: ['gated_at'],
+  content_hash: ['content_hash'],
+  give_up_at: ['give_up_at'],
+  held_until: ['expires_at', 'held_until', 'held_until'],
+};
+
+function valuesOf(given: Partial<Values> & { fence?: number }): Record<string, SqlValue | undefined> {
+  const { recipients, held_until, reply, ...plain } = given;
+  return {
+    ...plain,
+    held_until,
+    reply: reply?.text,
+    said: reply?.said && JSON.stringify(reply.said),
+    recipients: recipients && JSON.stringify(recipients),
+    recipient_count: recipients?.length,
+    expires_at: held_until && expiresAt(held_until, null),
+  };
+}
+
+function keysOf({ account, emailId, part }: Place): Record<string, SqlValue | undefined> {
+  return { account, email_id: emailId, part };
+}

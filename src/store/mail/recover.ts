@@ -1,0 +1,111 @@
+/** What is taken back without its worker's word: after a death, after a lease, after a doubt that the policy has waited out. */
+
+import { ownWords } from '../../core/reply.ts';
+import type { Transaction } from '../database.ts';
+import { type DeliveryRef, type InDoubtPolicy, never } from './deliveries.ts';
+import { type Moved, move } from './move.ts';
+
+/** A living worker waits this long for a verdict (RFC 5321 4.5.3.2.6), so nobody sends again before. */
+export const verdictWaitMs = 10 * 60_000;
+
+type OpenRow = {
+  account: string;
+  email_id: string;
+  part: number;
+  attempt: number;
+  in_doubt_policy: InDoubtPolicy | null;
+  gated_at: number | null;
+};
+
+const openColumns = 'account, email_id, part, attempt, in_doubt_policy, gated_at';
+
+/** As the partial index has it: SQLite uses one only where its condition stands in the query word for word. */
+const isOpen = "state in ('sending', 'handoff', 'in_doubt')";
+
+export type Recovered = { requeued: DeliveryRef[]; inDoubt: DeliveryRef[] };
+
+/**
+ * Ends what dead workers left: claims go back to the queue, hand-offs are in doubt. Dead is who has had no beat after
+ * `deadBefore`, and whoever never had one. At most `limit` a call; call again while it returns any.
+ */
+export async function recover(
+  tx: Transaction,
+  terms: { now: number; policy: InDoubtPolicy; limit: number; deadBefore: number },
+): Promise<Recovered> {
+  const { now } = terms;
+  const recovered: Recovered = { requeued: [], inDoubt: [] };
+  for (const row of await deadRows(tx, 'sending', terms)) {
+    const moved = await move(tx, 'orphaned', refOf(row), { run_at: now, fence: row.attempt, now }, movedMeanwhile);
+    if (moved.length > 0) recovered.requeued.push(refOf(row));
+  }
+  for (const row of await deadRows(tx, 'handoff', terms)) {
+    const sendsAgain = (row.in_doubt_policy ?? terms.policy) === 'send-again';
+    const doubt = {
+      run_at: sendsAgain ? (row.gated_at ?? now) + verdictWaitMs : never,
+      reply: ownWords('The process that sent it ended before the relay answered.'),
+      fence: row.attempt,
+      now,
+    };
+    const moved = await move(tx, 'orphaned_handoff', refOf(row), doubt, movedMeanwhile);
+    if (moved.length > 0) recovered.inDoubt.push(refOf(row));
+  }
+  return recovered;
+}
+
+/** It was not as it was read: who moved it has said what became of it. */
+function movedMeanwhile(): Moved[] {
+  return [];
+}
+
+function deadRows(tx: Transaction, state: 'sending' | 'handoff', terms: { limit: number; deadBefore: number }) {
+  return tx.all<OpenRow>(
+    `select ${openColumns} from deliveries where ${isOpen} and state = ?
+     and not exists (select 1 from workers where workers.id = deliveries.worker and workers.beat_at > ?)
+     limit ? ${tx.skipLocked}`,
+    state,
+    terms.deadBefore,
+    terms.limit,
+  );
+}
+
+/** Queues again what the `send-again` policy has waited out, marked as a possible duplicate. */
+export async function sendAgainDue(tx: Transaction, now: number, limit: number): Promise<DeliveryRef[]> {
+  const again: DeliveryRef[] = [];
+  for (const row of await dueRows(tx, 'in_doubt', now, limit)) {
+    const terms = {
+      run_at: now,
+      held_until: now,
+      reply: ownWords('Sent again by the policy.'),
+      fence: row.attempt,
+      now,
+    };
+    const moved = await move(tx, 'send_again', refOf(row), terms, movedMeanwhile);
+    if (moved.length > 0) again.push(refOf(row));
+  }
+  return again;
+}
+
+/** Puts claims whose lease ran out back into the queue: their worker hangs, and its gate is fenced from here on. */
+export async function requeueExpiredClaims(tx: Transaction, now: number, limit: number): Promise<DeliveryRef[]> {
+  const expired: DeliveryRef[] = [];
+  for (const row of await dueRows(tx, 'sending', now, limit)) {
+    const moved = await move(tx, 'lease_over', refOf(row), { run_at: now, fence: row.attempt, now }, movedMeanwhile);
+    if (moved.length > 0) expired.push(refOf(row));
+  }
+  return expired;
+}
+
+/** Those whose `run_at` has come, oldest first. */
+function dueRows(tx: Transaction, state: 'sending' | 'in_doubt', now: number, limit: number) {
+  return tx.all<OpenRow>(
+    `select ${openColumns} from deliveries where ${isOpen} and state = ? and run_at <= ?
+     order by run_at limit ? ${tx.skipLocked}`,
+    state,
+    now,
+    limit,
+  );
+}
+
+function refOf(row: OpenRow): DeliveryRef {
+  return { account: row.account, emailId: row.email_id, part: row.part };
+}
