@@ -90,7 +90,7 @@ describe('sessions', () => {
   for (const [name, mode] of deaths) {
     test(`found dead at MAIL by ${name} are replaced once, and the gate is asked once`, async (t) => {
       const dies = ({ connection, transaction }: Context) => (connection === 1 && transaction === 2 ? mode : {});
-      const { sink, relay } = await rig(t, { behave: dies }, { stallTimeoutMs: 40 });
+      const { sink, relay } = await rig(t, { behave: dies }, name === 'silence' ? { stallTimeoutMs: 150 } : {});
       await relay.ship(mail('a'), openGate);
       const { gate, asked } = watchedGate();
       assert.equal(outcomeName(await relay.ship(mail('b'), gate)), 'sent');
