@@ -51,7 +51,7 @@ export type Findings = Finding & {
 const drainMs = 240_000;
 
 /** Most of what is open at the end leaves in this time; the rest waits for its next try. */
-const skipMs = 8_000;
+const skipMs = 4_500;
 
 /** Longer than any pause between two tries, and less than keys live. */
 const skippedMsMax = 11 * 3_600_000;
