@@ -16,6 +16,7 @@ export type Config = {
   /** Where the witness of the restore guard is kept: outside the database. */
   stateDir: string;
   relay: RelaySetting;
+  /** SMTP sessions that send at once; beside them as many again may stay open for nothing but an overdue verdict. */
   relayConnections: number;
   /** Null: made at the first start. */
   apiKey: string | null;

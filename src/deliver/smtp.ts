@@ -8,7 +8,10 @@ import { openSession, type SmtpOptions, stallTimeoutOf } from './smtp-session.ts
 import { type Ended, hasUnreadReply, type Next, transact } from './smtp-transaction.ts';
 
 export type SmtpRelayOptions = SmtpOptions & {
-  /** Sessions at once, at most. Common relays allow 10 to 50 a client (Postfix: 50). */
+  /**
+   * Sessions at once that send or may send, at most; as many again may stay open beside them, for nothing but an overdue verdict.
+   * Common relays allow 10 to 50 a client (Postfix: 50).
+   */
   concurrency?: number;
   /** How long the dot's verdict is waited for. RFC 5321 4.5.3.2.6 asks for ten minutes. */
   verdictTimeoutMs?: number;
@@ -24,8 +27,6 @@ const idleMsDefault = 8_000;
 const messagesPerSessionDefault = 100;
 /** Ten minutes are the client's patience, not the relay's: content filters behind it may take longer. */
 const lateVerdictMs = 60 * 60_000;
-/** Overdue sessions that are listened to beside those that work; beyond it the oldest is given up. */
-const lingeringMax = 50;
 /** A relay that does not answer QUIT is left without an answer. */
 const quitTimeoutMs = 1_000;
 
@@ -134,7 +135,10 @@ class SmtpRelay implements Relay {
     done();
   }
 
-  /** Takes no place of those that work; ends with its verdict, or with our patience. */
+  /**
+   * Takes no place of those that work, or slow verdicts would stop other mail. Ends with its verdict, with our patience, or when
+   * as many as may work have become overdue since.
+   */
   #linger(session: Session): void {
     const { connection } = session;
     const timer = setTimeout(() => connection.close(), lateVerdictMs);
@@ -144,7 +148,7 @@ class SmtpRelay implements Relay {
     });
     this.#lingering.add(session);
     const [oldest] = this.#lingering;
-    if (this.#lingering.size > lingeringMax) oldest?.connection.close();
+    if (this.#lingering.size > this.concurrency) oldest?.connection.close();
   }
 
   #park(session: Session): void {

@@ -46,6 +46,31 @@ describe('an overdue verdict', () => {
     assert.equal(sink.count, 2);
   });
 
+  test('is heard on as many sessions as may work, beside them: the oldest is given up for the newest', async (t) => {
+    const { sink, relay } = await rig(
+      t,
+      { behave: ({ from }) => (from === 'from@example.com' ? modes.silenceAtDot : modes.accept) },
+      { verdictTimeoutMs: 40, concurrency: 2 },
+    );
+    const lateOnes = [];
+    for (let index = 0; index < 5; index++) {
+      const outcome = await relay.ship(mail(`m${index}`), openGate);
+      assert(outcome.phase === 'in_doubt' && outcome.late, JSON.stringify(outcome));
+      lateOnes.push(outcome.late);
+    }
+    await Promise.all(lateOnes.slice(0, 3));
+    const { promise, resolve } = signal<boolean>();
+    const working = ['w1', 'w2', 'w3'].map((name) => {
+      const other = mail(name);
+      return relay.ship({ ...other, envelope: { ...other.envelope, from: 'quick@example.com' } }, () => promise);
+    });
+    await sink.until(({ transactions, open }) => transactions === 7 && open <= 4);
+    assert.deepEqual([sink.open, sink.connections], [4, 7], 'two that work, two that are overdue');
+    resolve(true);
+    assert.deepEqual((await Promise.all(working)).map(outcomeName), ['sent', 'sent', 'sent']);
+    assert.equal(sink.connections, 7);
+  });
+
   test('is given up with its session', async (t) => {
     const { relay } = await rig(t, { behave: () => modes.silenceAtDot }, { verdictTimeoutMs: 40 });
     const outcome = await relay.ship(mail('one'), openGate);

@@ -50,6 +50,8 @@ export type Sink = {
   /** Final dots seen, of mails taken or not. */
   readonly dots: number;
   readonly connections: number;
+  /** Connections that are open now. */
+  readonly open: number;
   /** MAIL commands taken up. */
   readonly transactions: number;
   /** Every command line, without AUTH's secrets. */
@@ -107,6 +109,10 @@ class Ledger implements Sink {
   constructor(options: SinkOptions) {
     this.options = options;
     this.behave = options.behave ?? (() => modes.accept);
+  }
+
+  get open(): number {
+    return this.sockets.size;
   }
 
   get keepsBytes(): boolean {
