@@ -1,10 +1,9 @@
-/** The doors of the API and the page, and what each is given: nothing it does not use. */
+/** The doors of the API and the page, and the use cases they ask. */
 
 import { randomBytes } from 'node:crypto';
 import { firstAccount } from './bootstrap.ts';
 import type { Config } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
-import type { DkimSigner } from './core/dkim.ts';
 import { createIdSource } from './core/token.ts';
 import type { Egress } from './egress/egress.ts';
 import { type Door, requestLog } from './http/app.ts';
@@ -17,9 +16,10 @@ import type { FacadeParts } from './http/facades.ts';
 import { addOwnRoutes } from './http/own-routes.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import type { Live } from './page/live.ts';
-import { addDashboardRoutes } from './page/routes.tsx';
+import { addPageRoutes } from './page/routes.tsx';
 import { createSessions } from './page/session.ts';
 import { createThrottle } from './page/throttle.ts';
+import type { PageFacts } from './page/visit.ts';
 import type { Database } from './store/database.ts';
 import { Accepting } from './use-cases/accept.ts';
 import { createAmend } from './use-cases/amend.ts';
@@ -52,72 +52,65 @@ export type DoorOptions = {
 };
 
 /** What the page shows beside the database. */
-export type PageOptions = {
-  live: Live;
-  /** The relay as logs name it: without its password. */
-  relay: string;
-  durable: boolean;
-  signerFor: (domain: string) => DkimSigner | null;
-};
+export type PageOptions = Pick<PageFacts, 'relay' | 'durable' | 'signerFor'> & { live: Live };
 
 export function apiDoors(options: DoorOptions): Door[] {
-  const { config, facades, database, clock, egress, keyUses, onQueued } = options;
+  const { config, facades, database, clock, egress, keyUses } = options;
   const bootstrap = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
   const gatekeeper = createGatekeeper(config, database, bootstrap);
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
   const links = createLinks(options, now);
-  const findKeyLives = createFindKeyLives(database, keyUses);
-  const settleDoubt = createSettleDoubt({ database, now, onSettled: onQueued });
-  const sending = {
-    database,
-    egress,
-    now,
+  const use = createUseCases(options, nextId);
+  const reading = { database, egress, now, links };
+  const remote = { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs };
+  return [
+    requestLog,
+    downloadDoor(database, links),
+    (app) =>
+      addOwnRoutes(app, gatekeeper, {
+        keys: { clock, findKeyLives: use.findKeyLives, keyScopes: keyScopesOf(facades) },
+        doubt: { database, settleDoubt: use.settleDoubt },
+      }),
+    (app) => {
+      const parts = { ...reading, ...use, remote, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid };
+      for (const facade of facades) facade.addRoutes(app, gatekeeper, parts);
+    },
+    (app) => {
+      const { live, ...shown } = options.page;
+      const { publicUrl, secret } = options;
+      const signOut = createSignOut(database);
+      addPageRoutes(app, {
+        ...reading,
+        facades,
+        clock,
+        live,
+        access: {
+          sessions: createSessions({ database, signOut, bootstrap, secret, now }),
+          throttle: createThrottle(now),
+        },
+        use: { ...use, flushUses: () => keyUses.flush() },
+        facts: { ...shown, publicUrl, inDoubtPolicy: config.inDoubt, retentionDays: config.retentionDays },
+      });
+    },
+  ];
+}
+
+/** What doors may ask for: only these write. */
+function createUseCases(options: DoorOptions, nextId: (now: number) => string) {
+  const { database, clock, keyUses, onQueued } = options;
+  return {
     accepting: createAccepting(options, nextId),
     amend: createAmend(database, clock, onQueued),
-    remote: { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs },
+    settleDoubt: createSettleDoubt({ database, now: () => clock.now(), onSettled: onQueued }),
     subscribe: createSubscribe(database, clock, onQueued),
     replay: createReplay(database, clock, onQueued),
     suppress: createSuppress(database, clock),
     purge: createPurge(database, clock),
     templates: createTemplates(database, clock),
     senders: createSenders(database, clock),
+    findKeyLives: createFindKeyLives(database, keyUses),
   };
-  return [
-    requestLog,
-    downloadDoor(database, links),
-    (app) =>
-      addOwnRoutes(app, gatekeeper, {
-        keys: { clock, findKeyLives, keyScopes: keyScopesOf(facades) },
-        doubt: { database, settleDoubt },
-      }),
-    (app) => {
-      const parts = { ...sending, links, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid };
-      for (const facade of facades) facade.addRoutes(app, gatekeeper, parts);
-    },
-    (app) =>
-      addDashboardRoutes(app, {
-        ...sending,
-        ...options.page,
-        facades,
-        settleDoubt,
-        clock,
-        links,
-        findKeyLives,
-        flushUses: () => keyUses.flush(),
-        publicUrl: options.publicUrl,
-        sessions: createSessions({
-          database,
-          signOut: createSignOut(database),
-          bootstrap,
-          secret: options.secret,
-          now,
-        }),
-        throttle: createThrottle(now),
-        inDoubtPolicy: config.inDoubt,
-        retentionDays: config.retentionDays,
-      }),
-  ];
 }
 
 type BootstrapKey = { token: string; account: string } | null;

@@ -169,7 +169,7 @@ function Actions({ visit, email, deliveries }: { visit: Visit; email: StoredEmai
 
 export async function cancel(visit: Visit): Promise<Response> {
   const { id } = await requireEmail(visit);
-  await visit.parts.amend.cancel(visit.session.account, id);
+  await visit.parts.use.amend.cancel(visit.session.account, id);
   return redirect(`/dashboard/emails/${id}?done=canceled`);
 }
 
@@ -178,13 +178,13 @@ const scheduleAheadMs = 30 * 24 * 60 * 60_000;
 
 export async function reschedule(visit: Visit): Promise<Response> {
   const { id } = await requireEmail(visit);
-  const { clock, amend } = visit.parts;
+  const { clock, use } = visit.parts;
   const at = parseLocalTime(visit.form.get('at') ?? '', visit.form.get('zone') ?? '0');
   if (at === null) throw new AppError('invalid_field', 'Choose a date and a time.');
   if (at < clock.now()) throw new AppError('invalid_field', 'This time is over. Choose one to come.');
   if (at > clock.now() + scheduleAheadMs) throw new AppError('invalid_field', 'At most 30 days ahead.');
   const text = new Date(at).toISOString();
-  await amend.reschedule(visit.session.account, id, { at, text, lifetimeMs: keyTerms.lifetimeMs });
+  await use.amend.reschedule(visit.session.account, id, { at, text, lifetimeMs: keyTerms.lifetimeMs });
   return redirect(`/dashboard/emails/${id}?done=rescheduled`);
 }
 

@@ -133,7 +133,7 @@ function Answer({ visit, held, answer, title, children }: AnswerOptions) {
 }
 
 function Nothing({ visit }: { visit: Visit }) {
-  const holds = visit.parts.inDoubtPolicy === 'hold';
+  const holds = visit.parts.facts.inDoubtPolicy === 'hold';
   return (
     <Empty title="Nothing is in doubt">
       <p>
@@ -163,7 +163,7 @@ export async function answerInDoubt(visit: Visit): Promise<Response> {
   const named = parseId(context.req.param('id') ?? '');
   const answer = doubtAnswers.find((one) => one === form.get('answer'));
   if (!answer) throw new AppError('invalid_field', 'Choose one of the three answers.');
-  const answered = named && (await parts.settleDoubt.answer({ ...named, account: session.account }, answer));
+  const answered = named && (await parts.use.settleDoubt.answer({ ...named, account: session.account }, answer));
   if (!answered?.isSettled) {
     const now = answered?.state ? ` It is ${answered.state} now.` : '';
     throw new AppError(

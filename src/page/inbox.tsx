@@ -83,8 +83,8 @@ export async function inbox(visit: Visit): Promise<Response> {
 /** Below it every mail has lost its contents: what was cleared, and what is older than contents are kept. */
 async function oldestShown({ parts, session }: Visit): Promise<string> {
   const cleared = await findCleared(parts.database, session.account);
-  if (parts.retentionDays === null) return cleared;
-  const kept = uuidv7Floor(parts.clock.now() - (parts.retentionDays + 1) * dayMs);
+  if (parts.facts.retentionDays === null) return cleared;
+  const kept = uuidv7Floor(parts.clock.now() - (parts.facts.retentionDays + 1) * dayMs);
   return [kept, cleared].sort().at(-1) ?? cleared;
 }
 
@@ -156,6 +156,6 @@ function Hints({ mail }: { mail: StoredEmail }) {
 }
 
 export async function clearAll({ parts, session }: Visit): Promise<Response> {
-  await parts.purge.inbox(session.account);
+  await parts.use.purge.inbox(session.account);
   return redirect('/dashboard/inbox?done=cleared');
 }

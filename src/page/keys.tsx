@@ -38,7 +38,7 @@ export async function keys(visit: Visit): Promise<Response> {
 }
 
 async function findLives({ parts, session }: Visit, key: string): Promise<Life[]> {
-  const lives = await parts.findKeyLives(session.account, key, keyScopesOf(parts.facades).values());
+  const lives = await parts.use.findKeyLives(session.account, key, keyScopesOf(parts.facades).values());
   return Promise.all(lives.map(async (life) => ({ ...life, emails: await findEmails(parts.database, life) })));
 }
 

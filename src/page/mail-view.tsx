@@ -145,7 +145,7 @@ function Text({ of: text }: { of: string }) {
 
 /** The very bytes a relay is handed: composing is a pure function of the stored email. */
 function bytesOf({ parts }: Pick<Visit, 'parts'>, email: StoredEmail): Buffer {
-  return Buffer.from(compose(email, parts.signerFor(senderAddress(email).split('@').pop() ?? '')));
+  return Buffer.from(compose(email, parts.facts.signerFor(senderAddress(email).split('@').pop() ?? '')));
 }
 
 export function sourceOf(visit: Pick<Visit, 'parts'>, email: StoredEmail): string {

@@ -20,10 +20,10 @@ const ranges: Record<string, Range> = {
 };
 
 export async function overview(visit: Visit): Promise<Response> {
-  const { database, clock, flushUses } = visit.parts;
+  const { database, clock, use } = visit.parts;
   const { account } = visit.session;
   // Counts of the last second, too; a full disk must not keep the rest from being read.
-  await flushUses().catch(() => {});
+  await use.flushUses().catch(() => {});
   const chosen = ranges[visit.query.range ?? ''] ? (visit.query.range ?? '24h') : '24h';
   const range = ranges[chosen] as Range;
   const thisHour = Math.floor(clock.now() / hourMs);

@@ -17,7 +17,7 @@ import { Forbidden, noteProblem, renderProblem } from './problem.tsx';
 import { isSame, type Session } from './session.ts';
 import { setup, testSend } from './setup.tsx';
 import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './sign-in.tsx';
-import { type DashboardParts, isCapture, type Theme, type Visit } from './visit.ts';
+import { isCapture, type PageParts, type Theme, type Visit } from './visit.ts';
 import { disableWebhook, enableWebhook, removeWebhook, webhook } from './webhook.tsx';
 import { replayEvent, webhookEvent } from './webhook-event.tsx';
 import { createWebhook, webhooks } from './webhooks.tsx';
@@ -29,7 +29,7 @@ type Page = (visit: Visit) => Response | Promise<Response>;
 /** Forms of ours are a few fields; the longest holds a JSON body of a small mail. */
 const formBytesMax = 64 * 1024;
 
-export function addDashboardRoutes(app: Hono<Bindings>, parts: DashboardParts): void {
+export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
   const show = (path: string, page: Page) =>
     app.get(`${dashboardPath}${path}`, (context) => visitWith(parts, context, page));
   const send = (path: string, page: Page) =>
@@ -95,7 +95,7 @@ export function addDashboardRoutes(app: Hono<Bindings>, parts: DashboardParts): 
 }
 
 /** Finds out who is asking, or shows the door. A form counts only with the token of its own session. */
-function visitWith(parts: DashboardParts, context: HttpContext, page: Page): Promise<Response> {
+function visitWith(parts: PageParts, context: HttpContext, page: Page): Promise<Response> {
   return answer(parts, context, async () => {
     const isForm = context.env.incoming.method === 'POST';
     const form = isForm ? await readForm(context) : new URLSearchParams();
@@ -110,14 +110,14 @@ function visitWith(parts: DashboardParts, context: HttpContext, page: Page): Pro
 
 const ended = 'Your session has ended. A form that was sent since has changed nothing.';
 
-async function findVisit(parts: DashboardParts, context: HttpContext): Promise<Visit | null> {
-  const session = await parts.sessions.find(cookies(context)[sessionCookie]);
+async function findVisit(parts: PageParts, context: HttpContext): Promise<Visit | null> {
+  const session = await parts.access.sessions.find(cookies(context)[sessionCookie]);
   const form = new URLSearchParams();
   return session && { context, parts, session, since: '', theme: themeOf(context), query: context.req.query(), form };
 }
 
 async function answer(
-  parts: DashboardParts,
+  parts: PageParts,
   context: HttpContext,
   work: () => Response | Promise<Response>,
 ): Promise<Response> {
@@ -139,11 +139,11 @@ async function answer(
 }
 
 /** Of whoever is signed in; nothing is left to end for others. */
-async function endSession(parts: DashboardParts, context: HttpContext, form: URLSearchParams): Promise<void> {
+async function endSession(parts: PageParts, context: HttpContext, form: URLSearchParams): Promise<void> {
   const visit = await findVisit(parts, context);
   if (!visit) return;
   requireToken(visit.session, form);
-  await parts.sessions.end(visit.session);
+  await parts.access.sessions.end(visit.session);
 }
 
 /** @throws Forbidden for a form that another origin's page sent. */
@@ -184,7 +184,7 @@ function live({ context, parts, session, query }: Visit): Response {
   const stream = parts.live.open({
     account: session.account,
     since: query.since ?? '',
-    isAllowed: async () => (await parts.sessions.find(cookie)) !== null,
+    isAllowed: async () => (await parts.access.sessions.find(cookie)) !== null,
   });
   return new Response(stream, {
     // Proxies that gather answers would keep it from being live.

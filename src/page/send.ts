@@ -22,8 +22,8 @@ export async function sendNow({ parts, session, form, context }: Visit, message:
   const json = [context.req.path, message.to, message.subject];
   const client = { caller: session, userAgent: context.req.header('user-agent') ?? null };
   const request = requestTo(endpoint, client, { key, body: Buffer.from(JSON.stringify(json)), json });
-  const found = await parts.accepting.lookUp(request);
-  const outcome = found.kind === 'new' ? await parts.accepting.commit(found, prepare(message)) : found;
+  const found = await parts.use.accepting.lookUp(request);
+  const outcome = found.kind === 'new' ? await parts.use.accepting.commit(found, prepare(message)) : found;
   switch (outcome.kind) {
     case 'accepted':
       return outcome.answer.body;

@@ -31,7 +31,7 @@ export async function setup(visit: Visit): Promise<Response> {
         <section class="panel">
           <h2>1. Point your SDK here</h2>
           <Address visit={visit} />
-          <Code chosen={chosen} url={parts.publicUrl()} />
+          <Code chosen={chosen} url={parts.facts.publicUrl()} />
         </section>
         <TestSend visit={visit} />
         <div class="columns">
@@ -44,7 +44,7 @@ export async function setup(visit: Visit): Promise<Response> {
 }
 
 function Address({ visit }: { visit: Visit }) {
-  const url = visit.parts.publicUrl();
+  const url = visit.parts.facts.publicUrl();
   return (
     <dl class="facts">
       <dt>Base URL, Resend</dt>
@@ -120,9 +120,9 @@ function TestSend({ visit }: { visit: Visit }) {
 
 function NextThing({ visit }: { visit: Visit }) {
   const { parts } = visit;
-  const isLocal = /^https?:\/\/(127\.|localhost|\[::1\])/.test(parts.publicUrl());
+  const isLocal = /^https?:\/\/(127\.|localhost|\[::1\])/.test(parts.facts.publicUrl());
   const things: [isDone: boolean, text: string, how: string][] = [
-    [parts.durable, 'Every answer is on disk before it leaves', 'Writes are not synced: this is a test server.'],
+    [parts.facts.durable, 'Every answer is on disk before it leaves', 'Writes are not synced: this is a test server.'],
     [!isCapture(parts), 'A relay is named', 'RELAY_URL=smtp://user:password@smtp.example.com:587 npm start'],
     [
       !isLocal,
@@ -130,7 +130,7 @@ function NextThing({ visit }: { visit: Visit }) {
       'HOST=0.0.0.0 PUBLIC_URL=https://mail.example.com npm start, behind TLS',
     ],
     [
-      parts.retentionDays !== null,
+      parts.facts.retentionDays !== null,
       'Contents are purged after a while',
       'RETENTION_DAYS=30 forgets what mails said, and keeps what happened to them',
     ],

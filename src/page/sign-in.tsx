@@ -7,7 +7,7 @@ import { Brand, Document, htmlResponse } from './frame.tsx';
 import { Notice } from './pieces.tsx';
 import { Forbidden, noteProblem } from './problem.tsx';
 import { sessionMs } from './session.ts';
-import type { DashboardParts, Theme } from './visit.ts';
+import type { PageParts, Theme } from './visit.ts';
 
 export const sessionCookie = 'sendonce_session';
 
@@ -55,12 +55,12 @@ export async function showSignIn(
 
 /** @throws AppError `rate_limited` after some wrong keys from one address. */
 export async function signIn(
-  parts: DashboardParts,
+  parts: PageParts,
   context: HttpContext,
   form: URLSearchParams,
   theme: Theme,
 ): Promise<Response> {
-  const { throttle, sessions } = parts;
+  const { throttle, sessions } = parts.access;
   const address = context.env.incoming.socket.remoteAddress ?? '';
   const wait = throttle.waitSeconds(address);
   if (wait > 0) {
@@ -84,7 +84,7 @@ export async function signIn(
  * asked in forgets its own whatever happens.
  */
 export async function signOut(
-  parts: DashboardParts,
+  parts: PageParts,
   context: HttpContext,
   theme: Theme,
   end: () => Promise<void>,
@@ -103,7 +103,7 @@ export async function signOut(
 const signedOutHereOnly =
   'This browser is signed out. The server could not note it: other sessions of this key, and copies of this one, may still be good. To end them, sign in and out again, or revoke the key.';
 
-export function chooseTheme(parts: DashboardParts, context: HttpContext, form: URLSearchParams): Response {
+export function chooseTheme(parts: PageParts, context: HttpContext, form: URLSearchParams): Response {
   const theme = form.get('theme');
   if (theme !== 'light' && theme !== 'dark')
     throw new AppError('invalid_parameter', 'There is a light theme and a dark one.');
@@ -111,8 +111,8 @@ export function chooseTheme(parts: DashboardParts, context: HttpContext, form: U
 }
 
 /** Only this origin's own pages send it back; where the server is reached over TLS, only over TLS. */
-function setCookie(parts: DashboardParts, name: string, value: string, seconds: number, isSecret: boolean): string {
-  const secure = parts.publicUrl().startsWith('https:') ? '; Secure' : '';
+function setCookie(parts: PageParts, name: string, value: string, seconds: number, isSecret: boolean): string {
+  const secure = parts.facts.publicUrl().startsWith('https:') ? '; Secure' : '';
   const secret = isSecret ? '; HttpOnly' : '';
   return `${name}=${value}; Path=/dashboard; SameSite=Strict; Max-Age=${seconds}${secret}${secure}`;
 }

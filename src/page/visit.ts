@@ -18,29 +18,38 @@ import type { Live } from './live.ts';
 import type { Session, Sessions } from './session.ts';
 import type { Throttle } from './throttle.ts';
 
-export type DashboardParts = {
+export type PageParts = {
   database: DatabaseReader;
   facades: readonly Facade[];
   clock: Clock;
-  sessions: Sessions;
-  throttle: Throttle;
   live: Live;
+  egress: Egress;
+  links: AttachmentLinks;
+  access: { sessions: Sessions; throttle: Throttle };
+  use: PageUseCases;
+  facts: PageFacts;
+};
+
+/** All that a person can do here. */
+export type PageUseCases = {
   accepting: Accepting;
   amend: Amend;
   subscribe: Subscribe;
   replay: Replay;
   purge: Purge;
-  egress: Egress;
-  findKeyLives: FindKeyLives;
   settleDoubt: SettleDoubt;
+  findKeyLives: FindKeyLives;
   /** So that what was counted a moment ago is shown. */
   flushUses: () => Promise<void>;
-  links: AttachmentLinks;
-  signerFor: (domain: string) => DkimSigner | null;
+};
+
+/** What this server is, and how it is set. */
+export type PageFacts = {
   publicUrl: () => string;
   /** As logs name it: without its password. */
   relay: string;
   durable: boolean;
+  signerFor: (domain: string) => DkimSigner | null;
   inDoubtPolicy: 'hold' | 'send-again';
   retentionDays: number | null;
 };
@@ -49,7 +58,7 @@ export type Theme = 'light' | 'dark' | null;
 
 export type Visit = {
   context: HttpContext;
-  parts: DashboardParts;
+  parts: PageParts;
   session: Session;
   theme: Theme;
   /** What the account had when the request came (`Live.now`). */
@@ -60,6 +69,6 @@ export type Visit = {
   form: URLSearchParams;
 };
 
-export function isCapture(parts: Pick<DashboardParts, 'relay'>): boolean {
-  return parts.relay === 'capture';
+export function isCapture({ facts }: Pick<PageParts, 'facts'>): boolean {
+  return facts.relay === 'capture';
 }

@@ -64,7 +64,7 @@ export async function webhookEvent(visit: Visit): Promise<Response> {
 export async function replayEvent(visit: Visit): Promise<Response> {
   const found = await requireWebhook(visit);
   const delivery = await requireDelivery(visit, found);
-  const done = await visit.parts.replay.one(found, delivery);
+  const done = await visit.parts.use.replay.one(found, delivery);
   if (done === 'disabled') {
     throw new AppError('invalid_field', 'The webhook is disabled: enable it first, then replay.');
   }

@@ -22,7 +22,7 @@ export function WebhookForm({ visit, draft }: { visit: Visit; draft: Draft }) {
       <h2>Add a webhook</h2>
       {problem && <Notice tone="bad">{problem}</Notice>}
       <Form visit={visit} action="/dashboard/webhooks" class="stack">
-        <input type="hidden" name="key" value={visit.parts.subscribe.newId()} />
+        <input type="hidden" name="key" value={visit.parts.use.subscribe.newId()} />
         <label for="endpoint">Endpoint</label>
         <input
           id="endpoint"

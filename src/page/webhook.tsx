@@ -188,12 +188,12 @@ export const disableWebhook = (visit: Visit) => changeEnabled(visit, false);
 
 async function changeEnabled(visit: Visit, enabled: boolean): Promise<Response> {
   const found = await requireWebhook(visit);
-  if (!(await visit.parts.subscribe.change(found, { enabled }))) throw noWebhook();
+  if (!(await visit.parts.use.subscribe.change(found, { enabled }))) throw noWebhook();
   return redirect(`/dashboard/webhooks/${found.id}?done=${enabled ? 'enabled' : 'disabled'}`);
 }
 
 export async function removeWebhook(visit: Visit): Promise<Response> {
   const found = await requireWebhook(visit);
-  if (!(await visit.parts.subscribe.remove(found))) throw noWebhook();
+  if (!(await visit.parts.use.subscribe.remove(found))) throw noWebhook();
   return redirect('/dashboard/webhooks?done=deleted');
 }

@@ -23,7 +23,7 @@ export async function createWebhook(visit: Visit): Promise<Response> {
   if (!isUuid(id)) throw new AppError('invalid_field', 'This form is not complete: reload the page and try again.');
   const wanted = parseForm(parts.egress, filled);
   if ('problem' in wanted) return renderWebhooks(visit, { ...filled, ...wanted });
-  const made = await parts.subscribe.make(session.account, { facade: 'resend', ...wanted, id });
+  const made = await parts.use.subscribe.make(session.account, { facade: 'resend', ...wanted, id });
   if (!made) return renderWebhooks(visit, { ...filled, problem: full });
   if (!isAsked(made, wanted)) throw new AppError('already_exists', sentBefore);
   return redirect(`/dashboard/webhooks/${made.id}?done=made`);
