@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import pg from 'pg';
 import { listEvents } from '../../src/store/mail/events.ts';
+import { runQueue } from '../e2e/sending.ts';
 import { bendDatabase, bendEdge } from '../support/bent-database.ts';
 import { openDatabase, useEngine } from '../support/engine.ts';
 import { serve } from '../support/served.ts';
-import { message, type TestReply, type TestServer, type TestServerOptions } from '../support/server.ts';
+import { message, type TestServer, type TestServerOptions } from '../support/server.ts';
 import { modes } from '../support/smtp-sink-modes.ts';
 
 useEngine('postgres');
@@ -24,13 +25,13 @@ async function session(t: TestContext, server: TestServer): Promise<pg.Client> {
 }
 
 /** What the person is told whose request waits for the row, until `sql` has committed. */
-async function toldAfter(
+async function toldAfter<Told>(
   t: TestContext,
   server: TestServer,
   id: string,
   sql: string,
-  ask: () => Promise<TestReply>,
-): Promise<TestReply> {
+  ask: () => Promise<Told>,
+): Promise<Told> {
   const other = await session(t, server);
   await other.query('begin');
   await other.query(`update deliveries ${sql} where email_id = $1`, [id]);
@@ -131,5 +132,18 @@ describe('a reschedule behind a gate that opens', () => {
     assert.deepEqual(await eventTypes(server, id), ['scheduled']);
     const { json } = await server.call('GET', `/emails/${id}`);
     assert.equal(Date.parse(json.scheduled_at), Date.parse(at));
+  });
+});
+
+describe('an operator who holds everything', () => {
+  it('waits for what another process is claiming, and holds it too', async (t) => {
+    const { server, id } = await scheduled(t);
+    const claimed = `set state = 'sending', attempt = attempt + 1, worker = 'another', run_at = 9007199254740991`;
+    const said = await toldAfter(t, server, id, claimed, () => runQueue(server, 'hold'));
+    assert.match(said, /^1 deliveries are held/);
+    assert.deepEqual(
+      (await server.call('GET', '/in-doubt')).json.data.map((held: { id: string }) => held.id),
+      [id],
+    );
   });
 });
