@@ -1,34 +1,34 @@
 /** The composition root: which parts there are, and the order they start and stop in. */
 
 import { randomBytes } from 'node:crypto';
-import { bootstrap } from './bootstrap.ts';
-import { Chores } from './chores.ts';
 import type { SystemClock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import type { Relay } from './deliver/relay.ts';
-import { apiDoors } from './doors.ts';
 import { createEgress } from './egress/egress.ts';
-import { createPulse } from './health.ts';
 import { createApp } from './http/app.ts';
 import { contractOf, type HttpFacade } from './http/facade.ts';
 import { type FacadeParts, httpFacades } from './http/facades.ts';
 import { Listener } from './http/listener.ts';
 import { type Health, watchDoor } from './http/watch.ts';
-import { createRelay, createSigners, createWorkers } from './lanes.ts';
 import { log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { databaseName, openServed } from './open-database.ts';
 import { createLive } from './page/live.ts';
-import { Parts, together } from './parts.ts';
-import { Recovery } from './recovery.ts';
-import { RestoreGuard } from './restore-guard.ts';
+import { bootstrap } from './process/bootstrap.ts';
+import { Chores } from './process/chores.ts';
+import { apiDoors } from './process/doors.ts';
+import { createPulse } from './process/health.ts';
+import { createRelay, createSigners, createWorkers } from './process/lanes.ts';
+import { databaseName, openServed } from './process/open-database.ts';
+import { Parts, together } from './process/parts.ts';
+import { Recovery } from './process/recovery.ts';
+import { RestoreGuard } from './process/restore-guard.ts';
+import { WakeUps } from './process/wake-ups.ts';
 import type { Database } from './store/database.ts';
 import type { PostgresOptions } from './store/engine/postgres/postgres.ts';
 import { rewriteLog } from './store/engine/sqlite/log.ts';
 import { countOpen } from './store/mail/open.ts';
 import { countWebhooks } from './store/webhooks/history.ts';
 import { createKeyUses } from './use-cases/key-uses.ts';
-import { WakeUps } from './wake-ups.ts';
 
 /** What comes from outside the program, so that tests can bring their own. */
 export type Outside = {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Part, Parts, together } from '../src/parts.ts';
+import { type Part, Parts, together } from '../src/process/parts.ts';
 
 function recorder() {
   const said: string[] = [];

@@ -1,7 +1,7 @@
 /** `sendonce key`: create, list and revoke API keys. */
 
-import { firstAccount } from '../bootstrap.ts';
 import type { Config } from '../config/config.ts';
+import { firstAccount } from '../process/bootstrap.ts';
 import { listApiKeys, type Permission } from '../store/accounts.ts';
 import type { Database } from '../store/database.ts';
 import { type ApiKeys, createApiKeys } from '../use-cases/api-keys.ts';

@@ -2,7 +2,7 @@
 
 import type { Config } from '../config/config.ts';
 import { type DatabaseSetting, parseDatabaseUrl } from '../config/database-url.ts';
-import { databaseName, isThere, openServed } from '../open-database.ts';
+import { databaseName, isThere, openServed } from '../process/open-database.ts';
 import type { Database } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import { beginMove, type Compared, copyAll, endMove, type MoveProgress, refuseMoved } from '../store/move.ts';

@@ -1,7 +1,7 @@
 /** What the commands share: opening the database beside a running server, and printing tables. */
 
 import type { Config } from '../config/config.ts';
-import { databaseName, isThere, openBeside } from '../open-database.ts';
+import { databaseName, isThere, openBeside } from '../process/open-database.ts';
 import type { Database } from '../store/database.ts';
 import { acquireServingLock, type ServingLock } from '../store/engine/sqlite/lock.ts';
 import { migrate } from '../store/migrate.ts';

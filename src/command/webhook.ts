@@ -1,11 +1,11 @@
 /** `sendonce webhook listen`: prints events as they happen, and forwards them to a program that is being written. */
 
 import { randomBytes } from 'node:crypto';
-import { firstAccount } from '../bootstrap.ts';
 import type { Config } from '../config/config.ts';
 import { createWebhookSecret } from '../core/webhook-secret.ts';
 import { createEgress, type Egress } from '../egress/egress.ts';
 import { resendEventTypes, resendNameOf, resendPayload } from '../http/resend/webhook-payload.ts';
+import { firstAccount } from '../process/bootstrap.ts';
 import type { Database } from '../store/database.ts';
 import { lastEventId, listFactsAfter } from '../store/mail/events.ts';
 import { attemptWebhook } from '../webhook/attempt.ts';

@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { doctor } from '../../src/command/doctor.ts';
 import { queue } from '../../src/command/queue.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { RestoreGuard } from '../../src/restore-guard.ts';
+import { RestoreGuard } from '../../src/process/restore-guard.ts';
 import type { Database, SqlValue } from '../../src/store/database.ts';
 import { appendEvent } from '../../src/store/mail/events.ts';
 import { migrate } from '../../src/store/migrate.ts';

@@ -9,7 +9,7 @@ import { migrateCommand } from '../../src/command/migrate.ts';
 import { type Config, readConfig } from '../../src/config/config.ts';
 import { type DatabaseSetting, parseDatabaseUrl } from '../../src/config/database-url.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
-import { databaseName } from '../../src/open-database.ts';
+import { databaseName } from '../../src/process/open-database.ts';
 import type { Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { beginMove, copyAll, endMove } from '../../src/store/move.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type pg from 'pg';
 import { readConfig } from '../../src/config/config.ts';
-import { openServed } from '../../src/open-database.ts';
+import { openServed } from '../../src/process/open-database.ts';
 import type { Database } from '../../src/store/database.ts';
 import { openPostgres, type PostgresOptions } from '../../src/store/engine/postgres/postgres.ts';
 import { migrate } from '../../src/store/migrate.ts';

@@ -1,7 +1,7 @@
 /** Which engine test servers stand on: SQLite, unless the test file says otherwise before it loads the tests. */
 
 import { parseDatabaseUrl } from '../../src/config/database-url.ts';
-import { openBeside } from '../../src/open-database.ts';
+import { openBeside } from '../../src/process/open-database.ts';
 import type { Database } from '../../src/store/database.ts';
 import { sharedPostgres } from './postgres-server.ts';
 import type { Temp } from './temp.ts';

@@ -7,11 +7,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from './core/clock.ts';
-import { log } from './log.ts';
-import type { Database } from './store/database.ts';
-import { beginGeneration, findProgress, findWentBack, type Progress, recordWentBack } from './store/progress.ts';
-import { holdOpenDeliveries } from './use-cases/hold.ts';
+import type { Clock } from '../core/clock.ts';
+import { log } from '../log.ts';
+import type { Database } from '../store/database.ts';
+import { beginGeneration, findProgress, findWentBack, type Progress, recordWentBack } from '../store/progress.ts';
+import { holdOpenDeliveries } from '../use-cases/hold.ts';
 
 /** What the file in STATE_DIR says. */
 export type Witness = Pick<Progress, 'generation' | 'eventId'>;

@@ -1,6 +1,6 @@
 /** "Something may be due", told to the workers of this process and to other processes. */
 
-import type { Database } from './store/database.ts';
+import type { Database } from '../store/database.ts';
 
 export class WakeUps {
   readonly #database: Database;

@@ -1,13 +1,13 @@
 /** Opens the database of the settings, whichever engine it is, for a server or beside one. */
 
 import { existsSync } from 'node:fs';
-import type { DatabaseSetting } from './config/database-url.ts';
-import { log } from './log.ts';
-import type { Database } from './store/database.ts';
-import { openPostgres, type PostgresOptions } from './store/engine/postgres/postgres.ts';
-import type { Hearing } from './store/engine/postgres/signals.ts';
-import { acquireServingLock } from './store/engine/sqlite/lock.ts';
-import { openSqlite, type SqliteOptions } from './store/engine/sqlite/sqlite.ts';
+import type { DatabaseSetting } from '../config/database-url.ts';
+import { log } from '../log.ts';
+import type { Database } from '../store/database.ts';
+import { openPostgres, type PostgresOptions } from '../store/engine/postgres/postgres.ts';
+import type { Hearing } from '../store/engine/postgres/signals.ts';
+import { acquireServingLock } from '../store/engine/sqlite/lock.ts';
+import { openSqlite, type SqliteOptions } from '../store/engine/sqlite/sqlite.ts';
 
 export type OpenOptions = Omit<SqliteOptions, 'path'> & Pick<PostgresOptions, 'assumeLostCommits' | 'onHearing'>;
 

@@ -1,15 +1,15 @@
 /** What a start has to find or make before anything is served: schema, first account, secrets, and what the last process left. */
 
 import { randomBytes } from 'node:crypto';
-import type { Clock } from './core/clock.ts';
-import { createApiKeyToken, createKeyId, hashToken } from './core/token.ts';
+import type { Clock } from '../core/clock.ts';
+import { createApiKeyToken, createKeyId, hashToken } from '../core/token.ts';
+import { ensureAccount, ensureSetting, insertApiKey, listApiKeys, putSetting } from '../store/accounts.ts';
+import type { Database } from '../store/database.ts';
+import { migrate } from '../store/migrate.ts';
+import { refuseMoved } from '../store/move.ts';
+import { ensureSampleTemplates } from '../store/templates.ts';
 import type { Recovery } from './recovery.ts';
 import type { RestoreGuard } from './restore-guard.ts';
-import { ensureAccount, ensureSetting, insertApiKey, listApiKeys, putSetting } from './store/accounts.ts';
-import type { Database } from './store/database.ts';
-import { migrate } from './store/migrate.ts';
-import { refuseMoved } from './store/move.ts';
-import { ensureSampleTemplates } from './store/templates.ts';
 
 /** The account of whoever does not make others. */
 export const firstAccount = 'default';

@@ -1,12 +1,12 @@
 /** Ends what dead processes left: at the start where one process serves, otherwise what has had no beat for a while. */
 
-import type { Clock } from './core/clock.ts';
-import { log } from './log.ts';
-import type { Database } from './store/database.ts';
-import { type InDoubtPolicy, never } from './store/mail/deliveries.ts';
-import { recover } from './store/mail/recover.ts';
-import { recoverWebhookDeliveries } from './store/webhooks/deliveries.ts';
-import { beat, deadAfterMs, sayGoodbye } from './store/workers.ts';
+import type { Clock } from '../core/clock.ts';
+import { log } from '../log.ts';
+import type { Database } from '../store/database.ts';
+import { type InDoubtPolicy, never } from '../store/mail/deliveries.ts';
+import { recover } from '../store/mail/recover.ts';
+import { recoverWebhookDeliveries } from '../store/webhooks/deliveries.ts';
+import { beat, deadAfterMs, sayGoodbye } from '../store/workers.ts';
 
 export type RecoveryOptions = {
   database: Database;

@@ -1,6 +1,6 @@
 /** Whether the database answers: one small read with little patience, whatever asks, and however often. */
 
-import type { Reader } from './store/database.ts';
+import type { Reader } from '../store/database.ts';
 
 /** Less than a probe waits for us, more than a loaded database needs for one row. */
 const patienceMs = 1_500;

@@ -1,20 +1,20 @@
 /** The two lanes of a process, each with its worker: deliveries to the relay, events to webhooks. */
 
-import type { Config } from './config/config.ts';
-import type { Clock } from './core/clock.ts';
-import { createDkimSigner, type DkimKey, type DkimSigner } from './core/dkim.ts';
-import { createCapture } from './deliver/capture.ts';
-import { DeliverLane } from './deliver/lane.ts';
-import type { Relay } from './deliver/relay.ts';
-import { Settler } from './deliver/settle.ts';
-import { createSmtpRelay } from './deliver/smtp.ts';
-import type { Egress } from './egress/egress.ts';
-import type { Metrics } from './metrics.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { createDkimSigner, type DkimKey, type DkimSigner } from '../core/dkim.ts';
+import { createCapture } from '../deliver/capture.ts';
+import { DeliverLane } from '../deliver/lane.ts';
+import type { Relay } from '../deliver/relay.ts';
+import { Settler } from '../deliver/settle.ts';
+import { createSmtpRelay } from '../deliver/smtp.ts';
+import type { Egress } from '../egress/egress.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Database } from '../store/database.ts';
+import { WebhookLane } from '../webhook/lane.ts';
+import type { WebhookContract } from '../webhook/request.ts';
+import { Worker } from '../worker.ts';
 import type { Part } from './parts.ts';
-import type { Database } from './store/database.ts';
-import { WebhookLane } from './webhook/lane.ts';
-import type { WebhookContract } from './webhook/request.ts';
-import { Worker } from './worker.ts';
 
 /** What a worker is to whoever starts, wakes and stops it, whatever its lane claims. */
 export type Loop = Part & { wake(): void };

@@ -1,17 +1,17 @@
 /** What has to be done about once a second, each in small bounded steps: the beat, the witness, counts, expired claims, the policy's resends, garbage, the page's index. */
 
-import type { SystemClock } from './clock.ts';
-import type { Config } from './config/config.ts';
-import { log } from './log.ts';
+import type { SystemClock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import { log } from '../log.ts';
+import type { Database } from '../store/database.ts';
+import { deleteExpiredKeys } from '../store/idempotency.ts';
+import { purgeContents } from '../store/mail/emails.ts';
+import { requeueExpiredClaims, sendAgainDue } from '../store/mail/recover.ts';
+import { forgetWebhookDeliveries } from '../store/webhooks/history.ts';
+import type { KeyUses } from '../use-cases/key-uses.ts';
+import { keepPageIndex } from '../use-cases/page-index.ts';
 import type { Recovery } from './recovery.ts';
 import type { RestoreGuard } from './restore-guard.ts';
-import type { Database } from './store/database.ts';
-import { deleteExpiredKeys } from './store/idempotency.ts';
-import { purgeContents } from './store/mail/emails.ts';
-import { requeueExpiredClaims, sendAgainDue } from './store/mail/recover.ts';
-import { forgetWebhookDeliveries } from './store/webhooks/history.ts';
-import type { KeyUses } from './use-cases/key-uses.ts';
-import { keepPageIndex } from './use-cases/page-index.ts';
 
 export type ChoreOptions = {
   database: Database;
