@@ -14,7 +14,7 @@ import { thoughtful } from './world.ts';
 export type Control = {
   guard: string;
   /** What the lab has to see without the guard: a count, or a violation in these words. */
-  sees: 'duplicates' | 'lost' | 'were never told' | 'before its time';
+  sees: 'duplicates' | 'lost' | 'were never told' | 'its log says';
   /** Seconds at most: `npm test` runs it, too. */
   isQuick?: boolean;
   run: (scale: Scale) => Promise<Row>;
@@ -28,7 +28,11 @@ async function killed(fault: string, variant: string, { seed }: Scale, more: Par
 }
 
 /** Several processes on one PostgreSQL. */
-async function befallen(fault: string, variant: string, more: Pick<MischiefOptions, 'seed' | 'times' | 'only'>) {
+async function befallen(
+  fault: string,
+  variant: string,
+  more: Pick<MischiefOptions, 'seed' | 'times' | 'only' | 'hasPeople'>,
+) {
   const unguarded = { command: labServer(variant), speed: fleetSpeed, moods: thoughtful };
   return rowOf(fault, more.times, await makeMischief({ apis: 2, workers: 2, ...unguarded, ...more }));
 }
@@ -114,10 +118,15 @@ export const controls: Control[] = [
     run: (scale) => killed('tellings count once they are claimed', 'tells-unheard', scale, { isHeard: true }),
   },
   {
-    guard: 'a reschedule is what it moved',
-    sees: 'before its time',
-    run: (scale) =>
-      killed('reschedules move nothing', 'reschedules-blindly', scale, { hasPeople: true, speed: fleetSpeed }),
+    guard: 'PostgreSQL: a cancel is what it moved',
+    sees: 'its log says',
+    run: ({ seed }) =>
+      befallen('cancels count as done once they are looked up', 'cancels-blindly', {
+        seed,
+        times: 20,
+        only: ['kill -9'],
+        hasPeople: true,
+      }),
   },
 ];
 

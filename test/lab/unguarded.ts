@@ -1,9 +1,11 @@
 /** The guards, taken out one at a time: what each variant of the lab's server does that nobody may have. */
 
 import type { SystemClock } from '../../src/clock.ts';
+import { type EdgeName, edges } from '../../src/core/delivery.ts';
 import { AppError } from '../../src/core/error.ts';
 import type { Outside } from '../../src/server.ts';
 import type { Database, Transaction } from '../../src/store/database.ts';
+import { writeStatement } from '../../src/store/mail/move.ts';
 import { type Bend, bendDatabase, bendEdge, handoffsAreQueuedAgain, textOf } from '../support/bent-database.ts';
 
 /** What has no verdict is tried again, as if nothing had left. */
@@ -19,13 +21,6 @@ const claimsCountAsTold: Bend = {
   replace: "set state = 'delivered', attempt",
 };
 
-/** A reschedule that finds nothing to move any more, and says and writes down all the same that it did. */
-const reschedulesMoveNothing: Bend = {
-  when: "set state = 'queued', attempt = attempt + 1, worker = null, run_at = ?, give_up_at = ?",
-  find: 'where account = ?',
-  replace: 'where 1 = 0 and account = ?',
-};
-
 /** `createClock` makes the one the guarded server would have. */
 export function variantsOf(createClock: (wall: () => number) => SystemClock): Record<string, Partial<Outside>> {
   return {
@@ -34,7 +29,7 @@ export function variantsOf(createClock: (wall: () => number) => SystemClock): Re
     'retries-doubt': { database: (own) => bendDatabase(own, [doubtIsQueued]) },
     'forgets-claims': { database: (own) => bendDatabase(own, [claimsAreForgotten]) },
     'tells-unheard': { database: (own) => bendDatabase(own, [claimsCountAsTold]) },
-    'reschedules-blindly': { database: (own) => bendDatabase(own, [reschedulesMoveNothing]) },
+    'cancels-blindly': { database: (own) => looksThenMoves(own, 'cancel') },
     'answers-early': { database: (own) => resolvesEarly(own, 'insert into emails') },
     'dots-early': { database: (own) => resolvesEarly(own, textOf('gate')) },
     'refuses-late': { database: (own) => refusesLate(own, 'insert into emails') },
@@ -43,6 +38,26 @@ export function variantsOf(createClock: (wall: () => number) => SystemClock): Re
     'syncs-little': { synchronous: 'NORMAL' },
     'trusts-the-log': { trustsLog: true },
     'follows-the-wall-clock': { clock: (wall) => ({ ...createClock(wall), now: wall, expiryNow: wall }) },
+  };
+}
+
+/** What is to be moved along an edge is looked up first, and counts as moved whatever became of it since. */
+function looksThenMoves(own: Database, name: EdgeName): Database {
+  return {
+    ...bendDatabase(own, []),
+    write: (work, terms) =>
+      own.write((tx) => {
+        const all: Transaction['all'] = async (sql, ...params) => {
+          const [, where, returned] = /^update .* (where .*) returning (.*)$/s.exec(sql) ?? [];
+          if (!sql.includes(textOf(name)) || !where) return tx.all(sql, ...params);
+          const wheres = params.slice(writeStatement(name, edges[name], false).names.indexOf('account'));
+          const looked = await tx.all(`select ${returned} from deliveries ${where}`, ...wheres);
+          await new Promise((done) => setTimeout(done, 10));
+          await tx.all(sql, ...params);
+          return looked as never;
+        };
+        return work({ ...tx, all });
+      }, terms),
   };
 }
 
