@@ -146,6 +146,18 @@ describe('each source file', () => {
   }
 });
 
+describe('constants', () => {
+  const shouted = (text: string) =>
+    [...text.matchAll(/^(?:export )?const ([A-Z][A-Z0-9_]+)\b/gm)].map(([, name]) => name);
+
+  it('are camelCase like everything else', () => {
+    const files = ['src', 'test', 'bench'].flatMap(sources);
+    const found = files.flatMap((file) => shouted(readFileSync(join(root, file), 'utf8')));
+    assert.deepEqual(found, []);
+    assert.deepEqual(shouted('export const LEASE_MS = 1;'), ['LEASE_MS']);
+  });
+});
+
 describe('the documents', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
 

@@ -6,7 +6,7 @@ import { drained } from '../support/served.ts';
 import { type TestReply, type TestServer, testKey } from '../support/server.ts';
 import type { Sink } from '../support/smtp-sink.ts';
 
-export const DUPLICATE = 'Email for the idempotency key has already been processed';
+export const duplicateMessage = 'Email for the idempotency key has already been processed';
 
 /** Valid and short; `change` replaces members. */
 export function mail(change: Record<string, unknown> = {}): Record<string, unknown> {

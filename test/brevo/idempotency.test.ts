@@ -8,9 +8,9 @@ import { addApiKey, serve } from '../support/served.ts';
 import { message, type TestReply } from '../support/server.ts';
 import { startSlowFile } from '../support/slow-file.ts';
 import { exchange } from '../support/wire.ts';
-import { asBrevo, assertMailed, DUPLICATE, mail, messageIdsOf, send, withKey } from './brevo.ts';
+import { asBrevo, assertMailed, duplicateMessage, mail, messageIdsOf, send, withKey } from './brevo.ts';
 
-const MINUTE = 60_000;
+const minuteMs = 60_000;
 
 function assertDuplicate(reply: TestReply, first: TestReply): void {
   assert.equal(reply.json.hint, undefined);
@@ -26,7 +26,7 @@ function assertAnother(reply: TestReply, first: TestReply): void {
 function assertRefused(reply: TestReply, first: TestReply): void {
   assert.equal(reply.status, 400, reply.text);
   const { hint, ...rest } = reply.json;
-  assert.deepEqual(rest, { code: 'duplicate_parameter', message: DUPLICATE, ...first.json });
+  assert.deepEqual(rest, { code: 'duplicate_parameter', message: duplicateMessage, ...first.json });
   assert(
     reply.text.startsWith(
       '{"code":"duplicate_parameter","message":"Email for the idempotency key has already been processed"',
@@ -72,7 +72,7 @@ describe('a key that was used', () => {
     test(`at 29:59.999 it refuses and at 30:00 it is a new send, ${garbage}`, async (t) => {
       const { server, sink, advance } = await serveAtRest(t);
       const first = await send(server, withKey('k'));
-      advance(30 * MINUTE - 1);
+      advance(30 * minuteMs - 1);
       if (collected) await server.tick();
       assertDuplicate(await send(server, withKey('k')), first);
       advance(1);
@@ -85,11 +85,11 @@ describe('a key that was used', () => {
 
   test('lives 30 minutes from its use also where the mail leaves later', async (t) => {
     const { server, advance } = await serveAtRest(t);
-    const scheduledAt = new Date(Date.now() + 600 * MINUTE).toISOString();
+    const scheduledAt = new Date(Date.now() + 600 * minuteMs).toISOString();
     const first = await send(server, withKey('k', { scheduledAt }));
     assert.equal(first.status, 202);
     assertDuplicate(await send(server, withKey('k', { scheduledAt })), first);
-    advance(30 * MINUTE);
+    advance(30 * minuteMs);
     assert.equal((await send(server, withKey('k', { scheduledAt }))).status, 202);
   });
 
@@ -115,7 +115,7 @@ describe('a key that was used', () => {
         ['at', 'kind', 'client'],
       ],
     );
-    assert.equal(Date.parse(json.expires_at) - Date.parse(json.first_seen_at), 30 * MINUTE);
+    assert.equal(Date.parse(json.expires_at) - Date.parse(json.first_seen_at), 30 * minuteMs);
   });
 });
 

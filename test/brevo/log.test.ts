@@ -8,7 +8,7 @@ import { addApiKey, drained, serve } from '../support/served.ts';
 import { type TestServer, testKey } from '../support/server.ts';
 import { asBrevo, mail, messageIdsOf, send } from './brevo.ts';
 
-const DAY = 86_400_000;
+const dayMs = 86_400_000;
 
 async function start(t: TestContext) {
   const served = await serve(t);
@@ -89,11 +89,11 @@ describe('GET /v3/smtp/emails', () => {
     const { server } = await start(t);
     await sendOne(server);
     const sentOn = server.clock.now();
-    server.clock.advance(31 * DAY);
+    server.clock.advance(31 * dayMs);
     const count = async (query: string) => (await get(server, `emails?email=ann@example.org${query}`)).json.count;
     assert.equal(await count(''), 0);
     assert.equal(await count(`&startDate=${day(sentOn)}&endDate=${day(sentOn)}`), 1);
-    assert.equal(await count(`&startDate=${day(sentOn + DAY)}&endDate=${day(sentOn + 5 * DAY)}`), 0);
+    assert.equal(await count(`&startDate=${day(sentOn + dayMs)}&endDate=${day(sentOn + 5 * dayMs)}`), 0);
   });
 
   test('refuses what is missing, wrong or over the maximum', async (t) => {
@@ -111,12 +111,12 @@ describe('GET /v3/smtp/emails', () => {
       [`messageId=x&endDate=${today}`, 'missing_parameter', 'startDate is missing'],
       ['messageId=x&startDate=2026-02-30&endDate=2026-03-01', 'invalid_parameter', /^startDate is not valid/],
       [
-        `messageId=x&startDate=${today}&endDate=${day(Date.now() + 2 * DAY)}`,
+        `messageId=x&startDate=${today}&endDate=${day(Date.now() + 2 * dayMs)}`,
         'invalid_parameter',
         'Start/End date should not be greater than current date',
       ],
-      [`messageId=x&startDate=${today}&endDate=${day(Date.now() - DAY)}`, 'invalid_parameter'],
-      [`messageId=x&startDate=${day(Date.now() - 40 * DAY)}&endDate=${today}`, 'invalid_parameter', /31 days/],
+      [`messageId=x&startDate=${today}&endDate=${day(Date.now() - dayMs)}`, 'invalid_parameter'],
+      [`messageId=x&startDate=${day(Date.now() - 40 * dayMs)}&endDate=${today}`, 'invalid_parameter', /31 days/],
     ];
     for (const [query, code, message] of cases) {
       const reply = await get(server, `emails?${query}`);
@@ -237,9 +237,9 @@ describe('GET /v3/smtp/statistics/events', () => {
 
   test('finds today’s event of an email that was accepted long ago', async (t) => {
     const { server } = await start(t);
-    const scheduledAt = new Date(Date.now() + 2 * DAY).toISOString();
+    const scheduledAt = new Date(Date.now() + 2 * dayMs).toISOString();
     await sendOne(server, { to: [{ email: 'bounced@resend.dev' }], scheduledAt });
-    server.clock.advance(2 * DAY);
+    server.clock.advance(2 * dayMs);
     await drained(server);
     await server.until(
       'it bounced',
@@ -292,7 +292,7 @@ describe('DELETE /v3/smtp/log', () => {
 
   test('refuses an email that is not settled yet', async (t) => {
     const { server } = await start(t);
-    const messageId = await sendOne(server, { scheduledAt: new Date(Date.now() + DAY).toISOString() });
+    const messageId = await sendOne(server, { scheduledAt: new Date(Date.now() + dayMs).toISOString() });
     const reply = await remove(server, `log/${encodeURIComponent(messageId)}`);
     assert.deepEqual([reply.status, reply.json.code], [400, 'invalid_parameter']);
     assert.equal((await get(server, `emails?messageId=${encodeURIComponent(messageId)}`)).json.count, 1);

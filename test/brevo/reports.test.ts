@@ -7,7 +7,7 @@ import { addApiKey, drained, serve } from '../support/served.ts';
 import { type TestServer, testKey } from '../support/server.ts';
 import { asBrevo, mail, send } from './brevo.ts';
 
-const DAY = 86_400_000;
+const dayMs = 86_400_000;
 const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 
 const nothing = {
@@ -46,14 +46,14 @@ async function startWithTwoDays(t: TestContext) {
   const started = await start(t);
   const { server, sink } = started;
   // To the next noon, so that no midnight passes while mail is sent.
-  server.clock.advance(1.5 * DAY - (server.clock.now() % DAY));
+  server.clock.advance(1.5 * dayMs - (server.clock.now() % dayMs));
   const first = server.clock.now();
   sink.behave = () => ({ rcpt: (address) => (/gone/.test(address) ? '550 5.1.1 no such user' : undefined) });
   await sendTo(server, { tags: ['a'] }, 'delivered@resend.dev', 'gone@example.org');
   await sendTo(server, {}, 'gone@example.org');
-  server.clock.advance(DAY);
+  server.clock.advance(dayMs);
   await sendTo(server, { tags: ['b'] }, 'complained@resend.dev');
-  return { ...started, first: day(first), second: day(first + DAY) };
+  return { ...started, first: day(first), second: day(first + dayMs) };
 }
 
 const onFirst = { ...nothing, requests: 3, delivered: 1, hardBounces: 1, blocked: 1 };
@@ -65,7 +65,7 @@ describe('GET /v3/smtp/statistics/aggregatedReport', () => {
     const today = server.clock.now();
     assert.deepEqual(await transactionalEmails.getAggregatedSmtpReport(), {
       ...nothing,
-      range: `${day(today - 89 * DAY)}|${second}`,
+      range: `${day(today - 89 * dayMs)}|${second}`,
       requests: 4,
       delivered: 2,
       hardBounces: 1,

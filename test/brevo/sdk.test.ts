@@ -13,17 +13,20 @@ import {
 import { startLossyProxy } from '../support/lossy-proxy.ts';
 import { serve } from '../support/served.ts';
 import { testKey } from '../support/server.ts';
-import { assertMailed, DUPLICATE, readMail } from './brevo.ts';
+import { assertMailed, duplicateMessage, readMail } from './brevo.ts';
 
-const MAIL = {
+const someMail = {
   sender: { name: 'Acme', email: 'hello@example.com' },
   to: [{ email: 'ann@example.org', name: 'Ann' }],
   subject: 'Hello {{params.name}}',
   htmlContent: '<p>Hi {{params.name}}</p>',
   params: { name: 'Ann' },
 };
-const VERSIONS = [{ to: [{ email: 'a@example.org' }] }, { to: [{ email: 'b@example.org' }], params: { name: 'B' } }];
-const KEY = { idempotencyKey: '2d0f7c52-6a0f-4d7e-9a43-6d3c0d0b1c5e' };
+const someVersions = [
+  { to: [{ email: 'a@example.org' }] },
+  { to: [{ email: 'b@example.org' }], params: { name: 'B' } },
+];
+const someKey = { idempotencyKey: '2d0f7c52-6a0f-4d7e-9a43-6d3c0d0b1c5e' };
 
 async function start(t: TestContext) {
   const served = await serve(t);
@@ -49,12 +52,12 @@ async function brevoError(
 describe('@getbrevo/brevo, newest', () => {
   test('sends, with a key and without, and its repeat is an error that carries the first messageId', async (t) => {
     const { transactionalEmails, server, sink } = await start(t);
-    const without = await transactionalEmails.sendTransacEmail(MAIL);
-    const first = await transactionalEmails.sendTransacEmail({ ...MAIL, headers: KEY });
-    const refused = await brevoError(transactionalEmails.sendTransacEmail({ ...MAIL, headers: KEY }));
+    const without = await transactionalEmails.sendTransacEmail(someMail);
+    const first = await transactionalEmails.sendTransacEmail({ ...someMail, headers: someKey });
+    const refused = await brevoError(transactionalEmails.sendTransacEmail({ ...someMail, headers: someKey }));
     assert.deepEqual(refused, {
       status: 400,
-      body: { code: 'duplicate_parameter', message: DUPLICATE, messageId: first.messageId },
+      body: { code: 'duplicate_parameter', message: duplicateMessage, messageId: first.messageId },
     });
     await assertMailed(server, sink, [without.messageId ?? '', first.messageId ?? '']);
     const { subject, html } = await readMail(sink, first.messageId ?? '');
@@ -64,9 +67,9 @@ describe('@getbrevo/brevo, newest', () => {
   test('sends versions, and gets their ids in order', async (t) => {
     const { transactionalEmails, server, sink } = await start(t);
     const { messageId, messageIds = [] } = await transactionalEmails.sendTransacEmail({
-      ...MAIL,
+      ...someMail,
       to: undefined,
-      messageVersions: VERSIONS,
+      messageVersions: someVersions,
     });
     assert.deepEqual([messageId, messageIds.length], [undefined, 2]);
     await assertMailed(server, sink, messageIds);
@@ -77,9 +80,9 @@ describe('@getbrevo/brevo, newest', () => {
     const { server, sink } = await start(t);
     const proxy = await startLossyProxy(t, server.url, 1);
     const { transactionalEmails } = new BrevoClient({ apiKey: testKey, baseUrl: `${proxy.url}/v3` });
-    const { status, body } = await brevoError(transactionalEmails.sendTransacEmail({ ...MAIL, headers: KEY }));
+    const { status, body } = await brevoError(transactionalEmails.sendTransacEmail({ ...someMail, headers: someKey }));
     assert.equal(proxy.requests(), 2);
-    assert.deepEqual([status, body.code, body.message], [400, 'duplicate_parameter', DUPLICATE]);
+    assert.deepEqual([status, body.code, body.message], [400, 'duplicate_parameter', duplicateMessage]);
     await assertMailed(server, sink, [String(body.messageId)]);
   });
 
@@ -87,20 +90,20 @@ describe('@getbrevo/brevo, newest', () => {
     const { server, sink } = await start(t);
     const proxy = await startLossyProxy(t, server.url, 1);
     const { transactionalEmails } = new BrevoClient({ apiKey: testKey, baseUrl: `${proxy.url}/v3` });
-    await transactionalEmails.sendTransacEmail(MAIL);
+    await transactionalEmails.sendTransacEmail(someMail);
     await sink.waitFor(2);
     assert.equal(proxy.requests(), 2);
   });
 
   test('understands refusals, and what the account is', async (t) => {
     const { server, transactionalEmails } = await start(t);
-    const refused = await brevoError(transactionalEmails.sendTransacEmail({ ...MAIL, to: [{ email: 'nobody' }] }));
+    const refused = await brevoError(transactionalEmails.sendTransacEmail({ ...someMail, to: [{ email: 'nobody' }] }));
     assert.deepEqual(refused, {
       status: 400,
       body: { code: 'invalid_parameter', message: 'email is not valid in to' },
     });
     const stranger = new BrevoClient({ apiKey: 'xkeysib-wrong', baseUrl: `${server.url}/v3`, maxRetries: 0 });
-    const unknown = await brevoError(stranger.transactionalEmails.sendTransacEmail(MAIL));
+    const unknown = await brevoError(stranger.transactionalEmails.sendTransacEmail(someMail));
     assert.deepEqual(unknown, { status: 401, body: { code: 'unauthorized', message: 'Key not found' } });
     const { account, senders } = new BrevoClient({ apiKey: testKey, baseUrl: `${server.url}/v3` });
     const { companyName, relay } = await account.getAccount();
@@ -115,15 +118,15 @@ describe('@getbrevo/brevo, newest', () => {
 describe('@getbrevo/brevo 2.x', () => {
   test('sends, with a key and without, and its repeat is an HttpError that carries the first messageId', async (t) => {
     const { old, server, sink } = await start(t);
-    const without = await old.sendTransacEmail(MAIL);
-    const first = await old.sendTransacEmail({ ...MAIL, headers: KEY });
+    const without = await old.sendTransacEmail(someMail);
+    const first = await old.sendTransacEmail({ ...someMail, headers: someKey });
     assert.equal(first.response.statusCode, 201);
-    await assert.rejects(old.sendTransacEmail({ ...MAIL, headers: KEY }), (error) => {
+    await assert.rejects(old.sendTransacEmail({ ...someMail, headers: someKey }), (error) => {
       assert(error instanceof HttpError);
       assert.equal(error.statusCode, 400);
       assert.deepEqual(error.body, {
         code: 'duplicate_parameter',
-        message: DUPLICATE,
+        message: duplicateMessage,
         messageId: first.body.messageId,
       });
       return true;
@@ -133,7 +136,10 @@ describe('@getbrevo/brevo 2.x', () => {
 
   test('sends versions, and asks for the account', async (t) => {
     const { old, server, sink } = await start(t);
-    const { body } = await old.sendTransacEmail({ ...MAIL, messageVersions: VERSIONS.map(({ to }) => ({ to })) });
+    const { body } = await old.sendTransacEmail({
+      ...someMail,
+      messageVersions: someVersions.map(({ to }) => ({ to })),
+    });
     await assertMailed(server, sink, body.messageIds ?? []);
     const accounts = new AccountApi(`${server.url}/v3`);
     accounts.setApiKey(AccountApiApiKeys.apiKey, testKey);

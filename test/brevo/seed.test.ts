@@ -8,7 +8,7 @@ import type { SystemClock } from '../../src/clock.ts';
 import { serve } from '../support/served.ts';
 import { type TestServer, testKey } from '../support/server.ts';
 import { exchange } from '../support/wire.ts';
-import { assertMailed, DUPLICATE, readMail } from './brevo.ts';
+import { assertMailed, duplicateMessage, readMail } from './brevo.ts';
 
 /** With the prompts of the shell it is printed in. */
 const printedCommand = `$curl --request POST \\
@@ -126,7 +126,7 @@ describe('“Idempotency for batch emails”', () => {
     assert.deepEqual(Object.keys(first), ['messageId']);
     assert.deepEqual(JSON.parse(await runCurl(t, server)), {
       code: 'duplicate_parameter',
-      message: DUPLICATE,
+      message: duplicateMessage,
       messageId: first.messageId,
     });
     await assertMailed(server, sink, [first.messageId]);

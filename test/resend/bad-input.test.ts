@@ -7,13 +7,13 @@ import { addApiKey, allEmails } from '../support/served.ts';
 import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { exchange, requestBytes, Wire, type WireRequest } from '../support/wire.ts';
 
-const ADDRESS_RULE = 'The email address needs to follow the `email@example.com` or `Name <email@example.com>` format.';
-const SCHEDULE_RULE =
+const addressRule = 'The email address needs to follow the `email@example.com` or `Name <email@example.com>` format.';
+const scheduleRule =
   'It must be an ISO 8601 date such as `2026-08-05T11:52:01.858Z`, or English such as `in 1 hour`, `tomorrow at 9am` or `Friday at 3pm ET`.';
 const invalid = (field: string, rule: string) => `Invalid \`${field}\` field. ${rule}`;
-const NO_BREAKS = 'Line breaks and NUL characters are not allowed.';
-const DEEP_HTML = JSON.stringify(message({ html: 0 })).replace('0', `${'['.repeat(20_000)}${']'.repeat(20_000)}`);
-const EMAIL_ID = '49a3999c-0ce1-4ea6-ab68-afcd6dc2e794';
+const noBreaks = 'Line breaks and NUL characters are not allowed.';
+const deepHtml = JSON.stringify(message({ html: 0 })).replace('0', `${'['.repeat(20_000)}${']'.repeat(20_000)}`);
+const emailId = '49a3999c-0ce1-4ea6-ab68-afcd6dc2e794';
 
 type Case = [what: string, body: unknown, status: number, name: string, message: string | RegExp];
 
@@ -31,22 +31,22 @@ const singles: Case[] = [
   ['an empty to', { to: [] }, 422, 'missing_required_field', 'Missing `to` field.'],
   ['no subject', { subject: null }, 422, 'missing_required_field', 'Missing `subject` field.'],
   ['no html and no text', { html: undefined }, 422, 'validation_error', 'Missing `html` or `text` field.'],
-  ['a number as from', { from: 1 }, 422, 'validation_error', invalid('from', ADDRESS_RULE)],
-  ['two senders', { from: 'a@b.org, c@d.org' }, 422, 'validation_error', invalid('from', ADDRESS_RULE)],
-  ['an object as to', { to: {} }, 422, 'validation_error', invalid('to', ADDRESS_RULE)],
-  ['an address without a domain', { to: ['a@b.org', 'a@'] }, 422, 'validation_error', invalid('to', ADDRESS_RULE)],
-  ['a comma-separated list', { to: 'a@b.org, c@d.org' }, 422, 'validation_error', invalid('to', ADDRESS_RULE)],
-  ['a null among recipients', { to: [null] }, 422, 'validation_error', invalid('to', ADDRESS_RULE)],
-  ['a CRLF in from', { from: 'A\r\nBcc: x@y.org <a@b.org>' }, 422, 'validation_error', invalid('from', ADDRESS_RULE)],
-  ['an LF in to', { to: 'a@b.org\nx@y.org' }, 422, 'validation_error', invalid('to', ADDRESS_RULE)],
-  ['an LF at the end of cc', { cc: 'a@b.org\n' }, 422, 'validation_error', invalid('cc', ADDRESS_RULE)],
-  ['a CR in bcc', { bcc: ['a@b.org\r'] }, 422, 'validation_error', invalid('bcc', ADDRESS_RULE)],
-  ['a NUL in reply_to', { reply_to: 'a\0@b.org' }, 422, 'validation_error', invalid('reply_to', ADDRESS_RULE)],
-  ['a CRLF in the subject', { subject: 'Hi\r\nBcc: x@y.org' }, 422, 'validation_error', invalid('subject', NO_BREAKS)],
-  ['a NUL in the subject', { subject: 'Hi\0' }, 422, 'validation_error', invalid('subject', NO_BREAKS)],
+  ['a number as from', { from: 1 }, 422, 'validation_error', invalid('from', addressRule)],
+  ['two senders', { from: 'a@b.org, c@d.org' }, 422, 'validation_error', invalid('from', addressRule)],
+  ['an object as to', { to: {} }, 422, 'validation_error', invalid('to', addressRule)],
+  ['an address without a domain', { to: ['a@b.org', 'a@'] }, 422, 'validation_error', invalid('to', addressRule)],
+  ['a comma-separated list', { to: 'a@b.org, c@d.org' }, 422, 'validation_error', invalid('to', addressRule)],
+  ['a null among recipients', { to: [null] }, 422, 'validation_error', invalid('to', addressRule)],
+  ['a CRLF in from', { from: 'A\r\nBcc: x@y.org <a@b.org>' }, 422, 'validation_error', invalid('from', addressRule)],
+  ['an LF in to', { to: 'a@b.org\nx@y.org' }, 422, 'validation_error', invalid('to', addressRule)],
+  ['an LF at the end of cc', { cc: 'a@b.org\n' }, 422, 'validation_error', invalid('cc', addressRule)],
+  ['a CR in bcc', { bcc: ['a@b.org\r'] }, 422, 'validation_error', invalid('bcc', addressRule)],
+  ['a NUL in reply_to', { reply_to: 'a\0@b.org' }, 422, 'validation_error', invalid('reply_to', addressRule)],
+  ['a CRLF in the subject', { subject: 'Hi\r\nBcc: x@y.org' }, 422, 'validation_error', invalid('subject', noBreaks)],
+  ['a NUL in the subject', { subject: 'Hi\0' }, 422, 'validation_error', invalid('subject', noBreaks)],
   ['a long subject', { subject: 'a'.repeat(2_001) }, 422, 'validation_error', /at most 2000 characters/],
   ['html as a number', { html: 5 }, 422, 'validation_error', invalid('html', 'It must be a string.')],
-  ['deep html', DEEP_HTML, 422, 'validation_error', invalid('html', 'It must be a string.')],
+  ['deep html', deepHtml, 422, 'validation_error', invalid('html', 'It must be a string.')],
   ['a CRLF in a header', { headers: { 'X-A': 'a\r\nBcc: x@y.org' } }, 422, 'validation_error', /^Invalid `headers`/],
   ['a header name with a space', { headers: { 'X A': 'a' } }, 422, 'validation_error', /^Invalid `headers`/],
   ['a header name with a line break', { headers: { 'X\r\nBcc': 'a' } }, 422, 'validation_error', /^Invalid `headers`/],
@@ -63,9 +63,9 @@ const singles: Case[] = [
   ['a tag with a space', { tags: [{ name: 'a b', value: 'c' }] }, 422, 'validation_error', /^Tags should only contain/],
   ['tags as an object', { tags: { a: 'b' } }, 422, 'validation_error', /^Invalid `tags`/],
   ['76 tags', { tags: Array(76).fill({ name: 'a', value: 'b' }) }, 422, 'validation_error', /at most 75/],
-  ['no date', { scheduled_at: 'whenever' }, 422, 'validation_error', invalid('scheduled_at', SCHEDULE_RULE)],
-  ['30 February', { scheduled_at: '2027-02-30' }, 422, 'validation_error', invalid('scheduled_at', SCHEDULE_RULE)],
-  ['a date as a number', { scheduled_at: 5 }, 422, 'validation_error', invalid('scheduled_at', SCHEDULE_RULE)],
+  ['no date', { scheduled_at: 'whenever' }, 422, 'validation_error', invalid('scheduled_at', scheduleRule)],
+  ['30 February', { scheduled_at: '2027-02-30' }, 422, 'validation_error', invalid('scheduled_at', scheduleRule)],
+  ['a date as a number', { scheduled_at: 5 }, 422, 'validation_error', invalid('scheduled_at', scheduleRule)],
   ['a date too far ahead', { scheduled_at: 'in 31 days' }, 422, 'validation_error', /at most 30 days ahead/],
   ['a date long past', { scheduled_at: '2020-01-01' }, 422, 'validation_error', /in the past/],
   ['bad Base64', { attachments: [{ content: 'ab!c' }] }, 422, 'invalid_attachment', /not valid Base64/],
@@ -90,7 +90,7 @@ const batches: Case[] = [
   ['101 messages', Array(101).fill(message()), 422, 'validation_error', /between 1 and 100/],
   ['a single message', message(), 422, 'validation_error', /must be an array of 1 to 100 emails/],
   ['a null message', [message(), null], 422, 'validation_error', 'Each email in a batch must be a JSON object.'],
-  ['one bad message', [message(), message({ to: 'x' })], 422, 'validation_error', invalid('to', ADDRESS_RULE)],
+  ['one bad message', [message(), message({ to: 'x' })], 422, 'validation_error', invalid('to', addressRule)],
   ['one bad file', [message({ attachments: [{ content: '!' }] })], 422, 'invalid_attachment', /not valid Base64/],
 ];
 
@@ -195,24 +195,24 @@ describe('bad input', () => {
       ['GET', '/', 404, 'not_found'],
       ['GET', '/email', 404, 'not_found'],
       ['POST', '/emails/', 404, 'not_found'],
-      ['GET', `/emails/${EMAIL_ID}/share`, 404, 'not_found'],
+      ['GET', `/emails/${emailId}/share`, 404, 'not_found'],
       ['GET', '/emails/metrics', 404, 'not_found'],
       ['GET', '/emails/receiving', 404, 'not_found'],
-      ['GET', `/emails/${EMAIL_ID}`, 404, 'not_found'],
+      ['GET', `/emails/${emailId}`, 404, 'not_found'],
       ['GET', '/emails/not-a-uuid', 422, 'invalid_parameter'],
       ['GET', '/emails/%E0%A4%A', 422, 'invalid_parameter'],
       ['PUT', '/emails', 405, 'method_not_allowed'],
       ['DELETE', '/emails', 405, 'method_not_allowed'],
       ['GET', '/emails/batch', 405, 'method_not_allowed'],
-      ['DELETE', `/emails/${EMAIL_ID}`, 405, 'method_not_allowed'],
-      ['GET', `/emails/${EMAIL_ID}/cancel`, 405, 'method_not_allowed'],
-      ['POST', `/emails/${EMAIL_ID}/attachments`, 405, 'method_not_allowed'],
+      ['DELETE', `/emails/${emailId}`, 405, 'method_not_allowed'],
+      ['GET', `/emails/${emailId}/cancel`, 405, 'method_not_allowed'],
+      ['POST', `/emails/${emailId}/attachments`, 405, 'method_not_allowed'],
       ['DELETE', '/idempotency-keys/x', 405, 'method_not_allowed'],
       ['GET', '/emails?limit=0', 422, 'validation_error'],
       ['GET', '/emails?limit=ten', 422, 'validation_error'],
-      ['GET', `/emails?after=${EMAIL_ID}&before=${EMAIL_ID}`, 422, 'validation_error'],
+      ['GET', `/emails?after=${emailId}&before=${emailId}`, 422, 'validation_error'],
       ['GET', '/emails?after=1', 422, 'invalid_parameter'],
-      ['GET', `/emails/${EMAIL_ID}/attachments?limit=1000`, 422, 'validation_error'],
+      ['GET', `/emails/${emailId}/attachments?limit=1000`, 422, 'validation_error'],
       ['GET', '/idempotency-keys/x?endpoint=/nowhere', 422, 'invalid_parameter'],
     ];
     for (const [method, path, status, name] of cases) {
@@ -248,13 +248,13 @@ describe('bad input', () => {
       [[['Authorization', 're_sending']], 'restricted_api_key', 'This API key is restricted to only send emails.'],
     ];
     for (const [headers, name, text] of cases) {
-      const paths = ['/emails', `/emails/${EMAIL_ID}`, `/emails/${EMAIL_ID}/attachments`, '/idempotency-keys/x'];
+      const paths = ['/emails', `/emails/${emailId}`, `/emails/${emailId}/attachments`, '/idempotency-keys/x'];
       for (const path of paths) {
         const { status, json } = await exchange(server.url, { method: 'GET', path, headers });
         assert.deepEqual([status, json], [401, { statusCode: 401, name, message: text }], path);
       }
     }
-    const change = { method: 'POST', path: `/emails/${EMAIL_ID}/cancel`, headers: [['Authorization', 're_sending']] };
+    const change = { method: 'POST', path: `/emails/${emailId}/cancel`, headers: [['Authorization', 're_sending']] };
     assert.equal((await exchange(server.url, change as WireRequest)).status, 401);
     const good = await server.call('POST', '/emails', message({ subject: 'a good one' }), {
       authorization: 're_sending',

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Message } from '../../src/core/email.ts';
 import { diffBatch, diffFields } from '../../src/http/resend/diff.ts';
-import { RESEND_LIMITS } from '../../src/http/resend/limits.ts';
+import { resendLimits } from '../../src/http/resend/limits.ts';
 import { parseSend } from '../../src/http/resend/parse.ts';
-import { NOW, SMALLEST, send } from './refusal.ts';
+import { fixedNow, send, smallestMail } from './refusal.ts';
 
 describe('diffFields and diffBatch', () => {
   const message = (changes: object) => send(changes) as Message;
@@ -43,7 +43,7 @@ describe('diffFields and diffBatch', () => {
   });
 
   it('compare times as written, not as read', () => {
-    const later = parseSend({ ...SMALLEST, scheduled_at: 'in 1 hour' }, NOW + 5000);
+    const later = parseSend({ ...smallestMail, scheduled_at: 'in 1 hour' }, fixedNow + 5000);
     assert.deepEqual(diffFields(message({ scheduled_at: 'in 1 hour' }), later), []);
   });
 
@@ -70,6 +70,6 @@ describe('diffFields and diffBatch', () => {
     assert.deepEqual(diffBatch([message({}), message({})], [send({}), other]), ['[1].subject']);
     assert.deepEqual(diffBatch([message({})], [other, send({})]), ['length', '[0].subject']);
     const [stored, drafts] = [Array.from({ length: 100 }, () => message({})), Array.from({ length: 100 }, () => other)];
-    assert.equal(diffBatch(stored, drafts).length, RESEND_LIMITS.diffNamesMax);
+    assert.equal(diffBatch(stored, drafts).length, resendLimits.diffNamesMax);
   });
 });

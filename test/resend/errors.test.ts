@@ -3,22 +3,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AppError, type ErrorCode } from '../../src/core/error.ts';
-import { ERROR_TABLE, MESSAGES, renderError } from '../../src/http/resend/errors.ts';
+import { errorTable, refusalTexts, renderError } from '../../src/http/resend/errors.ts';
 
 /** The names PHP and .NET know (docs/resend.md). */
-const KNOWN_NAMES =
+const knownNames =
   'application_error concurrent_idempotent_requests daily_quota_exceeded internal_server_error invalid_access invalid_api_key invalid_attachment invalid_from_address invalid_idempotency_key invalid_idempotent_request invalid_parameter invalid_region method_not_allowed missing_api_key missing_required_field monthly_quota_exceeded not_found rate_limit_exceeded restricted_api_key security_error validation_error'.split(
     ' ',
   );
 
 describe('renderError', () => {
   it('uses only names that every SDK knows', () => {
-    assert.equal(KNOWN_NAMES.length, 21);
-    for (const { name } of Object.values(ERROR_TABLE)) assert(KNOWN_NAMES.includes(name), name);
+    assert.equal(knownNames.length, 21);
+    for (const { name } of Object.values(errorTable)) assert(knownNames.includes(name), name);
   });
 
   it('writes the body of the real API byte for byte', () => {
-    const rendered = renderError(new AppError('idempotency_mismatch', MESSAGES.idempotencyMismatch));
+    const rendered = renderError(new AppError('idempotency_mismatch', refusalTexts.idempotencyMismatch));
     assert.equal(rendered.status, 409);
     assert.equal(
       rendered.body,
@@ -26,7 +26,7 @@ describe('renderError', () => {
     );
     assert.deepEqual(rendered.headers, { 'content-type': 'application/json; charset=utf-8' });
     assert.equal(
-      renderError(new AppError('not_found', MESSAGES.emailNotFound)).body,
+      renderError(new AppError('not_found', refusalTexts.emailNotFound)).body,
       '{"statusCode":404,"name":"not_found","message":"Email not found"}',
     );
   });
@@ -43,8 +43,8 @@ describe('renderError', () => {
       ['rate_limited', 429, 'rate_limit_exceeded'],
       ['unavailable', 503, 'internal_server_error'],
     ];
-    for (const [code, status, name] of expected) assert.deepEqual(ERROR_TABLE[code], { status, name });
-    for (const { status } of Object.values(ERROR_TABLE)) assert(status >= 400, 'Ruby knows an error by its statusCode');
+    for (const [code, status, name] of expected) assert.deepEqual(errorTable[code], { status, name });
+    for (const { status } of Object.values(errorTable)) assert(status >= 400, 'Ruby knows an error by its statusCode');
   });
 
   it('adds extras last, but never one that an SDK would take for the error itself', () => {
@@ -62,7 +62,7 @@ describe('renderError', () => {
   });
 
   it('never shows the cause', () => {
-    const rendered = renderError(new AppError('internal', MESSAGES.internal, { cause: new Error('SECRET') }));
+    const rendered = renderError(new AppError('internal', refusalTexts.internal, { cause: new Error('SECRET') }));
     assert.doesNotMatch(JSON.stringify(rendered), /SECRET/);
   });
 });

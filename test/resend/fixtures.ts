@@ -39,31 +39,31 @@ type Dialect = {
   sendsEmptyKey: boolean;
 };
 
-const MESSAGE = {
+const someMessage = {
   from: 'Acme <onboarding@resend.dev>',
   to: ['ann@example.org'],
   subject: 'Grüße & <hello>',
   html: '<p>it works!</p>',
 };
-const SECOND = { ...MESSAGE, to: ['bob@example.org'], subject: 'world hello' };
-const FILE = Buffer.from('hello\xff', 'latin1');
-const BYTES = [...FILE];
-const BASE64 = FILE.toString('base64');
+const secondMessage = { ...someMessage, to: ['bob@example.org'], subject: 'world hello' };
+const file = Buffer.from('hello\xff', 'latin1');
+const bytes = [...file];
+const base64 = file.toString('base64');
 
-const JSON_TYPE: [string, string] = ['Content-Type', 'application/json'];
-const BEARER = 'Bearer {{key}}';
+const jsonType: [string, string] = ['Content-Type', 'application/json'];
+const bearer = 'Bearer {{key}}';
 
-const DIALECTS: Record<Sdk, Dialect> = {
+const dialects: Record<Sdk, Dialect> = {
   php: {
     headers: [
-      ['Authorization', BEARER],
+      ['Authorization', bearer],
       ['User-Agent', 'resend-php/1.10.0'],
     ],
-    contentType: JSON_TYPE,
+    contentType: jsonType,
     encode: (value) => escapeNonAscii(JSON.stringify(value)).replaceAll('/', '\\/'),
     chunked: false,
     batchHeaders: [['x-batch-validation', 'strict']],
-    attachment: { filename: 'hello.txt', content: BASE64 },
+    attachment: { filename: 'hello.txt', content: base64 },
     updateExtras: {},
     cancelBody: '{}',
     getBody: null,
@@ -75,13 +75,13 @@ const DIALECTS: Record<Sdk, Dialect> = {
       ['Accept-Encoding', 'gzip, deflate'],
       ['Accept', 'application/json'],
       ['Connection', 'keep-alive'],
-      ['Authorization', BEARER],
+      ['Authorization', bearer],
     ],
-    contentType: JSON_TYPE,
+    contentType: jsonType,
     encode: (value) => escapeNonAscii(spacedJson(value)),
     chunked: false,
     batchHeaders: [],
-    attachment: { filename: 'hello.txt', content: BYTES },
+    attachment: { filename: 'hello.txt', content: bytes },
     updateExtras: { id: '{{id}}' },
     cancelBody: '{}',
     getBody: '{}',
@@ -89,10 +89,10 @@ const DIALECTS: Record<Sdk, Dialect> = {
   },
   ruby: {
     headers: [
-      JSON_TYPE,
+      jsonType,
       ['Accept', 'application/json'],
       ['User-Agent', 'resend-ruby:1.10.0'],
-      ['Authorization', BEARER],
+      ['Authorization', bearer],
       ['Connection', 'close'],
     ],
     // Already among the headers of every request, GET included.
@@ -100,7 +100,7 @@ const DIALECTS: Record<Sdk, Dialect> = {
     encode: (value) => JSON.stringify(value),
     chunked: false,
     batchHeaders: [],
-    attachment: { filename: 'hello.txt', content: BASE64 },
+    attachment: { filename: 'hello.txt', content: base64 },
     updateExtras: { email_id: '{{id}}' },
     cancelBody: null,
     getBody: null,
@@ -110,14 +110,14 @@ const DIALECTS: Record<Sdk, Dialect> = {
     headers: [
       ['User-Agent', 'resend-go/3.12.0'],
       ['Accept', 'application/json'],
-      ['Authorization', BEARER],
+      ['Authorization', bearer],
       ['Accept-Encoding', 'gzip'],
     ],
-    contentType: JSON_TYPE,
+    contentType: jsonType,
     encode: (value) => `${JSON.stringify(value).replace(/[<>&]/g, (char) => unicodeEscape(char))}\n`,
     chunked: true,
     batchHeaders: [],
-    attachment: { content: BYTES, filename: 'hello.txt' },
+    attachment: { content: bytes, filename: 'hello.txt' },
     updateExtras: { id: '{{id}}' },
     cancelBody: '',
     getBody: null,
@@ -125,7 +125,7 @@ const DIALECTS: Record<Sdk, Dialect> = {
   },
   rust: {
     headers: [
-      ['authorization', BEARER],
+      ['authorization', bearer],
       ['user-agent', 'resend-rs/0.31.0'],
       ['accept', '*/*'],
     ],
@@ -133,7 +133,7 @@ const DIALECTS: Record<Sdk, Dialect> = {
     encode: (value) => JSON.stringify(value),
     chunked: false,
     batchHeaders: [['x-batch-validation', 'strict']],
-    attachment: { content: BYTES, filename: 'hello.txt', contentType: 'text/plain' },
+    attachment: { content: bytes, filename: 'hello.txt', contentType: 'text/plain' },
     updateExtras: {},
     cancelBody: null,
     getBody: null,
@@ -143,7 +143,7 @@ const DIALECTS: Record<Sdk, Dialect> = {
     headers: [
       ['Accept', 'application/json'],
       ['User-Agent', 'resend-java/4.20.0'],
-      ['Authorization', BEARER],
+      ['Authorization', bearer],
       ['Connection', 'Keep-Alive'],
       ['Accept-Encoding', 'gzip'],
     ],
@@ -151,7 +151,7 @@ const DIALECTS: Record<Sdk, Dialect> = {
     encode: (value) => JSON.stringify(value),
     chunked: false,
     batchHeaders: [],
-    attachment: { filename: 'hello.txt', content: BASE64 },
+    attachment: { filename: 'hello.txt', content: base64 },
     updateExtras: {},
     cancelBody: '',
     getBody: null,
@@ -159,7 +159,7 @@ const DIALECTS: Record<Sdk, Dialect> = {
   },
   dotnet: {
     headers: [
-      ['Authorization', BEARER],
+      ['Authorization', bearer],
       ['Accept', 'application/json'],
       ['User-Agent', 'resend-sdk/0.11.0.0 dotnet/8.0.11'],
     ],
@@ -168,7 +168,7 @@ const DIALECTS: Record<Sdk, Dialect> = {
       escapeNonAscii(JSON.stringify(value), true).replace(/[<>&'+]/g, (char) => unicodeEscape(char, true)),
     chunked: true,
     batchHeaders: [],
-    attachment: { filename: 'hello.txt', content: BASE64 },
+    attachment: { filename: 'hello.txt', content: base64 },
     updateExtras: {},
     cancelBody: '',
     getBody: null,
@@ -179,18 +179,18 @@ const DIALECTS: Record<Sdk, Dialect> = {
 const invalidKey = { status: 400, name: 'invalid_idempotency_key' };
 const refusedField = { status: 422, name: 'validation_error' };
 
-const SDKS = Object.keys(DIALECTS) as Sdk[];
+const sdks = Object.keys(dialects) as Sdk[];
 
-export const fixtures: readonly Fixture[] = [...SDKS.flatMap(ordinary), ...oddities()];
+export const fixtures: readonly Fixture[] = [...sdks.flatMap(ordinary), ...oddities()];
 
 /** What every SDK can do, said as this one says it. */
 function ordinary(sdk: Sdk): Fixture[] {
-  const dialect = DIALECTS[sdk];
-  const attached = { ...MESSAGE, attachments: [dialect.attachment] };
+  const dialect = dialects[sdk];
+  const attached = { ...someMessage, attachments: [dialect.attachment] };
   return [
-    send(sdk, 'single', MESSAGE, key(sdk, 'single')),
+    send(sdk, 'single', someMessage, key(sdk, 'single')),
     send(sdk, 'attachment', attached, key(sdk, 'attachment')),
-    batch(sdk, 'batch', dialect.encode([MESSAGE, SECOND]), [...dialect.batchHeaders, ...key(sdk, 'batch')], {
+    batch(sdk, 'batch', dialect.encode([someMessage, secondMessage]), [...dialect.batchHeaders, ...key(sdk, 'batch')], {
       status: 200,
       ids: 2,
     }),
@@ -198,25 +198,25 @@ function ordinary(sdk: Sdk): Fixture[] {
     onEmail(sdk, 'update', 'PATCH', '', dialect.encode({ ...dialect.updateExtras, scheduled_at: '{{later}}' })),
     { ...onEmail(sdk, 'get', 'GET', '', dialect.getBody), of: 'accepted' },
     dialect.sendsEmptyKey
-      ? { ...send(sdk, 'empty key', MESSAGE, [['Idempotency-Key', '']]), expect: invalidKey }
-      : send(sdk, 'empty key', MESSAGE, []),
+      ? { ...send(sdk, 'empty key', someMessage, [['Idempotency-Key', '']]), expect: invalidKey }
+      : send(sdk, 'empty key', someMessage, []),
   ];
 }
 
 /** What only one of them does. */
 function oddities(): Fixture[] {
   const goTemplate = { from: '', to: null, subject: '', template: { id: 'welcome' } };
-  const rustTemplate = { ...MESSAGE, template: { id: 'welcome', variables: null } };
+  const rustTemplate = { ...someMessage, template: { id: 'welcome', variables: null } };
   return [
     // docs/resend.md: idempotency_key=None becomes this text.
-    send('python', 'oddity', MESSAGE, [['Idempotency-Key', 'None']]),
+    send('python', 'oddity', someMessage, [['Idempotency-Key', 'None']]),
     // docs/resend.md: their empty batches.
-    batch('php', 'oddity', '{}', DIALECTS.php.batchHeaders, refusedField),
+    batch('php', 'oddity', '{}', dialects.php.batchHeaders, refusedField),
     batch('ruby', 'oddity', null, [], refusedField),
     { ...send('go', 'oddity', goTemplate, []), expect: refusedField },
     { ...send('rust', 'oddity', rustTemplate, []), expect: refusedField },
     // docs/resend.md: .NET may send created_at.
-    send('dotnet', 'oddity', { ...MESSAGE, created_at: '2026-04-03T22:13:42Z' }, []),
+    send('dotnet', 'oddity', { ...someMessage, created_at: '2026-04-03T22:13:42Z' }, []),
   ];
 }
 
@@ -225,7 +225,7 @@ function key(sdk: Sdk, what: string): [string, string][] {
 }
 
 function send(sdk: Sdk, what: Fixture['what'], message: unknown, extra: [string, string][]): Fixture {
-  return request(sdk, what, 'POST', '/emails', DIALECTS[sdk].encode(message), extra, { status: 200, ids: 1 });
+  return request(sdk, what, 'POST', '/emails', dialects[sdk].encode(message), extra, { status: 200, ids: 1 });
 }
 
 function batch(
@@ -258,7 +258,7 @@ function request(
   extra: [string, string][],
   expect: Fixture['expect'],
 ): Fixture {
-  const dialect = DIALECTS[sdk];
+  const dialect = dialects[sdk];
   // Go and .NET chunk JSON only; their empty cancel has Content-Length: 0.
   const isJson = written !== null && written !== '';
   // Java alone gives its empty body a type.

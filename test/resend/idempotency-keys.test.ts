@@ -6,7 +6,7 @@ import { addApiKey } from '../support/served.ts';
 import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { exchange } from '../support/wire.ts';
 
-const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const iso = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 describe('GET /idempotency-keys/:key', () => {
   let server: TestServer;
@@ -34,7 +34,7 @@ describe('GET /idempotency-keys/:key', () => {
     await send('welcome/1', {}, 'a-client/4');
     const shown = await show('welcome/1');
     const [first, second, third] = shown.uses;
-    for (const { at } of shown.uses) assert.match(at, ISO);
+    for (const { at } of shown.uses) assert.match(at, iso);
     assert.deepEqual(shown, {
       object: 'idempotency_key',
       key: 'welcome/1',

@@ -6,9 +6,9 @@ import type { SystemClock } from '../../src/clock.ts';
 import { assertSentOnce, drained, type Served, serve } from '../support/served.ts';
 import { message, type TestReply, type TestServer } from '../support/server.ts';
 
-const SECOND = 1_000;
-const HOUR = 3_600 * SECOND;
-const DAY = 24 * HOUR;
+const secondMessage = 1_000;
+const hourMs = 3_600 * secondMessage;
+const dayMs = 24 * hourMs;
 
 /** Stands still between two moves, so that a test can stop at the last millisecond. */
 function createStoppedClock() {
@@ -59,10 +59,10 @@ describe('an idempotency key lives 24 hours', () => {
     test(`at 23:59:59 it replays and at 24:00:00 it is a new send, ${garbage}`, async (t) => {
       const { server, sink, time } = await start(t);
       const first = await send(server);
-      time.advance(DAY - SECOND);
+      time.advance(dayMs - secondMessage);
       if (collected) await server.tick();
       assertReplay(await send(server), first);
-      time.advance(SECOND - 1);
+      time.advance(secondMessage - 1);
       if (collected) await server.tick();
       assertReplay(await send(server), first);
       time.advance(1);
@@ -77,7 +77,7 @@ describe('an idempotency key lives 24 hours', () => {
   test('a replay does not make it live longer', async (t) => {
     const { server, time } = await start(t);
     const first = await send(server);
-    time.advance(DAY - 1);
+    time.advance(dayMs - 1);
     assertReplay(await send(server), first);
     time.advance(1);
     assertNew(await send(server), first);
@@ -87,7 +87,7 @@ describe('an idempotency key lives 24 hours', () => {
     const { server, time } = await start(t);
     const first = await send(server);
     assert.equal((await send(server, { subject: 'other' })).status, 409);
-    time.advance(DAY);
+    time.advance(dayMs);
     assertNew(await send(server, { subject: 'other' }), first);
   });
 });
@@ -97,13 +97,13 @@ describe('the key of a scheduled email lives 24 hours from its scheduled time', 
     const { server, sink, time } = await start(t);
     const change = { scheduled_at: 'in 2 days' };
     const first = await send(server, change);
-    time.advance(DAY + HOUR);
+    time.advance(dayMs + hourMs);
     assertReplay(await send(server, change), first);
     assert.equal(sink.count, 0);
-    time.advance(DAY);
+    time.advance(dayMs);
     await assertSentOnce(server, sink, [first.json.id]);
     assertReplay(await send(server, change), first);
-    time.advance(DAY - HOUR - 1);
+    time.advance(dayMs - hourMs - 1);
     assertReplay(await send(server, change), first);
     time.advance(1);
     assertNew(await send(server, change), first);
@@ -113,7 +113,7 @@ describe('the key of a scheduled email lives 24 hours from its scheduled time', 
     const { server, time } = await start(t);
     const batch = [message({ scheduled_at: 'in 5 days' }), message(), message({ scheduled_at: 'in 2 days' })];
     await server.call('POST', '/emails/batch', batch, { 'idempotency-key': 'k' });
-    assert.equal(await expiryOf(server), time.now() + 6 * DAY);
+    assert.equal(await expiryOf(server), time.now() + 6 * dayMs);
   });
 
   test('rescheduling moves it, either way, but never before its first 24 hours', async (t) => {
@@ -127,12 +127,12 @@ describe('the key of a scheduled email lives 24 hours from its scheduled time', 
       });
       assert.equal(reply.status, 200, reply.text);
     };
-    await reschedule(startedAt + 5 * DAY);
-    assert.equal(await expiryOf(server), startedAt + 6 * DAY);
-    await reschedule(startedAt + HOUR);
-    assert.equal(await expiryOf(server), startedAt + DAY + HOUR);
-    await reschedule(startedAt - HOUR);
-    assert.equal(await expiryOf(server), startedAt + DAY);
+    await reschedule(startedAt + 5 * dayMs);
+    assert.equal(await expiryOf(server), startedAt + 6 * dayMs);
+    await reschedule(startedAt + hourMs);
+    assert.equal(await expiryOf(server), startedAt + dayMs + hourMs);
+    await reschedule(startedAt - hourMs);
+    assert.equal(await expiryOf(server), startedAt + dayMs);
     assertReplay(await send(server, change), first);
   });
 });
@@ -153,7 +153,7 @@ describe('an idempotency key survives', () => {
     const first = await send(server, change);
     assert.equal((await server.call('POST', `/emails/${first.json.id}/cancel`)).status, 200);
     assertReplay(await send(server, change), first);
-    time.advance(2 * HOUR);
+    time.advance(2 * hourMs);
     assertReplay(await send(server, change), first);
     await assertSentOnce(server, sink, []);
   });
@@ -176,7 +176,7 @@ describe('an idempotency key survives', () => {
     const first = await server.call('POST', '/emails/batch', batch, headers);
     const id = first.json.data[0].id;
     await server.until('the first one has left', () => sink.count === 1);
-    time.advance(2 * DAY);
+    time.advance(2 * dayMs);
     await server.until('it is purged', async () => {
       return (await server.call('GET', `/emails/${id}`)).json.html === null;
     });
@@ -185,7 +185,7 @@ describe('an idempotency key survives', () => {
     const refused = await server.call('POST', '/emails/batch', [message()], headers);
     assert.deepEqual([refused.status, refused.json.different_fields], [409, []]);
     assert.match(refused.json.hint, /have been purged/);
-    time.advance(DAY);
+    time.advance(dayMs);
     await assertSentOnce(
       server,
       sink,

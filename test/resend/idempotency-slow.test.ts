@@ -19,7 +19,7 @@ describe('a first request that takes long', () => {
     const startedAt = performance.now();
     const refused = await send();
     const waitedMs = performance.now() - startedAt;
-    assert.deepEqual([refused.status, refused.json], [409, BUSY]);
+    assert.deepEqual([refused.status, refused.json], [409, busy]);
     assert.equal(refused.headers.get('retry-after'), '1');
     assert(waitedMs > 2_900 && waitedMs < 20_000, `waited ${waitedMs} ms`);
     // This one is still waiting when the answer comes.
@@ -49,7 +49,7 @@ describe('a first request that takes long', () => {
   });
 });
 
-const BUSY = {
+const busy = {
   statusCode: 409,
   name: 'concurrent_idempotent_requests',
   message: 'There is another request in progress with the same idempotency key.',

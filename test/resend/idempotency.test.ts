@@ -7,7 +7,7 @@ import { addApiKey, allEmails } from '../support/served.ts';
 import { message, startTestServer, type TestReply, type TestServer, testKey } from '../support/server.ts';
 import { exchange } from '../support/wire.ts';
 
-const MISMATCH =
+const mismatch =
   "This idempotency key has been used with this HTTP method and endpoint within the last 24 hours, but the request body was modified and doesn't match the original request.";
 
 describe('an idempotency key', () => {
@@ -46,7 +46,7 @@ describe('an idempotency key', () => {
 
   function assertConflict(reply: TestReply, fields: string[], hint?: RegExp): void {
     assert.equal(reply.status, 409, reply.text);
-    assert.deepEqual([reply.json.name, reply.json.message], ['invalid_idempotent_request', MISMATCH]);
+    assert.deepEqual([reply.json.name, reply.json.message], ['invalid_idempotent_request', mismatch]);
     assert.deepEqual(reply.json.different_fields, fields);
     if (hint) assert.match(reply.json.hint, hint);
     else assert.equal(reply.json.hint, undefined);

@@ -6,19 +6,19 @@ import fc from 'fast-check';
 import { isRemote } from '../../src/core/draft.ts';
 import type { Attachment } from '../../src/core/email.ts';
 import { AppError } from '../../src/core/error.ts';
-import { RESEND_LIMITS } from '../../src/http/resend/limits.ts';
+import { resendLimits } from '../../src/http/resend/limits.ts';
 import { completeAttachment, parseAttachments } from '../../src/http/resend/parse-attachment.ts';
 
-const HELLO = 'aGVsbG8=';
+const hello = 'aGVsbG8=';
 
 function parseOne(item: unknown) {
-  const [attachment] = parseAttachments([item], RESEND_LIMITS);
+  const [attachment] = parseAttachments([item], resendLimits);
   assert(attachment !== undefined);
   return attachment;
 }
 
 function parseInline(item: object): Attachment {
-  const attachment = parseOne({ content: HELLO, ...item });
+  const attachment = parseOne({ content: hello, ...item });
   assert(!isRemote(attachment));
   return attachment;
 }
@@ -157,12 +157,12 @@ describe('attachment names and types', () => {
     assert.equal(name('Größe \ud800.pdf'), 'Größe \ufffd.pdf');
     assert.equal(name(`${'x'.repeat(400)}.pdf`).length, 255);
     assert.match(name(`${'x'.repeat(400)}.pdf`), /x\.pdf$/);
-    assertRefused({ content: HELLO, filename: 5 }, /filename/);
+    assertRefused({ content: hello, filename: 5 }, /filename/);
   });
 
   it('refuse the extensions Resend refuses, however they are dressed up', () => {
     for (const filename of ['a.exe', 'A.EXE', 'a.pdf.js', 'a.exe.', 'a.exe ', 'a.exe\0', '.bat', 'a.e\u202exe']) {
-      assertRefused({ content: HELLO, filename }, /^Attachments of type `\.\w+` are not supported\.$/);
+      assertRefused({ content: hello, filename }, /^Attachments of type `\.\w+` are not supported\.$/);
       assertRefused({ path: 'https://example.org/a', filename }, /not supported/);
     }
     for (const filename of ['exe', 'a.exe.pdf', 'a.json', 'a.mjs']) parseInline({ filename });
@@ -171,7 +171,7 @@ describe('attachment names and types', () => {
 
   it('refuse what is no MIME type', () => {
     for (const content_type of ['x', 'a/b c', 'a/b\r\nX: y', 'a/b; c', 5, {}, '/', `a/${'b'.repeat(500)}`]) {
-      assertRefused({ content: HELLO, content_type }, /MIME type/);
+      assertRefused({ content: hello, content_type }, /MIME type/);
     }
   });
 
@@ -184,23 +184,23 @@ describe('attachment names and types', () => {
     assert.equal(id({ content_id: null }), null);
     assert.equal(id({ content_id: 'x'.repeat(127) })?.length, 127);
     for (const content_id of ['x'.repeat(128), 'a b', '<>', 'a<b', 'ü', 'a\n\n', 5]) {
-      assertRefused({ content: HELLO, content_id }, /content_id/);
+      assertRefused({ content: hello, content_id }, /content_id/);
     }
   });
 });
 
 describe('the list of attachments', () => {
   it('may be absent, must be an array, and has an end', () => {
-    for (const value of [undefined, null, '', []]) assert.deepEqual(parseAttachments(value, RESEND_LIMITS), []);
-    for (const value of [{}, 'x', 5]) assert.throws(() => parseAttachments(value, RESEND_LIMITS), /must be an array/);
-    const many = Array.from({ length: 201 }, () => ({ content: HELLO }));
-    assert.throws(() => parseAttachments(many, RESEND_LIMITS), /at most 200/);
+    for (const value of [undefined, null, '', []]) assert.deepEqual(parseAttachments(value, resendLimits), []);
+    for (const value of [{}, 'x', 5]) assert.throws(() => parseAttachments(value, resendLimits), /must be an array/);
+    const many = Array.from({ length: 201 }, () => ({ content: hello }));
+    assert.throws(() => parseAttachments(many, resendLimits), /at most 200/);
   });
 
   it('checks content types in linear time', () => {
     const started = performance.now();
     for (const unit of [';a=b', '; a="b"', ' ;', 'a/', ';\t']) {
-      const content_type = `a/b${unit.repeat(100)}`.slice(0, RESEND_LIMITS.contentTypeCharsMax - 1);
+      const content_type = `a/b${unit.repeat(100)}`.slice(0, resendLimits.contentTypeCharsMax - 1);
       try {
         parseInline({ content_type: `${content_type}\u0001` });
       } catch (error) {

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { AppError } from '../../src/core/error.ts';
 import { parseBatch, parseSend } from '../../src/http/resend/parse.ts';
 import { parseReschedule } from '../../src/http/resend/parse-schedule.ts';
-import { assertRefused, NOW, refusal, SMALLEST, send } from './refusal.ts';
+import { assertRefused, fixedNow, refusal, send, smallestMail } from './refusal.ts';
 
 describe('what would break out of a header', () => {
   const evil = ['\r\nBcc: x@example.org', '\nBcc: x@example.org', '\rx', '\0'];
@@ -81,7 +81,7 @@ describe('what would break out of a header', () => {
       ['toString', 'c'],
     ]);
     assert.equal(
-      refusal(() => parseSend(JSON.parse('{"__proto__":{"from":"a@b.c"}}'), NOW)).message,
+      refusal(() => parseSend(JSON.parse('{"__proto__":{"from":"a@b.c"}}'), fixedNow)).message,
       'Missing `from` field.',
     );
   });
@@ -98,7 +98,7 @@ describe('hostile JSON', () => {
     const depth = 100_000;
     const deep = JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`);
     for (const field of [
-      ...Object.keys(parseSend(SMALLEST, NOW)),
+      ...Object.keys(parseSend(smallestMail, fixedNow)),
       'reply_to',
       'topic_id',
       'scheduled_at',
@@ -110,8 +110,8 @@ describe('hostile JSON', () => {
         assert(error instanceof AppError, field);
       }
     }
-    assert(refusal(() => parseSend(deep, NOW)));
-    assert(refusal(() => parseBatch(deep, 'strict', NOW)));
+    assert(refusal(() => parseSend(deep, fixedNow)));
+    assert(refusal(() => parseBatch(deep, 'strict', fixedNow)));
   });
 
   it('is answered by a refusal or a draft, never by another error, and soon', () => {
@@ -130,13 +130,14 @@ describe('hostile JSON', () => {
     const body = fc.oneof(fc.jsonValue(), fc.record({ ...fields, ...rest, ...last }, { requiredKeys: [] }));
     fc.assert(
       fc.property(body, (arbitrary) => {
-        const changed = typeof arbitrary === 'object' && arbitrary !== null ? { ...SMALLEST, ...arbitrary } : arbitrary;
+        const changed =
+          typeof arbitrary === 'object' && arbitrary !== null ? { ...smallestMail, ...arbitrary } : arbitrary;
         const started = performance.now();
         for (const run of [
-          () => parseSend(arbitrary, NOW),
-          () => parseSend(changed, NOW),
-          () => parseBatch([arbitrary, changed], 'permissive', NOW),
-          () => parseReschedule(arbitrary, NOW),
+          () => parseSend(arbitrary, fixedNow),
+          () => parseSend(changed, fixedNow),
+          () => parseBatch([arbitrary, changed], 'permissive', fixedNow),
+          () => parseReschedule(arbitrary, fixedNow),
         ]) {
           try {
             run();

@@ -5,20 +5,20 @@ import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { AppError } from '../../src/core/error.ts';
-import { RESEND_LIMITS } from '../../src/http/resend/limits.ts';
+import { resendLimits } from '../../src/http/resend/limits.ts';
 import { parseReschedule, parseSchedule } from '../../src/http/resend/parse-schedule.ts';
 
 /** A Friday. */
-const NOW = Date.parse('2026-04-03T16:00:00.500Z');
+const fixedNow = Date.parse('2026-04-03T16:00:00.500Z');
 
-function moment(text: unknown, now = NOW): string | null {
-  const { scheduledAt } = parseSchedule(text, now, RESEND_LIMITS);
+function moment(text: unknown, now = fixedNow): string | null {
+  const { scheduledAt } = parseSchedule(text, now, resendLimits);
   return scheduledAt === null ? null : new Date(scheduledAt).toISOString();
 }
 
-function assertRefused(value: unknown, message: RegExp, now = NOW): void {
+function assertRefused(value: unknown, message: RegExp, now = fixedNow): void {
   assert.throws(
-    () => parseSchedule(value, now, RESEND_LIMITS),
+    () => parseSchedule(value, now, resendLimits),
     (error) => error instanceof AppError && error.code === 'invalid_field' && message.test(error.message),
     JSON.stringify(value),
   );
@@ -84,7 +84,7 @@ describe('scheduled_at', () => {
 
   it('sends at once what is up to an hour late, and refuses what is later', () => {
     assert.equal(moment('2026-04-03T15:00:01Z'), null);
-    assert.equal(parseSchedule('2026-04-03T15:00:01Z', NOW, RESEND_LIMITS).scheduledText, '2026-04-03T15:00:01Z');
+    assert.equal(parseSchedule('2026-04-03T15:00:01Z', fixedNow, resendLimits).scheduledText, '2026-04-03T15:00:01Z');
     for (const text of ['2026-04-03T14:59:59Z', '2025-04-03', 'yesterday at 9am', '2 days ago', 'last friday']) {
       assertRefused(text, /in the past/);
     }
@@ -106,7 +106,7 @@ describe('scheduled_at', () => {
   it('does not count to 999999999 day by day', () => {
     const text = 'ET and / last - in 999999999 day ET ET and 12:00 9am next last in friday';
     const started = performance.now();
-    assert.throws(() => parseSchedule(text, NOW, RESEND_LIMITS), AppError);
+    assert.throws(() => parseSchedule(text, fixedNow, resendLimits), AppError);
     assert.ok(performance.now() - started < 1_000);
   });
 
@@ -141,9 +141,10 @@ describe('scheduled_at', () => {
         (text) => {
           const started = performance.now();
           try {
-            const { scheduledAt } = parseSchedule(text, NOW, RESEND_LIMITS);
+            const { scheduledAt } = parseSchedule(text, fixedNow, resendLimits);
             assert(
-              scheduledAt === null || (scheduledAt > NOW && scheduledAt <= NOW + RESEND_LIMITS.scheduleAheadMsMax),
+              scheduledAt === null ||
+                (scheduledAt > fixedNow && scheduledAt <= fixedNow + resendLimits.scheduleAheadMsMax),
             );
           } catch (error) {
             assert(error instanceof AppError, String(error));
@@ -167,10 +168,10 @@ describe('scheduled_at', () => {
     // The hours around New York's change to summer time.
     const script = `
       import { parseSchedule } from ${JSON.stringify(new URL('../../src/http/resend/parse-schedule.js', import.meta.url).href)};
-      import { RESEND_LIMITS } from ${JSON.stringify(new URL('../../src/http/resend/limits.js', import.meta.url).href)};
+      import { resendLimits } from ${JSON.stringify(new URL('../../src/http/resend/limits.js', import.meta.url).href)};
       for (const day of ['2026-03-07T16:00:00Z', '2026-03-07T23:30:00Z', '2026-04-03T16:00:00Z'])
         for (const text of ${JSON.stringify(texts.filter((text) => !text.startsWith('2026')))})
-          console.log(parseSchedule(text, Date.parse(day), RESEND_LIMITS).scheduledAt);`;
+          console.log(parseSchedule(text, Date.parse(day), resendLimits).scheduledAt);`;
     const [first, ...others] = ['UTC', 'America/New_York', 'Pacific/Apia'].map((TZ) =>
       execFileSync(process.execPath, ['--input-type=module', '-e', script], {
         env: { ...process.env, TZ },
@@ -183,19 +184,19 @@ describe('scheduled_at', () => {
 
 describe('parseReschedule', () => {
   it('reads the moment and ignores what SDKs repeat beside it', () => {
-    const schedule = { scheduledText: 'in 1 min', scheduledAt: NOW + 60_000 };
+    const schedule = { scheduledText: 'in 1 min', scheduledAt: fixedNow + 60_000 };
     for (const extra of [{}, { id: 'x' }, { email_id: 'x' }]) {
-      assert.deepEqual(parseReschedule({ ...extra, scheduled_at: 'in 1 min' }, NOW), schedule);
+      assert.deepEqual(parseReschedule({ ...extra, scheduled_at: 'in 1 min' }, fixedNow), schedule);
     }
   });
 
   it('misses scheduled_at where it is not there', () => {
     for (const body of [undefined, null, {}, { scheduled_at: '' }, { scheduled_at: null }]) {
-      assert.throws(() => parseReschedule(body, NOW), {
+      assert.throws(() => parseReschedule(body, fixedNow), {
         code: 'missing_field',
         message: 'Missing `scheduled_at` field.',
       });
     }
-    for (const body of [[], 'x', 5]) assert.throws(() => parseReschedule(body, NOW), { code: 'invalid_field' });
+    for (const body of [[], 'x', 5]) assert.throws(() => parseReschedule(body, fixedNow), { code: 'invalid_field' });
   });
 });

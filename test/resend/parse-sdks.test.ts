@@ -8,7 +8,7 @@ import { diffFields } from '../../src/http/resend/diff.ts';
 import { parseBatch, parseSend } from '../../src/http/resend/parse.ts';
 import { parseReschedule } from '../../src/http/resend/parse-schedule.ts';
 import { fixtures } from './fixtures.ts';
-import { NOW } from './refusal.ts';
+import { fixedNow } from './refusal.ts';
 
 describe('the bytes of the other SDKs', () => {
   for (const fixture of fixtures.filter(({ what }) => what !== 'empty key')) {
@@ -16,10 +16,10 @@ describe('the bytes of the other SDKs', () => {
       const written = fixture.body?.replaceAll('{{later}}', '2026-04-05T11:52:01.858Z') ?? '';
       const body = written === '' ? undefined : JSON.parse(written);
       const status = statusOf(() => {
-        if (fixture.path === '/emails') assert.equal(fixture.expect.ids, parseSend(body, NOW) && 1);
+        if (fixture.path === '/emails') assert.equal(fixture.expect.ids, parseSend(body, fixedNow) && 1);
         if (fixture.path === '/emails/batch')
-          assert.equal(parseBatch(body, 'strict', NOW).drafts.length, fixture.expect.ids);
-        if (fixture.method === 'PATCH') assert(parseReschedule(body, NOW).scheduledAt);
+          assert.equal(parseBatch(body, 'strict', fixedNow).drafts.length, fixture.expect.ids);
+        if (fixture.method === 'PATCH') assert(parseReschedule(body, fixedNow).scheduledAt);
       });
       assert.equal(status, fixture.expect.status);
     });
@@ -28,12 +28,12 @@ describe('the bytes of the other SDKs', () => {
   it('say the same in every language', () => {
     const sends = fixtures
       .filter(({ what }) => what === 'single')
-      .map(({ body }) => parseSend(JSON.parse(body ?? ''), NOW));
+      .map(({ body }) => parseSend(JSON.parse(body ?? ''), fixedNow));
     assert.equal(sends.length, 7);
     for (const draft of sends) assert.deepEqual(draft, sends[0]);
     const files = fixtures
       .filter(({ what }) => what === 'attachment')
-      .map(({ body }) => parseSend(JSON.parse(body ?? ''), NOW));
+      .map(({ body }) => parseSend(JSON.parse(body ?? ''), fixedNow));
     for (const draft of files) assert.deepEqual(diffFields(files[0] as Message, draft), []);
   });
 

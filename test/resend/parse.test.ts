@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { RESEND_LIMITS } from '../../src/http/resend/limits.ts';
+import { resendLimits } from '../../src/http/resend/limits.ts';
 import { parseBatch, parseSend } from '../../src/http/resend/parse.ts';
-import { ADDRESS_RULE, assertRefused, NOW, refusal, SMALLEST, send } from './refusal.ts';
+import { addressRule, assertRefused, fixedNow, refusal, send, smallestMail } from './refusal.ts';
 
 describe('parseSend', () => {
   it('reads the smallest send', () => {
-    assert.deepEqual(parseSend(SMALLEST, NOW), {
+    assert.deepEqual(parseSend(smallestMail, fixedNow), {
       from: 'Acme <onboarding@resend.dev>',
       to: ['ann@example.org'],
       cc: [],
@@ -44,13 +44,13 @@ describe('parseSend', () => {
     assert.deepEqual(draft.headers, [['X-Entity-Ref-ID', '1']]);
     assert.deepEqual(draft.tags, [{ name: 'category', value: 'confirm_email' }]);
     assert.equal(draft.topicId, 'topic');
-    assert.deepEqual([draft.scheduledText, draft.scheduledAt], ['in 1 min', NOW + 60_000]);
+    assert.deepEqual([draft.scheduledText, draft.scheduledAt], ['in 1 min', fixedNow + 60_000]);
   });
 
   it('takes null and the empty string for absent, and ignores unknown fields', () => {
     const blank = { cc: null, bcc: '', reply_to: null, text: null, headers: null, tags: '', topic_id: '' };
     const draft = send({ ...blank, template: null, attachments: null, scheduled_at: '', replyTo: 'x', react: {} });
-    assert.deepEqual(draft, parseSend(SMALLEST, NOW));
+    assert.deepEqual(draft, parseSend(smallestMail, fixedNow));
     assert.deepEqual(send({ headers: [] }), draft, 'PHP writes an empty map as []');
   });
 
@@ -61,10 +61,10 @@ describe('parseSend', () => {
     assertRefused({ ...bad, subject: '' }, 'missing_field', 'Missing `subject` field.');
     assertRefused({ ...bad, html: null }, 'invalid_field', 'Missing `html` or `text` field.');
     for (const body of [undefined, null, {}]) {
-      assert.equal(refusal(() => parseSend(body, NOW)).message, 'Missing `from` field.');
+      assert.equal(refusal(() => parseSend(body, fixedNow)).message, 'Missing `from` field.');
     }
-    for (const body of [[], [SMALLEST], 'x', 5, true]) {
-      assert.equal(refusal(() => parseSend(body, NOW)).code, 'invalid_field');
+    for (const body of [[], [smallestMail], 'x', 5, true]) {
+      assert.equal(refusal(() => parseSend(body, fixedNow)).code, 'invalid_field');
     }
   });
 
@@ -84,11 +84,11 @@ describe('parseSend', () => {
 
   it('refuses malformed addresses in the words of the real API', () => {
     for (const value of ['nobody', 'a@b@c.d', '@example.org', 'a@', 5, {}, ['a@example.org']]) {
-      assertRefused({ from: value }, 'invalid_field', `Invalid \`from\` field. ${ADDRESS_RULE}`);
+      assertRefused({ from: value }, 'invalid_field', `Invalid \`from\` field. ${addressRule}`);
     }
     for (const field of ['to', 'cc', 'bcc', 'reply_to']) {
       for (const value of ['nobody', ['a@example.org', ''], [null], {}, 7, [['a@example.org']], 'a@b.c, d@e.f']) {
-        assertRefused({ [field]: value }, 'invalid_field', `Invalid \`${field}\` field. ${ADDRESS_RULE}`);
+        assertRefused({ [field]: value }, 'invalid_field', `Invalid \`${field}\` field. ${addressRule}`);
       }
     }
   });
@@ -135,21 +135,21 @@ describe('parseSend', () => {
   });
 
   it('refuses an email over the size limit, counting attachments as Base64', () => {
-    const limits = { ...RESEND_LIMITS, emailBytesMax: 2 * 1024 * 1024 };
+    const limits = { ...resendLimits, emailBytesMax: 2 * 1024 * 1024 };
     const sized = (bytes: number) => ({
-      ...SMALLEST,
+      ...smallestMail,
       attachments: [{ content: Buffer.alloc(bytes).toString('base64') }],
     });
-    parseSend(sized(1.4 * 1024 * 1024), NOW, limits);
-    assert.match(refusal(() => parseSend(sized(1.6 * 1024 * 1024), NOW, limits)).message, /2 MB after Base64/);
+    parseSend(sized(1.4 * 1024 * 1024), fixedNow, limits);
+    assert.match(refusal(() => parseSend(sized(1.6 * 1024 * 1024), fixedNow, limits)).message, /2 MB after Base64/);
   });
 });
 
 describe('parseBatch', () => {
-  const bad = { ...SMALLEST, to: undefined };
+  const bad = { ...smallestMail, to: undefined };
 
   it('keeps the order and the position of each email', () => {
-    const { drafts, errors } = parseBatch([SMALLEST, { ...SMALLEST, subject: 'Two' }], 'strict', NOW);
+    const { drafts, errors } = parseBatch([smallestMail, { ...smallestMail, subject: 'Two' }], 'strict', fixedNow);
     assert.deepEqual(
       drafts.map(({ index, draft }) => [index, draft.subject]),
       [
@@ -161,12 +161,16 @@ describe('parseBatch', () => {
   });
 
   it('throws the first refusal in strict mode and says where it was', () => {
-    const error = refusal(() => parseBatch([SMALLEST, bad, 5], 'strict', NOW));
+    const error = refusal(() => parseBatch([smallestMail, bad, 5], 'strict', fixedNow));
     assert.deepEqual([error.code, error.message, error.extra], ['missing_field', 'Missing `to` field.', { index: 1 }]);
   });
 
   it('collects every refusal in permissive mode', () => {
-    const { drafts, errors } = parseBatch([bad, SMALLEST, 5, { ...SMALLEST, from: 'x' }], 'permissive', NOW);
+    const { drafts, errors } = parseBatch(
+      [bad, smallestMail, 5, { ...smallestMail, from: 'x' }],
+      'permissive',
+      fixedNow,
+    );
     assert.deepEqual(
       drafts.map(({ index }) => index),
       [1],
@@ -174,23 +178,23 @@ describe('parseBatch', () => {
     assert.deepEqual(errors, [
       { index: 0, message: 'Missing `to` field.' },
       { index: 2, message: 'Each email in a batch must be a JSON object.' },
-      { index: 3, message: `Invalid \`from\` field. ${ADDRESS_RULE}` },
+      { index: 3, message: `Invalid \`from\` field. ${addressRule}` },
     ]);
   });
 
   it('takes 1 to 100 emails in an array, in both modes', () => {
-    const many = (count: number) => Array.from({ length: count }, () => SMALLEST);
+    const many = (count: number) => Array.from({ length: count }, () => smallestMail);
     for (const mode of ['strict', 'permissive'] as const) {
-      assert.equal(parseBatch(many(100), mode, NOW).drafts.length, 100);
+      assert.equal(parseBatch(many(100), mode, fixedNow).drafts.length, 100);
       for (const body of [many(101), [], {}, undefined, null]) {
-        const error = refusal(() => parseBatch(body, mode, NOW));
+        const error = refusal(() => parseBatch(body, mode, fixedNow));
         assert.deepEqual(
           [error.code, error.message],
           ['invalid_field', 'A batch must contain between 1 and 100 emails.'],
         );
       }
-      for (const body of [SMALLEST, 'x', 5]) {
-        assert.match(refusal(() => parseBatch(body, mode, NOW)).message, /must be an array of 1 to 100 emails/);
+      for (const body of [smallestMail, 'x', 5]) {
+        assert.match(refusal(() => parseBatch(body, mode, fixedNow)).message, /must be an array of 1 to 100 emails/);
       }
     }
   });

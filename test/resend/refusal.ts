@@ -4,17 +4,17 @@ import assert from 'node:assert/strict';
 import { AppError, type ErrorCode } from '../../src/core/error.ts';
 import { parseSend } from '../../src/http/resend/parse.ts';
 
-export const NOW = Date.parse('2026-04-03T22:13:42.674Z');
-export const SMALLEST = {
+export const fixedNow = Date.parse('2026-04-03T22:13:42.674Z');
+export const smallestMail = {
   from: 'Acme <onboarding@resend.dev>',
   to: 'ann@example.org',
   subject: 'Hello',
   html: '<p>Hi</p>',
 };
-export const ADDRESS_RULE =
+export const addressRule =
   'The email address needs to follow the `email@example.com` or `Name <email@example.com>` format.';
 
-export const send = (changes: object) => parseSend({ ...SMALLEST, ...changes }, NOW);
+export const send = (changes: object) => parseSend({ ...smallestMail, ...changes }, fixedNow);
 
 export function refusal(run: () => unknown): AppError {
   try {

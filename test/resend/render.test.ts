@@ -14,10 +14,10 @@ import {
   renderTime,
 } from '../../src/http/resend/render.ts';
 
-const ID = '4ef9a417-02e9-4d39-ad75-9611e0fcc33c';
+const someId = '4ef9a417-02e9-4d39-ad75-9611e0fcc33c';
 
-const EMAIL: EmailView = {
-  id: ID,
+const someEmail: EmailView = {
+  id: someId,
   messageId: '<x@example.org>',
   to: ['a@example.org'],
   from: 'b@example.org',
@@ -34,8 +34,8 @@ const EMAIL: EmailView = {
   topicId: null,
 };
 
-const FILE = {
-  id: ID,
+const file = {
+  id: someId,
   filename: 'a.pdf',
   contentType: 'application/pdf',
   contentId: null,
@@ -46,7 +46,7 @@ const FILE = {
 
 describe('what a send is answered', () => {
   it('is the id and nothing else', () => {
-    assert.equal(renderAccepted(ID), `{"id":"${ID}"}`);
+    assert.equal(renderAccepted(someId), `{"id":"${someId}"}`);
   });
 
   it('is one id for each email of a batch', () => {
@@ -66,53 +66,53 @@ describe('what a send is answered', () => {
 describe('an email', () => {
   it('has the members of the contract in its order, empty lists where there is no cc, bcc or reply_to', () => {
     assert.equal(
-      renderEmail(EMAIL),
-      `{"object":"email","id":"${ID}","message_id":"<x@example.org>","to":["a@example.org"],"from":"b@example.org","created_at":"2026-04-03 22:13:42.67+00","subject":"Hi","html":"<p>Hi</p>","text":null,"bcc":[],"cc":[],"reply_to":[],"last_event":"delivered","scheduled_at":null,"tags":[{"name":"category","value":"confirm_email"}],"topic_id":null}`,
+      renderEmail(someEmail),
+      `{"object":"email","id":"${someId}","message_id":"<x@example.org>","to":["a@example.org"],"from":"b@example.org","created_at":"2026-04-03 22:13:42.67+00","subject":"Hi","html":"<p>Hi</p>","text":null,"bcc":[],"cc":[],"reply_to":[],"last_event":"delivered","scheduled_at":null,"tags":[{"name":"category","value":"confirm_email"}],"topic_id":null}`,
     );
   });
 
   it('has null for its contents once purged, and says when it is in doubt and only then', () => {
-    const purged = JSON.parse(renderEmail({ ...EMAIL, html: null, text: null }));
+    const purged = JSON.parse(renderEmail({ ...someEmail, html: null, text: null }));
     assert.deepEqual([purged.html, purged.text], [null, null]);
-    assert.equal(JSON.parse(renderEmail({ ...EMAIL, inDoubt: true })).in_doubt, true);
-    assert(!('in_doubt' in JSON.parse(renderEmail({ ...EMAIL, inDoubt: false }))));
+    assert.equal(JSON.parse(renderEmail({ ...someEmail, inDoubt: true })).in_doubt, true);
+    assert(!('in_doubt' in JSON.parse(renderEmail({ ...someEmail, inDoubt: false }))));
   });
 
   it('shows its scheduled time as it shows every time', () => {
     const scheduledAt = Date.parse('2026-04-05T11:52:01Z');
-    assert.equal(JSON.parse(renderEmail({ ...EMAIL, scheduledAt })).scheduled_at, '2026-04-05 11:52:01+00');
+    assert.equal(JSON.parse(renderEmail({ ...someEmail, scheduledAt })).scheduled_at, '2026-04-05 11:52:01+00');
   });
 
   it('is named by id and object when changed', () => {
-    assert.equal(renderEmailRef(ID), `{"object":"email","id":"${ID}"}`);
+    assert.equal(renderEmailRef(someId), `{"object":"email","id":"${someId}"}`);
   });
 });
 
 describe('a list of emails', () => {
   it('has no contents, and null where there is no cc, bcc or reply_to', () => {
     assert.equal(
-      renderEmailList([EMAIL], true),
-      `{"object":"list","has_more":true,"data":[{"id":"${ID}","message_id":"<x@example.org>","to":["a@example.org"],"from":"b@example.org","created_at":"2026-04-03 22:13:42.67+00","subject":"Hi","bcc":null,"cc":null,"reply_to":null,"last_event":"delivered","scheduled_at":null}]}`,
+      renderEmailList([someEmail], true),
+      `{"object":"list","has_more":true,"data":[{"id":"${someId}","message_id":"<x@example.org>","to":["a@example.org"],"from":"b@example.org","created_at":"2026-04-03 22:13:42.67+00","subject":"Hi","bcc":null,"cc":null,"reply_to":null,"last_event":"delivered","scheduled_at":null}]}`,
     );
     assert.equal(renderEmailList([], false), '{"object":"list","has_more":false,"data":[]}');
   });
 
   it('has lists where there is a cc', () => {
-    const [item] = JSON.parse(renderEmailList([{ ...EMAIL, cc: ['c@example.org'] }], false)).data;
+    const [item] = JSON.parse(renderEmailList([{ ...someEmail, cc: ['c@example.org'] }], false)).data;
     assert.deepEqual([item.cc, item.bcc], [['c@example.org'], null]);
   });
 });
 
 describe('attachments', () => {
-  const members = `"id":"${ID}","filename":"a.pdf","content_type":"application/pdf","content_id":null,"content_disposition":"attachment","download_url":"http://127.0.0.1:3000/x","expires_at":"2026-10-17T14:29:41.521Z","size":5`;
+  const members = `"id":"${someId}","filename":"a.pdf","content_type":"application/pdf","content_id":null,"content_disposition":"attachment","download_url":"http://127.0.0.1:3000/x","expires_at":"2026-10-17T14:29:41.521Z","size":5`;
 
   it('are listed and shown with the same members', () => {
-    assert.equal(renderAttachmentList([FILE]), `{"object":"list","has_more":false,"data":[{${members}}]}`);
-    assert.equal(renderAttachment(FILE), `{"object":"attachment",${members}}`);
+    assert.equal(renderAttachmentList([file]), `{"object":"list","has_more":false,"data":[{${members}}]}`);
+    assert.equal(renderAttachment(file), `{"object":"attachment",${members}}`);
   });
 
   it('are inline where they have a content id', () => {
-    const shown = JSON.parse(renderAttachment({ ...FILE, contentId: 'logo' }));
+    const shown = JSON.parse(renderAttachment({ ...file, contentId: 'logo' }));
     assert.deepEqual([shown.content_id, shown.content_disposition], ['logo', 'inline']);
   });
 });

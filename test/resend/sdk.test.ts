@@ -7,11 +7,11 @@ import { Resend } from 'resend';
 import { assertSentOnce, drained, type Served, serve, subjects } from '../support/served.ts';
 import { testKey } from '../support/server.ts';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 /** docs/resend.md. */
-const POSTGRES_TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{0,5}[1-9])?\+00$/;
+const postgresTime = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{0,5}[1-9])?\+00$/;
 
-const MAIL = { from: 'Acme <onboarding@resend.dev>', to: ['foo@gmail.com'], subject: 'hello', html: '<h1>Hi</h1>' };
+const someMail = { from: 'Acme <onboarding@resend.dev>', to: ['foo@gmail.com'], subject: 'hello', html: '<h1>Hi</h1>' };
 
 type Started = Served & { resend: Resend };
 
@@ -38,9 +38,9 @@ function errorOf({ data, error }: Answer<unknown>) {
 describe('sending with the Node SDK', () => {
   test('an email is accepted with its id and nothing else, and leaves once', async (t) => {
     const { resend, server, sink } = await start(t);
-    const sent = dataOf(await resend.emails.send(MAIL));
+    const sent = dataOf(await resend.emails.send(someMail));
     assert.deepEqual(Object.keys(sent), ['id']);
-    assert.match(sent.id, UUID);
+    assert.match(sent.id, uuid);
     await assertSentOnce(server, sink, [sent.id]);
   });
 
@@ -48,14 +48,14 @@ describe('sending with the Node SDK', () => {
     const { server, sink } = await start(t);
     process.env.RESEND_BASE_URL = server.url;
     t.after(() => delete process.env.RESEND_BASE_URL);
-    const { id } = dataOf(await new Resend(testKey).emails.send(MAIL));
+    const { id } = dataOf(await new Resend(testKey).emails.send(someMail));
     await assertSentOnce(server, sink, [id]);
   });
 
   test('the same idempotencyKey answers with the same id and sends nothing more', async (t) => {
     const { resend, server, sink } = await start(t);
-    const first = await resend.emails.send(MAIL, { idempotencyKey: 'welcome-user/123456789' });
-    const second = await resend.emails.send(MAIL, { idempotencyKey: 'welcome-user/123456789' });
+    const first = await resend.emails.send(someMail, { idempotencyKey: 'welcome-user/123456789' });
+    const second = await resend.emails.send(someMail, { idempotencyKey: 'welcome-user/123456789' });
     assert.deepEqual(second.data, first.data);
     assert.equal(first.headers?.['idempotent-replayed'], undefined);
     assert.equal(second.headers?.['idempotent-replayed'], 'true');
@@ -64,9 +64,9 @@ describe('sending with the Node SDK', () => {
 
   test('another email under the same idempotencyKey is an error the SDK understands', async (t) => {
     const { resend, sink, server } = await start(t);
-    const { id } = dataOf(await resend.emails.send(MAIL, { idempotencyKey: 'k' }));
+    const { id } = dataOf(await resend.emails.send(someMail, { idempotencyKey: 'k' }));
     const error = errorOf(
-      await resend.emails.send({ ...MAIL, subject: 'other', bcc: 'x@y.org' }, { idempotencyKey: 'k' }),
+      await resend.emails.send({ ...someMail, subject: 'other', bcc: 'x@y.org' }, { idempotencyKey: 'k' }),
     );
     assert.deepEqual(error, {
       statusCode: 409,
@@ -83,7 +83,7 @@ describe('sending with the Node SDK', () => {
     const { resend, server, sink } = await start(t);
     dataOf(
       await resend.emails.send({
-        ...MAIL,
+        ...someMail,
         cc: 'cc@gmail.com',
         bcc: ['bcc@gmail.com'],
         replyTo: ['reply@acme.example', 'more@acme.example'],
@@ -120,7 +120,7 @@ describe('sending with the Node SDK', () => {
 });
 
 describe('batches with the Node SDK', () => {
-  const batch = [MAIL, { ...MAIL, to: ['bar@outlook.com'], subject: 'world hello' }];
+  const batch = [someMail, { ...someMail, to: ['bar@outlook.com'], subject: 'world hello' }];
 
   test('a batch answers with the ids in order, and the same ones under the same key', async (t) => {
     const { resend, server, sink } = await start(t);
@@ -136,7 +136,7 @@ describe('batches with the Node SDK', () => {
 
   test('one bad email refuses a strict batch whole, and says which', async (t) => {
     const { resend, server, sink } = await start(t);
-    const error = errorOf(await resend.batch.send([...batch, { ...MAIL, to: 'nobody' }]));
+    const error = errorOf(await resend.batch.send([...batch, { ...someMail, to: 'nobody' }]));
     assert.deepEqual(error, {
       statusCode: 422,
       name: 'validation_error',
@@ -149,8 +149,8 @@ describe('batches with the Node SDK', () => {
 
   test('a permissive batch sends the good ones and lists the bad ones', async (t) => {
     const { resend, server, sink } = await start(t);
-    const missing = { ...MAIL, to: [] };
-    const sent = dataOf(await resend.batch.send([missing, MAIL, missing], { batchValidation: 'permissive' }));
+    const missing = { ...someMail, to: [] };
+    const sent = dataOf(await resend.batch.send([missing, someMail, missing], { batchValidation: 'permissive' }));
     assert.deepEqual(sent.errors, [
       { index: 0, message: 'Missing `to` field.' },
       { index: 2, message: 'Missing `to` field.' },
@@ -164,19 +164,19 @@ describe('looking at emails with the Node SDK', () => {
   test('an email is shown whole', async (t) => {
     const { resend, server } = await start(t);
     const tags = [{ name: 'category', value: 'confirm_email' }];
-    const { id } = dataOf(await resend.emails.send({ ...MAIL, tags, cc: 'cc@gmail.com' }));
+    const { id } = dataOf(await resend.emails.send({ ...someMail, tags, cc: 'cc@gmail.com' }));
     await drained(server);
     const email = dataOf(await resend.emails.get(id));
-    assert.match(email.created_at, POSTGRES_TIME);
+    assert.match(email.created_at, postgresTime);
     assert.deepEqual(email, {
       object: 'email',
       id,
       message_id: `<${id}@resend.dev>`,
       to: ['foo@gmail.com'],
-      from: MAIL.from,
+      from: someMail.from,
       created_at: email.created_at,
       subject: 'hello',
-      html: MAIL.html,
+      html: someMail.html,
       text: null,
       bcc: [],
       cc: ['cc@gmail.com'],
@@ -192,17 +192,17 @@ describe('looking at emails with the Node SDK', () => {
     const { resend } = await start(t);
     const sent: string[] = [];
     for (const subject of ['one', 'two', 'three', 'four', 'five']) {
-      sent.unshift(dataOf(await resend.emails.send({ ...MAIL, subject })).id);
+      sent.unshift(dataOf(await resend.emails.send({ ...someMail, subject })).id);
     }
     const page = dataOf(await resend.emails.list({ limit: 2 }));
     const { created_at, last_event, ...rest } = page.data[0] ?? assert.fail('a first email');
-    assert.match(created_at, POSTGRES_TIME);
+    assert.match(created_at, postgresTime);
     assert(['queued', 'sent'].includes(last_event));
     assert.deepEqual(rest, {
       id: sent[0],
       message_id: `<${sent[0]}@resend.dev>`,
       to: ['foo@gmail.com'],
-      from: MAIL.from,
+      from: someMail.from,
       subject: 'five',
       bcc: null,
       cc: null,
@@ -242,7 +242,7 @@ describe('looking at emails with the Node SDK', () => {
       { filename: 'grüße.txt', content: Buffer.from('hello') },
       { filename: 'logo.png', content: Buffer.from([137, 80]), contentId: 'logo' },
     ];
-    const { id } = dataOf(await resend.emails.send({ ...MAIL, attachments }));
+    const { id } = dataOf(await resend.emails.send({ ...someMail, attachments }));
     const list = dataOf(await resend.emails.attachments.list({ emailId: id }));
     assert.deepEqual([list.object, list.has_more, list.data.length], ['list', false, 2]);
     const [text, logo] = list.data;
@@ -279,7 +279,7 @@ describe('Resend’s test addresses', () => {
     test(`${outcome}@resend.dev ends as ${outcome}, and nothing leaves`, async (t) => {
       const { resend, server, sink } = await start(t);
       const label = outcome === 'suppressed' ? '' : '+user1';
-      const { id } = dataOf(await resend.emails.send({ ...MAIL, to: `${outcome}${label}@resend.dev` }));
+      const { id } = dataOf(await resend.emails.send({ ...someMail, to: `${outcome}${label}@resend.dev` }));
       await assertSentOnce(server, sink, []);
       assert.equal(dataOf(await resend.emails.get(id)).last_event, outcome);
     });
@@ -289,10 +289,10 @@ describe('Resend’s test addresses', () => {
 describe('scheduling with the Node SDK', () => {
   test('natural English waits for its time, can be moved, and leaves at the new one', async (t) => {
     const { resend, server, sink } = await start(t);
-    const { id } = dataOf(await resend.emails.send({ ...MAIL, scheduledAt: 'in 1 hour' }));
+    const { id } = dataOf(await resend.emails.send({ ...someMail, scheduledAt: 'in 1 hour' }));
     const before = dataOf(await resend.emails.get(id));
     assert.equal(before.last_event, 'scheduled');
-    assert.match(before.scheduled_at ?? '', POSTGRES_TIME);
+    assert.match(before.scheduled_at ?? '', postgresTime);
     const later = new Date(server.clock.now() + 2 * 60 * 60_000).toISOString();
     assert.deepEqual(dataOf(await resend.emails.update({ id, scheduledAt: later })), { object: 'email', id });
     server.clock.advance(90 * 60_000);
@@ -305,7 +305,7 @@ describe('scheduling with the Node SDK', () => {
 
   test('a canceled email never leaves and cannot be moved', async (t) => {
     const { resend, server, sink } = await start(t);
-    const { id } = dataOf(await resend.emails.send({ ...MAIL, scheduledAt: 'tomorrow at 9am' }));
+    const { id } = dataOf(await resend.emails.send({ ...someMail, scheduledAt: 'tomorrow at 9am' }));
     assert.deepEqual(dataOf(await resend.emails.cancel(id)), { object: 'email', id });
     assert.equal(dataOf(await resend.emails.get(id)).last_event, 'canceled');
     assert.deepEqual(dataOf(await resend.emails.cancel(id)), { object: 'email', id });
@@ -322,7 +322,7 @@ describe('scheduling with the Node SDK', () => {
 
   test('a sent email can be neither moved nor canceled', async (t) => {
     const { resend, server } = await start(t);
-    const { id } = dataOf(await resend.emails.send(MAIL));
+    const { id } = dataOf(await resend.emails.send(someMail));
     await drained(server);
     const tooLate = { statusCode: 422, name: 'validation_error', last_event: 'sent' };
     assert.deepEqual(errorOf(await resend.emails.cancel(id)), {

@@ -7,9 +7,9 @@ import { message, startTestServer, type TestServer, testKey } from '../support/s
 import { exchange, requestBytes, Wire, type WireReply, type WireRequest } from '../support/wire.ts';
 import { type Fixture, fixtures } from './fixtures.ts';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** docs/resend.md: the names both PHP and .NET know. */
-const NAMES =
+const wireNames =
   'application_error concurrent_idempotent_requests daily_quota_exceeded internal_server_error invalid_access invalid_api_key invalid_attachment invalid_from_address invalid_idempotency_key invalid_idempotent_request invalid_parameter invalid_region method_not_allowed missing_api_key missing_required_field monthly_quota_exceeded not_found rate_limit_exceeded restricted_api_key security_error validation_error'.split(
     ' ',
   );
@@ -36,11 +36,11 @@ function assertReadable(reply: WireReply): void {
   if (reply.status < 400) {
     // Python and Ruby take any success with this member for an error.
     assert(!('statusCode' in reply.json));
-    for (const { id } of reply.json.data ?? [reply.json]) assert.match(id, UUID);
+    for (const { id } of reply.json.data ?? [reply.json]) assert.match(id, uuid);
     return;
   }
   assert.equal(reply.json.statusCode, reply.status);
-  assert(NAMES.includes(reply.json.name), reply.json.name);
+  assert(wireNames.includes(reply.json.name), reply.json.name);
   assert.equal(typeof reply.json.message, 'string');
   for (const reserved of ['type', 'code', 'error']) assert(!(reserved in reply.json));
 }

@@ -68,10 +68,10 @@ export type Sink = {
   close(): Promise<void>;
 };
 
-const EXTENSIONS = ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'SIZE 52428800', 'DSN', 'ENHANCEDSTATUSCODES'];
+const allExtensions = ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'SIZE 52428800', 'DSN', 'ENHANCEDSTATUSCODES'];
 /** RFC 5321 4.5.3.1.4 gives a command 512 bytes, extensions some more. */
-const LINE_BYTES_MAX = 8192;
-const CRLF = Buffer.from('\r\n');
+const lineBytesMax = 8192;
+const crlf = Buffer.from('\r\n');
 
 export async function startSink(options: SinkOptions = {}): Promise<Sink> {
   const ledger = new Ledger(options);
@@ -283,8 +283,8 @@ class Client {
   }
 
   #readCommand(): boolean {
-    const end = this.#rest.indexOf(CRLF);
-    if (end < 0 && this.#rest.length <= LINE_BYTES_MAX) return false;
+    const end = this.#rest.indexOf(crlf);
+    if (end < 0 && this.#rest.length <= lineBytesMax) return false;
     const line = this.#rest.toString('utf8', 0, end < 0 ? this.#rest.length : end);
     this.#rest = this.#rest.subarray(end < 0 ? this.#rest.length : end + 2);
     // A bare LF or CR is no line end (SMTP smuggling): such a line is no command either.
@@ -363,7 +363,7 @@ class Client {
   }
 
   #ehlo(): string {
-    const lines = ['sink', ...(this.#ledger.options.extensions ?? EXTENSIONS)];
+    const lines = ['sink', ...(this.#ledger.options.extensions ?? allExtensions)];
     if (this.#offersStartTls()) lines.push('STARTTLS');
     if (this.#offersAuth()) lines.push('AUTH PLAIN');
     return lines.map((line, index) => `250${index === lines.length - 1 ? ' ' : '-'}${line}\r\n`).join('');

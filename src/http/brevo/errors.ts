@@ -12,7 +12,7 @@ type WireError = {
 };
 
 /** docs/brevo.md lists the documented codes; the last three statuses have none there. */
-export const ERROR_TABLE: Readonly<Record<ErrorCode, WireError>> = {
+export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
   invalid_json: { status: 400, code: 'bad_request' },
   too_large: { status: 413, code: 'bad_request' },
   missing_field: { status: 400, code: 'missing_parameter' },
@@ -53,7 +53,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, WireError>> = {
 
 /** `code`, `message`, then the extras. The cause is never shown. */
 function renderError(error: AppError): Reply {
-  const { status, code, message = error.message } = ERROR_TABLE[error.code];
+  const { status, code, message = error.message } = errorTable[error.code];
   const body = JSON.stringify({ code, message, ...error.extra });
   const { retryAfterSeconds } = error;
   // Brevo sends none; its SDKs read this one (docs/brevo.md).

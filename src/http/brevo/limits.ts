@@ -1,6 +1,6 @@
 /** Every number the Brevo facade refuses by, each with its reason. */
 
-export const LIMITS = {
+export const brevoLimits = {
   // docs/brevo.md: sender, recipients, replyTo.
   nameCharsMax: 70,
   // docs/brevo.md, messageVersions.

@@ -3,7 +3,7 @@
 import { parseMailbox, writeMailbox } from '../../core/address.ts';
 import { AppError } from '../../core/error.ts';
 import { isAbsent, isFields, wellFormed } from '../fields.ts';
-import { LIMITS } from './limits.ts';
+import { brevoLimits } from './limits.ts';
 import { invalid, missing } from './refusal.ts';
 
 /** A mailbox, or the number of a stored sender; null where the template's has to do. */
@@ -35,12 +35,12 @@ export function parseRecipients(field: 'to' | 'cc' | 'bcc', value: unknown): str
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw invalid(field, 'it must be an array of objects');
   // Before each of them is read.
-  if (value.length > LIMITS.requestRecipientsMax) throw tooManyRecipients(field);
+  if (value.length > brevoLimits.requestRecipientsMax) throw tooManyRecipients(field);
   return value.map((item) => parseRecipient(field, item));
 }
 
 export function tooManyRecipients(field: string): AppError {
-  return invalid(field, `a request must have at most ${LIMITS.requestRecipientsMax} recipients`);
+  return invalid(field, `a request must have at most ${brevoLimits.requestRecipientsMax} recipients`);
 }
 
 function parseRecipient(field: string, item: unknown): string {
@@ -75,8 +75,8 @@ function isBareAddress(text: string): boolean {
 function parseName(field: string, value: unknown): string {
   if (isAbsent(value)) return '';
   if (typeof value !== 'string') throw invalid(`name in ${field}`, 'it must be a string');
-  if (value.length > LIMITS.nameCharsMax) {
-    throw invalid(`name in ${field}`, `it must have at most ${LIMITS.nameCharsMax} characters`);
+  if (value.length > brevoLimits.nameCharsMax) {
+    throw invalid(`name in ${field}`, `it must have at most ${brevoLimits.nameCharsMax} characters`);
   }
   // Before it is trimmed: a line break at the end is no name either.
   if (/\p{Cc}/u.test(value)) throw invalid(`name in ${field}`, 'it must not contain line breaks or control characters');

@@ -5,13 +5,13 @@ import type { Attachment } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import { contentTypeOf, decodeBase64, extensionOf, filenameFromUrl, isHttpUrl, safeFilename } from '../attachments.ts';
 import { isAbsent, isFields } from '../fields.ts';
-import { LIMITS } from './limits.ts';
+import { brevoLimits } from './limits.ts';
 
 export function parseAttachments(value: unknown): DraftAttachment[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw refused('attachment is not valid: it must be an array of objects');
-  if (value.length > LIMITS.attachmentsMax) {
-    throw refused(`attachment is not valid: there must be at most ${LIMITS.attachmentsMax}`);
+  if (value.length > brevoLimits.attachmentsMax) {
+    throw refused(`attachment is not valid: there must be at most ${brevoLimits.attachmentsMax}`);
   }
   return value.map(parseAttachment);
 }

@@ -10,7 +10,7 @@ import {
   isHeaderName,
   wellFormed,
 } from '../fields.ts';
-import { LIMITS } from './limits.ts';
+import { brevoLimits } from './limits.ts';
 import { invalid, missing } from './refusal.ts';
 
 /** Null where absent or empty. */
@@ -23,8 +23,8 @@ export function parseSubject(value: unknown): string | null {
 /** Also asked of what a template made of a subject: params can hold line breaks. */
 export function checkSubject(subject: string): string {
   if (breaksLine(subject)) throw invalid('subject', 'line breaks and NUL characters are not allowed');
-  if (subject.length > LIMITS.subjectCharsMax) {
-    throw invalid('subject', `it must have at most ${LIMITS.subjectCharsMax} characters`);
+  if (subject.length > brevoLimits.subjectCharsMax) {
+    throw invalid('subject', `it must have at most ${brevoLimits.subjectCharsMax} characters`);
   }
   return wellFormed(subject);
 }
@@ -56,7 +56,8 @@ export function parseHeaders(value: unknown): ParsedHeaders {
   if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return parsed;
   if (!isFields(value)) throw invalid('headers', 'it must be an object of strings');
   const entries = Object.entries(value).filter(([, one]) => one !== null);
-  if (entries.length > LIMITS.headersMax) throw invalid('headers', `there must be at most ${LIMITS.headersMax}`);
+  if (entries.length > brevoLimits.headersMax)
+    throw invalid('headers', `there must be at most ${brevoLimits.headersMax}`);
   for (const [name, raw] of entries) {
     const text = parseHeader(name, raw);
     const lower = name.toLowerCase();
@@ -76,8 +77,8 @@ function parseHeader(name: string, raw: unknown): string {
   }
   if (typeof raw !== 'string') throw invalid('headers', `the value of ${name} must be a string`);
   if (breaksLine(raw)) throw invalid('headers', `the value of ${name} must not contain line breaks or NUL characters`);
-  if (raw.length > LIMITS.headerValueCharsMax) {
-    throw invalid('headers', `the value of ${name} must have at most ${LIMITS.headerValueCharsMax} characters`);
+  if (raw.length > brevoLimits.headerValueCharsMax) {
+    throw invalid('headers', `the value of ${name} must have at most ${brevoLimits.headerValueCharsMax} characters`);
   }
   return wellFormed(raw);
 }
@@ -94,12 +95,12 @@ const policyTag = /^(sendonce-in-doubt): *(.*)$/i;
 export function parseTags(value: unknown): Tag[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw invalid('tags', 'it must be an array of strings');
-  if (value.length > LIMITS.tagsMax) throw invalid('tags', `there must be at most ${LIMITS.tagsMax}`);
+  if (value.length > brevoLimits.tagsMax) throw invalid('tags', `there must be at most ${brevoLimits.tagsMax}`);
   return value.map((tag) => {
     if (typeof tag !== 'string' || tag.trim() === '') throw invalid('tags', 'each must be a string that is not empty');
     if (breaksLine(tag)) throw invalid('tags', 'line breaks and NUL characters are not allowed');
-    if (tag.length > LIMITS.tagCharsMax)
-      throw invalid('tags', `each must have at most ${LIMITS.tagCharsMax} characters`);
+    if (tag.length > brevoLimits.tagCharsMax)
+      throw invalid('tags', `each must have at most ${brevoLimits.tagCharsMax} characters`);
     const [, name = wellFormed(tag), policy = ''] = policyTag.exec(tag) ?? [];
     return { name, value: policy };
   });
@@ -115,8 +116,8 @@ export function parseParams(value: unknown): Fields | null {
 /** @throws AppError where one params object is too large or too deep to be read. */
 export function paramsBytes(params: Fields): number {
   const bytes = sizeOf(params);
-  if (bytes > LIMITS.paramsBytesMax) {
-    throw invalid('params', `it must have at most ${LIMITS.paramsBytesMax / 1024} KB`);
+  if (bytes > brevoLimits.paramsBytesMax) {
+    throw invalid('params', `it must have at most ${brevoLimits.paramsBytesMax / 1024} KB`);
   }
   return bytes;
 }

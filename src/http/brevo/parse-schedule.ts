@@ -3,7 +3,7 @@
 import { isUuid } from '../../core/token.ts';
 import { isAbsent } from '../fields.ts';
 import { readIso } from '../iso-date.ts';
-import { LIMITS } from './limits.ts';
+import { brevoLimits } from './limits.ts';
 import { invalid } from './refusal.ts';
 
 /** `at` in epoch milliseconds, `text` as written. */
@@ -14,15 +14,15 @@ export function parseSchedule(scheduledAt: unknown, batchId: unknown, now: numbe
   const parsedId = parseBatchId(batchId);
   if (isAbsent(scheduledAt)) return null;
   const text =
-    typeof scheduledAt === 'string' && scheduledAt.length <= LIMITS.scheduleCharsMax ? scheduledAt.trim() : '';
+    typeof scheduledAt === 'string' && scheduledAt.length <= brevoLimits.scheduleCharsMax ? scheduledAt.trim() : '';
   const at = readIso(text);
   if (at === null || !Number.isFinite(at)) {
     throw invalid('scheduledAt', 'it must be a date and time with its offset, as 2026-04-05T12:30:00+02:00');
   }
-  if (at > now + LIMITS.scheduleAheadMsMax) {
-    throw invalid('scheduledAt', `it must be at most ${LIMITS.scheduleAheadMsMax / 3_600_000} hours ahead`);
+  if (at > now + brevoLimits.scheduleAheadMsMax) {
+    throw invalid('scheduledAt', `it must be at most ${brevoLimits.scheduleAheadMsMax / 3_600_000} hours ahead`);
   }
-  if (at < now - LIMITS.scheduleBehindMsMax) throw invalid('scheduledAt', 'it is in the past');
+  if (at < now - brevoLimits.scheduleBehindMsMax) throw invalid('scheduledAt', 'it is in the past');
   return { at, text, batchId: parsedId };
 }
 

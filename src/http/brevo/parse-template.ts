@@ -4,7 +4,7 @@ import { parseMailbox } from '../../core/address.ts';
 import { parseTemplate } from '../../render/template/template.ts';
 import { isHttpUrl } from '../attachments.ts';
 import { breaksLine, type Fields, isAbsent, isFields, wellFormed } from '../fields.ts';
-import { LIMITS } from './limits.ts';
+import { brevoLimits } from './limits.ts';
 import { parseSender, type SenderRef } from './parse-address.ts';
 import { checkSubject, paramsBytes, parseParams } from './parse-fields.ts';
 import { invalid, missing } from './refusal.ts';
@@ -27,13 +27,13 @@ export type TemplateFields = {
 export function parseTemplateChange(body: unknown): TemplateFields {
   const fields = parseBody(body);
   return {
-    name: text(fields, 'templateName', LIMITS.templateNameCharsMax) || undefined,
+    name: text(fields, 'templateName', brevoLimits.templateNameCharsMax) || undefined,
     sender: parseSender(fields.sender) ?? undefined,
     subject: parseSubject(fields.subject),
     html: parseHtml(fields),
     replyTo: parseReplyTo(fields.replyTo),
-    toField: text(fields, 'toField', LIMITS.templateNameCharsMax),
-    tag: text(fields, 'tag', LIMITS.tagCharsMax),
+    toField: text(fields, 'toField', brevoLimits.templateNameCharsMax),
+    tag: text(fields, 'tag', brevoLimits.tagCharsMax),
     attachmentUrl: parseUrl('attachmentUrl', fields.attachmentUrl),
     isActive: parseBoolean('isActive', fields.isActive),
   };
@@ -52,7 +52,7 @@ export function parseNewTemplate(body: unknown): NewTemplate {
 
 /** @throws AppError where it cannot be kept: too short or too long, or a template that cannot be rendered. */
 export function checkHtml(html: string): string {
-  const { templateHtmlCharsMin: min, templateHtmlCharsMax: max } = LIMITS;
+  const { templateHtmlCharsMin: min, templateHtmlCharsMax: max } = brevoLimits;
   if (html.length < min || html.length > max) throw invalid('htmlContent', `it must have ${min} to ${max} characters`);
   parseTemplate(html, 'htmlContent');
   return html;
@@ -86,8 +86,8 @@ export function parsePreview(body: unknown): Preview {
 export function parseTestRecipients(body: unknown): string[] {
   const { emailTo } = parseBody(body);
   if (isAbsent(emailTo) || (Array.isArray(emailTo) && emailTo.length === 0)) throw missing('emailTo');
-  if (!Array.isArray(emailTo) || emailTo.length > LIMITS.testRecipientsMax) {
-    throw invalid('emailTo', `it must be an array of at most ${LIMITS.testRecipientsMax} addresses`);
+  if (!Array.isArray(emailTo) || emailTo.length > brevoLimits.testRecipientsMax) {
+    throw invalid('emailTo', `it must be an array of at most ${brevoLimits.testRecipientsMax} addresses`);
   }
   return emailTo.map((one) => parseEmail('emailTo', one));
 }

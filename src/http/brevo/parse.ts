@@ -4,7 +4,7 @@ import type { DraftAttachment } from '../../core/draft.ts';
 import type { Tag } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
-import { LIMITS } from './limits.ts';
+import { brevoLimits } from './limits.ts';
 import { parseRecipients, parseReplyTo, parseSender, type SenderRef, tooManyRecipients } from './parse-address.ts';
 import { parseAttachments } from './parse-attachment.ts';
 import {
@@ -105,8 +105,8 @@ function parseSingle(to: unknown, content: Content): Version {
 }
 
 function parseVersions(items: unknown, whole: Content): Version[] {
-  if (!Array.isArray(items) || items.length < 1 || items.length > LIMITS.versionsMax) {
-    throw invalid('messageVersions', `it must be an array of 1 to ${LIMITS.versionsMax} versions`);
+  if (!Array.isArray(items) || items.length < 1 || items.length > brevoLimits.versionsMax) {
+    throw invalid('messageVersions', `it must be an array of 1 to ${brevoLimits.versionsMax} versions`);
   }
   return items.map((item: unknown, index) => inVersion(index, () => parseVersion(item, whole)));
 }
@@ -125,8 +125,8 @@ function parseVersion(item: unknown, whole: Content): Version {
     );
   }
   const version = complete(parseRecipients('to', item.to), parseContent(item, headers, whole));
-  if (recipientCount(version) > LIMITS.versionRecipientsMax) {
-    throw invalid('messageVersions', `each version must have at most ${LIMITS.versionRecipientsMax} recipients`);
+  if (recipientCount(version) > brevoLimits.versionRecipientsMax) {
+    throw invalid('messageVersions', `each version must have at most ${brevoLimits.versionRecipientsMax} recipients`);
   }
   return version;
 }
@@ -136,7 +136,8 @@ function complete(to: string[], content: Content): Version {
     if (content.subject === null) throw missing('subject');
     if (content.html === null && content.text === null) throw missing('htmlContent or textContent');
   }
-  if (content.headers.size > LIMITS.headersMax) throw invalid('headers', `there must be at most ${LIMITS.headersMax}`);
+  if (content.headers.size > brevoLimits.headersMax)
+    throw invalid('headers', `there must be at most ${brevoLimits.headersMax}`);
   return { ...content, to, headers: [...content.headers] };
 }
 
@@ -155,8 +156,8 @@ function refuseTooMuch(versions: Version[]): void {
     recipients += recipientCount(version);
     params += paramsBytes(version.params);
   }
-  if (recipients > LIMITS.requestRecipientsMax) throw tooManyRecipients('to');
-  if (params > LIMITS.paramsBytesTotalMax) {
-    throw invalid('params', `all versions together must have at most ${LIMITS.paramsBytesTotalMax / 1024} KB`);
+  if (recipients > brevoLimits.requestRecipientsMax) throw tooManyRecipients('to');
+  if (params > brevoLimits.paramsBytesTotalMax) {
+    throw invalid('params', `all versions together must have at most ${brevoLimits.paramsBytesTotalMax / 1024} KB`);
   }
 }

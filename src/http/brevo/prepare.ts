@@ -10,7 +10,7 @@ import { findSender } from '../../store/senders.ts';
 import { findTemplate, type StoredTemplate } from '../../store/templates.ts';
 import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
 import { Filling, scopeOf } from './fill.ts';
-import { LIMITS } from './limits.ts';
+import { brevoLimits } from './limits.ts';
 import type { ParsedSend, Version } from './parse.ts';
 import type { SenderRef } from './parse-address.ts';
 import { completeAttachment, parseAttachments } from './parse-attachment.ts';
@@ -102,7 +102,7 @@ async function loadSources(
     const attachments = await fetchAttachments(parts, drafted, completeAttachment);
     // Counted as they come: a thousand versions may have a template each, and each template a file.
     bytes += attachments.reduce((sum, { content }) => sum + content.length, template.html.length);
-    if (bytes > LIMITS.requestBytesMax) throw tooLarge('all versions together', LIMITS.requestBytesMax);
+    if (bytes > brevoLimits.requestBytesMax) throw tooLarge('all versions together', brevoLimits.requestBytesMax);
     sources.set(templateId, { template, attachments });
   }
   return sources;
@@ -141,10 +141,10 @@ function refuseTooLarge(messages: Message[]): void {
   let total = 0;
   for (const message of messages) {
     const bytes = draftBytes(message);
-    if (bytes > LIMITS.emailBytesMax) throw tooLarge('an email', LIMITS.emailBytesMax);
+    if (bytes > brevoLimits.emailBytesMax) throw tooLarge('an email', brevoLimits.emailBytesMax);
     total += bytes;
   }
-  if (total > LIMITS.requestBytesMax) throw tooLarge('all versions together', LIMITS.requestBytesMax);
+  if (total > brevoLimits.requestBytesMax) throw tooLarge('all versions together', brevoLimits.requestBytesMax);
 }
 
 function tooLarge(what: string, bytesMax: number): AppError {

@@ -17,7 +17,7 @@ import type { Call, Reply } from '../call.ts';
 import { wellFormed } from '../fields.ts';
 import { testEndpoint } from './endpoints.ts';
 import { Filling, scopeOf } from './fill.ts';
-import { LIMITS } from './limits.ts';
+import { brevoLimits } from './limits.ts';
 import { parseFlag, parsePage } from './parse-query.ts';
 import {
   checkHtml,
@@ -53,10 +53,10 @@ export async function create(parts: TemplateParts, call: Call): Promise<Reply> {
 
 export async function list(parts: SendParts, call: Call): Promise<Reply> {
   const query = call.query();
-  const limits = { limitDefault: LIMITS.templatesPageDefault, limitMax: LIMITS.templatesPageMax };
+  const limits = { limitDefault: brevoLimits.templatesPageDefault, limitMax: brevoLimits.templatesPageMax };
   const page = { ...parsePage(query, limits), isActive: parseFlag('templateStatus', query.templateStatus) };
   const { count, characters } = await measureTemplates(parts.database, call.caller.account, page);
-  if (characters > LIMITS.templatesPageCharsMax) {
+  if (characters > brevoLimits.templatesPageCharsMax) {
     throw new AppError('out_of_range', 'This page would be too large: ask for fewer templates at once with `limit`');
   }
   const templates = await listTemplates(parts.database, call.caller.account, page);

@@ -17,7 +17,7 @@ import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { breaksLine, type Fields, isAbsent, isFields, isHeaderName } from '../fields.ts';
 import { facadeName } from './endpoints.ts';
-import { LIMITS } from './limits.ts';
+import { brevoLimits } from './limits.ts';
 import { parsePage } from './parse-query.ts';
 import { invalid, missing } from './refusal.ts';
 
@@ -127,8 +127,8 @@ function parseUrl(egress: Egress, value: unknown): string {
 }
 
 function parseEvents(value: unknown): WebhookEvents {
-  if (!Array.isArray(value) || value.length === 0 || value.length > LIMITS.webhookEventsMax) {
-    throw invalid('events', `it must be an array of 1 to ${LIMITS.webhookEventsMax} names`);
+  if (!Array.isArray(value) || value.length === 0 || value.length > brevoLimits.webhookEventsMax) {
+    throw invalid('events', `it must be an array of 1 to ${brevoLimits.webhookEventsMax} names`);
   }
   const names: string[] = [];
   const wanted: Subject[] = [];
@@ -153,8 +153,8 @@ function parseOptions(fields: Fields): WebhookOptions {
 }
 
 function parseDescription(value: unknown): string {
-  if (typeof value === 'string' && value.length <= LIMITS.descriptionCharsMax) return value;
-  throw invalid('description', `it must be a text of at most ${LIMITS.descriptionCharsMax} characters`);
+  if (typeof value === 'string' && value.length <= brevoLimits.descriptionCharsMax) return value;
+  throw invalid('description', `it must be a text of at most ${brevoLimits.descriptionCharsMax} characters`);
 }
 
 function parseBatched(value: unknown): boolean {
@@ -181,8 +181,11 @@ const ownHeaders = new Set([
 ]);
 
 function parseHeaders(value: unknown): { key: string; value: string }[] {
-  if (!Array.isArray(value) || value.length > LIMITS.webhookHeadersMax) {
-    throw invalid('headers', `it must be an array of at most ${LIMITS.webhookHeadersMax} objects with key and value`);
+  if (!Array.isArray(value) || value.length > brevoLimits.webhookHeadersMax) {
+    throw invalid(
+      'headers',
+      `it must be an array of at most ${brevoLimits.webhookHeadersMax} objects with key and value`,
+    );
   }
   return value.map((header) => {
     if (!isFields(header) || typeof header.key !== 'string' || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(header.key)) {
@@ -199,7 +202,7 @@ function parseHeaders(value: unknown): { key: string; value: string }[] {
 
 /** Latin-1 without controls: what Node puts into a header. */
 function isHeaderText(value: unknown): value is string {
-  const isText = typeof value === 'string' && value !== '' && value.length <= LIMITS.webhookHeaderCharsMax;
+  const isText = typeof value === 'string' && value !== '' && value.length <= brevoLimits.webhookHeaderCharsMax;
   return isText && !breaksLine(value) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
 }
 

@@ -2,7 +2,7 @@
 
 import { type Draft, type DraftAttachment, isRemote } from '../../core/draft.ts';
 import type { Attachment, Message } from '../../core/email.ts';
-import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
+import { type ResendLimits, resendLimits } from './limits.ts';
 
 /**
  * Wire names, in the order of the contract. Empty where only the writing differs: `"a@b.c"` for `["a@b.c"]`, a field we
@@ -27,7 +27,7 @@ export function diffFields(stored: Message, draft: Draft): string[] {
 }
 
 /** `length` first where the counts differ, then `[3].subject` for what both have. */
-export function diffBatch(stored: Message[], drafts: Draft[], limits: ResendLimits = RESEND_LIMITS): string[] {
+export function diffBatch(stored: Message[], drafts: Draft[], limits: ResendLimits = resendLimits): string[] {
   const names = stored.length === drafts.length ? [] : ['length'];
   for (const [index, draft] of drafts.entries()) {
     const message = stored[index];

@@ -15,7 +15,7 @@ import type { AttachmentLinks } from '../attachment-links.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { keyTerms } from './endpoints.ts';
-import { MESSAGES } from './errors.ts';
+import { refusalTexts } from './errors.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
 import { parseReschedule } from './parse-schedule.ts';
 import {
@@ -79,7 +79,7 @@ export async function attachment(parts: EmailParts, call: Call): Promise<Reply> 
   const { account } = call.caller;
   const wanted = call.param('attachment').toLowerCase();
   const found = (await listAttachments(parts.database, account, id)).find((one) => one.id === wanted);
-  if (!found) throw new AppError('not_found', MESSAGES.attachmentNotFound);
+  if (!found) throw new AppError('not_found', refusalTexts.attachmentNotFound);
   return ok(renderAttachment(view(parts, account, id, found)));
 }
 
@@ -92,7 +92,7 @@ function emailId(call: Call): string {
 }
 
 function notFound(): AppError {
-  return new AppError('not_found', MESSAGES.emailNotFound);
+  return new AppError('not_found', refusalTexts.emailNotFound);
 }
 
 function ok(body: string): Reply {

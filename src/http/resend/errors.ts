@@ -9,7 +9,7 @@ type WireError = { status: number; name: string };
  * Every name is one of the 21 that all SDKs know (docs/resend.md): PHP takes an unknown one for success, .NET throws.
  * Hence no `service_unavailable`, `missing_required_parameter` or anything of our own.
  */
-export const ERROR_TABLE: Readonly<Record<ErrorCode, WireError>> = {
+export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
   invalid_json: { status: 400, name: 'validation_error' },
   too_large: { status: 413, name: 'validation_error' },
   missing_field: { status: 422, name: 'missing_required_field' },
@@ -36,7 +36,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, WireError>> = {
 };
 
 /** The texts of docs/resend.md that whoever throws has to match. */
-export const MESSAGES = {
+export const refusalTexts = {
   missingApiKey: 'Missing API key in the authorization header.',
   invalidApiKey: 'API key is invalid',
   restrictedApiKey: 'This API key is restricted to only send emails.',
@@ -56,14 +56,14 @@ export const MESSAGES = {
 } as const;
 
 /** PHP prefers `type`, `code` and `error` over the members below, so an extra may never be called that (docs/resend.md). */
-const RESERVED = new Set(['statusCode', 'name', 'message', 'type', 'code', 'error']);
+const reservedMembers = new Set(['statusCode', 'name', 'message', 'type', 'code', 'error']);
 
 export type RenderedError = { status: number; body: string; headers: Record<string, string> };
 
 /** Compact JSON: `statusCode`, `name`, `message`, then the extras. The cause is never shown. */
 export function renderError(error: AppError): RenderedError {
-  const { status, name } = ERROR_TABLE[error.code];
-  const extras = Object.entries(error.extra).filter(([member]) => !RESERVED.has(member));
+  const { status, name } = errorTable[error.code];
+  const extras = Object.entries(error.extra).filter(([member]) => !reservedMembers.has(member));
   const body = JSON.stringify({ statusCode: status, name, message: error.message, ...Object.fromEntries(extras) });
   const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' };
   // .NET throws on anything but a plain integer (docs/resend.md).
@@ -87,9 +87,9 @@ export const wording: Wording = {
 /** For what no route of Resend's, or of our own beside them, answers. */
 export const refusals = {
   route: (): never => {
-    throw new AppError('route_not_found', MESSAGES.routeNotFound);
+    throw new AppError('route_not_found', refusalTexts.routeNotFound);
   },
   method: (): never => {
-    throw new AppError('method_not_allowed', MESSAGES.methodNotAllowed);
+    throw new AppError('method_not_allowed', refusalTexts.methodNotAllowed);
   },
 };

@@ -24,7 +24,7 @@ export type ResendLimits = {
   replayMax: number;
 };
 
-export const RESEND_LIMITS: ResendLimits = {
+export const resendLimits: ResendLimits = {
   // docs/resend.md: 1..50 in `to`. The contract sets none for cc, bcc and reply_to; the same number keeps an envelope bounded.
   recipientsMax: 50,
   // docs/resend.md.

@@ -6,7 +6,7 @@ import type { Attachment } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import { contentTypeOf, decodeBase64, extensionOf, filenameFromUrl, isHttpUrl, safeFilename } from '../attachments.ts';
 import { breaksLine, type Fields, isAbsent, isFields } from '../fields.ts';
-import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
+import { type ResendLimits, resendLimits } from './limits.ts';
 
 export function parseAttachments(value: unknown, limits: ResendLimits): DraftAttachment[] {
   if (isAbsent(value)) return [];
@@ -25,7 +25,7 @@ export function completeAttachment(
   remote: RemoteAttachment,
   content: Uint8Array,
   servedType: string | null,
-  limits: ResendLimits = RESEND_LIMITS,
+  limits: ResendLimits = resendLimits,
 ): Attachment {
   const named = remote.filename ?? filenameFromUrl(remote.path);
   const contentType = remote.contentType ?? contentTypeOf(named) ?? readServedType(servedType, limits);

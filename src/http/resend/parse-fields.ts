@@ -76,7 +76,7 @@ function parseScalar(value: unknown): string | null {
   return null;
 }
 
-const TAG_TEXT = /^[A-Za-z0-9_-]*$/;
+const tagText = /^[A-Za-z0-9_-]*$/;
 
 export function parseTags(value: unknown, limits: ResendLimits): Tag[] {
   if (isAbsent(value)) return [];
@@ -101,7 +101,7 @@ function parseTagText(raw: unknown, limits: ResendLimits): string {
   const text = parseScalar(raw);
   if (text === null) throw invalidField('tags', 'A tag `name` and `value` must be strings.');
   // docs/resend.md, observed live.
-  if (!TAG_TEXT.test(text)) {
+  if (!tagText.test(text)) {
     throw new AppError('invalid_field', 'Tags should only contain ASCII letters, numbers, underscores, or dashes.');
   }
   if (text.length > limits.tagCharsMax) {

@@ -1,7 +1,7 @@
 /** What stands in the URL: paging cursors and ids (docs/resend.md). */
 
 import { AppError } from '../../core/error.ts';
-import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
+import { type ResendLimits, resendLimits } from './limits.ts';
 
 export type Pagination = {
   limit: number;
@@ -12,7 +12,7 @@ export type Pagination = {
 
 export function parsePagination(
   query: Readonly<Record<string, string | undefined>>,
-  limits: ResendLimits = RESEND_LIMITS,
+  limits: ResendLimits = resendLimits,
 ): Pagination {
   const after = query.after ? parseId('after', query.after) : null;
   const before = query.before ? parseId('before', query.before) : null;

@@ -5,7 +5,7 @@ import type { ParsedResult } from 'chrono-node/en';
 import { AppError } from '../../core/error.ts';
 import { breaksLine, type Fields, isAbsent, isFields } from '../fields.ts';
 import { readIso } from '../iso-date.ts';
-import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
+import { type ResendLimits, resendLimits } from './limits.ts';
 import { invalidField, missingField } from './parse-fields.ts';
 
 export type Schedule = {
@@ -31,7 +31,7 @@ export function parseSchedule(value: unknown, now: number, limits: ResendLimits)
 }
 
 /** The body of PATCH /emails/:id; `id` and `email_id` beside it are ignored (docs/resend.md). */
-export function parseReschedule(body: unknown, now: number, limits: ResendLimits = RESEND_LIMITS): Schedule {
+export function parseReschedule(body: unknown, now: number, limits: ResendLimits = resendLimits): Schedule {
   if (body !== undefined && body !== null && !isFields(body)) {
     throw new AppError('invalid_field', 'The request body must be a JSON object.');
   }

@@ -3,7 +3,7 @@
 import { type Draft, draftBytes } from '../../core/draft.ts';
 import { AppError } from '../../core/error.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
-import { RESEND_LIMITS, type ResendLimits } from './limits.ts';
+import { type ResendLimits, resendLimits } from './limits.ts';
 import { parseAddress, parseAddresses } from './parse-address.ts';
 import { parseAttachments } from './parse-attachment.ts';
 import {
@@ -22,7 +22,7 @@ export type BatchError = { index: number; message: string };
 export type ParsedBatch = { drafts: { index: number; draft: Draft }[]; errors: BatchError[] };
 
 /** `body` is what JSON.parse returned, undefined where there was none. Throws the first refusal as an AppError. */
-export function parseSend(body: unknown, now: number, limits: ResendLimits = RESEND_LIMITS): Draft {
+export function parseSend(body: unknown, now: number, limits: ResendLimits = resendLimits): Draft {
   if (body === undefined || body === null) return parseDraft({}, now, limits);
   if (!isFields(body)) {
     throw new AppError(
@@ -41,7 +41,7 @@ export function parseBatch(
   body: unknown,
   mode: BatchMode,
   now: number,
-  limits: ResendLimits = RESEND_LIMITS,
+  limits: ResendLimits = resendLimits,
 ): ParsedBatch {
   const items = parseItems(body, limits);
   const batch: ParsedBatch = { drafts: [], errors: [] };
@@ -60,7 +60,7 @@ export function parseBatch(
 /** Refuses an email over 40 MB after Base64 (docs/resend.md). To be asked again once remote attachments are there. */
 export function checkSize(
   draft: Pick<Draft, 'subject' | 'html' | 'text' | 'headers' | 'attachments'>,
-  limits: ResendLimits = RESEND_LIMITS,
+  limits: ResendLimits = resendLimits,
 ): void {
   if (draftBytes(draft) > limits.emailBytesMax) {
     const megabytes = Math.floor(limits.emailBytesMax / (1024 * 1024));

@@ -13,7 +13,7 @@ import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { readIdempotencyKey, warnAboutKey } from '../idempotency-header.ts';
 import { batchEndpoint, singleEndpoint } from './endpoints.ts';
-import { MESSAGES } from './errors.ts';
+import { refusalTexts } from './errors.ts';
 import { type BatchMode, checkSize, parseBatch, parseSend } from './parse.ts';
 import { completeAttachment } from './parse-attachment.ts';
 import { renderAccepted, renderBatchAccepted } from './render.ts';
@@ -104,7 +104,7 @@ function toReply(outcome: Outcome, opened: Opened): Reply {
     case 'conflict': {
       const { record, fields } = outcome;
       log.conflict(shortHash(record.keyHash), fields ?? []);
-      throw new AppError('idempotency_mismatch', MESSAGES.idempotencyMismatch, {
+      throw new AppError('idempotency_mismatch', refusalTexts.idempotencyMismatch, {
         extra: { different_fields: fields ?? [], ...hintAt(fields), email_ids: record.emailIds },
       });
     }

@@ -9,8 +9,8 @@ import type { Suppress } from '../../use-cases/suppress.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { breaksLine, type Fields, isAbsent, isFields } from '../fields.ts';
-import { MESSAGES } from './errors.ts';
-import { RESEND_LIMITS } from './limits.ts';
+import { refusalTexts } from './errors.ts';
+import { resendLimits } from './limits.ts';
 import { invalidField, missingField } from './parse-fields.ts';
 import { parsePagination } from './parse-query.ts';
 import { renderTime } from './render.ts';
@@ -89,7 +89,7 @@ function parseNames(fields: Fields): SuppressionName[] {
 
 function parseBatch<T>(field: string, value: unknown, parse: (one: unknown) => T): T[] {
   if (isAbsent(value)) throw missingField(field);
-  const most = RESEND_LIMITS.batchMax;
+  const most = resendLimits.batchMax;
   if (!Array.isArray(value) || value.length === 0 || value.length > most) {
     throw invalidField(field, `It must be an array of 1 to ${most} items.`);
   }
@@ -97,7 +97,7 @@ function parseBatch<T>(field: string, value: unknown, parse: (one: unknown) => T
 }
 
 function parseEmail(field: string, value: unknown): string {
-  const isText = typeof value === 'string' && value.length <= RESEND_LIMITS.addressCharsMax && !breaksLine(value);
+  const isText = typeof value === 'string' && value.length <= resendLimits.addressCharsMax && !breaksLine(value);
   const mailbox = isText ? parseMailbox(value) : null;
   if (!mailbox) throw invalidField(field, 'It must be an email address, as `email@example.com`.');
   return mailbox.address;
@@ -128,7 +128,7 @@ function membersOf(one: Suppression) {
 }
 
 function notFound(): AppError {
-  return new AppError('not_found', MESSAGES.suppressionNotFound);
+  return new AppError('not_found', refusalTexts.suppressionNotFound);
 }
 
 function ok(body: unknown): Reply {

@@ -13,8 +13,8 @@ import type { NotReplayed } from '../../use-cases/replay.ts';
 import { findTold } from '../../webhook/told.ts';
 import type { Call, Reply } from '../call.ts';
 import { type Fields, isAbsent } from '../fields.ts';
-import { MESSAGES } from './errors.ts';
-import { RESEND_LIMITS } from './limits.ts';
+import { refusalTexts } from './errors.ts';
+import { resendLimits } from './limits.ts';
 import { invalidField } from './parse-fields.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
 import { renderTime } from './render.ts';
@@ -60,7 +60,7 @@ export async function replayWebhookEvent(parts: WebhookParts, call: Call): Promi
   const webhook = await getWebhook(parts, call);
   const delivery = await getDelivery(parts, call, webhook);
   const done = await parts.replay.one(webhook, delivery);
-  if (done !== 'replayed') throw notReplayed(done, MESSAGES.webhookEventNotFound);
+  if (done !== 'replayed') throw notReplayed(done, refusalTexts.webhookEventNotFound);
   return ok({ object: 'webhook_event', id: delivery.id });
 }
 
@@ -74,10 +74,10 @@ export async function replayWebhook(parts: WebhookParts, call: Call): Promise<Re
     to: uuidv7Floor((parseMoment('until', fields.until) ?? parts.now()) + 1),
     after: isAbsent(fields.after) ? null : parseCursor(fields.after),
     onlyFailed: parseOnlyFailed(fields),
-    limit: RESEND_LIMITS.replayMax,
+    limit: resendLimits.replayMax,
   };
   const done = await parts.replay.range(webhook, range);
-  if (typeof done === 'string') throw notReplayed(done, MESSAGES.webhookNotFound);
+  if (typeof done === 'string') throw notReplayed(done, refusalTexts.webhookNotFound);
   const { replayed, lastId } = done;
   return ok({ object: 'webhook_replay', id: webhook.id, replayed, has_more: lastId !== null, after: lastId });
 }
@@ -90,7 +90,7 @@ function notReplayed(why: NotReplayed, gone: string): AppError {
 async function getDelivery(parts: WebhookParts, call: Call, webhook: Webhook): Promise<WebhookDeliveryView> {
   const id = parseEmailId(call.param('event'));
   const delivery = await findWebhookDelivery(parts.database, webhook, id);
-  if (!delivery) throw new AppError('not_found', MESSAGES.webhookEventNotFound);
+  if (!delivery) throw new AppError('not_found', refusalTexts.webhookEventNotFound);
   return delivery;
 }
 

@@ -3,7 +3,7 @@
 import type { Subject } from '../../core/event.ts';
 import type { WebhookEvents } from '../../store/webhooks/webhooks.ts';
 import { isAbsent } from '../fields.ts';
-import { RESEND_LIMITS } from './limits.ts';
+import { resendLimits } from './limits.ts';
 import { invalidField, missingField } from './parse-fields.ts';
 import { resendEventTypes } from './webhook-payload.ts';
 
@@ -45,8 +45,8 @@ const names: ReadonlyMap<string, Subject | null> = new Map<string, Subject | nul
 
 export function parseWebhookEvents(value: unknown): WebhookEvents {
   if (isAbsent(value) || (Array.isArray(value) && value.length === 0)) throw missingField('events');
-  if (!Array.isArray(value) || value.length > RESEND_LIMITS.webhookEventsMax) {
-    throw invalidField('events', `It must be an array of at most ${RESEND_LIMITS.webhookEventsMax} event types.`);
+  if (!Array.isArray(value) || value.length > resendLimits.webhookEventsMax) {
+    throw invalidField('events', `It must be an array of at most ${resendLimits.webhookEventsMax} event types.`);
   }
   const events: WebhookEvents = { names: [], subjects: [], perRecipient: false };
   for (const name of value) {

@@ -10,7 +10,7 @@ import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
 import { facadeName } from './endpoints.ts';
-import { MESSAGES } from './errors.ts';
+import { refusalTexts } from './errors.ts';
 import { invalidField, missingField } from './parse-fields.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
 import { renderTime } from './render.ts';
@@ -81,7 +81,7 @@ export async function getWebhook({ database }: Pick<WebhookParts, 'database'>, c
 }
 
 function notFound(): AppError {
-  return new AppError('not_found', MESSAGES.webhookNotFound);
+  return new AppError('not_found', refusalTexts.webhookNotFound);
 }
 
 export async function readFields(call: Call): Promise<Fields> {
