@@ -3,12 +3,16 @@
 import { existsSync } from 'node:fs';
 import pg from 'pg';
 import type { DeliveryState } from '../../src/core/delivery.ts';
-import { readColumn, readRows } from './program.ts';
+import { readColumn, readRows, readRowsAtOnce } from './program.ts';
 
 export type Books = {
   /** As DATABASE_URL has it. */
   readonly url: string;
   rows<R>(sql: string): Promise<R[]>;
+  /** Several at one moment: a living server may hear of a late verdict between two reads. */
+  rowsAtOnce<R extends readonly unknown[]>(
+    sqls: { [Index in keyof R]: string },
+  ): Promise<{ [Index in keyof R]: R[Index][] }>;
   /** A program that was killed before its first commit has left no schema yet, or no file. */
   hasSchema(): Promise<boolean>;
   /** The highest id an event has been given, whether or not it is to be seen yet. */
@@ -21,6 +25,7 @@ export function sqliteBooks(path: string): Books {
   return {
     url: `sqlite:${path}`,
     rows: async <R>(sql: string) => readRows<R>(path, sql),
+    rowsAtOnce: async (sqls) => readRowsAtOnce(path, sqls) as never,
     hasSchema: async () =>
       existsSync(path) && readColumn(path, `select name from sqlite_master where name = 'deliveries'`).length > 0,
     lastEventGiven: async () => Number(readColumn(path, 'select coalesce(max(id), 0) from events')[0]),
@@ -34,6 +39,7 @@ export function postgresBooks(url: string, processesUrl: string): Books {
   return {
     url: processesUrl,
     rows,
+    rowsAtOnce: (sqls) => askPostgresAtOnce(url, sqls) as never,
     hasSchema: async () => {
       const [found] = await rows<{ it: string | null }>(`select to_regclass('deliveries')::text as it`);
       return typeof found?.it === 'string';
@@ -62,11 +68,19 @@ const types = {
 
 /** By a connection of its own, which sees what has committed by now. */
 async function askPostgres<R>(url: string, sql: string): Promise<R[]> {
+  const [rows = []] = await askPostgresAtOnce(url, [sql]);
+  return rows as R[];
+}
+
+async function askPostgresAtOnce(url: string, sqls: readonly string[]): Promise<unknown[][]> {
   const client = new pg.Client({ connectionString: url, types });
   client.on('error', () => {});
   await client.connect();
   try {
-    return (await client.query(sql)).rows as R[];
+    if (sqls.length > 1) await client.query('begin isolation level repeatable read read only');
+    const found: unknown[][] = [];
+    for (const sql of sqls) found.push((await client.query(sql)).rows);
+    return found;
   } finally {
     await client.end();
   }

@@ -90,3 +90,13 @@ export function readRows<R>(databasePath: string, sql: string, params: string[] 
     connection.close();
   }
 }
+
+/** Several queries of one moment. */
+export function readRowsAtOnce(databasePath: string, sqls: readonly string[]): unknown[][] {
+  const connection = new Sqlite(databasePath, { readonly: true, timeout: 5_000 });
+  try {
+    return connection.transaction(() => sqls.map((sql) => connection.prepare(sql).all()))();
+  } finally {
+    connection.close();
+  }
+}

@@ -39,16 +39,19 @@ type Rows = {
 
 export async function readStored(books: Books): Promise<Map<string, StoredEmail>> {
   const stored = new Map<string, StoredEmail>();
-  for (const row of await books.rows<Rows['email']>('select id, message_id, scheduled_at from emails')) {
+  const [emails, deliveries, events] = await books.rowsAtOnce<[Rows['email'], Rows['delivery'], Rows['event']]>([
+    'select id, message_id, scheduled_at from emails',
+    'select email_id, part, state, recipients, content_hash, gated_at from deliveries',
+    'select email_id, type, at, detail from events order by id',
+  ]);
+  for (const row of emails) {
     const { id, message_id: messageId, scheduled_at: scheduledAt } = row;
     stored.set(id, { id, messageId, scheduledAt, deliveries: [], events: [] });
   }
-  const deliveries = 'select email_id, part, state, recipients, content_hash, gated_at from deliveries';
-  for (const row of await books.rows<Rows['delivery']>(deliveries)) {
+  for (const row of deliveries) {
     stored.get(row.email_id)?.deliveries.push({ ...row, recipients: JSON.parse(row.recipients) });
   }
-  const events = 'select email_id, type, at, detail from events order by id';
-  for (const row of await books.rows<Rows['event']>(events)) stored.get(row.email_id)?.events.push(toEvent(row));
+  for (const row of events) stored.get(row.email_id)?.events.push(toEvent(row));
   return stored;
 }
 
