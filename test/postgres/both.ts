@@ -27,7 +27,13 @@ export const sqliteOnly: Record<string, string> = {
 };
 
 /** Tests that choose their engines themselves. */
-export const ownEngines = ['postgres/', 'store/edges.test.ts', 'store/fairness.test.ts', 'store/postgres.test.ts'];
+export const ownEngines = [
+  'model/',
+  'postgres/',
+  'store/edges.test.ts',
+  'store/fairness.test.ts',
+  'store/postgres.test.ts',
+];
 
 export async function runOnPostgres(share: keyof typeof shares): Promise<void> {
   useEngine('postgres');

@@ -1,0 +1,95 @@
+/** Random programs, a step at a time through the model and each engine: equal answers, and equal tables after each step. */
+
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { AppError } from '../../src/core/error.ts';
+import type { Database } from '../../src/store/database.ts';
+import { Coverage } from './coverage.ts';
+import { Engine } from './engine.ts';
+import { Model } from './model.ts';
+import { firstMoment, type Operation, programs, type Step } from './programs.ts';
+import { lookAt, type Snapshot } from './snapshot.ts';
+
+export type RunOptions = {
+  databases: Record<string, Database>;
+  count: number;
+  seed: number;
+  /** Where fast-check says a failure can be found again. */
+  path?: string | undefined;
+  /** False where a failure is what is wanted, and the shortest one of no interest. */
+  shrinks?: boolean;
+  /** Told after each program. */
+  onProgram?: (done: number) => void;
+};
+
+type Compared = Snapshot & { answer: unknown };
+
+export type Ran = { coverage: Coverage; steps: number; msOf: Record<string, number> };
+
+/** @throws Error with the shortest program found in which somebody differs, its seed and its path. */
+export async function runPrograms(options: RunOptions): Promise<Ran> {
+  const { databases, count, seed, path, shrinks = true, onProgram } = options;
+  const ran: Ran = { coverage: new Coverage(), steps: 0, msOf: {} };
+  const clock = { now: firstMoment };
+  const engines = Object.entries(databases).map(([name, database]) => new Engine(name, database, () => clock.now));
+  for (const engine of engines) await engine.prepare();
+  let done = 0;
+  const property = fc.asyncProperty(programs, async (program) => {
+    await runProgram(program, engines, clock, ran);
+    done += 1;
+    onProgram?.(done);
+  });
+  await fc.assert(property, { numRuns: count, seed, path, endOnFailure: !shrinks, includeErrorInReport: true });
+  return ran;
+}
+
+async function runProgram(program: Operation[], engines: Engine[], clock: { now: number }, ran: Ran): Promise<void> {
+  clock.now = firstMoment;
+  const model = new Model(firstMoment, ran.coverage);
+  await Promise.all(engines.map((engine) => timed(ran, engine, () => engine.reset())));
+  for (const [index, operation] of program.entries()) {
+    model.now += 1;
+    clock.now = model.now;
+    const step = operation.of(model);
+    clock.now = model.now;
+    if (!step) continue;
+    ran.steps += 1;
+    const before = model.events.length;
+    const expected: Compared = { answer: await answerOf(step.expected), ...told(lookAt(model, before), step) };
+    await Promise.all(
+      engines.map(async (engine) => {
+        const real: Compared = await timed(ran, engine, async () => ({
+          answer: await answerOf(() => step.act(engine)),
+          ...told(await engine.look(), step),
+        }));
+        assert.deepEqual(real, expected, `${engine.name}, step ${index + 1}: ${operation}`);
+      }),
+    );
+  }
+}
+
+async function timed<T>({ msOf }: Ran, { name }: Engine, work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  const result = await work();
+  msOf[name] = (msOf[name] ?? 0) + performance.now() - startedAt;
+  return result;
+}
+
+/** What a step that moves many of whatever emails tells comes in no order. */
+function told({ state, events }: Snapshot, { isUnordered = false }: Step): Snapshot {
+  return { state, events: isUnordered ? events.toSorted() : events };
+}
+
+/** As plain values; a refusal is an answer, too. */
+async function answerOf(ask: () => unknown): Promise<unknown> {
+  try {
+    return plain(await ask());
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return plain({ refused: error.code, message: error.message, extra: error.extra });
+  }
+}
+
+function plain(value: unknown): unknown {
+  return value === undefined ? null : JSON.parse(JSON.stringify(value));
+}

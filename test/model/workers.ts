@@ -1,0 +1,271 @@
+/** The specification of what workers do: claims, gates, verdicts, and what is taken back from the dead. */
+
+import type { TestOutcome } from '../../src/core/address.ts';
+import type { EdgeName } from '../../src/core/delivery.ts';
+import { type EnvelopeReply, isPermanent, type RecipientReply } from '../../src/core/outcome.ts';
+import { ownWords, type Reply, simulatedBounce } from '../../src/core/reply.ts';
+import { type SuppressionOrigin, whySuppressed } from '../../src/core/suppression.ts';
+import { type Delivery, type DeliveryRef, type InDoubtPolicy, never } from '../../src/store/mail/deliveries.ts';
+import { verdictWaitMs } from '../../src/store/mail/recover.ts';
+import { type ModelDelivery, Room, type Terms } from './room.ts';
+
+export const leaseMs = 60_000;
+export const deadAfterMs = 15_000;
+const workersForgottenAfterMs = 24 * 60 * 60_000;
+
+/** One answer a recipient of an envelope. */
+type Refusals = { refused: RecipientReply[]; isOneReply: boolean };
+
+export class Workers extends Room {
+  /** What workers were given, the newest last; much of it is not theirs any more. */
+  held: Delivery[] = [];
+
+  /** As many as asked for, and those that are due at the same moment as the last of them: no order is promised among those. */
+  dueOf(account: string, limit: number): ModelDelivery[] {
+    const due = this.deliveries
+      .filter((one) => one.account === account && one.row.state === 'queued' && one.runAt <= this.now)
+      .sort((a, b) => a.runAt - b.runAt);
+    const last = due[limit - 1]?.runAt ?? Number.POSITIVE_INFINITY;
+    return due.filter((one) => one.runAt <= last);
+  }
+
+  accountsWithDue(): string[] {
+    const isDue = (one: ModelDelivery) => one.row.state === 'queued' && one.runAt <= this.now;
+    return [...new Set(this.deliveries.filter(isDue).map((one) => one.account))].sort();
+  }
+
+  claim(account: string, worker: string, limit: number): Delivery[] {
+    const claimed = this.dueOf(account, limit).map((one) => {
+      this.move('claim', one, { worker, runAt: this.now + leaseMs, fence: one.row.attempt });
+      return this.claimed(one);
+    });
+    this.coverage.answered('claim', claimed.length > 0 ? 'some' : 'none');
+    if (claimed.some((one) => one.boundTo)) this.coverage.answered('claim', 'bound');
+    this.held.push(...claimed);
+    return claimed;
+  }
+
+  handBack(held: Delivery): void {
+    this.move('hand_back', held, { runAt: this.now, fence: held.attempt });
+  }
+
+  handBackForgotten(worker: string, known: readonly DeliveryRef[]): number {
+    const isKnown = (one: ModelDelivery) =>
+      known.some(({ emailId, part }) => one.emailId === emailId && one.part === part);
+    const forgotten = this.deliveries.filter(
+      (one) => one.row.state === 'sending' && one.worker === worker && !isKnown(one),
+    );
+    for (const one of forgotten) this.move('forgotten', one, { runAt: this.now, fence: one.row.attempt });
+    this.coverage.answered('forgotten claims', forgotten.length > 0 ? 'some' : 'none');
+    return forgotten.length;
+  }
+
+  /** Who is left of its recipients. Null: nobody is suppressed. False: it is somebody else's. */
+  sift(held: Delivery): { clear: string[] } | null | false {
+    const { account, recipients } = held;
+    const withheld = this.byOrigin(account, recipients);
+    const clear = recipients.filter((one) => this.originOf(account, one) === null);
+    if (withheld.size === 0) {
+      this.coverage.answered('sift', 'nobody');
+      return null;
+    }
+    const others = [...withheld];
+    const [own] = clear.length === 0 ? others.splice(0, 1) : [];
+    const fence = held.attempt;
+    const moved = own
+      ? this.move('suppress', held, {
+          runAt: this.now,
+          reply: ownWords(whySuppressed(own[0])),
+          recipients: own[1],
+          detail: { origin: own[0] },
+          fence,
+        })
+      : this.move('narrow', held, { recipients: clear, fence });
+    this.coverage.answered('sift', moved ? (own ? 'all' : 'some') : 'lost');
+    if (!moved) return false;
+    this.insertSuppressed(held, new Map(others), this.now);
+    return { clear };
+  }
+
+  /** In the order in which they are met. */
+  byOrigin(account: string, recipients: string[]): Map<SuppressionOrigin, string[]> {
+    const found = new Map<SuppressionOrigin, string[]>();
+    for (const one of recipients) {
+      const origin = this.originOf(account, one);
+      if (origin) found.set(origin, [...(found.get(origin) ?? []), one]);
+    }
+    return found;
+  }
+
+  insertSuppressed(
+    { account, emailId, giveUpAt, policy }: Pick<Delivery, 'account' | 'emailId' | 'giveUpAt' | 'policy'>,
+    withheld: ReadonlyMap<SuppressionOrigin, string[]>,
+    runAt: number,
+  ): void {
+    for (const [origin, recipients] of withheld) {
+      const reply = whySuppressed(origin);
+      this.insert({ account, emailId, recipients, runAt, giveUpAt, policy, reply, state: 'suppressed' });
+      this.tell(account, emailId, 'suppressed', { recipients, reply, said: null, origin });
+    }
+  }
+
+  gate(held: Delivery, reply: EnvelopeReply, terms: { contentHash: Uint8Array; retryAt: number }): boolean {
+    const { contentHash, retryAt } = terms;
+    const gate = { gatedAt: this.now, runAt: never, contentHash, recipients: reply.accepted, fence: held.attempt };
+    const isOpen = this.move('gate', held, gate) !== null;
+    if (isOpen) this.#split(held, reply.refused, retryAt);
+    this.coverage.answered('gate', isOpen ? (reply.refused.length > 0 ? 'split' : 'whole') : 'lost');
+    return isOpen;
+  }
+
+  verdict(held: Delivery, reply: Reply, { isDelivered, retryAt }: { isDelivered: boolean; retryAt: number }): boolean {
+    const [state] = this.partsOf(held).map((one) => one.row.state);
+    const given = { reply, fence: held.attempt };
+    const isRecorded = this.move(...this.#verdictEdge(held, reply, { isDelivered, retryAt }, given)) !== null;
+    this.coverage.answered('verdict', isRecorded ? (state === 'handoff' ? 'at once' : 'late') : 'lost');
+    return isRecorded;
+  }
+
+  #verdictEdge(
+    held: Delivery,
+    { said }: Reply,
+    { isDelivered, retryAt }: { isDelivered: boolean; retryAt: number },
+    given: Terms,
+  ): [EdgeName, Delivery, Terms] {
+    if (said.class === 'ok') return [isDelivered ? 'delivered' : 'sent', held, { ...given, runAt: this.now }];
+    const waits = said.class === 'transient' && retryAt <= held.giveUpAt;
+    return waits ? ['put_off', held, { ...given, runAt: retryAt }] : ['rejected', held, { ...given, runAt: this.now }];
+  }
+
+  refused(held: Delivery, { refused, isOneReply }: Refusals, retryAt: number): boolean {
+    const later = refused.filter((one) => !isPermanent(one));
+    const gone = refused.filter(isPermanent);
+    const waits = later.length > 0 && retryAt <= held.giveUpAt;
+    const { recipients, reply, each } = answersOf(waits ? later : [...gone, ...later]);
+    const moved = this.move(waits ? 'refused_for_now' : 'refused', held, {
+      runAt: waits ? retryAt : this.now,
+      recipients,
+      reply,
+      detail: isOneReply ? {} : each,
+      fence: held.attempt,
+    });
+    if (moved && waits) this.#split(held, gone, retryAt);
+    const kind = waits ? (gone.length > 0 ? 'split' : 'waits') : 'over';
+    this.coverage.answered('refused', moved ? kind : 'lost');
+    return moved !== null;
+  }
+
+  /** Those refused for good are over; the others get a delivery of their own, as long as there is time. */
+  #split(held: Delivery, refused: RecipientReply[], retryAt: number): void {
+    const { account, emailId, giveUpAt, policy, attempt } = held;
+    for (const isGone of [true, false]) {
+      const some = refused.filter((one) => isPermanent(one) === isGone);
+      if (some.length === 0) continue;
+      const waits = !isGone && retryAt <= giveUpAt;
+      const { recipients, reply, each } = answersOf(some);
+      this.insert({
+        account,
+        emailId,
+        recipients,
+        giveUpAt,
+        policy,
+        state: waits ? 'queued' : 'bounced',
+        runAt: waits ? retryAt : this.now,
+        reply: reply.text,
+        tries: held.tries + 1,
+      });
+      const detail = { recipients, reply: reply.text, said: reply.said, ...each, attempt };
+      this.tell(account, emailId, waits ? 'delivery_delayed' : 'bounced', detail);
+    }
+  }
+
+  unreached(held: Delivery, reply: Reply, retryAt: number): boolean {
+    const isOver = retryAt > held.giveUpAt;
+    const terms = { runAt: isOver ? this.now : retryAt, reply, fence: held.attempt };
+    return this.move(isOver ? 'given_up' : 'unreached', held, terms) !== null;
+  }
+
+  doubt(held: Delivery, reason: string, runAt: number): boolean {
+    return this.move('doubt', held, { runAt, reply: ownWords(reason), fence: held.attempt }) !== null;
+  }
+
+  simulate(held: Delivery, outcome: TestOutcome): boolean {
+    const reply = outcome === 'bounced' ? simulatedBounce : ownWords(`simulated: ${outcome}`);
+    const edge = outcome === 'complained' ? 'simulate_delivered' : (`simulate_${outcome}` as const);
+    const isOurs = this.move(edge, held, { runAt: this.now, reply, fence: held.attempt }) !== null;
+    this.coverage.answered('simulated', isOurs ? 'ours' : 'lost');
+    const { account, emailId, recipients, attempt } = held;
+    if (isOurs && outcome === 'complained') {
+      this.tell(account, emailId, 'complained', { recipients, reply: reply.text, said: null, attempt });
+    }
+    return isOurs;
+  }
+
+  beat(worker: string): boolean {
+    const last = this.workers.get(worker);
+    const isSteady = last !== undefined && last > this.now - deadAfterMs;
+    this.coverage.answered('beat', isSteady ? 'steady' : 'first');
+    for (const [id, at] of isSteady ? [] : this.workers) {
+      if (at < this.now - workersForgottenAfterMs) this.workers.delete(id);
+    }
+    this.workers.set(worker, this.now);
+    return isSteady;
+  }
+
+  goodbye(worker: string): void {
+    this.workers.delete(worker);
+  }
+
+  recover(policy: InDoubtPolicy): { requeued: DeliveryRef[]; inDoubt: DeliveryRef[] } {
+    const isDead = ({ worker }: ModelDelivery) => (this.workers.get(worker ?? '') ?? 0) <= this.now - deadAfterMs;
+    const dead = this.deliveries.filter(isDead);
+    const [requeued, inDoubt] = [dead.filter(isIn('sending')), dead.filter(isIn('handoff'))];
+    for (const one of requeued) this.move('orphaned', one, { runAt: this.now, fence: one.row.attempt });
+    for (const one of inDoubt) {
+      const sendsAgain = (one.policy ?? policy) === 'send-again';
+      this.move('orphaned_handoff', one, {
+        runAt: sendsAgain ? (one.gatedAt ?? this.now) + verdictWaitMs : never,
+        reply: ownWords('The process that sent it ended before the relay answered.'),
+        fence: one.row.attempt,
+      });
+    }
+    this.coverage.answered('recover', requeued.length + inDoubt.length > 0 ? 'some' : 'none');
+    return { requeued: requeued.map(refOf), inDoubt: inDoubt.map(refOf) };
+  }
+
+  sendAgainDue(): DeliveryRef[] {
+    const due = this.deliveries.filter((one) => isIn('in_doubt')(one) && one.runAt <= this.now);
+    for (const one of due) {
+      const reply = ownWords('Sent again by the policy.');
+      this.move('send_again', one, { runAt: this.now, heldUntil: this.now, reply, fence: one.row.attempt });
+    }
+    this.coverage.answered('send again', due.length > 0 ? 'some' : 'none');
+    return due.map(refOf);
+  }
+
+  endLeases(): DeliveryRef[] {
+    const due = this.deliveries.filter((one) => isIn('sending')(one) && one.runAt <= this.now);
+    for (const one of due) this.move('lease_over', one, { runAt: this.now, fence: one.row.attempt });
+    this.coverage.answered('leases', due.length > 0 ? 'some' : 'none');
+    return due.map(refOf);
+  }
+}
+
+export function isIn(...states: ModelDelivery['row']['state'][]): (one: ModelDelivery) => boolean {
+  return ({ row }) => states.includes(row.state);
+}
+
+export function refOf({ account, emailId, part }: ModelDelivery): DeliveryRef {
+  return { account, emailId, part };
+}
+
+function answersOf(refused: RecipientReply[]) {
+  const replies = refused.map((one) => one.reply);
+  const [first] = replies;
+  if (!first) throw new Error('somebody was refused');
+  return {
+    recipients: refused.map((one) => one.address),
+    reply: first,
+    each: replies.length > 1 ? { replies: replies.map((one) => one.text), each: replies.map((one) => one.said) } : {},
+  };
+}
