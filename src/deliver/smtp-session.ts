@@ -1,21 +1,24 @@
 /** Opens one SMTP session: connection, greeting, EHLO, STARTTLS, AUTH. */
 
+import net from 'node:net';
+import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
-import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { authenticate, type Credentials } from './smtp-auth.ts';
+import { Wire } from './smtp-wire.ts';
 
 export type SmtpOptions = {
   host: string;
   port: number;
   /** TLS from the first byte (465) instead of STARTTLS. */
   secure: boolean;
-  auth: { user: string; pass: string } | null;
+  auth: Credentials | null;
   /** Absent: `required` with `auth` (a stripped offer would show the password), except on loopback; else `opportunistic`. */
   starttls?: 'opportunistic' | 'required' | 'never';
   /** Passed to `tls.connect`; overrides what is decided here, such as certificate verification. */
   tls?: ConnectionOptions;
   /** What EHLO says; the machine's name where absent. */
   name?: string;
-  /** For connecting, greeting and STARTTLS together. A minute outlasts greylisting pauses and slow DNS. */
+  /** For all up to AUTH together. A minute outlasts greylisting pauses and slow DNS. */
   connectTimeoutMs?: number;
   /** For the greeting alone. */
   greetingTimeoutMs?: number;
@@ -23,33 +26,53 @@ export type SmtpOptions = {
   stallTimeoutMs?: number;
 };
 
+/** What EHLO offered, by keyword in capitals, each with its parameters in capitals. */
+export type Extensions = ReadonlyMap<string, readonly string[]>;
+
+export type SmtpSession = { wire: Wire; extensions: Extensions };
+
 type Step = 'connection' | 'TLS' | 'AUTH';
 
 const connectTimeoutMsDefault = 60_000;
 const greetingTimeoutMsDefault = 30_000;
 const stallTimeoutMsDefault = 5 * 60_000;
-/** A reply is some lines of 512 bytes (RFC 5321 4.5.3.1.5); a peer that never ends one must not fill the memory. */
-const replyBytesMax = 64 * 1024;
 
 /** Rejects with an error that says which step failed, in words without credentials. */
-export function openSession(options: SmtpOptions): Promise<SMTPConnection> {
-  const connection = new SMTPConnection(connectionOptions(options));
-  return new Promise((resolve, reject) => {
-    const fail = (step: Step, error: Error | null) => {
-      reject(new Error(explain(step, error?.message ?? 'connection closed', options)));
-      connection.close();
-    };
-    // Stays for the life of the session: an idle one that dies must not end the process. `end` follows every `error`.
-    connection.on('error', (error: SMTPConnection.SMTPError) => fail(stepOf(error), error));
-    connection.once('end', () => fail('connection', null));
-    connection.connect((error) => {
-      if (error) return fail('connection', error);
-      if (options.auth === null) return resolve(connection);
-      // An unauthenticated session would turn the operator's problem into bounces ("550 relaying denied").
-      if (!connection.allowsAuth) return fail('AUTH', new Error('not offered by the relay'));
-      connection.login({ ...options.auth }, (refused) => (refused ? fail('AUTH', refused) : resolve(connection)));
-    });
-  });
+export async function openSession(options: SmtpOptions): Promise<SmtpSession> {
+  return startSession(Wire.to(options.host, options.port, stallTimeoutOf(options)), options);
+}
+
+/** The same over a connection that exists. */
+export async function startSession(wire: Wire, options: SmtpOptions): Promise<SmtpSession> {
+  let step: Step = 'connection';
+  const timeoutMs = options.connectTimeoutMs ?? connectTimeoutMsDefault;
+  const timer = setTimeout(() => wire.destroy(new Error('Connection timeout')), timeoutMs);
+  try {
+    await wire.connected();
+    if (options.secure) {
+      step = 'TLS';
+      await wire.secure(tlsOptions(options), stallTimeoutOf(options));
+      step = 'connection';
+    }
+    await greeted(wire, options);
+    let extensions = await hello(wire, options);
+    if (startsTls(extensions, options)) {
+      step = 'TLS';
+      if (await upgrade(wire, extensions, options)) {
+        step = 'connection';
+        extensions = await hello(wire, options);
+      }
+    }
+    clearTimeout(timer);
+    step = 'AUTH';
+    if (options.auth) await logIn(wire, extensions, options.auth);
+    return { wire, extensions };
+  } catch (error) {
+    wire.destroy();
+    throw new Error(explain(step, error, options), { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Milliseconds of silence before the dot after which a session is given up. */
@@ -57,45 +80,90 @@ export function stallTimeoutOf(options: SmtpOptions): number {
   return options.stallTimeoutMs ?? stallTimeoutMsDefault;
 }
 
-function connectionOptions(options: SmtpOptions): SMTPConnection.Options {
-  const starttls = options.starttls ?? (options.auth && !isLoopback(options.host) ? 'required' : 'opportunistic');
-  // Unverified TLS beats the plain text it would otherwise be. With a password to lose, or where TLS was asked for, it does not.
-  const isVerified = options.secure || options.auth !== null || starttls === 'required';
-  return {
-    host: options.host,
-    port: options.port,
-    secure: options.secure,
-    name: options.name,
-    requireTLS: !options.secure && starttls === 'required',
-    ignoreTLS: starttls === 'never',
-    opportunisticTLS: !isVerified,
-    tls: { rejectUnauthorized: isVerified, ...options.tls },
-    connectionTimeout: options.connectTimeoutMs ?? connectTimeoutMsDefault,
-    greetingTimeout: options.greetingTimeoutMs ?? greetingTimeoutMsDefault,
-    socketTimeout: stallTimeoutOf(options),
-    // Destroy, do not linger: a session stopped inside DATA must not get another byte out.
-    socketCloseTimeout: 0,
-    maxResponseSize: replyBytesMax,
-  };
+async function greeted(wire: Wire, options: SmtpOptions): Promise<void> {
+  const timeoutMs = options.greetingTimeoutMs ?? greetingTimeoutMsDefault;
+  const timer = setTimeout(() => wire.destroy(new Error('Greeting never received')), timeoutMs);
+  const reply = await wire.reply().finally(() => clearTimeout(timer));
+  if (!reply.startsWith('220')) throw new Error(`Invalid greeting: ${reply}`);
 }
 
-function explain(step: Step, message: string, options: SmtpOptions): string {
+/** HELO where the relay does not know EHLO: nothing is offered then. */
+async function hello(wire: Wire, options: SmtpOptions): Promise<Extensions> {
+  const name = options.name ?? ownName();
+  const reply = await wire.ask(`EHLO ${name}`);
+  if (reply.startsWith('2')) return parseExtensions(reply);
+  if (isTlsRequired(options) || reply.startsWith('421')) throw new Error(`Invalid EHLO: ${reply}`);
+  const plain = await wire.ask(`HELO ${name}`);
+  if (!plain.startsWith('2')) throw new Error(`Invalid HELO: ${plain}`);
+  // It cannot say that it takes AUTH, and may.
+  return new Map([['AUTH', []]]);
+}
+
+/** RFC 5321 4.1.1.1; `AUTH=LOGIN` is how it was written before RFC 2554. */
+function parseExtensions(reply: string): Extensions {
+  const extensions = new Map<string, string[]>();
+  for (const line of reply.toUpperCase().split('\n').slice(1)) {
+    const [keyword = '', ...parameters] = line
+      .slice(4)
+      .trim()
+      .split(/[\s=]+/);
+    extensions.set(keyword, [...(extensions.get(keyword) ?? []), ...parameters]);
+  }
+  return extensions;
+}
+
+function startsTls(extensions: Extensions, options: SmtpOptions): boolean {
+  if (options.secure || options.starttls === 'never') return false;
+  return extensions.has('STARTTLS') || isTlsRequired(options);
+}
+
+/** False where the relay will not and plain text is allowed. */
+async function upgrade(wire: Wire, extensions: Extensions, options: SmtpOptions): Promise<boolean> {
+  if (!extensions.has('STARTTLS')) throw new Error('STARTTLS is not offered by the relay');
+  const reply = await wire.ask('STARTTLS');
+  if (reply.startsWith('2')) {
+    await wire.secure(tlsOptions(options), stallTimeoutOf(options));
+    return true;
+  }
+  if (isVerified(options)) throw new Error(`Error upgrading connection with STARTTLS: ${reply}`);
+  return false;
+}
+
+/** An unauthenticated session would turn the operator's problem into bounces ("550 relaying denied"). */
+async function logIn(wire: Wire, extensions: Extensions, auth: Credentials): Promise<void> {
+  const offered = extensions.get('AUTH');
+  if (!offered) throw new Error('not offered by the relay');
+  await authenticate(wire, auth, offered);
+}
+
+function isTlsRequired({ secure, starttls, auth, host }: SmtpOptions): boolean {
+  if (secure) return false;
+  return starttls === undefined ? auth !== null && !isLoopback(host) : starttls === 'required';
+}
+
+/** Unverified TLS beats the plain text it would otherwise be. With a password to lose, or where TLS was asked for, it does not. */
+function isVerified(options: SmtpOptions): boolean {
+  return options.secure || options.auth !== null || isTlsRequired(options);
+}
+
+function tlsOptions(options: SmtpOptions): ConnectionOptions {
+  const { host } = options;
+  const servername = net.isIP(host) ? {} : { servername: host };
+  return { host, ...servername, rejectUnauthorized: isVerified(options), ...options.tls };
+}
+
+function explain(step: Step, error: unknown, options: SmtpOptions): string {
+  const message = (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' ');
   const isOurChoice = step === 'TLS' && options.auth !== null && options.starttls === undefined && !options.secure;
   const hint = isOurChoice ? ' (a password is sent over verified TLS only, unless starttls=never)' : '';
-  return `${step}: ${withoutCredentials(message, options)}${hint}`;
+  return `${step}: ${message}${hint}`;
 }
 
-function stepOf(error: SMTPConnection.SMTPError): Step {
-  if (error.code === 'ETLS' || /certificate|\bssl\b|\btls\b/i.test(error.message)) return 'TLS';
-  return 'connection';
-}
-
-/** Some relays echo what they refuse. */
-function withoutCredentials(text: string, { auth }: SmtpOptions): string {
-  if (auth === null) return text;
-  const plain = Buffer.from(`\0${auth.user}\0${auth.pass}`).toString('base64');
-  const secrets = [plain, Buffer.from(auth.pass).toString('base64'), auth.pass];
-  return secrets.reduce((kept, secret) => (secret === '' ? kept : kept.replaceAll(secret, '***')), text);
+/** RFC 5321 4.1.3: who has no name says an address. */
+function ownName(): string {
+  const name = hostname();
+  if (net.isIPv4(name)) return `[${name}]`;
+  return name.includes('.') ? name : '[127.0.0.1]';
 }
 
 function isLoopback(host: string): boolean {

@@ -1,10 +1,9 @@
 /** One mail on one session: envelope, body, gate, dot, verdict. Read top to bottom, it is the hand-off of docs/architecture.md. */
 
-import { isAscii } from 'node:buffer';
-import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
-import { GatedBody } from './gated-body.ts';
+import { stuffedPieces } from './dot-stuffing.ts';
 import type { Gate, Shipment } from './relay.ts';
+import { type Answers, findUnspeakable, isRefusal, sendEnvelope } from './smtp-envelope.ts';
 import {
   envelopeReplyOf,
   impossible,
@@ -16,6 +15,8 @@ import {
   undecided,
   verdictOf,
 } from './smtp-reply.ts';
+import type { SmtpSession } from './smtp-session.ts';
+import type { Wire } from './smtp-wire.ts';
 
 /**
  * What the session may be used for next. `reset`: the relay still holds an envelope that came to nothing. `linger`: its verdict
@@ -32,131 +33,100 @@ export type Ended = {
 
 export type TransactionTimeouts = { verdictMs: number; stallMs: number };
 
-type SmtpError = SMTPConnection.SMTPError;
-/** What nodemailer called back with: the reply to the dot as it sees it, or an error. */
-type Answer = { error: SmtpError; reply: null } | { error: null; reply: string };
-/** nodemailer writes its findings into the object it is given. */
-type SentEnvelope = SMTPConnection.Envelope & { to: string[]; accepted?: string[]; rejectedErrors?: SmtpError[] };
-
-type Sending = {
-  connection: SMTPConnection;
-  envelope: SentEnvelope;
-  body: GatedBody;
-  answer: Promise<Answer>;
-  /** Same as `answer`, to be asked without waiting. */
-  answered: Answer | null;
-  /** What MAIL was refused with. */
-  mailError: SmtpError | null;
-  /** What DATA was answered, once it was. */
-  dataReply: string | null;
-};
-
-const noBytes = Buffer.alloc(0);
+/** A reply, or why none came. */
+type Answer = { error: Error; reply: null } | { error: null; reply: string };
 
 /** Never rejects. Never lets the dot go before `gate` resolved true, and once `gate` was asked, waits for its answer. */
 export async function transact(
-  connection: SMTPConnection,
+  session: SmtpSession,
   shipment: Shipment,
   gate: Gate,
   timeouts: TransactionTimeouts,
 ): Promise<Ended> {
-  connection.lastServerResponse = false;
-  const sending = startSending(connection, shipment);
-  const early = await Promise.race([sending.answer, sending.body.handedOver]);
-  if (early) return endedBeforeGate(sending, early);
+  const { wire } = session;
+  const { to } = shipment.envelope;
+  const unspeakable = findUnspeakable(shipment, session.extensions);
+  if (unspeakable)
+    return { outcome: refusedBeforeGate(impossible(unspeakable), to, []), next: 'reuse', isStale: false };
 
-  // Asked when the last chunk has left our hands: at once for a usual mail, and not minutes before the end of a large one.
-  const reply = envelopeReply(sending);
+  const answers = await sendEnvelope(session, shipment);
+  const reply = envelopeReply(to, answers);
+  const refused = refusedEnvelope(to, answers, reply);
+  if (refused) return endedBeforeData(wire, answers, refused);
+
+  // Asked when the last piece has left our hands: at once for a usual mail, and not minutes before the end of a large one.
+  if (!(await handOver(wire, shipment.bytes)))
+    return drop(wire, refusedBeforeGate(await insideData(wire), to, reply.refused));
   const opened = await ask(gate, reply);
-  if (opened === false) return drop(sending, { phase: 'fenced' });
+  if (opened === false) return drop(wire, { phase: 'fenced' });
   if (opened instanceof Error)
-    return drop(sending, { phase: 'unreached', reply: undecided(`gate: ${opened.message}`).reply });
+    return drop(wire, { phase: 'unreached', reply: undecided(`gate: ${opened.message}`).reply });
 
-  await bodyWritten(sending);
-  if (!isReadyForDot(sending)) return drop(sending, refusedBehindGate(insideData(sending.answered)));
-  sending.body.release();
-  const answer = await verdictWithin(sending, timeouts);
-  return answer ? endedAfterDot(sending, answer) : overdue(sending, timeouts);
+  // A failure until the system has every byte before the dot is known to have sent none, and a reply until then to be no verdict.
+  await wire.written();
+  await turn();
+  if (!wire.isAlive || wire.isUnread) return drop(wire, refusedBehindGate(await insideData(wire)));
+  wire.setSilence(0);
+  wire.write('.\r\n');
+  const answer = nextAnswer(wire);
+  const inTime = await within(answer, timeouts.verdictMs);
+  if (!inTime) return overdue(answer, timeouts);
+  wire.setSilence(timeouts.stallMs);
+  return endedAfterDot(wire, inTime);
 }
 
-function startSending(connection: SMTPConnection, shipment: Shipment): Sending {
-  let settle: (answer: Answer) => void = () => {};
-  const answer = new Promise<Answer>((resolve) => {
-    settle = resolve;
-  });
-  const sending: Sending = {
-    connection,
-    envelope: envelopeOf(shipment),
-    body: new GatedBody(shipment.bytes, () => mayStartBody(sending, settle)),
-    answer,
-    answered: null,
-    mailError: null,
-    dataReply: null,
-  };
-  const finish = (error: SmtpError | null, reply: string | undefined) => {
-    sending.answered ??= error ? { error, reply: null } : { error: null, reply: reply ?? '' };
-    connection.removeListener('end', onEnd);
-    settle(sending.answered);
-  };
-  // nodemailer does not call back for a session closed without an error; where it does, it does so in this same turn.
-  const onEnd = () => setImmediate(() => finish(new Error('connection closed'), undefined));
-  connection.once('end', onEnd);
-  watchRefusals(sending);
-  try {
-    connection.send(sending.envelope, sending.body, (error, result) => finish(error, result?.response));
-  } catch (error) {
-    finish(error instanceof Error ? error : new Error(String(error)), undefined);
+function envelopeReply(to: readonly string[], { rcpt }: Answers): EnvelopeReply {
+  const said = rcpt.map((text, index) => ({ address: to[index] ?? '', text }));
+  const accepted = said.filter(({ text }) => !isRefusal(text)).map(({ address }) => address);
+  return envelopeReplyOf(
+    accepted,
+    said.filter(({ text }) => isRefusal(text)),
+  );
+}
+
+/** Null: the relay waits for the message. It does so at 354 only: one that is not reading data would run the body as commands. */
+function refusedEnvelope(to: string[], { mail, data, error, last }: Answers, known: EnvelopeReply): Outcome | null {
+  if (mail !== null && isRefusal(mail)) return refusedBeforeGate(refusalOf(mail), to, []);
+  if (known.refused.length === to.length) return { phase: 'refused', refused: known.refused, isOneReply: false };
+  if (data !== null && /^354([ -]|$)/.test(data)) return null;
+  return refusedBeforeGate(whyNoData(data, error, last), to, known.refused);
+}
+
+function whyNoData(data: string | null, error: Error | null, last: string): Refusal {
+  if (error) return undecided(error.message);
+  if (data === null) return refusalOf(last);
+  return /^[23]/.test(data) ? undecided(`DATA was answered ${JSON.stringify(data)}`) : refusalOf(data);
+}
+
+/**
+ * A 354 that followed refusals alone leaves us inside DATA: nothing may be said there, not even a dot. So the session is used
+ * again only where the last command was refused.
+ */
+function endedBeforeData(wire: Wire, { mail, error, last }: Answers, outcome: Outcome): Ended {
+  const isInStep = error === null && wire.isAlive && !wire.isUnread && /^[45]\d\d/.test(last) && !isGoodbye(last);
+  if (outcome.phase !== 'unreached' && isInStep) return { outcome, next: 'reset', isStale: false };
+  return { ...drop(wire, outcome), isStale: mail === null || isGoodbye(mail) };
+}
+
+/** False where the session ended, or the relay answered, before the last piece was written. */
+async function handOver(wire: Wire, bytes: Uint8Array): Promise<boolean> {
+  let isFirst = true;
+  for (const piece of stuffedPieces(bytes)) {
+    if (!isFirst) {
+      await wire.written();
+      // A relay that takes everything at once must not keep others waiting.
+      await turn();
+      if (!wire.isAlive || wire.hasReply) return false;
+    }
+    isFirst = false;
+    wire.write(piece);
   }
-  return sending;
+  return true;
 }
 
-function envelopeOf({ envelope, bytes, envelopeId }: Shipment): SentEnvelope {
-  return {
-    from: envelope.from,
-    to: [...envelope.to],
-    size: bytes.length,
-    use8BitMime: !isAscii(bytes),
-    dsn: { envid: envelopeId, ret: 'HDRS' },
-  };
-}
-
-/**
- * With PIPELINING, DATA has gone out before RCPT was answered, and nodemailer ends a 354 that follows refusals alone with an
- * empty message: a dot nobody's gate allowed. It drops the connection instead where MAIL was refused, and asks this member
- * whether it was; so every recipient refused counts as that.
- */
-function watchRefusals(sending: Sending): void {
-  Object.defineProperty(sending.envelope, 'mailError', {
-    get: () => sending.mailError ?? (isAllRefused(sending.envelope) ? new Error('every recipient was refused') : null),
-    set: (error: SmtpError) => {
-      sending.mailError = error;
-    },
-  });
-}
-
-function isAllRefused({ to, accepted, rejectedErrors }: SentEnvelope): boolean {
-  return accepted?.length === 0 && rejectedErrors?.length === to.length;
-}
-
-/**
- * nodemailer takes 2yz for a go-ahead too. We do not: a relay that is not reading data would run the body as commands. It
- * also proves that replies and commands are in step, since nothing but DATA is answered with 354.
- */
-function mayStartBody(sending: Sending, settle: (answer: Answer) => void): boolean {
-  const reply = String(sending.connection.lastServerResponse);
-  sending.dataReply = reply;
-  if (/^354([ -]|$)/.test(reply)) return true;
-  sending.answered = { error: new Error(`DATA was answered ${JSON.stringify(reply)}`), reply: null };
-  settle(sending.answered);
-  return false;
-}
-
-function envelopeReply({ envelope }: Sending): EnvelopeReply {
-  const refused = (envelope.rejectedErrors ?? []).map((error) => ({
-    address: error.recipient ?? '',
-    text: error.response ?? '',
-  }));
-  return envelopeReplyOf(envelope.accepted ?? [], refused);
+/** What has arrived is read meanwhile. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 async function ask(gate: Gate, reply: EnvelopeReply): Promise<boolean | Error> {
@@ -167,117 +137,54 @@ async function ask(gate: Gate, reply: EnvelopeReply): Promise<boolean | Error> {
   }
 }
 
-/**
- * Waits until the system has every byte before the dot, so that a failure until then is known to have sent none, and a
- * reply until then is known not to be a verdict.
- */
-async function bodyWritten(sending: Sending): Promise<void> {
-  const socket = sending.connection._socket;
-  if (!socket) return;
-  const isPending = () => isAlive(sending) && sending.body.pendingBytes + socket.writableLength > 0;
-  while (isPending()) {
-    // A turn is all that a write the system took at once needs to be counted.
-    await new Promise((resolve) => setImmediate(resolve));
-    // Else its buffers are full. An empty write is called back when those before it are out; 'drain' may not come.
-    // A session that ends is not waited for: a write that hangs below us might never be called back.
-    if (isPending() && socket.writableLength > 0) {
-      await Promise.race([sending.answer, new Promise((resolve) => socket.write(noBytes, resolve))]);
-    }
-  }
+/** Stopped between 354 and the dot: none left, and the session must never be used again. */
+async function insideData(wire: Wire): Promise<Refusal> {
+  if (wire.hasReply) return refusalOf(await wire.reply());
+  wire.destroy(new Error('the session ended inside DATA, before the dot'));
+  const { error } = await nextAnswer(wire);
+  return undecided(error?.message ?? '');
 }
 
-function isAlive({ connection, answered }: Sending): boolean {
-  const socket = connection._socket;
-  return answered === null && !connection.destroyed && Boolean(socket && !socket.destroyed && socket.writable);
-}
-
-function isReadyForDot(sending: Sending): boolean {
-  return isAlive(sending) && !hasUnreadReply(sending.connection);
-}
-
-/**
- * True if the relay has said more than was asked. nodemailer takes replies one a turn; one that waits in its queue when the
- * dot leaves, or when the session is used again, would be taken for the answer to what comes next. Its queue is internal:
- * the version is pinned and tests bite.
- */
-export function hasUnreadReply(connection: SMTPConnection): boolean {
-  const { _responseQueue: queue, _remainder: rest } = connection as unknown as Record<string, { length: number }>;
-  return (queue?.length ?? 0) > 0 || (rest?.length ?? 0) > 0;
+function nextAnswer(wire: Wire): Promise<Answer> {
+  return wire.reply().then(
+    (reply) => ({ error: null, reply }),
+    (error: Error) => ({ error, reply: null }),
+  );
 }
 
 /** Null where none came in time. */
-async function verdictWithin(sending: Sending, timeouts: TransactionTimeouts): Promise<Answer | null> {
-  const socket = sending.connection._socket;
-  if (socket) socket.setTimeout(0);
+async function within(answer: Promise<Answer>, verdictMs: number): Promise<Answer | null> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<null>((resolve) => {
     // After a pause of the process timers fire before sockets are read: a verdict that has arrived must win.
-    timer = setTimeout(() => setImmediate(() => resolve(null)), timeouts.verdictMs);
+    timer = setTimeout(() => setImmediate(() => resolve(null)), verdictMs);
   });
-  const answer = await Promise.race([sending.answer, timeout]);
+  const first = await Promise.race([answer, timeout]);
   clearTimeout(timer);
-  if (answer && socket && !socket.destroyed) socket.setTimeout(timeouts.stallMs);
-  return answer;
+  return first;
 }
 
 /** Silence is no verdict, and no end either: while the session lives, the relay may still say what it did. */
-function overdue(sending: Sending, { verdictMs }: TransactionTimeouts): Ended {
-  const late = sending.answer.then((answer) => endedAfterDot(sending, answer).outcome);
-  const outcome: Outcome = { phase: 'in_doubt', reason: `no verdict within ${verdictMs} ms`, late };
-  return { outcome, next: 'linger', isStale: false };
+function overdue(answer: Promise<Answer>, { verdictMs }: TransactionTimeouts): Ended {
+  const late = answer.then(outcomeOf);
+  return {
+    outcome: { phase: 'in_doubt', reason: `no verdict within ${verdictMs} ms`, late },
+    next: 'linger',
+    isStale: false,
+  };
 }
 
-function endedAfterDot(sending: Sending, { error, reply }: Answer): Ended {
-  // Only EMESSAGE is an answer to the dot; an unterminated last line arrives with other codes.
-  const text = error === null ? reply : error.code === 'EMESSAGE' ? error.response : undefined;
-  const reason = error?.message ?? 'no reply';
-  const outcome: Outcome = text === undefined ? { phase: 'in_doubt', reason } : verdictOf(text);
-  const isSpent = outcome.phase === 'in_doubt' || isGoodbye(text ?? '') || hasUnreadReply(sending.connection);
-  return isSpent ? drop(sending, outcome) : { outcome, next: 'reuse', isStale: false };
+function endedAfterDot(wire: Wire, answer: Answer): Ended {
+  const outcome = outcomeOf(answer);
+  const isSpent = outcome.phase === 'in_doubt' || isGoodbye(answer.reply ?? '');
+  return isSpent ? drop(wire, outcome) : { outcome, next: 'reuse', isStale: false };
 }
 
-function endedBeforeGate(sending: Sending, answer: Answer): Ended {
-  const { to } = sending.envelope;
-  const { refused } = envelopeReply(sending);
-  if (sending.dataReply !== null) return drop(sending, refusedBeforeGate(insideData(answer), to, refused));
-  const outcome: Outcome = wereAllRefused(sending)
-    ? { phase: 'refused', refused, isOneReply: false }
-    : refusedBeforeGate(envelopeRefusal(sending, answer.error), to, sending.mailError ? [] : refused);
-  const said = sending.connection.lastServerResponse;
-  const last = String(said);
-  if (outcome.phase !== 'unreached' && !sending.connection.destroyed) {
-    if (said === false) return { outcome, next: 'reuse', isStale: false };
-    if (/^[45]\d\d/.test(last) && !isGoodbye(last)) return { outcome, next: 'reset', isStale: false };
-  }
-  const isStale = said === false || (sending.mailError !== null && isGoodbye(last));
-  return { ...drop(sending, outcome), isStale };
+function outcomeOf({ error, reply }: Answer): Outcome {
+  return error ? { phase: 'in_doubt', reason: error.message } : verdictOf(reply);
 }
 
-/** MAIL was not refused, and RCPT for each of them. */
-function wereAllRefused({ mailError, envelope }: Sending): boolean {
-  return !mailError?.response && isAllRefused(envelope);
-}
-
-/** Stopped between 354 and the dot: none left, and the session must never be used again. */
-function insideData(answer: Answer | null): Refusal {
-  if (answer === null) return undecided('the session ended inside DATA, before the dot');
-  const { error } = answer;
-  if (error === null) return refusalOf(answer.reply);
-  if (error.code === 'EMESSAGE' && error.response) return refusalOf(error.response);
-  return undecided(error.message);
-}
-
-function envelopeRefusal(sending: Sending, error: SmtpError | null): Refusal {
-  if (sending.mailError?.response) return refusalOf(sending.mailError.response);
-  if (error?.code === 'EENVELOPE' && error.command === 'DATA' && error.response) return refusalOf(error.response);
-  if (error?.code === 'ECONNECTION' && error.responseCode === 421) return refusalOf(error.response ?? '');
-  // Found by nodemailer itself: larger than the relay's SIZE, an address SMTP cannot say.
-  if (error?.code === 'EMESSAGE' || error?.code === 'EENVELOPE') return impossible(error.message);
-  return undecided(error?.message ?? 'the session ended before DATA');
-}
-
-function drop({ connection, body }: Sending, outcome: Outcome): Ended {
-  body.destroy();
-  connection.close();
+function drop(wire: Wire, outcome: Outcome): Ended {
+  wire.destroy();
   return { outcome, next: 'drop', isStale: false };
 }

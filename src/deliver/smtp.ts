@@ -1,11 +1,11 @@
 /** The relay that is a smarthost: a bounded number of SMTP sessions, kept for a while and used again. */
 
-import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Outcome } from '../core/outcome.ts';
 import { noReply } from '../core/reply.ts';
 import type { Gate, Relay, Shipment } from './relay.ts';
-import { openSession, type SmtpOptions, stallTimeoutOf } from './smtp-session.ts';
-import { type Ended, hasUnreadReply, type Next, transact } from './smtp-transaction.ts';
+import { openSession, type SmtpOptions, type SmtpSession, stallTimeoutOf } from './smtp-session.ts';
+import { type Ended, type Next, transact } from './smtp-transaction.ts';
+import type { Wire } from './smtp-wire.ts';
 
 export type SmtpRelayOptions = SmtpOptions & {
   /**
@@ -34,7 +34,7 @@ export function createSmtpRelay(options: SmtpRelayOptions): Relay {
   return new SmtpRelay(options);
 }
 
-type Session = { connection: SMTPConnection; messages: number; idleTimer: NodeJS.Timeout | null };
+type Session = SmtpSession & { messages: number; idleTimer: NodeJS.Timeout | null };
 
 class SmtpRelay implements Relay {
   readonly name: string;
@@ -72,8 +72,10 @@ class SmtpRelay implements Relay {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { connection } of this.#lingering) connection.close();
-    await Promise.all(this.#idle.splice(0).map((session) => this.#quit(session)));
+    for (const { wire } of this.#lingering) wire.destroy();
+    const idle = this.#idle.splice(0);
+    for (const { idleTimer } of idle) if (idleTimer) clearTimeout(idleTimer);
+    await Promise.all(idle.map(({ wire }) => quit(wire)));
   }
 
   #enter(): Promise<void> {
@@ -93,8 +95,8 @@ class SmtpRelay implements Relay {
   #takeIdle(): Session | null {
     for (let session = this.#idle.pop(); session; session = this.#idle.pop()) {
       if (session.idleTimer) clearTimeout(session.idleTimer);
-      if (!session.connection.destroyed && !hasUnreadReply(session.connection)) return session;
-      session.connection.close();
+      if (session.wire.isAlive && !session.wire.isUnread) return session;
+      session.wire.destroy();
     }
     return null;
   }
@@ -102,7 +104,7 @@ class SmtpRelay implements Relay {
   async #open(): Promise<Session | string> {
     if (this.#closed) return 'the relay is closed';
     try {
-      return { connection: await openSession(this.#options), messages: 0, idleTimer: null };
+      return { ...(await openSession(this.#options)), messages: 0, idleTimer: null };
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
@@ -111,28 +113,25 @@ class SmtpRelay implements Relay {
   #transact(session: Session, shipment: Shipment, gate: Gate): Promise<Ended> {
     session.messages += 1;
     const verdictMs = this.#options.verdictTimeoutMs ?? verdictTimeoutMsDefault;
-    return transact(session.connection, shipment, gate, { verdictMs, stallMs: stallTimeoutOf(this.#options) });
+    return transact(session, shipment, gate, { verdictMs, stallMs: stallTimeoutOf(this.#options) });
   }
 
-  /** Hands the outcome back at once; the place is free again when the session is fit for the next mail. */
+  /** Hands the outcome back at once; the place is free again when the session is fit for the next mail, or gone. */
   #finish(session: Session, { outcome, next }: Ended): Outcome {
-    this.#restore(session, next, () => this.#leave());
-    if (outcome.phase === 'in_doubt') void outcome.late?.then(() => session.connection.close());
+    void this.#restore(session, next).then(() => this.#leave());
+    if (outcome.phase === 'in_doubt') void outcome.late?.then(() => session.wire.destroy());
     return outcome;
   }
 
-  #restore(session: Session, next: Next, done: () => void): void {
-    if (next === 'reset') {
-      resetSession(session.connection, (isClean) => {
-        if (isClean) this.#park(session);
-        else session.connection.close();
-        done();
-      });
-      return;
-    }
-    if (next === 'reuse') this.#park(session);
+  async #restore(session: Session, next: Next): Promise<void> {
     if (next === 'linger') this.#linger(session);
-    done();
+    if (next === 'linger' || next === 'drop') return;
+    if (next === 'reset' && !(await isReset(session.wire))) return session.wire.destroy();
+    if (this.#closed || session.messages >= (this.#options.messagesPerSession ?? messagesPerSessionDefault)) {
+      return quit(session.wire);
+    }
+    session.idleTimer = setTimeout(() => void this.#retire(session), this.#options.idleMs ?? idleMsDefault);
+    this.#idle.push(session);
   }
 
   /**
@@ -140,53 +139,34 @@ class SmtpRelay implements Relay {
    * as many as may work have become overdue since.
    */
   #linger(session: Session): void {
-    const { connection } = session;
-    const timer = setTimeout(() => connection.close(), lateVerdictMs);
-    connection.once('end', () => {
+    const { wire } = session;
+    const timer = setTimeout(() => wire.destroy(), lateVerdictMs);
+    void wire.ended.then(() => {
       clearTimeout(timer);
       this.#lingering.delete(session);
     });
     this.#lingering.add(session);
     const [oldest] = this.#lingering;
-    if (this.#lingering.size > this.concurrency) oldest?.connection.close();
+    if (this.#lingering.size > this.concurrency) oldest?.wire.destroy();
   }
 
-  #park(session: Session): void {
-    if (this.#closed || session.messages >= (this.#options.messagesPerSession ?? messagesPerSessionDefault)) {
-      void this.#quit(session);
-      return;
-    }
-    session.idleTimer = setTimeout(() => {
-      this.#idle.splice(this.#idle.indexOf(session), 1);
-      void this.#quit(session);
-    }, this.#options.idleMs ?? idleMsDefault);
-    this.#idle.push(session);
-  }
-
-  #quit({ connection, idleTimer }: Session): Promise<void> {
-    if (idleTimer) clearTimeout(idleTimer);
-    if (connection.destroyed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => connection.close(), quitTimeoutMs);
-      connection.once('end', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      connection.quit();
-    });
+  /** Until it is gone it takes a place, which is free: no more sessions are idle than places are. */
+  async #retire(session: Session): Promise<void> {
+    this.#idle.splice(this.#idle.indexOf(session), 1);
+    this.#busy += 1;
+    await quit(session.wire);
+    this.#leave();
   }
 }
 
-/** Calls back once: nodemailer forgets the callback of a session that dies under RSET. */
-function resetSession(connection: SMTPConnection, done: (isClean: boolean) => void): void {
-  let isDone = false;
-  const finish = (isClean: boolean) => {
-    if (isDone) return;
-    isDone = true;
-    connection.removeListener('end', onEnd);
-    done(isClean);
-  };
-  const onEnd = () => finish(false);
-  connection.once('end', onEnd);
-  connection.reset((error) => finish(error === null));
+async function isReset(wire: Wire): Promise<boolean> {
+  const reply = await wire.ask('RSET').catch(() => '');
+  return reply.startsWith('2');
+}
+
+async function quit(wire: Wire): Promise<void> {
+  const timer = setTimeout(() => wire.destroy(), quitTimeoutMs);
+  await wire.ask('QUIT').catch(() => '');
+  clearTimeout(timer);
+  wire.destroy();
 }

@@ -47,6 +47,15 @@ describe('sessions', () => {
     assert.equal(sink.commands.filter((line) => line === 'RSET').length, 3);
   });
 
+  test('are not used again where 354 followed refusals alone: nothing may be said there', async (t) => {
+    const mode: Mode = { rcpt: () => '550 5.1.1 nobody', ...modes.always354 };
+    const behave = ({ transaction }: Context) => (transaction === 1 ? mode : {});
+    const { sink, relay } = await rig(t, { behave }, { concurrency: 1 });
+    assert.equal(outcomeName(await relay.ship(mail('a'), openGate)), 'refused');
+    assert.equal(outcomeName(await relay.ship(mail('b'), openGate)), 'sent');
+    assert.deepEqual([sink.connections, sink.dots, sink.bodyBytes], [2, 1, mail('b').bytes.length + 3]);
+  });
+
   test('are as many as allowed, and no more', async (t) => {
     const { promise, resolve } = signal();
     const behave = () => ({ dot: { when: promise, accept: true } });

@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { describe, test } from 'node:test';
-import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { outcomeName } from '../../src/core/outcome.ts';
 import { noReply } from '../../src/core/reply.ts';
 import type { Gate } from '../../src/deliver/relay.ts';
 import { createSmtpRelay } from '../../src/deliver/smtp.ts';
+import { startSession } from '../../src/deliver/smtp-session.ts';
 import { transact } from '../../src/deliver/smtp-transaction.ts';
+import { Wire } from '../../src/deliver/smtp-wire.ts';
 import { replyOf } from '../support/reply.ts';
 import { mail, openGate, rig, signal, watchedGate, wordsOf } from '../support/smtp-rig.ts';
 import { startSink } from '../support/smtp-sink.ts';
@@ -352,14 +353,13 @@ describe('between 354 and the dot', () => {
     const link = new StuckLink();
     link.connect(sink.port, '127.0.0.1');
     await once(link, 'connect');
-    const connection = new SMTPConnection({ connection: link, socketCloseTimeout: 0 });
-    connection.on('error', () => {});
-    await new Promise<void>((resolve) => connection.connect(() => resolve()));
+    const options = { host: '127.0.0.1', port: sink.port, secure: false, auth: null };
+    const session = await startSession(new Wire(link, 1000), options);
     const gate: Gate = async () => {
       void link.whenStuck.then(() => setImmediate(() => setImmediate(() => link.destroy(new Error('link lost')))));
       return true;
     };
-    const { outcome } = await transact(connection, mail('one'), gate, { verdictMs: 1000, stallMs: 1000 });
+    const { outcome } = await transact(session, mail('one'), gate, { verdictMs: 1000, stallMs: 1000 });
     assert.equal(outcomeName(outcome), 'unreached', JSON.stringify(outcome));
   });
 

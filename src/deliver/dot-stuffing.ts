@@ -1,0 +1,41 @@
+/** Transparency (RFC 5321 4.5.2): the message as DATA carries it, in pieces, without the dot that ends it. */
+
+/** One write of a large message. Small enough for the event loop, large enough to be few. */
+const pieceBytes = 64 * 1024;
+/** Line ends other than CRLF would let a message end early at a relay that takes them for one (SMTP smuggling). */
+const bareLineEnds = /\r(?!\n)|(?<!\r)\n/g;
+const needsWork = /\n\.|\r(?!\n)|(?<!\r)\n/;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
+/** A last line without an end gets one. */
+export function* stuffedPieces(bytes: Uint8Array): Generator<Uint8Array> {
+  const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let beginsLine = true;
+  for (let start = 0; start < message.length; ) {
+    const end = pieceEnd(message, start);
+    const piece = stuffed(message.subarray(start, end), beginsLine);
+    beginsLine = piece.endsLine;
+    start = end;
+    yield piece.bytes;
+  }
+  if (!beginsLine) yield Buffer.from('\r\n');
+}
+
+/** Behind a line end, where the piece has one; never between CR and LF. */
+function pieceEnd(message: Buffer, start: number): number {
+  let end = start + pieceBytes;
+  if (end >= message.length) return message.length;
+  const lastLine = message.lastIndexOf(lineFeed, end - 1);
+  if (lastLine >= start) return lastLine + 1;
+  while (end < message.length && message[end - 1] === carriageReturn) end += 1;
+  return end;
+}
+
+function stuffed(piece: Buffer, beginsLine: boolean): { bytes: Uint8Array; endsLine: boolean } {
+  const text = piece.toString('latin1');
+  const beginsWithDot = beginsLine && text.startsWith('.');
+  if (!beginsWithDot && !needsWork.test(text)) return { bytes: piece, endsLine: text.endsWith('\n') };
+  const lines = text.replace(bareLineEnds, '\r\n').replaceAll('\n.', '\n..');
+  return { bytes: Buffer.from(`${beginsWithDot ? '.' : ''}${lines}`, 'latin1'), endsLine: lines.endsWith('\n') };
+}

@@ -1,0 +1,75 @@
+/** MAIL, RCPT and DATA: what they say, and what the relay answered each. */
+
+import { isAscii } from 'node:buffer';
+import type { Shipment } from './relay.ts';
+import type { Extensions, SmtpSession } from './smtp-session.ts';
+
+/** What was answered, in order, until `error`, if any, or a 421 ended it; MAIL, each RCPT and DATA have a place of their own. */
+export type Answers = {
+  mail: string | null;
+  rcpt: readonly string[];
+  data: string | null;
+  error: Error | null;
+  /** The last of them. */
+  last: string;
+};
+
+/** What no relay, or not this one, could be told. Null: nothing. */
+export function findUnspeakable({ envelope, bytes }: Shipment, extensions: Extensions): string | null {
+  const { from, to } = envelope;
+  if (to.length === 0) return 'No recipients defined';
+  if (/[\r\n<>]/.test(from)) return `Invalid sender ${JSON.stringify(from)}`;
+  const invalid = to.find((address) => address === '' || /[\r\n<>]/.test(address));
+  if (invalid !== undefined) return `Invalid recipient ${JSON.stringify(invalid)}`;
+  const sizeMax = Number(extensions.get('SIZE')?.[0] ?? 0);
+  return sizeMax > 0 && bytes.length > sizeMax ? `Message size larger than allowed ${sizeMax}` : null;
+}
+
+/** DATA is not said to a relay that is known to want none of it; with PIPELINING (RFC 2920) all goes out before it can be known. */
+export async function sendEnvelope({ wire, extensions }: SmtpSession, shipment: Shipment): Promise<Answers> {
+  const { to } = shipment.envelope;
+  const commands = [mailCommand(shipment, extensions), ...to.map((address) => `RCPT TO:<${address}>\r\n`), 'DATA\r\n'];
+  const isPipelined = extensions.has('PIPELINING');
+  if (isPipelined) wire.write(commands.join(''));
+  const replies: string[] = [];
+  let error: Error | null = null;
+  for (const command of commands) {
+    if (!isPipelined && isHopeless(replies, to.length)) break;
+    if (!isPipelined) wire.write(command);
+    try {
+      replies.push(await wire.reply());
+    } catch (reason) {
+      error = reason instanceof Error ? reason : new Error(String(reason));
+    }
+    // Nothing comes after 421 (RFC 5321 3.8).
+    if (error || replies.at(-1)?.startsWith('421')) break;
+  }
+  const [mail = null, ...rest] = replies;
+  return { mail, rcpt: rest.slice(0, to.length), data: rest[to.length] ?? null, error, last: replies.at(-1) ?? '' };
+}
+
+export function isRefusal(reply: string): boolean {
+  return !reply.startsWith('2');
+}
+
+/** MAIL was refused, or every RCPT. */
+function isHopeless([mail, ...rcpt]: readonly string[], recipients: number): boolean {
+  if (mail === undefined) return false;
+  return isRefusal(mail) || (rcpt.length === recipients && rcpt.every(isRefusal));
+}
+
+function mailCommand({ envelope, bytes, envelopeId }: Shipment, extensions: Extensions): string {
+  const parameters: string[] = [];
+  // RFC 6531 3.4. Without the extension the relay is told all the same, and refuses what it cannot take.
+  const isAsciiEnvelope = [envelope.from, ...envelope.to].every((address) => isAscii(Buffer.from(address)));
+  if (!isAsciiEnvelope && extensions.has('SMTPUTF8')) parameters.push('SMTPUTF8');
+  if (extensions.has('8BITMIME') && !isAscii(bytes)) parameters.push('BODY=8BITMIME');
+  if (extensions.has('SIZE')) parameters.push(`SIZE=${bytes.length}`);
+  if (extensions.has('DSN')) parameters.push('RET=HDRS', `ENVID=${encodeXtext(envelopeId)}`);
+  return `${[`MAIL FROM:<${envelope.from}>`, ...parameters].join(' ')}\r\n`;
+}
+
+/** RFC 3461 4. */
+function encodeXtext(text: string): string {
+  return text.replace(/[^!-*,-<>-~]/g, (char) => `+${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+}
