@@ -24,6 +24,7 @@ try {
     count,
     seed,
     path: values.path,
+    isWhole: values.path === undefined,
     onProgram: (done) => {
       if (done % 500 === 0) console.log(`model: ${done} programs, ${perSecond(done)} a second`);
     },

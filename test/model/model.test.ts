@@ -20,7 +20,7 @@ describe('store and use cases', () => {
   after(() => grounds.close());
 
   it(`answer and keep what the model does, on both engines, in ${count} programs that take every edge and meet every refusal`, async (t) => {
-    const { coverage, steps, msOf } = await runPrograms({ databases: grounds.databases, count, seed });
+    const { coverage, steps, msOf } = await runPrograms({ databases: grounds.databases, count, seed, isWhole: true });
     for (const line of coverage.table()) t.diagnostic(line);
     t.diagnostic(`${count} programs, ${steps} steps, --seed ${seed}: ${times(msOf)}`);
     assert.deepEqual(coverage.missing(), [], 'what no program has met');
@@ -30,7 +30,7 @@ describe('store and use cases', () => {
     it(`differ from the model within ${count} programs where ${what}`, async () => {
       const database: Database = bendDatabase(grounds.sqlite, [bend]);
       const ran = runPrograms({ databases: { bent: database }, count, seed, shrinks: false });
-      await assert.rejects(ran, (error: Error) => error.cause instanceof assert.AssertionError);
+      await assert.rejects(ran, /Got AssertionError/);
     });
   }
 });
@@ -50,8 +50,12 @@ function bent(): Record<string, Bend> {
     'what the policy sends again is no possible duplicate': bendEdge('send_again', { counts: {} }),
     'an answer settles what is not in doubt': bendEdge('answer_abandon', { from: ['in_doubt', 'queued', 'sent'] }),
     'a gate that was not used is not taken back': bendEdge('unreached', { counts: { failures: '+ 1' } }),
-    'a hold forgets what is under way': bendEdge('hold', { from: ['queued', 'sending', 'in_doubt'] }),
-    'a key may be taken by two': { when: 'where idempotency_keys.expires_at <= ?', replace: 'where ? > 0' },
+    'a hold leaves a worker its attempt': bendEdge('hold', { ends: undefined }),
+    'a key is not moved with its mail': {
+      when: 'update idempotency_keys set expires_at = ? where',
+      find: 'where',
+      replace: 'where 1 = 0 and',
+    },
   };
 }
 

@@ -17,6 +17,6 @@ const all = fc.oneof(...clientOperations, ...personOperations, ...workerOperatio
 export const programs: fc.Arbitrary<Operation[]> = fc
   .tuple(
     fc.array(sending.arbitrary, { minLength: 1, maxLength: 3, size: 'max' }),
-    fc.array(all, { maxLength: 110, size: 'max' }),
+    fc.array(all, { maxLength: 90, size: 'max' }),
   )
   .map(([first, rest]) => [...first, ...rest]);

@@ -18,6 +18,8 @@ export type RunOptions = {
   path?: string | undefined;
   /** False where a failure is what is wanted, and the shortest one of no interest. */
   shrinks?: boolean;
+  /** Goes on for a while with the next seeds until every edge was taken and every refusal met. */
+  isWhole?: boolean;
   /** Told after each program. */
   onProgram?: (done: number) => void;
 };
@@ -26,9 +28,12 @@ type Compared = Snapshot & { answer: unknown };
 
 export type Ran = { coverage: Coverage; steps: number; msOf: Record<string, number> };
 
+const roundSize = 50;
+const roundsMax = 6;
+
 /** @throws Error with the shortest program found in which somebody differs, its seed and its path. */
 export async function runPrograms(options: RunOptions): Promise<Ran> {
-  const { databases, count, seed, path, shrinks = true, onProgram } = options;
+  const { databases, count, seed, path, shrinks = true, isWhole = false, onProgram } = options;
   const ran: Ran = { coverage: new Coverage(), steps: 0, msOf: {} };
   const clock = { now: firstMoment };
   const engines = Object.entries(databases).map(([name, database]) => new Engine(name, database, () => clock.now));
@@ -39,7 +44,13 @@ export async function runPrograms(options: RunOptions): Promise<Ran> {
     done += 1;
     onProgram?.(done);
   });
-  await fc.assert(property, { numRuns: count, seed, path, endOnFailure: !shrinks, includeErrorInReport: true });
+  const check = (numRuns: number, from: number, at?: string) =>
+    fc.assert(property, { numRuns, seed: from, path: at, endOnFailure: !shrinks, includeErrorInReport: true });
+  await check(count, seed, path);
+  // What is rare may take some more.
+  for (let round = 1; round <= roundsMax && isWhole && ran.coverage.missing().length > 0; round++) {
+    await check(roundSize, seed + round);
+  }
   return ran;
 }
 

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import type { TestOutcome } from '../../src/core/address.ts';
+import { type Edge, edges } from '../../src/core/delivery.ts';
 import type { RecipientReply } from '../../src/core/outcome.ts';
 import { noReply, ownWords, type Reply, readReply } from '../../src/core/reply.ts';
 import { accountsWithDue, claimDue, handBack, handBackForgotten } from '../../src/store/mail/claim.ts';
@@ -56,7 +57,9 @@ function onHeld<Choices>(
   const whole = { ...choices, which: recent, isApt: isMostly };
   return operation<Choices & { which: number; isApt: boolean }>(name, weight, whole as never, (chosen, model) => {
     const apt = model.held.filter((held) => model.partsOf(held).every(({ row }) => isApt(row, held)));
-    const held = pick(chosen.isApt && apt.length > 0 ? apt : model.held, chosen.which);
+    const late = model.held.filter((held) => model.partsOf(held).some(({ row }) => isAnothers(row, held)));
+    const some = [chosen.isApt ? apt : late, model.held].find((list) => list.length > 0) ?? [];
+    const held = pick(some, chosen.which);
     return held ? step(held, chosen, model) : null;
   });
 }
@@ -65,12 +68,21 @@ function isItsOwn({ state, attempt }: DeliveryRow, held: Delivery): boolean {
   return state === 'sending' && attempt === held.attempt;
 }
 
+/** Taken back since, and claimed once more. */
+function isAnothers({ state, attempt }: DeliveryRow, held: Delivery): boolean {
+  return state === 'sending' && attempt !== held.attempt;
+}
+
 function isItsGate({ state, handoffAttempt }: DeliveryRow, held: Delivery): boolean {
   return ['handoff', 'in_doubt', 'queued', 'sending'].includes(state) && handoffAttempt === held.attempt;
 }
 
+function isBehindItsGate({ state, attempt }: DeliveryRow, held: Delivery): boolean {
+  return state === 'handoff' && attempt === held.attempt;
+}
+
 function isUnderWay(row: DeliveryRow, held: Delivery): boolean {
-  return isItsOwn(row, held) || (row.state === 'handoff' && row.attempt === held.attempt);
+  return isItsOwn(row, held) || isBehindItsGate(row, held);
 }
 
 /** What another process may have read before somebody else was faster. */
@@ -82,7 +94,9 @@ export const workerOperations = [
     14,
     { account, isApt: isMostly, worker, limit: fc.constantFrom(1, 1, 2, 10) },
     ({ account: other, isApt, worker, limit }, model) => {
-      const account = (isApt && model.accountsWithDue()[0]) || other;
+      const [due] = model.accountsWithDue();
+      if (isApt && due === undefined) return null;
+      const account = (isApt && due) || other;
       // All that are due at one moment, since no order is promised among those.
       const all = model.dueOf(account, limit).length;
       const terms = { now: model.now, leaseMs, limit: Math.max(limit, all) };
@@ -134,7 +148,7 @@ export const workerOperations = [
   ),
   onHeld(
     'verdict',
-    14,
+    10,
     { reply: fc.constantFrom(taken, later, gone, policyRefusal), isDelivered: fc.boolean(), retryIn },
     (held, { reply, isDelivered, retryIn }, model) => {
       const retryAt = model.now + retryIn;
@@ -184,7 +198,7 @@ export const workerOperations = [
           engine.write((tx) => settleInDoubt(tx, held, { reason: ownWords('Silence.'), now: model.now, runAt })),
       };
     },
-    isUnderWay,
+    isBehindItsGate,
   ),
   onHeld(
     'simulate',
@@ -227,9 +241,16 @@ export const workerOperations = [
   operation(
     'too late',
     6,
-    { edge: fc.constantFrom(...lateEdges), which: recent, version: recent, worker },
-    ({ edge, which, version, worker }, model) => {
-      const one = pick(model.deliveries, which);
+    {
+      edge: fc.constantFrom(...lateEdges),
+      isApt: isMostly,
+      which: recent,
+      version: fc.constantFrom(0, 1, 1, 2),
+      worker,
+    },
+    ({ edge, isApt, which, version, worker }, model) => {
+      const leaving = model.deliveries.filter(({ row }) => isMovable(edges[edge], row));
+      const one = pick(isApt && leaving.length > 0 ? leaving : model.deliveries, which);
       if (!one) return null;
       const fence = pick([...one.past, one.row], version)?.attempt ?? 0;
       const runAt = model.now + leaseMs;
@@ -243,6 +264,10 @@ export const workerOperations = [
     },
   ),
 ];
+
+function isMovable({ from }: Edge, { state }: DeliveryRow): boolean {
+  return from.includes(state);
+}
 
 function answersTo(
   { recipients }: Delivery,
