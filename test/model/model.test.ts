@@ -20,9 +20,14 @@ describe('store and use cases', () => {
   after(() => grounds.close());
 
   it(`answer and keep what the model does, on both engines, in ${count} programs that take every edge and meet every refusal`, async (t) => {
-    const { coverage, steps, msOf } = await runPrograms({ databases: grounds.databases, count, seed, isWhole: true });
+    const { coverage, programs, steps, msOf } = await runPrograms({
+      databases: grounds.databases,
+      count,
+      seed,
+      isWhole: true,
+    });
     for (const line of coverage.table()) t.diagnostic(line);
-    t.diagnostic(`${count} programs, ${steps} steps, --seed ${seed}: ${times(msOf)}`);
+    t.diagnostic(`${programs} programs, ${steps} steps, --seed ${seed}: ${times(msOf)}`);
     assert.deepEqual(coverage.missing(), [], 'what no program has met');
   });
 

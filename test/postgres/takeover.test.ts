@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { deliveryStates } from '../../src/core/delivery.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { type Bend, bendDatabase, bendEdge } from '../support/bent-database.ts';
 import { useEngine } from '../support/engine.ts';
@@ -40,8 +41,8 @@ function createCountingRelay() {
   return { relay, counted, reached, release: () => release() };
 }
 
-/** Without the attempt number in its way, whoever claimed last is not told from whoever claimed first. */
-const fenceIsOff: Bend = bendEdge('gate', { fence: 'state' });
+/** Without attempt number and state in its way, a worker that lost its claim is not told from the one that has it. */
+const fenceIsOff: Bend = bendEdge('gate', { from: deliveryStates, fence: 'state' });
 
 /** The first server claims and stands still; the second one takes over after fifteen seconds without a beat, and sends. */
 async function takeOver(t: TestContext, bends: Bend[]) {
