@@ -5,6 +5,9 @@ import type { DeliveryState } from './core/delivery.ts';
 import { isUnavailable } from './core/error.ts';
 import type { WebhookCounts } from './store/webhooks/history.ts';
 
+/** Why a request is turned away before it is looked at. */
+export type Refused = 'memory' | 'slow';
+
 export type Metrics = {
   accepted(emails: number): void;
   outcome(kind: string): void;
@@ -13,6 +16,8 @@ export type Metrics = {
   /** `ok`, or why it failed. */
   webhookAttempt(outcome: string): void;
   webhookDisabled(): void;
+  /** Told of a request that was turned away at the door. */
+  refused(why: Refused): void;
   render(): Promise<string>;
   readonly contentType: string;
 };
@@ -53,6 +58,12 @@ export function createMetrics({ isUp, openByState, webhooks }: MetricSources): M
     labelNames: ['kind'],
     registers,
   });
+  const refused = new Counter({
+    name: 'sendonce_requests_refused_total',
+    help: 'Requests turned away at the door: memory is used up, or their bodies came too slowly.',
+    labelNames: ['why'],
+    registers,
+  });
   const up = new Gauge({ name: 'sendonce_database_up', help: '1 when the database answers, 0 otherwise.', registers });
   const open: Gauge = new Gauge({
     name: 'sendonce_open_deliveries',
@@ -72,6 +83,7 @@ export function createMetrics({ isUp, openByState, webhooks }: MetricSources): M
     keyUsed: (kind) => keys.inc({ kind }),
     webhookAttempt: (outcome) => attempts.inc({ outcome }),
     webhookDisabled: () => disabled.inc(),
+    refused: (why) => refused.inc({ why }),
     async render() {
       const gauges = (await isUp()) ? await rendered(stored) : null;
       up.set(gauges === null ? 0 : 1);

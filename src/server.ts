@@ -108,7 +108,17 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const live = createLive(database);
   const publicUrl = (): string => config.publicUrl ?? listener.url;
   const page = { live, relay: relay.name, durable: isDurable(outside), signerFor };
-  const shared = { config, facades, database, clock, egress, keyUses, onQueued, onAccepted: metrics.accepted };
+  const shared = {
+    config,
+    facades,
+    database,
+    clock,
+    egress,
+    keyUses,
+    onQueued,
+    onAccepted: metrics.accepted,
+    onRefused: metrics.refused,
+  };
   const doors = [
     watchDoor(healthOf(config, { database, pulse, relay: relay.name, durable: isDurable(outside) }), metrics),
     ...(config.role === 'worker' ? [] : apiDoors({ ...shared, secret: ready.linkSecret, publicUrl, page })),

@@ -3,6 +3,17 @@
 export type Limits = {
   bodyBytesMax: number;
   bodyTimeoutMs: number;
+  bodyWindowMs: number;
+  bodyBytesPerSecondMin: number;
+  smallBodyBytesMax: number;
+  smallBodiesBytesMax: number;
+  largeBodiesBytesMax: number;
+  bodiesAtWorkBytesMax: number;
+  bodyTurnMs: number;
+  jsonDepthMax: number;
+  jsonValuesMax: number;
+  jsonMembersMax: number;
+  jsonNumbersMax: number;
   remoteBytesMax: number;
   remoteTimeoutMs: number;
   attachmentLinkMs: number;
@@ -16,6 +27,28 @@ export const limits: Limits = {
   bodyBytesMax: 64 * 1024 * 1024,
   // Node's own default for a whole request; a slower client keeps no memory longer.
   bodyTimeoutMs: 300_000,
+  // As long as a mobile network may be silent; twice in a row nobody's is.
+  bodyWindowMs: 10_000,
+  // A modem's. A client that sends less keeps a connection open, not a request going.
+  bodyBytesPerSecondMin: 1_024,
+  // Nearly every mail without files is smaller: such requests have room of their own, which large ones cannot take.
+  smallBodyBytesMax: 64 * 1024,
+  // 512 of the largest of them at once.
+  smallBodiesBytesMax: 32 * 1024 * 1024,
+  // Raw bytes of large requests under way: two of the largest, one at work while the next one arrives.
+  largeBodiesBytesMax: 128 * 1024 * 1024,
+  // At work a body takes some five times its size (raw, as text, parsed, decoded, canonical): one of the largest at a time.
+  bodiesAtWorkBytesMax: 64 * 1024 * 1024,
+  // Under the 30 s after which the Python SDK gives up and retries.
+  bodyTurnMs: 20_000,
+  // Ours: mails are flat; the params of a template are nested as deep as somebody has thought.
+  jsonDepthMax: 100,
+  // Ours: a full batch of 100 with 50 recipients in each of to, cc, bcc and reply_to, headers, tags and files has some 200,000.
+  jsonValuesMax: 400_000,
+  // A name nobody has used costs JSON.parse a microsecond; 1,000 versions of 100 params each have as many.
+  jsonMembersMax: 100_000,
+  // Resend's SDK for Node up to 6.22 writes files as arrays of bytes: 10 MB of them, which take 240 MB of memory.
+  jsonNumbersMax: 10_000_000,
   // Decoded, so that Base64 stays within the 40 MB an email may have.
   remoteBytesMax: 30 * 1024 * 1024,
   // Under the 30 s after which the Python SDK gives up and retries.

@@ -3,6 +3,7 @@
 export type ErrorCode =
   | 'invalid_json'
   | 'too_large'
+  | 'too_slow'
   | 'missing_field'
   | 'invalid_field'
   | 'invalid_parameter'

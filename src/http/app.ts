@@ -4,7 +4,7 @@ import assert from 'node:assert';
 import { Hono } from 'hono';
 import { AppError, CommitUnknown } from '../core/error.ts';
 import { log } from '../log.ts';
-import { ClientGone } from './body.ts';
+import { ClientGone } from './arriving.ts';
 import { type Bindings, type HttpContext, toResponse } from './call.ts';
 import { type Facade, facadeOf } from './facade.ts';
 import { keyPath } from './idempotency-keys.ts';
@@ -60,7 +60,5 @@ function refuse(facades: readonly Facade[], error: Error, context: HttpContext):
   assert(wording, 'every path belongs to a facade: the one at the root has the rest');
   const rateState = error instanceof RateLimited ? error.state : context.get('rateState');
   const limitHeaders = rateState ? wording.limitHeaders(rateState) : {};
-  // What is left of an oversized body would be taken for the next request's.
-  const closing: Record<string, string> = refusal.code === 'too_large' ? { connection: 'close' } : {};
-  return toResponse(wording.renderError(refusal), { ...limitHeaders, ...closing });
+  return toResponse(wording.renderError(refusal), limitHeaders);
 }

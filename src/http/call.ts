@@ -4,8 +4,10 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { AppError } from '../core/error.ts';
 import type { Auth, AuthHeaders, Caller } from './auth.ts';
-import { readBody } from './body.ts';
+import type { Bodies, Body } from './bodies.ts';
+import { refuseCompressed } from './body.ts';
 import type { Wording } from './facade.ts';
+import { JsonShape, type ShapeLimits } from './json-shape.ts';
 import type { RateLimit, RateState } from './rate-limit.ts';
 
 export type Bindings = {
@@ -22,11 +24,12 @@ export type Reply = { status: number; body: string | null; headers?: Record<stri
 export class Call {
   readonly caller: Caller;
   readonly #context: HttpContext;
-  readonly #bodyBytesMax: number;
+  readonly #reading: Reading;
+  #body: Body | null = null;
 
-  constructor(context: HttpContext, caller: Caller, bodyBytesMax: number) {
+  constructor(context: HttpContext, caller: Caller, reading: Reading) {
     this.#context = context;
-    this.#bodyBytesMax = bodyBytesMax;
+    this.#reading = reading;
     this.caller = caller;
   }
 
@@ -51,13 +54,25 @@ export class Call {
     return this.#context.req.query();
   }
 
-  /** The raw bytes; to be read once. */
-  body(): Promise<Uint8Array> {
-    return readBody(this.#context.env.incoming, this.#bodyBytesMax);
+  /** The raw bytes, which look like JSON that may be parsed; to be read once. */
+  async body(): Promise<Uint8Array> {
+    refuseCompressed(this.header('content-encoding'));
+    const { bodies, bodyBytesMax, shape } = this.#reading;
+    const looked = new JsonShape(shape);
+    this.#body = await bodies.read(this.#context.env.incoming, bodyBytesMax, (chunk) => looked.take(chunk));
+    return this.#body.bytes;
+  }
+
+  /** Once it is answered. */
+  end(): void {
+    this.#body?.release();
   }
 }
 
-export type Gatekeeper = { auth: Auth; rateLimit: RateLimit; bodyBytesMax: number };
+/** How bodies are read. */
+type Reading = { bodies: Bodies; bodyBytesMax: number; shape: ShapeLimits };
+
+export type Gatekeeper = Reading & { auth: Auth; rateLimit: RateLimit };
 
 export type Handler = (call: Call) => Promise<Reply>;
 
@@ -73,8 +88,12 @@ export function answerWith(gatekeeper: Gatekeeper, wording: Wording, needs: 'sen
     if (needs === 'full' && caller.permission !== 'full_access') {
       throw new AppError('restricted_api_key', 'This API key is restricted to only send emails.');
     }
-    const reply = await handler(new Call(context, caller, gatekeeper.bodyBytesMax));
-    return toResponse(reply, rateState && wording.limitHeaders(rateState));
+    const call = new Call(context, caller, gatekeeper);
+    try {
+      return toResponse(await handler(call), rateState && wording.limitHeaders(rateState));
+    } finally {
+      call.end();
+    }
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { Hono } from 'hono';
 import { AppError, isUnavailable } from '../core/error.ts';
-import { ClientGone, readBody } from '../http/body.ts';
+import { ClientGone } from '../http/arriving.ts';
 import type { Bindings, HttpContext } from '../http/call.ts';
 import { script, style } from './assets.ts';
 import { cancel, email, reschedule, sendAsNew } from './email.tsx';
@@ -50,7 +50,7 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
   );
   app.post(
     '/dashboard/sign-in',
-    open(async (context, theme) => signIn(parts, context, await readForm(context), theme)),
+    open(async (context, theme) => signIn(parts, context, await readForm(parts, context), theme)),
   );
   show('', overview);
   show('/emails', emails);
@@ -81,7 +81,7 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
   app.post(
     '/dashboard/sign-out',
     open(async (context, theme) => {
-      const form = await readForm(context);
+      const form = await readForm(parts, context);
       return signOut(parts, context, theme, () => endSession(parts, context, form));
     }),
   );
@@ -98,7 +98,7 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
 function visitWith(parts: PageParts, context: HttpContext, page: Page): Promise<Response> {
   return answer(parts, context, async () => {
     const isForm = context.env.incoming.method === 'POST';
-    const form = isForm ? await readForm(context) : new URLSearchParams();
+    const form = isForm ? await readForm(parts, context) : new URLSearchParams();
     const visit = await findVisit(parts, context);
     if (!visit) return redirect(cookies(context)[sessionCookie] ? '/dashboard/sign-in?ended' : '/dashboard/sign-in');
     if (isForm) requireToken(visit.session, form);
@@ -147,11 +147,12 @@ async function endSession(parts: PageParts, context: HttpContext, form: URLSearc
 }
 
 /** @throws Forbidden for a form that another origin's page sent. */
-async function readForm(context: HttpContext): Promise<URLSearchParams> {
-  const { incoming } = context.env;
-  const body = await readBody(incoming, formBytesMax);
+async function readForm({ access }: PageParts, context: HttpContext): Promise<URLSearchParams> {
+  const { bytes, release } = await access.bodies.read(context.env.incoming, formBytesMax);
+  const text = Buffer.from(bytes).toString('utf8');
+  release();
   if (!isFromHere(context)) throw new Forbidden('This was sent by another page than ours. Nothing was changed.');
-  return new URLSearchParams(Buffer.from(body).toString('utf8'));
+  return new URLSearchParams(text);
 }
 
 /** Browsers say where a form comes from; one that says nothing is not let in. */

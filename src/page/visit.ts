@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { DkimSigner } from '../core/dkim.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { AttachmentLinks } from '../http/attachment-links.ts';
+import type { Bodies } from '../http/bodies.ts';
 import type { HttpContext } from '../http/call.ts';
 import type { Facade } from '../http/facade.ts';
 import type { DatabaseReader } from '../store/database.ts';
@@ -25,7 +26,7 @@ export type PageParts = {
   live: Live;
   egress: Egress;
   links: AttachmentLinks;
-  access: { sessions: Sessions; throttle: Throttle };
+  access: { sessions: Sessions; throttle: Throttle; bodies: Bodies };
   use: PageUseCases;
   facts: PageFacts;
 };

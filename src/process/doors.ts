@@ -8,12 +8,14 @@ import type { Egress } from '../egress/egress.ts';
 import { type Door, requestLog } from '../http/app.ts';
 import { type AttachmentLinks, createAttachmentLinks } from '../http/attachment-links.ts';
 import { createAuth } from '../http/auth.ts';
+import { Bodies } from '../http/bodies.ts';
 import type { Gatekeeper } from '../http/call.ts';
 import { downloadDoor } from '../http/download.ts';
 import { type HttpFacade, keyScopesOf } from '../http/facade.ts';
 import type { FacadeParts } from '../http/facades.ts';
 import { addOwnRoutes } from '../http/own-routes.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
+import type { Refused } from '../metrics.ts';
 import type { Live } from '../page/live.ts';
 import { addPageRoutes } from '../page/routes.tsx';
 import { createSessions } from '../page/session.ts';
@@ -44,6 +46,8 @@ export type DoorOptions = {
   /** Told after a commit that queued something. */
   onQueued: () => void;
   onAccepted: (emails: number) => void;
+  /** Told of a request that was turned away at the door, and why. */
+  onRefused: (why: Refused) => void;
   /** Signs links and sessions. */
   secret: string;
   /** Known once the server listens. */
@@ -57,7 +61,8 @@ export type PageOptions = Pick<PageFacts, 'relay' | 'durable' | 'signerFor'> & {
 export function apiDoors(options: DoorOptions): Door[] {
   const { config, facades, database, clock, egress, keyUses } = options;
   const bootstrap = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
-  const gatekeeper = createGatekeeper(config, database, bootstrap);
+  const bodies = new Bodies(config.limits, options.onRefused);
+  const gatekeeper = createGatekeeper(config, database, bootstrap, bodies);
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
   const links = createLinks(options, now);
@@ -88,6 +93,7 @@ export function apiDoors(options: DoorOptions): Door[] {
         access: {
           sessions: createSessions({ database, signOut, bootstrap, secret, now }),
           throttle: createThrottle(now),
+          bodies,
         },
         use: { ...use, flushUses: () => keyUses.flush() },
         facts: { ...shown, publicUrl, inDoubtPolicy: config.inDoubt, retentionDays: config.retentionDays },
@@ -115,11 +121,23 @@ function createUseCases(options: DoorOptions, nextId: (now: number) => string) {
 
 type BootstrapKey = { token: string; account: string } | null;
 
-function createGatekeeper({ rateLimit, limits }: Config, reader: Database, bootstrap: BootstrapKey): Gatekeeper {
+function createGatekeeper(
+  { rateLimit, limits }: Config,
+  reader: Database,
+  bootstrap: BootstrapKey,
+  bodies: Bodies,
+): Gatekeeper {
   return {
+    bodies,
     auth: createAuth({ reader, bootstrap, cacheMs: limits.apiKeyCacheMs }),
     rateLimit: createRateLimit(rateLimit),
     bodyBytesMax: limits.bodyBytesMax,
+    shape: {
+      depthMax: limits.jsonDepthMax,
+      valuesMax: limits.jsonValuesMax,
+      membersMax: limits.jsonMembersMax,
+      numbersMax: limits.jsonNumbersMax,
+    },
   };
 }
 

@@ -46,7 +46,7 @@ const singles: Case[] = [
   ['a NUL in the subject', { subject: 'Hi\0' }, 422, 'validation_error', invalid('subject', noBreaks)],
   ['a long subject', { subject: 'a'.repeat(2_001) }, 422, 'validation_error', /at most 2000 characters/],
   ['html as a number', { html: 5 }, 422, 'validation_error', invalid('html', 'It must be a string.')],
-  ['deep html', deepHtml, 422, 'validation_error', invalid('html', 'It must be a string.')],
+  ['deep html', deepHtml, 422, 'validation_error', /nested too deeply: at most 100 levels/],
   ['a CRLF in a header', { headers: { 'X-A': 'a\r\nBcc: x@y.org' } }, 422, 'validation_error', /^Invalid `headers`/],
   ['a header name with a space', { headers: { 'X A': 'a' } }, 422, 'validation_error', /^Invalid `headers`/],
   ['a header name with a line break', { headers: { 'X\r\nBcc': 'a' } }, 422, 'validation_error', /^Invalid `headers`/],
@@ -144,8 +144,8 @@ describe('bad input', () => {
 
   test('none of it was accepted, and the next good request is', assertUnharmed);
 
-  test('unknown fields are ignored, however deep', async () => {
-    const deep = `{"from":"a@b.org","to":"c@d.org","subject":"a good one","text":"x","extra":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+  test('unknown fields are ignored, as deep as anything may be', async () => {
+    const deep = `{"from":"a@b.org","to":"c@d.org","subject":"a good one","text":"x","extra":${'['.repeat(99)}${']'.repeat(99)}}`;
     const first = await server.call('POST', '/emails', deep, { 'idempotency-key': 'deep' });
     assert.equal(first.status, 200, first.text);
     const again = await server.call('POST', '/emails', deep, { 'idempotency-key': 'deep' });

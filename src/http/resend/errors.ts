@@ -12,6 +12,7 @@ type WireError = { status: number; name: string };
 export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
   invalid_json: { status: 400, name: 'validation_error' },
   too_large: { status: 413, name: 'validation_error' },
+  too_slow: { status: 408, name: 'validation_error' },
   missing_field: { status: 422, name: 'missing_required_field' },
   invalid_field: { status: 422, name: 'validation_error' },
   invalid_parameter: { status: 422, name: 'invalid_parameter' },
