@@ -25,6 +25,13 @@ function named(ref: DeliveryRef) {
 export const log = {
   started: (facts: { url: string; database: string; relay: string; migrated: string[]; tookMs: number }) =>
     out.info(facts, 'started'),
+  closedToOthers: (paths: string[]) =>
+    out.warn({ paths }, 'other users of this machine could open these until now; they are closed to them'),
+  openToOthers: (paths: string[]) =>
+    out.error(
+      { paths },
+      'other users of this machine can open these, and this one may not close them: see `sendonce doctor`',
+    ),
   stopping: (signal: string) => out.info({ signal }, 'stopping: no new claims, waiting for verdicts'),
   stopped: () => out.info('stopped'),
   /** Whether requests are worth measuring at all. */

@@ -33,6 +33,9 @@ const commandFlags = ['name', 'account', 'permission', 'forward-to', 'from', 'to
 // Natural-language times are read with the calendar of the process: in a zone with daylight saving, hours can be missing.
 process.env.TZ = 'UTC';
 
+// Whatever this process makes, the database above all, is for its user alone.
+process.umask(0o077);
+
 /** A server goes on when nobody reads its log any more. */
 let isServing = false;
 

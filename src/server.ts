@@ -19,9 +19,11 @@ import { apiDoors } from './process/doors.ts';
 import { createPulse } from './process/health.ts';
 import { createRelay, createSigners, createWorkers } from './process/lanes.ts';
 import { databaseName, openServed } from './process/open-database.ts';
+import { closeToOthers } from './process/own-files.ts';
 import { Parts, together } from './process/parts.ts';
 import { Recovery } from './process/recovery.ts';
 import { RestoreGuard } from './process/restore-guard.ts';
+import { makeStateDir } from './process/state-dir.ts';
 import { WakeUps } from './process/wake-ups.ts';
 import type { Database } from './store/database.ts';
 import type { PostgresOptions } from './store/engine/postgres/postgres.ts';
@@ -78,6 +80,8 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
 
 async function start(config: Config, outside: Outside, parts: Parts): Promise<Started> {
   const startedAt = performance.now();
+  makeStateDir(config.stateDir);
+  closeFiles(config);
   const { database, clock } = await openStore(config, outside, parts);
   const relay = outside.relay ?? createRelay(config);
   parts.opened(() => relay.close());
@@ -155,6 +159,12 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
       log.stopped();
     },
   };
+}
+
+function closeFiles(config: Config): void {
+  const { closed, left } = closeToOthers(config);
+  if (closed.length > 0) log.closedToOthers(closed);
+  if (left.length > 0) log.openToOthers(left);
 }
 
 async function openStore(config: Config, outside: Outside, parts: Parts) {

@@ -8,6 +8,7 @@ import type { Config, Examined } from '../config/config.ts';
 import type { RelayServer } from '../config/relay-url.ts';
 import type { Problem, SettingName } from '../config/settings.ts';
 import { databaseName, isThere } from '../process/open-database.ts';
+import { findOpenings, mayBeReplaced, writeMode } from '../process/own-files.ts';
 import { isBehind, readWitness } from '../process/restore-guard.ts';
 import type { Database } from '../store/database.ts';
 import { countOpen } from '../store/mail/open.ts';
@@ -44,6 +45,7 @@ function checksOf(config: Config, problems: readonly Problem[]): Check[] {
   return [
     ...(knowsDatabase ? [{ of: databaseName(config.database), find: () => checkDatabase(config) }] : []),
     { of: 'disk', find: () => checkDisk(folder) },
+    ...(knowsDatabase ? [{ of: 'files', find: async () => checkFiles(config) }] : []),
     ...(isWrong('RELAY_URL') ? [] : [{ of: 'relay', find: () => checkRelay(config) }]),
     { of: 'DKIM', find: async () => checkDkim(config) },
   ];
@@ -117,6 +119,23 @@ async function checkDisk(wanted: string): Promise<Finding[]> {
   const is = free >= freeBytesMin ? 'ok' : 'FAIL';
   return [{ is, text: `${Math.round(free / 1024 / 1024)} MB free for the database` }];
 }
+
+/** What others may open of ours, and the folders that are not ours to close. */
+function checkFiles(config: Config): Finding[] {
+  const { ours, shared } = findOpenings(config);
+  const open = ours.map(({ path, mode }): Finding => {
+    const text = `${path} is open to other users (mode ${writeMode(mode)}): the next start closes it, or chmod go= ${path}`;
+    return { is: 'FAIL', text };
+  });
+  const folders = shared.map((folder): Finding => {
+    const what = `${folder.path} (mode ${writeMode(folder.mode)}) is not for Sendonce alone and stays as it is`;
+    if (!mayBeReplaced(folder)) return { is: 'note', text: `${what}; a folder of its own would be closed to others` };
+    return { is: 'FAIL', text: `${what}: others could replace the files in it. Give it a folder of its own` };
+  });
+  return [...(open.length === 0 ? [filesAreClosed] : []), ...open, ...folders];
+}
+
+const filesAreClosed: Finding = { is: 'ok', text: 'no other user of this machine can open its files' };
 
 async function checkRelay({ relay }: Config): Promise<Finding[]> {
   if (relay.kind === 'capture') return [{ is: 'ok', text: 'capture: mail is kept, nothing leaves' }];

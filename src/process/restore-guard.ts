@@ -4,7 +4,6 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
@@ -36,7 +35,6 @@ export class RestoreGuard {
    * @throws Error when the witness cannot be kept.
    */
   async start(): Promise<void> {
-    mkdirSync(this.#stateDir, { recursive: true });
     const databaseId = (await findProgress(this.#database))?.databaseId ?? randomUUID();
     const witness = await readWitness(this.#stateDir, databaseId);
     // Read after the witness: another process may be writing it, and what it has seen must not be news to us.
@@ -88,6 +86,11 @@ export async function readWitness(stateDir: string, databaseId: string): Promise
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw new Error(`STATE_DIR: the witness ${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** Also of one that is being written. */
+export function isWitness(fileName: string): boolean {
+  return /^sendonce-[\w-]+\.witness(\.[\w-]+)?$/.test(fileName);
 }
 
 function witnessPath(stateDir: string, databaseId: string): string {
