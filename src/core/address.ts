@@ -123,6 +123,8 @@ function isLocalPart(text: string): boolean {
 }
 
 function asciiDomain(written: string): string | null {
+  // Before it is converted, which takes quadratic time on a long label.
+  if (written.length > addressBytesMax) return null;
   // domainToASCII drops invisible characters and turns full-width digits into an IPv4 address: look before and after.
   if (invisible.test(written)) return null;
   const domain = beyondAscii.test(written) ? domainToASCII(written) : written;

@@ -160,9 +160,11 @@ function hasShortWords(text: string): boolean {
   return text.length <= wordLengthMax || wordsOf(text).every((word) => word.length <= wordLengthMax);
 }
 
-/** Each word with the spaces before it. */
+/** Each word with the spaces before it; those at the end belong to none. Not by ` *[^ ]+`, which is quadratic on them. */
 function wordsOf(text: string): string[] {
-  return text.match(/ *[^ ]+/g) ?? [];
+  const words = text.match(/ +[^ ]*|[^ ]+/g) ?? [];
+  if (text.endsWith(' ')) words.pop();
+  return words;
 }
 
 /** Folded before spaces, so that unfolding (taking the CRLFs out) gives the value back exactly. */

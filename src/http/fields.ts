@@ -30,5 +30,5 @@ const fieldName = /^[!-9;-~]+$/;
 export const headerNameCharsMax = 76;
 
 export function isHeaderName(text: string): boolean {
-  return fieldName.test(text) && text.length <= headerNameCharsMax;
+  return text.length <= headerNameCharsMax && fieldName.test(text);
 }

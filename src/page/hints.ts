@@ -14,12 +14,33 @@ const mailBytesMax = 20 * 1024 * 1024;
 const subjectCharsMax = 78;
 /** Bounds what is looked at; nobody reads the 51st link in a list of problems. */
 const tagsMax = 2_000;
+/** Of any kind: a mail of 40 MB may be nothing but tags. */
+const tagsReadMax = 50_000;
 
 type Judged = Pick<Message, 'subject' | 'html' | 'text' | 'attachments' | 'to' | 'cc' | 'bcc'>;
 
 export function hintsAt(mail: Judged): Hint[] {
   const html = mail.html ?? '';
-  return [...subjectHints(mail), ...bodyHints(mail, html), ...linkHints(html), ...imageHints(mail, html)];
+  const { links, images } = readTags(html);
+  return [...subjectHints(mail), ...bodyHints(mail, html), ...linkHints(links), ...imageHints(mail, html, images)];
+}
+
+/**
+ * Links and images in their order. Each character is read once, whatever stands there: a pattern for a whole tag reads to the
+ * end of the mail at each tag that is not closed.
+ */
+function readTags(html: string): { links: string[]; images: string[] } {
+  const [links, images]: [string[], string[]] = [[], []];
+  let end = -1;
+  for (let read = 0; read < tagsReadMax; read++) {
+    const start = html.indexOf('<', end + 1);
+    end = start < 0 ? -1 : html.indexOf('>', start);
+    if (end < 0) break;
+    const name = html.slice(start, start + 5);
+    if (/^<a\s/i.test(name) && links.length < tagsMax) links.push(html.slice(start, end + 1));
+    if (/^<img(?!\w)/i.test(name) && images.length < tagsMax) images.push(html.slice(start, end + 1));
+  }
+  return { links, images };
 }
 
 function subjectHints({ subject }: Judged): Hint[] {
@@ -52,10 +73,12 @@ function bodyHints({ html: given, text, subject, attachments }: Judged, html: st
   return hints;
 }
 
-function linkHints(html: string): Hint[] {
-  const links = [...html.matchAll(/<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi)].slice(0, tagsMax);
+function linkHints(links: string[]): Hint[] {
   const hints = new Map<string, Hint>();
-  for (const [, double, single, bare] of links) {
+  for (const tag of links) {
+    const found = /href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/i.exec(tag);
+    if (!found) continue;
+    const [, double, single, bare] = found;
     const href = (double ?? single ?? bare ?? '').trim();
     const hint = linkHint(href);
     if (hint) hints.set(`${hint.title} ${href}`, hint);
@@ -80,8 +103,7 @@ function isPrivateHost(host: string): boolean {
   return /^(localhost|127\.|10\.|192\.168\.|169\.254\.|\[::1\]|0\.0\.0\.0)|\.(local|internal|test)$/i.test(host);
 }
 
-function imageHints({ attachments }: Judged, html: string): Hint[] {
-  const images = [...html.matchAll(/<img\b[^>]*>/gi)].slice(0, tagsMax).map(([tag]) => tag);
+function imageHints({ attachments }: Judged, html: string, images: string[]): Hint[] {
   const hints: Hint[] = [];
   const silent = images.filter((tag) => !/\balt\s*=/i.test(tag)).length;
   if (silent > 0) {
@@ -102,10 +124,19 @@ function imageHints({ attachments }: Judged, html: string): Hint[] {
       hints.push(warning('A huge image', `${file.filename} has ${kilobytes(file.content.length)}.`));
     }
   }
-  const cids = new Set(attachments.map((file) => file.contentId));
-  const lost = [...html.matchAll(/\bcid:([^"'\s)>]{1,200})/gi)].find(([, id]) => !cids.has(id ?? ''));
-  if (lost) hints.push(bad('A missing image', `Nothing is attached as ${lost[0]}.`));
+  const lost = findLostImage(html, new Set(attachments.map((file) => file.contentId)));
+  if (lost) hints.push(bad('A missing image', `Nothing is attached as ${lost}.`));
   return hints;
+}
+
+function findLostImage(html: string, cids: ReadonlySet<string | null>): string | null {
+  let read = 0;
+  for (const [whole, id = ''] of html.matchAll(/\bcid:([^"'\s)>]{1,200})/gi)) {
+    if (!cids.has(id)) return whole;
+    read += 1;
+    if (read === tagsMax) break;
+  }
+  return null;
 }
 
 function kilobytes(bytes: number): string {

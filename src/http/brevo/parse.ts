@@ -58,7 +58,6 @@ export function parseSend(body: unknown, now: number): ParsedSend {
   const isBatch = fields.messageVersions !== undefined && fields.messageVersions !== null;
   const versions = isBatch ? parseVersions(fields.messageVersions, common) : [parseSingle(fields.to, common)];
   if (sender === null && versions.some(({ templateId }) => templateId === null)) throw missing('sender');
-  refuseTooMuch(versions);
   return {
     sender,
     versions,
@@ -101,14 +100,21 @@ function parseContent(fields: Fields, headers: ParsedHeaders, whole: Content | n
 
 function parseSingle(to: unknown, content: Content): Version {
   if (isAbsent(to) || isEmpty(to)) throw missing('to');
-  return complete(parseRecipients('to', to), content);
+  const version = complete(parseRecipients('to', to), content);
+  createTotals().add(version);
+  return version;
 }
 
 function parseVersions(items: unknown, whole: Content): Version[] {
   if (!Array.isArray(items) || items.length < 1 || items.length > brevoLimits.versionsMax) {
     throw invalid('messageVersions', `it must be an array of 1 to ${brevoLimits.versionsMax} versions`);
   }
-  return items.map((item: unknown, index) => inVersion(index, () => parseVersion(item, whole)));
+  const totals = createTotals();
+  return items.map((item: unknown, index) => {
+    const version = inVersion(index, () => parseVersion(item, whole));
+    totals.add(version);
+    return version;
+  });
 }
 
 function parseVersion(item: unknown, whole: Content): Version {
@@ -149,15 +155,18 @@ function recipientCount({ to, cc, bcc }: Version): number {
   return to.length + cc.length + bcc.length;
 }
 
-function refuseTooMuch(versions: Version[]): void {
+/** Counted as versions are read: a thousand of them could share what takes long to count. */
+function createTotals(): { add(version: Version): void } {
   let recipients = 0;
   let params = 0;
-  for (const version of versions) {
-    recipients += recipientCount(version);
-    params += paramsBytes(version.params);
-  }
-  if (recipients > brevoLimits.requestRecipientsMax) throw tooManyRecipients('to');
-  if (params > brevoLimits.paramsBytesTotalMax) {
-    throw invalid('params', `all versions together must have at most ${brevoLimits.paramsBytesTotalMax / 1024} KB`);
-  }
+  return {
+    add(version) {
+      recipients += recipientCount(version);
+      params += paramsBytes(version.params);
+      if (recipients > brevoLimits.requestRecipientsMax) throw tooManyRecipients('to');
+      if (params > brevoLimits.paramsBytesTotalMax) {
+        throw invalid('params', `all versions together must have at most ${brevoLimits.paramsBytesTotalMax / 1024} KB`);
+      }
+    },
+  };
 }

@@ -8,11 +8,14 @@ import { type Condition, searchStates, searchTerms, stateTerm } from './search-q
 
 const bytes = (term: string): Uint8Array => Buffer.from(term);
 
-/** Puts emails accepted since the last step into the index; tells how many. */
-export async function indexEmails(tx: Transaction, account: string, step: Step): Promise<number> {
+/** An email may have 2,000 recipients: a step ends after so many rows, some milliseconds, whatever its limit of emails is. */
+const termsAtOnce = 1_000;
+
+/** Puts emails accepted since the last step into the index; tells whether there may be more. */
+export async function indexEmails(tx: Transaction, account: string, step: Step): Promise<boolean> {
   const name = `terms ${account}`;
   const position = await holdCursor(tx, name);
-  if (position === null) return 0;
+  if (position === null) return false;
   const rows = await tx.all<{ id: string; summary: string; last_event: EventType | null }>(
     `select id, summary, (select type from events where events.account = emails.account and events.email_id = emails.id
        order by events.id desc limit 1) as last_event
@@ -22,19 +25,23 @@ export async function indexEmails(tx: Transaction, account: string, step: Step):
     uuidv7Floor(step.until),
     step.limit,
   );
+  let [terms, last]: [number, string | null] = [0, null];
   for (const { id, summary, last_event } of rows) {
-    for (const term of searchTerms(JSON.parse(summary))) await addTerm(tx, account, term, id);
+    if (terms > termsAtOnce) break;
+    const found = searchTerms(JSON.parse(summary));
+    for (const term of found) await addTerm(tx, account, term, id);
     await setState(tx, account, id, last_event ?? 'queued');
+    terms += found.length;
+    last = id;
   }
-  const last = rows.at(-1);
-  if (last) await moveCursor(tx, name, last.id);
-  return rows.length;
+  if (last !== null) await moveCursor(tx, name, last);
+  return terms > termsAtOnce || rows.length === step.limit;
 }
 
-/** Moves emails to the state their events since the last step brought them to; tells how many events there were. */
-export async function indexStates(tx: Transaction, step: Step): Promise<number> {
+/** Moves emails to the state their events since the last step brought them to; tells whether there may be more. */
+export async function indexStates(tx: Transaction, step: Step): Promise<boolean> {
   const position = await holdCursor(tx, 'states');
-  if (position === null) return 0;
+  if (position === null) return false;
   const rows = await eventsAfter(tx, position, step);
   const states = new Map<string, { account: string; email: string; type: EventType }>();
   for (const row of rows) {
@@ -45,7 +52,7 @@ export async function indexStates(tx: Transaction, step: Step): Promise<number> 
   for (const { account, email, type } of states.values()) await setState(tx, account, email, type);
   const last = rows.at(-1);
   if (last) await moveCursor(tx, 'states', String(last.id));
-  return rows.length;
+  return rows.length === step.limit;
 }
 
 async function addTerm(tx: Transaction, account: string, term: string, emailId: string): Promise<void> {
