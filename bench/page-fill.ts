@@ -75,6 +75,7 @@ function emailNumber(number: number, id: string, createdAt: number): Email {
     id,
     messageId: `<${id}@example.com>`,
     createdAt,
+    madeText: 'Hello',
     from: 'Acme <a@example.com>',
     to: [`person${number % 5_000}@example.com`],
     cc: [],

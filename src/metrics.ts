@@ -1,6 +1,6 @@
 /** Counters and gauges for Prometheus, at GET /metrics. */
 
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { DeliveryState } from './core/delivery.ts';
 import { isUnavailable } from './core/error.ts';
 import type { WebhookCounts } from './store/webhooks/history.ts';
@@ -13,6 +13,8 @@ export type Metrics = {
   outcome(kind: string): void;
   /** Told by whoever answers a keyed request. */
   keyUsed(kind: 'replay' | 'conflict'): void;
+  /** What was rendered beside the serving thread, and how long it took from being asked for. */
+  rendered(what: string, outcome: string, ms: number): void;
   /** `ok`, or why it failed. */
   webhookAttempt(outcome: string): void;
   webhookDisabled(): void;
@@ -64,6 +66,13 @@ export function createMetrics({ isUp, openByState, webhooks }: MetricSources): M
     labelNames: ['why'],
     registers,
   });
+  const rendered = new Histogram({
+    name: 'sendonce_render_seconds',
+    help: 'Rendering beside the serving thread, by what and by outcome: made, or cut for time, for size, for want of a thread.',
+    labelNames: ['what', 'outcome'],
+    buckets: [0.005, 0.025, 0.1, 0.5, 2],
+    registers,
+  });
   const up = new Gauge({ name: 'sendonce_database_up', help: '1 when the database answers, 0 otherwise.', registers });
   const open: Gauge = new Gauge({
     name: 'sendonce_open_deliveries',
@@ -81,11 +90,12 @@ export function createMetrics({ isUp, openByState, webhooks }: MetricSources): M
     accepted: (emails) => accepted.inc(emails),
     outcome: (kind) => outcomes.inc({ outcome: kind }),
     keyUsed: (kind) => keys.inc({ kind }),
+    rendered: (what, outcome, ms) => rendered.observe({ what, outcome }, ms / 1_000),
     webhookAttempt: (outcome) => attempts.inc({ outcome }),
     webhookDisabled: () => disabled.inc(),
     refused: (why) => refused.inc({ why }),
     async render() {
-      const gauges = (await isUp()) ? await rendered(stored) : null;
+      const gauges = (await isUp()) ? await scraped(stored) : null;
       up.set(gauges === null ? 0 : 1);
       return [await watched.metrics(), await registry.metrics(), gauges ?? ''].join('\n');
     },
@@ -94,7 +104,7 @@ export function createMetrics({ isUp, openByState, webhooks }: MetricSources): M
 }
 
 /** Null where the database went away meanwhile. */
-async function rendered(stored: Registry): Promise<string | null> {
+async function scraped(stored: Registry): Promise<string | null> {
   try {
     return await stored.metrics();
   } catch (error) {

@@ -25,6 +25,7 @@ import { Recovery } from './process/recovery.ts';
 import { RestoreGuard } from './process/restore-guard.ts';
 import { makeStateDir } from './process/state-dir.ts';
 import { WakeUps } from './process/wake-ups.ts';
+import { Renderer } from './render/renderer.ts';
 import type { Database } from './store/database.ts';
 import type { PostgresOptions } from './store/engine/postgres/postgres.ts';
 import { rewriteLog } from './store/engine/sqlite/log.ts';
@@ -103,11 +104,12 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const everyMs = outside.choresEveryMs ?? choresEveryMs;
   const chores = await parts.start(new Chores({ ...keeping, everyMs }));
 
+  const renderer = openRenderer(config, metrics, parts);
   const egress = createEgress({ allow: config.egressAllow });
   const signerFor = createSigners(config.dkim);
   const facades = outside.facades ?? httpFacades;
   const telling = { egress, contractOf: (facade: string) => contractOf(facades, facade) };
-  const lanes = { database, clock, relay, ...telling, metrics, signerFor, name };
+  const lanes = { database, clock, relay, renderer, ...telling, metrics, signerFor, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
   const publicUrl = (): string => config.publicUrl ?? listener.url;
@@ -122,6 +124,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
     onQueued,
     onAccepted: metrics.accepted,
     onRefused: metrics.refused,
+    renderer,
   };
   const doors = [
     watchDoor(healthOf(config, { database, pulse, relay: relay.name, durable: isDurable(outside) }), metrics),
@@ -182,6 +185,12 @@ async function openStore(config: Config, outside: Outside, parts: Parts) {
   if (config.database.engine === 'sqlite' && !outside.trustsLog) rewriteLog(config.database.path);
   const clock = typeof outside.clock === 'function' ? outside.clock(() => database.wall()) : outside.clock;
   return { database, clock };
+}
+
+function openRenderer({ limits }: Config, metrics: Metrics, parts: Parts): Renderer {
+  const renderer = new Renderer(limits, metrics.rendered);
+  parts.opened(() => renderer.stop());
+  return renderer;
 }
 
 function isDurable({ synchronous = 'FULL' }: Outside): boolean {

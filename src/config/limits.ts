@@ -1,5 +1,7 @@
 /** The limits of the server that no setting changes, each with its reason. */
 
+import { availableParallelism } from 'node:os';
+
 export type Limits = {
   bodyBytesMax: number;
   bodyTimeoutMs: number;
@@ -19,6 +21,14 @@ export type Limits = {
   attachmentLinkMs: number;
   garbagePerSecondMax: number;
   apiKeyCacheMs: number;
+  renderMsMax: number;
+  renderLaterMsMax: number;
+  renderQuickMs: number;
+  renderQuickThreads: number;
+  renderSlowThreads: number;
+  renderIdleMs: number;
+  renderOutputCharsMax: number;
+  renderHeapMbMax: number;
 };
 
 /** What belongs to a facade's contract (recipients, batch sizes, …) stands beside the facade: http/resend/limits.ts. */
@@ -59,4 +69,20 @@ export const limits: Limits = {
   garbagePerSecondMax: 1_000,
   // How long a revoked key may still work.
   apiKeyCacheMs: 1_000,
+  // All that one request has rendered, waiting included: it is to be answered within 2 s, reading and committing it too.
+  renderMsMax: 1_500,
+  // What no client waits for, such as the text part of a mail that an older version has accepted.
+  renderLaterMsMax: 10_000,
+  // An ordinary mail takes 1 ms, a newsletter of 500 kB some 60: what takes longer is moved aside.
+  renderQuickMs: 100,
+  // One core is the serving thread's; four threads make more text than one serving thread accepts.
+  renderQuickThreads: Math.max(1, Math.min(4, availableParallelism() - 1)),
+  // So that one slow sender does not have the only place aside; each may take a core from others.
+  renderSlowThreads: 2,
+  // Longer than between two mails on a quiet server; a thread that waits holds some 10 MB.
+  renderIdleMs: 30_000,
+  // Of one text: twice what is read of html, and as long as a template may come out.
+  renderOutputCharsMax: 4 * 1024 * 1024,
+  // Four times what the largest honest html takes. A thread that needs more is ended.
+  renderHeapMbMax: 128,
 };

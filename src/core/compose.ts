@@ -1,7 +1,6 @@
 /** Turns a stored email into the bytes that leave (RFC 5322, MIME); a pure function, so that every attempt sends the same. */
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import * as qp from 'nodemailer/lib/qp';
 import { parseMailbox } from './address.ts';
 import type { DkimSigner } from './dkim.ts';
@@ -33,7 +32,7 @@ const printable = /^[ -~]*$/;
 
 /**
  * The bytes of an email: CRLF line ends, lines of at most 998 octets, ASCII throughout unless an address is not (then
- * the headers are UTF-8 and SMTPUTF8 is needed). Two calls with one email yield the same bytes, in every process.
+ * the headers are UTF-8 and SMTPUTF8 is needed). Nothing an author wrote is parsed for it. Two calls with one email yield the same bytes, in every process.
  * A control character an author smuggled into a header becomes a space. Throws only on an email that was never valid.
  */
 export function compose(email: Email, signer: DkimSigner | null): Uint8Array {
@@ -46,53 +45,6 @@ export function compose(email: Email, signer: DkimSigner | null): Uint8Array {
   const bodyBytes = Buffer.from(body, 'latin1');
   const signature = signer.sign(headers, bodyBytes, sentAtMs(email));
   return Buffer.concat([Buffer.from(`${signature}${headers}\r\n`), bodyBytes]);
-}
-
-/** Of longer html only this much is read: the worst takes a second, and parsing holds up everything else. */
-const generatedFromLengthMax = 2 ** 19;
-const nestingMax = 1000;
-type Converter = typeof import('html-to-text');
-
-let converter: ReturnType<Converter['compile']> | null = null;
-
-/** Loaded when the first html comes without a text: it is a fifth of what a start loads. */
-function htmlToText(html: string): string {
-  converter ??= (createRequire(import.meta.url)('html-to-text') as Converter).compile(conversion);
-  return converter(html);
-}
-
-const conversion: Parameters<Converter['compile']>[0] = {
-  // What is nested deeper is left out: recursion must end at the same depth in every process, not where a stack does.
-  limits: { maxDepth: 256 },
-  // As @react-email/render does it, which Resend's users know: links as `text https://…`, no images.
-  selectors: [
-    { selector: 'img', format: 'skip' },
-    { selector: 'a', options: { linkBrackets: false, hideLinkHrefIfSameAsText: true } },
-    ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({ selector, options: { uppercase: false } })),
-  ],
-};
-
-/** The text part of an email whose author wrote only html; empty where that holds no words, or cannot be read. */
-export function generateText(html: string): string {
-  const start = html.slice(0, generatedFromLengthMax);
-  if (isNestedTooDeep(start)) return '';
-  try {
-    return htmlToText(start);
-  } catch {
-    // html-to-text throws on some input (`<ol type="i" start="1000000000">`), always on the same: such html goes alone.
-    return '';
-  }
-}
-
-/** The parser takes quadratic time on depth: 16 s for 50,000 tables within each other. Elements that cannot nest do not count. */
-function isNestedTooDeep(html: string): boolean {
-  let depth = 0;
-  for (const [, slash, name] of html.matchAll(/<(\/?)([a-z][a-z0-9]*)/gi)) {
-    if (/^(?:p|li|d[dt]|t[dhr]|br|hr|img|input|link|meta|option|source|wbr|col|area|base)$/i.test(name ?? '')) continue;
-    depth += slash === '/' ? -1 : 1;
-    if (depth > nestingMax) return true;
-  }
-  return false;
 }
 
 function sentAtMs(email: Email): number {
@@ -242,7 +194,7 @@ function contentPart(email: Email): Part {
 function htmlPart(email: Email, html: string, inline: Attachment[]): Part {
   const alone = textPart('html', html, email.id);
   const related = inline.length === 0 ? alone : multipart('related', email.id, [alone, ...inline.map(filePart)]);
-  const text = email.text ?? generateText(html);
+  const text = email.text ?? email.madeText ?? '';
   return text === '' ? related : multipart('alternative', email.id, [textPart('plain', text, email.id), related]);
 }
 

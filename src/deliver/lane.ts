@@ -5,14 +5,17 @@ import { testAddressOutcome } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { compose } from '../core/compose.ts';
 import type { DkimSigner } from '../core/dkim.ts';
+import type { Email } from '../core/email.ts';
 import { senderAddress } from '../core/envelope.ts';
 import { type EnvelopeReply, outcomeName } from '../core/outcome.ts';
 import { noReply } from '../core/reply.ts';
 import { retryDelayMs } from '../core/retry.ts';
+import type { Renderer } from '../render/renderer.ts';
+import { makeTextParts } from '../render/text-parts.ts';
 import type { Database } from '../store/database.ts';
 import { accountsWithDue, claimDue, handBack, handBackForgotten } from '../store/mail/claim.ts';
 import { type Delivery, emailName, partName } from '../store/mail/deliveries.ts';
-import { findEmailToCompose } from '../store/mail/emails.ts';
+import { findEmailToCompose, keepMadeText } from '../store/mail/emails.ts';
 import { openGate } from '../store/mail/settle.ts';
 import { settleSimulated, settleSuppressed, siftDelivery } from '../store/mail/suppressed.ts';
 import type { Lane } from '../worker.ts';
@@ -23,6 +26,7 @@ export type DeliverOptions = {
   database: Database;
   clock: Clock;
   relay: Relay;
+  renderer: Pick<Renderer, 'openLater'>;
   settler: Settler;
   /** Names this process in claims. */
   worker: string;
@@ -129,7 +133,7 @@ export class DeliverLane implements Lane<Delivery> {
   }
 
   async #tryOnce(one: Attempt): Promise<void> {
-    const { database, clock, relay, settler, onOutcome } = this.#options;
+    const { clock, relay, settler, onOutcome } = this.#options;
     const delivery = await this.#withoutSuppressed(one.delivery);
     if (!delivery) return;
     const simulated = testAddressOutcome(delivery.recipients[0] ?? '');
@@ -137,7 +141,7 @@ export class DeliverLane implements Lane<Delivery> {
       await settler.record(delivery, (tx) => settleSimulated(tx, delivery, simulated, clock.now()));
       return onOutcome('simulated');
     }
-    const email = await findEmailToCompose(database, delivery.account, delivery.emailId);
+    const email = await this.#findEmail(delivery);
     if (!email) return settler.hold(delivery, 'The contents of this email are gone from the database.');
     const from = senderAddress(email);
     const bytes = compose(email, this.#options.signerFor(from.split('@').pop() ?? ''));
@@ -156,6 +160,17 @@ export class DeliverLane implements Lane<Delivery> {
     if (this.#draining && one.gate === null) return;
     onOutcome(outcomeName(outcome));
     await settler.settle(delivery, outcome);
+  }
+
+  /** What an older version accepted has no text part made yet: it is made once, so that every attempt sends the same. */
+  async #findEmail(delivery: Delivery): Promise<Email | null> {
+    const { database, renderer } = this.#options;
+    const email = await findEmailToCompose(database, delivery.account, delivery.emailId);
+    if (!email || email.madeText !== null) return email;
+    const [madeText = null] = await makeTextParts(renderer.openLater(delivery.account), [email]);
+    if (madeText === null) return email;
+    await database.write((tx) => keepMadeText(tx, email, madeText), { about: emailName(delivery) });
+    return { ...email, madeText };
   }
 
   /** Recipients that were suppressed since the email was accepted are taken out before the relay hears of them. Null: nobody is left. */

@@ -1,10 +1,11 @@
 /** A mail inside the page: rendered in a sandbox, as text, as its source, with its headers and files. */
 
 import { parseMailbox } from '../core/address.ts';
-import { compose, generateText } from '../core/compose.ts';
+import { compose } from '../core/compose.ts';
 import { senderAddress } from '../core/envelope.ts';
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
+import { makeTextParts } from '../render/text-parts.ts';
 import { findEmail, listAttachments, type StoredEmail } from '../store/mail/emails.ts';
 import { downloadHeaders, mailHeaders } from './headers.ts';
 import { Bytes, Pill } from './pieces.tsx';
@@ -28,7 +29,10 @@ export async function requireEmail({ context, parts, session }: Visit): Promise<
   const id = (context.req.param('id') ?? '').toLowerCase();
   const email = isUuid(id) ? await findEmail(parts.database, session.account, id) : null;
   if (!email) throw new AppError('not_found', 'There is no email of this id in your account.');
-  return email;
+  if (email.madeText !== null) return email;
+  // An older version has accepted it, or it needs none.
+  const [madeText = null] = await makeTextParts(parts.renderer.open(session.account), [email]);
+  return { ...email, madeText };
 }
 
 export function viewOf(query: Visit['query'], email: StoredEmail): View {
@@ -125,8 +129,10 @@ function TextPart({ email }: { email: StoredEmail }) {
   if (email.text === '') return <p class="muted">Its author wanted no text part.</p>;
   if (email.text !== null) return <Text of={email.text} />;
   // As composing does it: what recipients who read text get.
-  const made = generateText(email.html ?? '');
-  if (made === '') return <p class="muted">There is no text part: its HTML holds no words that text could say.</p>;
+  const made = email.madeText ?? '';
+  if (made === '') {
+    return <p class="muted">There is no text part: its HTML holds no words, or takes too long to be read as text.</p>;
+  }
   return (
     <>
       <p class="muted">Made from the HTML, since the author gave no text.</p>

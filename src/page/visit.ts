@@ -7,6 +7,7 @@ import type { AttachmentLinks } from '../http/attachment-links.ts';
 import type { Bodies } from '../http/bodies.ts';
 import type { HttpContext } from '../http/call.ts';
 import type { Facade } from '../http/facade.ts';
+import type { Renderer } from '../render/renderer.ts';
 import type { DatabaseReader } from '../store/database.ts';
 import type { Accepting } from '../use-cases/accept.ts';
 import type { Amend } from '../use-cases/amend.ts';
@@ -24,6 +25,7 @@ export type PageParts = {
   facades: readonly Facade[];
   clock: Clock;
   live: Live;
+  renderer: Pick<Renderer, 'open'>;
   egress: Egress;
   links: AttachmentLinks;
   access: { sessions: Sessions; throttle: Throttle; bodies: Bodies };

@@ -21,6 +21,7 @@ import { addPageRoutes } from '../page/routes.tsx';
 import { createSessions } from '../page/session.ts';
 import { createThrottle } from '../page/throttle.ts';
 import type { PageFacts } from '../page/visit.ts';
+import type { Renderer } from '../render/renderer.ts';
 import type { Database } from '../store/database.ts';
 import { Accepting } from '../use-cases/accept.ts';
 import { createAmend } from '../use-cases/amend.ts';
@@ -43,6 +44,7 @@ export type DoorOptions = {
   clock: Clock;
   egress: Egress;
   keyUses: KeyUses;
+  renderer: Renderer;
   /** Told after a commit that queued something. */
   onQueued: () => void;
   onAccepted: (emails: number) => void;
@@ -59,7 +61,7 @@ export type DoorOptions = {
 export type PageOptions = Pick<PageFacts, 'relay' | 'durable' | 'signerFor'> & { live: Live };
 
 export function apiDoors(options: DoorOptions): Door[] {
-  const { config, facades, database, clock, egress, keyUses } = options;
+  const { config, facades, database, clock, egress, keyUses, renderer } = options;
   const bootstrap = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
   const bodies = new Bodies(config.limits, options.onRefused);
   const gatekeeper = createGatekeeper(config, database, bootstrap, bodies);
@@ -90,6 +92,7 @@ export function apiDoors(options: DoorOptions): Door[] {
         facades,
         clock,
         live,
+        renderer,
         access: {
           sessions: createSessions({ database, signOut, bootstrap, secret, now }),
           throttle: createThrottle(now),
@@ -146,12 +149,13 @@ function createLinks({ config, secret, publicUrl }: DoorOptions, now: () => numb
 }
 
 function createAccepting(options: DoorOptions, nextId: (now: number) => string): Accepting {
-  const { database, clock, keyUses, onAccepted, onQueued } = options;
+  const { database, clock, keyUses, renderer, onAccepted, onQueued } = options;
   return new Accepting({
     database,
     clock,
     nextId,
     keyUses,
+    renderer,
     onQueued: (emails) => {
       onAccepted(emails);
       onQueued();

@@ -10,6 +10,7 @@ import { Settler } from '../deliver/settle.ts';
 import { createSmtpRelay } from '../deliver/smtp.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Renderer } from '../render/renderer.ts';
 import type { Database } from '../store/database.ts';
 import { WebhookLane } from '../webhook/lane.ts';
 import type { WebhookContract } from '../webhook/request.ts';
@@ -23,6 +24,7 @@ export type LaneOptions = {
   database: Database;
   clock: Clock;
   relay: Relay;
+  renderer: Renderer;
   egress: Egress;
   contractOf: (facade: string) => WebhookContract;
   metrics: Metrics;
@@ -33,7 +35,7 @@ export type LaneOptions = {
 
 export function createWorkers(
   config: Config,
-  { database, clock, relay, egress, contractOf, metrics, signerFor, name }: LaneOptions,
+  { database, clock, relay, renderer, egress, contractOf, metrics, signerFor, name }: LaneOptions,
 ): Loop[] {
   const { webhookAttempt: onAttempt, webhookDisabled: onDisabled, outcome: onOutcome } = metrics;
   const webhooks = new Worker(
@@ -47,7 +49,7 @@ export function createWorkers(
     random: Math.random,
     onRecorded: () => webhooks.wake(),
   });
-  const parts = { database, clock, relay, settler, worker: name, signerFor, random: Math.random, onOutcome };
+  const parts = { database, clock, relay, renderer, settler, worker: name, signerFor, random: Math.random, onOutcome };
   return [new Worker(new DeliverLane(parts)), webhooks];
 }
 

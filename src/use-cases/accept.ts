@@ -10,6 +10,8 @@ import { groupRecipients, senderAddress } from '../core/envelope.ts';
 import { AppError, Contended } from '../core/error.ts';
 import { sameRequest } from '../core/fingerprint.ts';
 import { keyHash } from '../core/token.ts';
+import type { Renderer, Rendering } from '../render/renderer.ts';
+import { makeTextParts } from '../render/text-parts.ts';
 import type { Database } from '../store/database.ts';
 import { findKey, type KeyRecord } from '../store/idempotency.ts';
 import { findEmail, type StoredEmail } from '../store/mail/emails.ts';
@@ -34,6 +36,8 @@ export type Turn = {
   about: string;
   /** Until then a key that another process holds is waited for. */
   giveUpAt: number;
+  /** What this request may have rendered, to be prepared with. */
+  rendering: Rendering;
 };
 
 /** The key was used before. */
@@ -50,6 +54,7 @@ export type AcceptOptions = {
   clock: Clock;
   nextId: (now: number) => string;
   keyUses: KeyUses;
+  renderer: Pick<Renderer, 'open'>;
   /** Told after a commit that queued something. */
   onQueued: (emails: number) => void;
 };
@@ -74,14 +79,16 @@ export class Accepting {
    */
   async lookUp(request: SendRequest): Promise<Turn | Known> {
     const giveUpAt = performance.now() + waitForWinnerMs;
-    if (request.key === null) return { kind: 'new', request, keyHash: null, about: this.#newName(), giveUpAt };
+    const rendering = this.#options.renderer.open(request.account);
+    const turn = { kind: 'new', request, giveUpAt, rendering } as const;
+    if (request.key === null) return { ...turn, keyHash: null, about: this.#newName() };
     const hash = keyHash(scopeOf(request.endpoint), request.key);
     const about = `key ${request.account} ${Buffer.from(hash).toString('base64')}`;
     do {
       const known = await this.#find(request, hash);
       if (known) return known;
       const winner = this.#underWay.get(about);
-      if (!winner) return this.#begin({ kind: 'new', request, keyHash: hash, about, giveUpAt });
+      if (!winner) return this.#begin({ ...turn, keyHash: hash, about });
       await settledBefore(winner.ended, giveUpAt);
     } while (performance.now() < giveUpAt);
     throw busy();
@@ -94,8 +101,9 @@ export class Accepting {
   async commit(turn: Turn, preparing: Promise<Submission>): Promise<Outcome> {
     try {
       const submission = await preparing;
+      const texts = await makeTextParts(turn.rendering, submission.messages);
       for (;;) {
-        const answer = await this.#commitUnlessHeld(turn, submission);
+        const answer = await this.#commitUnlessHeld(turn, submission, texts);
         if (answer) return { kind: 'accepted', answer };
         assert(turn.keyHash, 'a request without a key cannot lose it');
         const known = await this.#find(turn.request, turn.keyHash);
@@ -160,9 +168,9 @@ export class Accepting {
   }
 
   /** Null also where another process holds the key and has not committed for a while: what came of it shows later. */
-  async #commitUnlessHeld(turn: Turn, submission: Submission): Promise<StoredAnswer | null> {
+  async #commitUnlessHeld(turn: Turn, submission: Submission, texts: TextParts): Promise<StoredAnswer | null> {
     try {
-      return await this.#write(turn, submission);
+      return await this.#write(turn, submission, texts);
     } catch (error) {
       if (error instanceof Contended) return null;
       throw error;
@@ -174,11 +182,13 @@ export class Accepting {
    * Emails get their names and their time in the breath in which the write is queued, so that one process commits ids in
    * order: the page's index goes by that.
    */
-  async #write(turn: Turn, { messages, answer }: Submission): Promise<StoredAnswer | null> {
+  async #write(turn: Turn, { messages, answer }: Submission, texts: TextParts): Promise<StoredAnswer | null> {
     if (messages.length === 0) return answer([]);
     const { database, clock } = this.#options;
     const now = clock.now();
-    const emails = messages.map((message) => this.#toEmail(message, turn.request.account, now));
+    const emails = messages.map((message, index) =>
+      this.#toEmail(message, turn.request.account, now, texts[index] ?? null),
+    );
     const stored = answer(emails);
     const acceptance = {
       facade: turn.request.endpoint.facade,
@@ -195,12 +205,14 @@ export class Accepting {
     return stored;
   }
 
-  #toEmail(message: Message, account: string, now: number): Email {
+  #toEmail(message: Message, account: string, now: number, madeText: string | null): Email {
     const id = this.#options.nextId(now);
     const domain = senderAddress(message).split('@').pop();
-    return emailOf(message, { account, id, messageId: `<${id}@${domain}>`, createdAt: now });
+    return emailOf(message, { account, id, messageId: `<${id}@${domain}>`, createdAt: now, madeText });
   }
 }
+
+type TextParts = (string | null)[];
 
 function keyRecordOf({ request, keyHash }: Turn, emails: Email[], stored: StoredAnswer, now: number): KeyRecord | null {
   if (!keyHash) return null;

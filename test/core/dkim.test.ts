@@ -127,6 +127,7 @@ function emailOf(given: Partial<Email>): Email {
     id: '0198c0de-0000-7000-8000-000000000001',
     messageId: '<0198c0de@example.com>',
     createdAt: 1_760_000_000_000,
+    madeText: null,
     from: 'Acme <hello@example.com>',
     to: ['jane@example.org'],
     cc: [],

@@ -1,7 +1,9 @@
 /** One real engine, driven through the real use cases and store, and its tables as plain values. */
 
+import { limits } from '../../src/config/limits.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { AppError } from '../../src/core/error.ts';
+import { Renderer } from '../../src/render/renderer.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database, Transaction } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -17,6 +19,8 @@ import { createSuppress, type Suppress } from '../../src/use-cases/suppress.ts';
 import { type Accepted, idOf, webhooksMax } from './model.ts';
 import type { ModelWebhook } from './room.ts';
 import { eventsOf, type Snapshot, stateSql, toState } from './snapshot.ts';
+
+const renderer = new Renderer(limits);
 
 export const accounts = ['ann', 'bob'] as const;
 
@@ -68,6 +72,7 @@ export class Engine {
       database,
       clock: this.#clock,
       keyUses,
+      renderer,
       nextId: () => idOf(this.#ids++),
       onQueued: () => {},
     });

@@ -5,10 +5,12 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
+import { limits } from '../../src/config/limits.ts';
 import type { Message } from '../../src/core/email.ts';
 import { createIdSource } from '../../src/core/token.ts';
 import { singleEndpoint } from '../../src/http/resend/endpoints.ts';
 import { parseSend } from '../../src/http/resend/parse.ts';
+import { Renderer } from '../../src/render/renderer.ts';
 import type { Database, SqlValue } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { Accepting } from '../../src/use-cases/accept.ts';
@@ -112,5 +114,12 @@ async function openAccepting(t: TestContext, around: (own: Database) => Database
   const database = around(own);
   const nextId = createIdSource(randomBytes);
   const clock = createTestClock();
-  return new Accepting({ database, clock, nextId, keyUses: createKeyUses(database), onQueued() {} });
+  return new Accepting({
+    database,
+    clock,
+    nextId,
+    keyUses: createKeyUses(database),
+    renderer: new Renderer(limits),
+    onQueued() {},
+  });
 }

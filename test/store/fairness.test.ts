@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { limits } from '../../src/config/limits.ts';
 import { DeliverLane } from '../../src/deliver/lane.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { Settler } from '../../src/deliver/settle.ts';
+import { Renderer } from '../../src/render/renderer.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database } from '../../src/store/database.ts';
 import { insertDelivery, never } from '../../src/store/mail/deliveries.ts';
@@ -83,6 +85,7 @@ function createLane(database: Database, worker: string): DeliverLane {
     database,
     clock,
     relay,
+    renderer: new Renderer(limits),
     settler,
     worker,
     signerFor: () => null,

@@ -42,7 +42,10 @@ async function take<T>(found: AsyncIterable<T>): Promise<T[]> {
 export function describeBrevo(db: () => Database): void {
   async function accept(account: string, createdAt: number, change: Partial<Message> = {}): Promise<Email> {
     const id = nextId(createdAt);
-    const email = emailOf({ ...message, ...change }, { account, id, messageId: `<${id}@example.com>`, createdAt });
+    const email = emailOf(
+      { ...message, ...change },
+      { account, id, messageId: `<${id}@example.com>`, createdAt, madeText: null },
+    );
     await db().write((tx) => insertEmail(tx, email, 'brevo', null));
     return email;
   }

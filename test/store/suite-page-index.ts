@@ -56,6 +56,7 @@ export function describePageIndex(db: () => Database): void {
       subject: 'Your invoice',
       html: null,
       text: 'hello',
+      madeText: null,
       headers: [],
       tags: [],
       topicId: null,

@@ -183,6 +183,7 @@ function email(change: Partial<Email> = {}): Email {
     subject: 'Grüße \u0000?'.replace('\u0000', ''),
     html: '<p>hi</p>',
     text: null,
+    madeText: 'hi',
     headers: [['X-One', '1']],
     tags: [{ name: 'a', value: 'b' }],
     topicId: null,

@@ -44,7 +44,12 @@ type Summary = Pick<
 type Content = Pick<Email, 'headers'> & { files: number };
 
 /** Bodies are kept as bytes: JSON around them would be escaped and parsed for nothing, and PostgreSQL's text refuses NUL. */
-type ContentRow = { content: string | null; html: Uint8Array | null; text: Uint8Array | null };
+type ContentRow = {
+  content: string | null;
+  html: Uint8Array | null;
+  text: Uint8Array | null;
+  made_text: Uint8Array | null;
+};
 
 export type EmailRow = {
   account: string;
@@ -64,11 +69,11 @@ export async function insertEmail(
   facade: string,
   keyHash: Uint8Array | null,
 ): Promise<void> {
-  const { html, text, headers } = email;
+  const { html, text, madeText, headers } = email;
   await tx.run(
     `insert into emails
-       (account, id, facade, message_id, created_at, scheduled_at, key_hash, summary, content, html, text)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       (account, id, facade, message_id, created_at, scheduled_at, key_hash, summary, content, html, text, made_text)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     email.account,
     email.id,
     facade,
@@ -80,6 +85,7 @@ export async function insertEmail(
     JSON.stringify({ headers, files: email.attachments.length } satisfies Content),
     html === null ? null : Buffer.from(html),
     text === null ? null : Buffer.from(text),
+    madeText === null ? null : Buffer.from(madeText),
   );
   for (const [position, attachment] of email.attachments.entries()) {
     await insertAttachment(tx, email, position, attachment);
@@ -155,7 +161,7 @@ export async function findEmailSummary(reader: Reader, account: string, id: stri
 /** The whole email; after the purge its contents are null and empty. */
 export async function findEmail(reader: Reader, account: string, id: string): Promise<StoredEmail | null> {
   const [row] = await reader.all<EmailRow & ContentRow>(
-    `select ${summaryColumns}, content, html, text from emails where account = ? and id = ?`,
+    `select ${summaryColumns}, content, html, text, made_text from emails where account = ? and id = ?`,
     account,
     id,
   );
@@ -166,7 +172,7 @@ export async function findEmail(reader: Reader, account: string, id: string): Pr
 /** Only what composing needs, without the look-ups a reader of the API wants. */
 export async function findEmailToCompose(reader: Reader, account: string, id: string): Promise<Email | null> {
   const [row] = await reader.all<EmailRow & ContentRow>(
-    `select account, id, message_id, created_at, scheduled_at, key_hash, summary, content, html, text
+    `select account, id, message_id, created_at, scheduled_at, key_hash, summary, content, html, text, made_text
      from emails where account = ? and id = ?`,
     account,
     id,
@@ -202,6 +208,7 @@ async function readContent(reader: Reader, account: string, id: string, row: Con
   return {
     html: decode(row.html),
     text: decode(row.text),
+    madeText: decode(row.made_text),
     headers,
     attachments: files === 0 ? [] : await listAttachmentContents(reader, account, id),
   };
@@ -341,12 +348,22 @@ export async function purgeContents(tx: Transaction, before: number, now: number
 
 async function purgeContent(tx: Transaction, account: string, id: string, now: number): Promise<void> {
   await tx.run(
-    'update emails set content = null, html = null, text = null, purged_at = ? where account = ? and id = ?',
+    'update emails set content = null, html = null, text = null, made_text = null, purged_at = ? where account = ? and id = ?',
     now,
     account,
     id,
   );
   await tx.run('delete from attachments where account = ? and email_id = ?', account, id);
+}
+
+/** Keeps the text part of an email that an older version accepted without making one. */
+export async function keepMadeText(tx: Transaction, email: Pick<Email, 'account' | 'id'>, text: string): Promise<void> {
+  await tx.run(
+    'update emails set made_text = ? where account = ? and id = ? and content is not null',
+    Buffer.from(text),
+    email.account,
+    email.id,
+  );
 }
 
 /** The email, written before it is read: whoever else changes its summary has committed, or waits. Null: there is none. */
