@@ -2,7 +2,7 @@
 
 import type { Child } from 'hono/jsx';
 import { isUnavailable } from '../core/error.ts';
-import { countInDoubt } from '../store/page/overview.ts';
+import { findCount } from '../store/counts.ts';
 import { script, style } from './assets.ts';
 import { pageHeaders } from './headers.ts';
 import { Form, Pill } from './pieces.tsx';
@@ -58,7 +58,7 @@ export async function renderPage(visit: Visit, options: PageOptions): Promise<Re
 /** Null where the database says nothing right now: that is not none. */
 async function findDoubts({ parts, session }: Visit): Promise<number | null> {
   try {
-    return await countInDoubt(parts.database, session.account, doubtsMax);
+    return await findCount(parts.database, session.account, 'in_doubt');
   } catch (error) {
     if (isUnavailable(error)) return null;
     throw error;

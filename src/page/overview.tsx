@@ -74,7 +74,7 @@ async function findFigures({ parts: { database }, session: { account } }: Visit)
   for (let looks = 1; ; looks++) {
     const totals = await findTotals(database, account);
     const open = await countOpenOf(database, account);
-    const isCurrent = !open.isCapped && (await isCounted(database, account));
+    const isCurrent = await isCounted(database, account);
     if (looks === 3 || !isCurrent || missing({ totals, open }) === 0) return { totals, open, isCurrent, within };
   }
 }
@@ -115,7 +115,6 @@ function Tiles({ figures: { totals, open } }: { figures: Balance }) {
             {name}
             <b class={tone ? `tone-${tone}` : ''}>
               <Count of={value} />
-              {name === 'Queued' && open.isCapped && '+'}
             </b>
           </a>
         </li>

@@ -24,8 +24,7 @@ export function RelayHealth({ visit, signs, open, oldestDue }: Options) {
         </dd>
         <dt>Waiting</dt>
         <dd>
-          <Count of={open.queued} />
-          {open.isCapped && '+'} queued, <Count of={open.underWay} /> under way
+          <Count of={open.queued} /> queued, <Count of={open.underWay} /> under way
         </dd>
         <dt>{isLate ? 'Oldest due since' : 'Next due'}</dt>
         <dd>{oldestDue === null ? 'nothing waits' : <Time at={oldestDue} />}</dd>

@@ -19,6 +19,8 @@ export interface DatabaseReader extends Reader {
 export interface Transaction extends Reader {
   /** Appended to the select of a claim: `for update skip locked`, or nothing where there is one writer. */
   readonly skipLocked: string;
+  /** A number in SQL that no other connection has at the same time: what all of them add to is a row for each. */
+  readonly writer: string;
   /** Runs a statement and tells how many rows it changed. */
   run(sql: string, ...params: SqlValue[]): Awaitable<number>;
 }

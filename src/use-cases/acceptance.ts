@@ -5,10 +5,10 @@ import { inDoubtPolicy } from '../core/envelope.ts';
 import { expiresAt } from '../core/retry.ts';
 import type { Transaction } from '../store/database.ts';
 import { type KeyRecord, takeKey } from '../store/idempotency.ts';
-import { insertDelivery } from '../store/mail/deliveries.ts';
+import { countInserted, insertUncounted } from '../store/mail/deliveries.ts';
 import { insertEmail } from '../store/mail/emails.ts';
 import { appendEvent } from '../store/mail/events.ts';
-import { insertSuppressed, sift } from '../store/mail/suppressed.ts';
+import { insertSuppressed, type Sifted, sift } from '../store/mail/suppressed.ts';
 import { findSuppressed } from '../store/suppressions.ts';
 
 /** All of it was made before the transaction begins: nothing in there can fail for what its author wrote. */
@@ -31,21 +31,22 @@ export async function insertAcceptance(tx: Transaction, acceptance: Acceptance, 
     findSuppressed(tx, account, groups.flat(2)),
   ]);
   if (!isOurs) return false;
-  await Promise.all(
-    emails.flatMap((email, index) => [
+  const sifted = emails.map((_, index) => (groups[index] ?? []).map((group) => sift(group, suppressed)));
+  await Promise.all([
+    ...emails.flatMap((email, index) => [
       insertEmail(tx, email, facade, key?.keyHash ?? null),
-      insertDeliveries(tx, email, groups[index] ?? [], suppressed),
+      insertDeliveries(tx, email, sifted[index] ?? []),
     ]),
-  );
+    countInserted(tx, account, sifted.flat().flatMap(queuedOf)),
+  ]);
   return true;
 }
 
-async function insertDeliveries(
-  tx: Transaction,
-  email: Email,
-  groups: string[][],
-  suppressed: Awaited<ReturnType<typeof findSuppressed>>,
-): Promise<void> {
+function queuedOf({ clear }: Sifted): { state: 'queued'; recipients: string[] }[] {
+  return clear.length === 0 ? [] : [{ state: 'queued', recipients: clear }];
+}
+
+async function insertDeliveries(tx: Transaction, email: Email, groups: Sifted[]): Promise<void> {
   const delivery = {
     account: email.account,
     emailId: email.id,
@@ -55,10 +56,12 @@ async function insertDeliveries(
   };
   let part = 0;
   let isQueued = false;
-  for (const recipients of groups) {
-    const { clear, suppressed: withheld } = sift(recipients, suppressed);
-    isQueued ||= clear.length > 0;
-    if (clear.length > 0) await insertDelivery(tx, { ...delivery, part: part++, state: 'queued', recipients: clear });
+  for (const group of groups) {
+    const { suppressed: withheld } = group;
+    for (const queued of queuedOf(group)) {
+      isQueued = true;
+      await insertUncounted(tx, { ...delivery, ...queued, part: part++ });
+    }
     if (withheld.size > 0) part = await insertSuppressed(tx, { ...delivery, runAt: email.createdAt }, withheld, part);
   }
   // For suppressed recipients alone nothing waits for its time.

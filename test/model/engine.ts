@@ -26,6 +26,7 @@ export const accounts = ['ann', 'bob'] as const;
 
 /** Emptied between two programs: what chores do is about all accounts, so that programs cannot live side by side. */
 const tables = [
+  'counts',
   'deliveries',
   'emails',
   'events',

@@ -31,6 +31,13 @@ const selects: [kind: string, columns: string[], from: string][] = [
   ],
   ['suppression', ['account', 'address', 'origin', 'source_id', 'reply', 'created_at'], 'suppressions'],
   ['worker', ['id', 'beat_at'], 'workers'],
+  // Kept as things happen; the model counts its rows.
+  [
+    'count',
+    ['account', 'name', 'items', 'recipients'],
+    `(select account, name, cast(sum(items) as bigint) as items, cast(sum(recipients) as bigint) as recipients from counts
+       group by account, name having sum(items) <> 0 or sum(recipients) <> 0) c`,
+  ],
   [
     'webhook',
     ['account', 'id', 'url', 'enabled', 'case when deleted_at is null then 0 else 1 end', 'modified_at'],
@@ -113,6 +120,7 @@ function stateOf(model: Model): string[] {
       line('suppression', [one.account, one.address, one.origin, one.sourceId, one.reply, one.createdAt]),
     ),
     ...[...model.workers].map((one) => line('worker', one)),
+    ...countsOf(model),
     ...model.webhooks.map((one) =>
       line('webhook', [one.account, one.id, one.url, one.enabled ? 1 : 0, one.isDeleted ? 1 : 0, one.modifiedAt]),
     ),
@@ -122,6 +130,19 @@ function stateOf(model: Model): string[] {
       ),
     ),
   ].sort();
+}
+
+function countsOf({ deliveries, events }: Model): string[] {
+  const counts = new Map<string, [items: number, recipients: number]>();
+  const add = (account: string, name: string, recipients: number) => {
+    const [items, total] = counts.get(JSON.stringify([account, name])) ?? [0, 0];
+    counts.set(JSON.stringify([account, name]), [items + 1, total + recipients]);
+  };
+  for (const { account, row, recipients } of deliveries) {
+    if (row.state === 'queued' || row.state === 'in_doubt') add(account, row.state, recipients.length);
+  }
+  for (const one of events.flatMap(({ told }) => told)) if (one.state === 'pending') add('', 'untold', 0);
+  return [...counts].map(([key, count]) => line('count', [...JSON.parse(key), ...count]));
 }
 
 function eventsOfModel({ events }: Model, before: number): string[] {

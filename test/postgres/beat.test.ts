@@ -143,6 +143,7 @@ function sticks(own: Database, asked: string, stuck: Signal, released: Signal): 
 function watched(tx: Transaction, onStatement: (sql: string) => void): Transaction {
   return {
     skipLocked: tx.skipLocked,
+    writer: tx.writer,
     async all(sql, ...params) {
       onStatement(sql);
       return tx.all(sql, ...params);

@@ -33,6 +33,7 @@ describe('what runs every second', () => {
     await database.write(async (tx) => {
       const recording: Transaction = {
         skipLocked: tx.skipLocked,
+        writer: tx.writer,
         run: (sql, ...params) => {
           statements.set(sql, params);
           return tx.run(sql, ...params);

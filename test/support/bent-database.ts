@@ -61,6 +61,7 @@ export function bendDatabase(own: Database, bends: Bend[]): Database {
         (tx) =>
           work({
             skipLocked: tx.skipLocked,
+            writer: tx.writer,
             all: all(tx),
             run: (sql, ...params) => tx.run(...bent(sql, params)),
           }),

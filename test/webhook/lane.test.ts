@@ -89,7 +89,12 @@ describe('the settle of an attempt', () => {
             look(sql);
             return tx.run(sql, ...params);
           };
-          return work({ skipLocked: tx.skipLocked, all: (sql, ...params) => tx.all(sql, ...params), run });
+          return work({
+            skipLocked: tx.skipLocked,
+            writer: tx.writer,
+            all: (sql, ...params) => tx.all(sql, ...params),
+            run,
+          });
         }, terms);
         if (isSettle) settles.push({ about: terms?.about, touchesEndpoint });
         return value;

@@ -2,7 +2,7 @@
 
 import type { Reader, Transaction } from '../database.ts';
 import { type Delivery, partName } from './deliveries.ts';
-import { type Moved, move, moves } from './move.ts';
+import { countMoves, type Moved, move, moves, moveUncounted } from './move.ts';
 
 /** Accounts that have something due, in order. */
 export async function accountsWithDue(reader: Reader, now: number): Promise<string[]> {
@@ -36,12 +36,17 @@ export async function claimDue(
   const claimed = await Promise.all(
     rows.map(async ({ email_id: emailId, part, attempt }) => {
       const lease = { worker, run_at: now + terms.leaseMs, fence: attempt, now };
-      // Canceled, or another worker's, since it was read.
-      const moved = await move(tx, 'claim', { account, emailId, part }, lease, () => []);
-      return moved.map((one) => toDelivery(account, emailId, one));
+      // None: canceled, or another worker's, since it was read.
+      const moved = await moveUncounted(tx, 'claim', { account, emailId, part }, lease);
+      return moved.map((one) => ({ emailId, moved: one }));
     }),
   );
-  return claimed.flat();
+  await countMoves(
+    tx,
+    account,
+    claimed.flat().map((one) => one.moved),
+  );
+  return claimed.flat().map((one) => toDelivery(account, one.emailId, one.moved));
 }
 
 function toDelivery(account: string, emailId: string, moved: Moved): Delivery {

@@ -2,6 +2,7 @@
 
 import type { DeliveryState } from '../../core/delivery.ts';
 import type { Words } from '../../core/reply.ts';
+import { addToCount } from '../counts.ts';
 import type { Transaction } from '../database.ts';
 
 export type InDoubtPolicy = 'hold' | 'send-again';
@@ -51,6 +52,22 @@ export type NewDelivery = DeliveryRef & {
 };
 
 export async function insertDelivery(tx: Transaction, delivery: NewDelivery): Promise<void> {
+  await insertUncounted(tx, delivery);
+  await countInserted(tx, delivery.account, [delivery]);
+}
+
+export function countInserted(
+  tx: Transaction,
+  account: string,
+  inserted: Pick<NewDelivery, 'state' | 'recipients'>[],
+): Promise<void> {
+  const queued = inserted.filter((one) => one.state === 'queued');
+  const recipients = queued.reduce((sum, one) => sum + one.recipients.length, 0);
+  return addToCount(tx, account, 'queued', { items: queued.length, recipients });
+}
+
+/** For a caller that inserts many, and counts them together (`countInserted`) in the same transaction. */
+export async function insertUncounted(tx: Transaction, delivery: NewDelivery): Promise<void> {
   const { reply } = delivery;
   await tx.run(
     `insert into deliveries

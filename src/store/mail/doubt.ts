@@ -106,10 +106,9 @@ export async function listHeld(
   const rows = await reader.all<OpenListRow>(
     `select ${openListColumns} from deliveries d join emails e on e.account = d.account and e.id = d.email_id
      where d.state in ('sending', 'handoff', 'in_doubt') and d.state = 'in_doubt' and d.account || '' = ?
-       and (d.email_id > ? or (d.email_id = ? and d.part > ?))
+       and (d.email_id, d.part) > (?, ?)
      order by d.email_id, d.part limit ?`,
     account,
-    after?.emailId ?? '',
     after?.emailId ?? '',
     after?.part ?? 0,
     limit,

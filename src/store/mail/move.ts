@@ -3,6 +3,7 @@
 import { type DeliveryState, type Edge, type EdgeName, edges, type MovedColumn } from '../../core/delivery.ts';
 import type { Words } from '../../core/reply.ts';
 import { expiresAt } from '../../core/retry.ts';
+import { addToCount, type Count } from '../counts.ts';
 import type { SqlValue, Transaction } from '../database.ts';
 import type { InDoubtPolicy } from './deliveries.ts';
 import { appendEvent, type EventDetail } from './events.ts';
@@ -34,6 +35,8 @@ export type Terms<Name extends EdgeName> = { [Column in SetBy<Name>]: Values[Col
 /** A delivery as the edge has left it. */
 export type Moved = {
   part: number;
+  /** The one it has left. */
+  from: DeliveryState;
   state: DeliveryState;
   attempt: number;
   tries: number;
@@ -57,17 +60,43 @@ export async function move<Name extends EdgeName, T>(
   terms: Terms<Name>,
   otherwise: () => T,
 ): Promise<Moved[] | T> {
+  const moved = await moveUncounted(tx, name, place, terms);
+  if (moved.length === 0) return otherwise();
+  await countMoves(tx, place.account, moved);
+  return moved;
+}
+
+/** For a caller that moves several, and counts them together (`countMoves`) in the same transaction. Empty: nobody moved. */
+export async function moveUncounted<Name extends EdgeName>(
+  tx: Transaction,
+  name: Name,
+  place: Place,
+  terms: Terms<Name>,
+): Promise<Moved[]> {
   const edge: Edge = edges[name];
   const { sql, names } = statementOf(name, edge, place.part !== undefined);
   const values = { ...valuesOf(terms as Partial<Values> & { fence?: number }), ...keysOf(place) };
   const rows = await tx.all<MovedRow>(sql, ...names.map((one) => values[one] ?? null));
-  if (rows.length === 0) return otherwise();
+  if (rows.length === 0) return [];
   const moved = rows.map(toMoved);
   for (const type of edge.events ?? []) {
     if (edge.tells === 'first_failure' && moved.every((one) => one.failures > 1)) continue;
     await appendEvent(tx, place.account, place.emailId, type, terms.now, detailOf(edge, moved, terms));
   }
   return moved;
+}
+
+/** No edge that leaves one of the two states that are counted changes who the recipients are. */
+export async function countMoves(tx: Transaction, account: string, moved: Moved[]): Promise<void> {
+  for (const state of ['queued', 'in_doubt'] as const) {
+    const more: Count = { items: 0, recipients: 0 };
+    for (const one of moved) {
+      const sign = Number(one.state === state) - Number(one.from === state);
+      more.items += sign;
+      more.recipients += sign * one.recipients.length;
+    }
+    await addToCount(tx, account, state, more);
+  }
 }
 
 /** The same for one delivery, for those who only ask whether it moved. */
@@ -98,6 +127,7 @@ function detailOf(
 
 type MovedRow = {
   part: number;
+  moved_from: DeliveryState;
   state: DeliveryState;
   attempt: number;
   tries: number;
@@ -110,12 +140,13 @@ type MovedRow = {
   content_hash: Uint8Array | null;
 };
 
-const returned = `part, state, attempt, tries, failures, unanswered, recipients, give_up_at, in_doubt_policy,
+const returned = `part, moved_from, state, attempt, tries, failures, unanswered, recipients, give_up_at, in_doubt_policy,
   possible_duplicate, content_hash`;
 
 function toMoved(row: MovedRow): Moved {
   return {
     part: row.part,
+    from: row.moved_from,
     state: row.state,
     attempt: row.attempt,
     tries: row.tries,
@@ -144,7 +175,12 @@ export function statementOf(name: string, edge: Edge, isOnePart: boolean): State
 }
 
 export function writeStatement(name: string, edge: Edge, isOnePart: boolean): Statement {
-  const sets = [`state = '${edge.to}'`, ...countsOf(edge), ...edge.sets.map((column) => columnSql[column])];
+  const sets = [
+    'moved_from = state',
+    `state = '${edge.to}'`,
+    ...countsOf(edge),
+    ...edge.sets.map((column) => columnSql[column]),
+  ];
   // Whoever has it, has it only while it is being sent.
   if (edge.to !== 'sending' && edge.to !== 'handoff') sets.push('worker = null');
   const states = edge.from.map((state) => `'${state}'`).join(', ');

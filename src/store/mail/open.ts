@@ -1,7 +1,8 @@
 /** What is open: deliveries that wait, are under way, or are held, as the queue's listing and the metrics show them. */
 
 import type { DeliveryState } from '../../core/delivery.ts';
-import type { Database, Reader } from '../database.ts';
+import { countSql } from '../counts.ts';
+import type { DatabaseReader, Reader } from '../database.ts';
 import type { DeliveryRef } from './deliveries.ts';
 
 export type OpenDelivery = DeliveryRef & {
@@ -39,18 +40,41 @@ export type OpenListRow = {
 export const openListColumns = `d.account, d.email_id, d.part, d.attempt, d.recipients, d.gated_at,
   d.state, d.tries, d.failures, d.unanswered, d.run_at, d.possible_duplicate, d.reply, e.message_id, e.summary`;
 
+/** Of each state a page, by when they are due: nothing has to be sorted that is not shown. */
+const openOf = {
+  in_doubt: "d.state in ('sending', 'handoff', 'in_doubt') and d.state = 'in_doubt'",
+  handoff: "d.state in ('sending', 'handoff', 'in_doubt') and d.state = 'handoff'",
+  sending: "d.state in ('sending', 'handoff', 'in_doubt') and d.state = 'sending'",
+  queued: "d.account = ? and d.state = 'queued'",
+} as const;
+
+type OpenState = keyof typeof openOf;
+
 /** Open deliveries, those in doubt first, then by when they are due. */
-export async function listOpen(reader: Reader, states: DeliveryState[], limit: number): Promise<OpenDelivery[]> {
-  const marks = states.map(() => '?').join(', ');
-  const rows = await reader.all<OpenListRow>(
-    `select ${openListColumns} from deliveries d join emails e on e.account = d.account and e.id = d.email_id
-     where d.state in (${marks})
-     order by case d.state when 'in_doubt' then 0 when 'handoff' then 1 when 'sending' then 2 else 3 end, d.run_at
-     limit ?`,
-    ...states,
-    limit,
-  );
-  return rows.map(toOpenDelivery);
+export async function listOpen(reader: Reader, states: OpenState[], limit: number): Promise<OpenDelivery[]> {
+  const open: OpenDelivery[] = [];
+  for (const state of ['in_doubt', 'handoff', 'sending', 'queued'] as const) {
+    const room = limit - open.length;
+    if (room > 0 && states.includes(state)) open.push(...(await listOpenOf(reader, state, room)));
+  }
+  return open;
+}
+
+/** What is queued is in order within its account only. */
+async function listOpenOf(reader: Reader, state: OpenState, limit: number): Promise<OpenDelivery[]> {
+  const accounts = state === 'queued' ? await reader.all<{ id: string }>('select id from accounts') : [null];
+  const rows: OpenListRow[] = [];
+  for (const account of accounts) {
+    const some = await reader.all<OpenListRow>(
+      `select ${openListColumns} from deliveries d join emails e on e.account = d.account and e.id = d.email_id
+       where ${openOf[state]} order by d.run_at limit ?`,
+      ...(account === null ? [] : [account.id]),
+      limit,
+    );
+    rows.push(...some);
+  }
+  rows.sort((one, other) => one.run_at - other.run_at);
+  return rows.slice(0, limit).map(toOpenDelivery);
 }
 
 export function toOpenDelivery(row: OpenListRow): OpenDelivery {
@@ -71,11 +95,15 @@ export function toOpenDelivery(row: OpenListRow): OpenDelivery {
   };
 }
 
-/** Open deliveries by state, read from the indexes of what is open. */
-export async function countOpen(database: Database): Promise<Partial<Record<DeliveryState, number>>> {
-  const rows = await database.report<{ state: DeliveryState; deliveries: number }>(
-    `select state, count(*) as deliveries from deliveries where state in ('sending', 'handoff', 'in_doubt') group by state
-     union all select 'queued', count(*) from deliveries where state = 'queued'`,
+const underWaySql = (state: 'sending' | 'handoff') =>
+  `(select count(*) from deliveries where state in ('sending', 'handoff', 'in_doubt') and state = '${state}')`;
+
+/** Open deliveries by state: what waits has been counted, and what is under way is no more than workers hold. */
+export async function countOpen(database: DatabaseReader): Promise<Record<OpenState, number>> {
+  const [row] = await database.report<Record<OpenState, number | string>>(
+    `select ${countSql('queued', 'items', null)} as queued, ${countSql('in_doubt', 'items', null)} as in_doubt,
+       ${underWaySql('sending')} as sending, ${underWaySql('handoff')} as handoff`,
   );
-  return Object.fromEntries(rows.map((row) => [row.state, row.deliveries]));
+  const { queued = 0, in_doubt = 0, sending = 0, handoff = 0 } = row ?? {};
+  return { queued: Number(queued), in_doubt: Number(in_doubt), sending: Number(sending), handoff: Number(handoff) };
 }

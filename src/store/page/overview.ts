@@ -1,60 +1,32 @@
 /** How one account stands right now: what is open, what is due, and how the relay has been answering. */
 
-import type { DeliveryState } from '../../core/delivery.ts';
 import type { EventType } from '../../core/event.ts';
 import { type Said, saidInOldRow } from '../../core/reply.ts';
+import { countSql } from '../counts.ts';
 import type { DatabaseReader, Reader } from '../database.ts';
 
-/** Recipients by open state. `isCapped`: there are more queued than were counted. */
-export type Open = { queued: number; underWay: number; inDoubt: number; inDoubtDeliveries: number; isCapped: boolean };
-
-/** Counted up to here: what waits may be millions, and a page must not read them all. */
-const countedMax = 20_000;
+/** Recipients by open state. */
+export type Open = { queued: number; underWay: number; inDoubt: number };
 
 /**
- * Few rows of few accounts. Asked for `account = ?`, SQLite would rather go through everything the account ever sent
- * (210 ms of a million) than use this condition's index; no index knows `account || ''`.
+ * What is under way is few rows of few accounts. Asked for `account = ?`, SQLite would rather go through everything the account
+ * ever sent (210 ms of a million) than use this condition's index; no index knows `account || ''` and these states.
  */
-const isOpen = "state in ('sending', 'handoff', 'in_doubt')";
+const underWaySql = (state: 'sending' | 'handoff') =>
+  `(select coalesce(sum(recipient_count), 0) from deliveries
+     where state in ('sending', 'handoff', 'in_doubt') and state = '${state}' and account || '' = ?)`;
 
 export async function countOpenOf(database: DatabaseReader, account: string): Promise<Open> {
-  const rows = await database.report<{ state: DeliveryState; deliveries: number; recipients: number | string }>(
-    `select state, count(*) as deliveries, sum(recipient_count) as recipients from
-       (select state, recipient_count from deliveries where account = ? and state = 'queued'
-          order by run_at limit ?) q group by state
-     union all
-     select state, count(*) as deliveries, sum(recipient_count) as recipients from
-       (select state, recipient_count from deliveries where ${isOpen} and account || '' = ? limit ?) o group by state`,
+  const [row] = await database.report<{ [state in keyof Open]: number | string }>(
+    `select ${countSql('queued', 'recipients', '?')} as "queued", ${countSql('in_doubt', 'recipients', '?')} as "inDoubt",
+       ${underWaySql('sending')} + ${underWaySql('handoff')} as "underWay"`,
     account,
-    countedMax,
     account,
-    countedMax,
+    account,
+    account,
   );
-  const of = (state: DeliveryState) => {
-    const row = rows.find((one) => one.state === state);
-    return { deliveries: row?.deliveries ?? 0, recipients: Number(row?.recipients ?? 0) };
-  };
-  return {
-    queued: of('queued').recipients,
-    underWay: of('sending').recipients + of('handoff').recipients,
-    inDoubt: of('in_doubt').recipients,
-    inDoubtDeliveries: of('in_doubt').deliveries,
-    isCapped: rows.some((row) => row.deliveries >= countedMax),
-  };
-}
-
-/**
- * Deliveries in doubt, counted up to `most`: read from the end of the index where they stand, which mostly is empty.
- * Not a report: every page asks, and would wait for whatever long one is under way.
- */
-export async function countInDoubt(reader: Reader, account: string, most: number): Promise<number> {
-  const [row] = await reader.all<{ count: number }>(
-    `select count(*) as count from
-       (select 1 from deliveries where ${isOpen} and state = 'in_doubt' and account || '' = ? limit ?) d`,
-    account,
-    most,
-  );
-  return row?.count ?? 0;
+  const { queued = 0, underWay = 0, inDoubt = 0 } = row ?? {};
+  return { queued: Number(queued), underWay: Number(underWay), inDoubt: Number(inDoubt) };
 }
 
 /** When the next queued delivery is, or was, due; null where nothing is queued. */

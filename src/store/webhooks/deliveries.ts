@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { type FactType, type Subject, subjectsOf } from '../../core/event.ts';
 import type { Said } from '../../core/reply.ts';
 import { createIdSource } from '../../core/token.ts';
+import { addToCount, everyAccount } from '../counts.ts';
 import type { Reader, SqlValue, Transaction } from '../database.ts';
 import type { Webhook } from './webhooks.ts';
 
@@ -31,7 +32,7 @@ const nextId = createIdSource(randomBytes);
 const toldSql = `select s.webhook, cast(? as text), cast(? as bigint), position, cast(? as text), cast(? as text),
     case when s.enabled = 1 then 'pending' else 'failed' end, cast(? as bigint), cast(? as bigint)
   from webhook_subscriptions s cross join positions
-  where s.account = ? and s.subject in (?, ?) and (s.per_recipient = 1 or position = 0)`;
+  where s.account = ? and s.subject in (?, ?) and (s.per_recipient = 1 or position = 0) returning state`;
 
 const intoSql =
   'insert into webhook_deliveries (webhook, email_id, event, position, id, type, state, run_at, created_at)';
@@ -58,7 +59,7 @@ export type FannedOut = {
 export async function fanOut(tx: Transaction, told: FannedOut): Promise<void> {
   const subjects: [Subject, Subject] = subjectsOf(told.type, told.said);
   const isMany = told.recipientCount > 1;
-  await tx.run(
+  const rows = await tx.all<{ state: WebhookDeliveryState }>(
     isMany ? fanOutManySql : fanOutOneSql,
     ...(isMany ? [told.recipientCount] : []),
     told.emailId,
@@ -70,6 +71,12 @@ export async function fanOut(tx: Transaction, told: FannedOut): Promise<void> {
     told.account,
     ...subjects,
   );
+  await countUntold(tx, rows.filter((row) => row.state === 'pending').length);
+}
+
+/** What is still to be told, in the transaction that changes it. */
+export function countUntold(tx: Transaction, more: number): Promise<void> {
+  return addToCount(tx, everyAccount, 'untold', { items: more, recipients: 0 });
 }
 
 type DeliveryRow = {
@@ -187,6 +194,7 @@ export async function settleWebhookDelivery(
     delivery.attempt,
   );
   if (changed === 0) return false;
+  if (state !== 'pending') await countUntold(tx, -1);
   await tx.run(
     `insert into webhook_attempts (webhook, delivery, position, attempt, id, at, took_ms, status, failure, response)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -324,11 +332,17 @@ export async function replayWebhookDeliveries(
 
 /** One that is pending is due at once. False: it has been forgotten. */
 export async function replayWebhookDelivery(tx: Transaction, delivery: WebhookDelivery, now: number): Promise<boolean> {
-  const changed = await tx.run(
+  // In two steps, of which one finds it: an update does not tell what a row was.
+  const isAnew = (await makePending(tx, delivery, now, '<>')) === 1;
+  if (isAnew) await countUntold(tx, 1);
+  return isAnew || (await makePending(tx, delivery, now, '=')) === 1;
+}
+
+function makePending(tx: Transaction, delivery: WebhookDelivery, now: number, was: '=' | '<>') {
+  return tx.run(
     `update webhook_deliveries set state = 'pending', attempt = attempt + 1, tries = 0, worker = null, run_at = ?
-     where ${here}`,
+     where ${here} and state ${was} 'pending'`,
     now,
     ...at(delivery),
   );
-  return changed === 1;
 }

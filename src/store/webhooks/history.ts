@@ -1,7 +1,9 @@
 /** What is left of webhooks' deliveries: how many wait, and the forgetting of old ones, in small steps. */
 
 import { uuidv7Floor } from '../../core/token.ts';
+import { countSql } from '../counts.ts';
 import type { DatabaseReader, Transaction } from '../database.ts';
+import { countUntold, type WebhookDeliveryState } from './deliveries.ts';
 
 /**
  * Deliveries made before `before` (epoch milliseconds), and all of deleted webhooks, whose ids are remembered until they were
@@ -24,7 +26,9 @@ export async function forgetWebhookDeliveries(tx: Transaction, before: number, l
       ...(deleted_at === null ? [uuidv7Floor(before)] : []),
       room,
     );
-    for (const row of rows) await forget(tx, row);
+    let untold = 0;
+    for (const row of rows) untold += (await forget(tx, row)) === 'pending' ? 1 : 0;
+    await countUntold(tx, -untold);
     forgotten += rows.length;
     if (deleted_at !== null && rows.length < room) await tx.run('delete from webhooks where number = ?', number);
   }
@@ -33,20 +37,22 @@ export async function forgetWebhookDeliveries(tx: Transaction, before: number, l
 
 type Named = { webhook: number; email_id: string; event: number; position: number; id: string };
 
-async function forget(tx: Transaction, row: Named): Promise<void> {
+/** The state it was in; null where another process was faster. */
+async function forget(tx: Transaction, row: Named): Promise<WebhookDeliveryState | null> {
   await tx.run(
     'delete from webhook_attempts where webhook = ? and delivery = ? and position = ?',
     row.webhook,
     row.id,
     row.position,
   );
-  await tx.run(
-    'delete from webhook_deliveries where webhook = ? and email_id = ? and event = ? and position = ?',
+  const [deleted] = await tx.all<{ state: WebhookDeliveryState }>(
+    'delete from webhook_deliveries where webhook = ? and email_id = ? and event = ? and position = ? returning state',
     row.webhook,
     row.email_id,
     row.event,
     row.position,
   );
+  return deleted?.state ?? null;
 }
 
 /** For the metrics: webhooks by how they fare, and events they are still to be told. */
@@ -57,9 +63,9 @@ export async function countWebhooks(database: DatabaseReader): Promise<WebhookCo
     `select sum(case when enabled = 1 and failing_since is null then 1 else 0 end) as enabled,
        sum(case when enabled = 1 and failing_since is not null then 1 else 0 end) as failing,
        sum(case when enabled = 0 then 1 else 0 end) as disabled,
-       (select count(*) from webhook_deliveries where state = 'pending') as pending
+       ${countSql('untold', 'items', null)} as pending
      from webhooks where deleted_at is null`,
   );
   const { enabled = 0, failing = 0, disabled = 0, pending = 0 } = row ?? {};
-  return { enabled: enabled ?? 0, failing: failing ?? 0, disabled: disabled ?? 0, pending: pending ?? 0 };
+  return { enabled: enabled ?? 0, failing: failing ?? 0, disabled: disabled ?? 0, pending: Number(pending) };
 }

@@ -236,6 +236,7 @@ async function runWork(connection: Connection, write: Write, trouble: { first: u
   }
   const transaction: Transaction = {
     skipLocked: 'for update skip locked',
+    writer: 'pg_backend_pid()',
     all: async <R>(sql: string, ...params: SqlValue[]) => (await ask<R>(sql, params)).rows,
     run: async (sql, ...params) => (await ask(sql, params)).count,
   };

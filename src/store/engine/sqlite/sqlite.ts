@@ -245,6 +245,7 @@ class Statements {
     try {
       return await work({
         skipLocked: '',
+        writer: '0',
         all: <R>(sql: string, ...params: SqlValue[]) => prepare(sql).all(...params) as R[],
         run: (sql, ...params) => prepare(sql).run(...params).changes,
       });
