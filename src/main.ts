@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { CommandError } from './command/terminal.ts';
 import { ConfigError, examineConfig, readConfig } from './config/config.ts';
-import { type Environment, settingNames } from './config/settings.ts';
+import { type Environment, settingNames, visibleSecrets } from './config/settings.ts';
 import { isUnavailable } from './core/error.ts';
 
 const usage = `Usage: sendonce [command] [--setting value …]
@@ -13,6 +13,7 @@ const usage = `Usage: sendonce [command] [--setting value …]
   key create [--name N] [--account A] [--permission full_access|sending_access]
   key list
   key revoke ID
+  secret forget                      when the secret key of a database is lost: the next start takes another
   queue                              what is queued, deferred and in doubt
   queue settle EMAIL[.PART]|all sent|send-again|abandon
                                      answer for a mail in doubt, or for all of them
@@ -21,7 +22,7 @@ const usage = `Usage: sendonce [command] [--setting value …]
                                      print events as they happen, and send them to a program on this machine
   migrate                            bring the database's schema up to date
   migrate --from sqlite:PATH --to postgres://USER:PASSWORD@HOST/DATABASE
-                                     move everything from SQLite to PostgreSQL; may be interrupted and run again
+                                     (without --to: to DATABASE_URL) move everything from SQLite to PostgreSQL; may be interrupted and run again
   doctor                             check settings, database, disk, relay and DKIM keys
 
 Every setting is an environment variable or a flag: PORT=3000 is --port 3000.
@@ -50,8 +51,13 @@ async function main(): Promise<void> {
   const { help, ...rest } = values;
   const flags = rest as Record<string, string | undefined>;
   if (help || positionals[0] === 'help') return void console.log(usage);
+  const given: Environment = {};
   const environment: Environment = {};
-  for (const name of settingNames) environment[name] = flags[flagOf(name)] ?? process.env[name];
+  for (const name of settingNames) {
+    given[name] = flags[flagOf(name)];
+    environment[name] = given[name] ?? process.env[name];
+  }
+  for (const name of visibleSecrets(given)) console.error(visible(name));
   const [command = 'serve', ...operands] = positionals;
   // It tells what is wrong, instead of ending at it.
   if (command === 'doctor') return (await import('./command/doctor.ts')).doctor(examineConfig(environment));
@@ -63,6 +69,8 @@ async function main(): Promise<void> {
       return (await import('./command/serve.ts')).runServer(config);
     case 'key':
       return (await import('./command/key.ts')).key(config, operands, flags);
+    case 'secret':
+      return (await import('./command/secret.ts')).secret(config, operands);
     case 'queue':
       return (await import('./command/queue.ts')).queue(config, operands);
     case 'webhook':
@@ -72,6 +80,10 @@ async function main(): Promise<void> {
     default:
       throw new CommandError(`There is no command "${command}".\n\n${usage}`);
   }
+}
+
+function visible(name: string): string {
+  return `sendonce: --${flagOf(name)} has a secret in it, which every user of this machine can see (ps): name a file with --${flagOf(`${name}_FILE`)}, or use the environment.`;
 }
 
 function readArguments() {

@@ -93,7 +93,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued });
   // A worker has no use for a key: whoever serves the API makes the first one and shows it.
   const makesKey = config.apiKey === null && config.role !== 'worker';
-  const ready = await bootstrap(database, { clock, makesKey, guard, recovery });
+  const ready = await bootstrap(database, { config, clock, makesKey, guard, recovery });
 
   const pulse = createPulse(database);
   const metrics = metricsOf(database, pulse);
@@ -128,7 +128,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   };
   const doors = [
     watchDoor(healthOf(config, { database, pulse, relay: relay.name, durable: isDurable(outside) }), metrics),
-    ...(config.role === 'worker' ? [] : apiDoors({ ...shared, secret: ready.linkSecret, publicUrl, page })),
+    ...(config.role === 'worker' ? [] : apiDoors({ ...shared, secrets: ready.secrets, publicUrl, page })),
   ];
   const { host, port } = config;
   const listener = new Listener({

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
@@ -84,6 +84,33 @@ describe('sendonce serve', () => {
     const second = await startServing(t, env);
     assert.doesNotMatch(second.welcome, /API key:|re_\w{32}/);
     assert.equal(await second.stop(), 0);
+  });
+
+  it('writes the first key to FIRST_KEY_FILE instead, for this user alone, and warns of a secret that ps shows', async (t) => {
+    const env = await environmentFor(t);
+    const file = `${env.STATE_DIR}/first-key`;
+    writeFileSync(file, 'of an earlier life', { mode: 0o644 });
+    const first = await startServing(t, { ...env, FIRST_KEY_FILE: file });
+    assert.doesNotMatch(first.welcome, /re_\w{32}/);
+    assert.match(first.welcome, new RegExp(`API key: in ${file}, which only this user can read`));
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    const key = readFileSync(file, 'utf8').trim();
+    assert.match(key, /^re_\w{32}$/);
+    assert.equal((await fetch(`${first.url}/emails`, { headers: { authorization: `Bearer ${key}` } })).status, 200);
+    await first.stop();
+    assert.deepEqual(
+      readdirSync(env.STATE_DIR ?? '').filter((name) => name.startsWith('first-key.')),
+      [],
+    );
+    const listed = await run(
+      { ...env, FIRST_KEY_FILE: file },
+      'key',
+      'list',
+      '--relay-url',
+      'smtp://me:hunter2@mx.test',
+    );
+    assert.match(listed.err, /^sendonce: --relay-url has a secret in it, .*--relay-url-file/);
+    assert.doesNotMatch(listed.err, /hunter2/);
   });
 
   it('makes no key as a worker, and names nothing that a worker does not serve', async (t) => {

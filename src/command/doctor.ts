@@ -10,6 +10,7 @@ import type { Problem, SettingName } from '../config/settings.ts';
 import { databaseName, isThere } from '../process/open-database.ts';
 import { findOpenings, mayBeReplaced, writeMode } from '../process/own-files.ts';
 import { isBehind, readWitness } from '../process/restore-guard.ts';
+import { problemOfSecretKey } from '../process/secret-key.ts';
 import type { Database } from '../store/database.ts';
 import { countOpen } from '../store/mail/open.ts';
 import { findProgress, findWentBack } from '../store/progress.ts';
@@ -66,9 +67,16 @@ async function checkDatabase(config: Config): Promise<Finding[]> {
   }
   return withDatabase(config, { create: false }, async (database) => [
     ...(await found({ of: name, find: () => checkEngine(name, database) })),
+    ...(await found({ of: 'secret key', find: () => checkSecretKey(config, database) })),
     ...(await found({ of: 'queue', find: () => checkQueue(database) })),
     ...(await found({ of: 'witness', find: () => checkRestored(config, database) })),
   ]);
+}
+
+async function checkSecretKey(config: Config, database: Database): Promise<Finding[]> {
+  const problem = await problemOfSecretKey(database, config);
+  if (problem !== null) return [{ is: 'FAIL', text: problem }];
+  return [{ is: 'ok', text: 'the secret key is the one the database is served with' }];
 }
 
 async function checkQueue(database: Database): Promise<Finding[]> {

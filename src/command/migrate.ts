@@ -12,7 +12,7 @@ import { CommandError, table } from './terminal.ts';
 export type MigrateFlags = { from?: string; to?: string };
 
 export async function migrateCommand(config: Config, { from, to }: MigrateFlags): Promise<void> {
-  if (from !== undefined || to !== undefined) return move(parseSide('from', from), parseSide('to', to));
+  if (from !== undefined || to !== undefined) return move(parseSide('from', from), targetOf(config, to));
   const { database, release } = await openServed(config.database, options);
   try {
     const ran = await migrate(database);
@@ -44,6 +44,11 @@ function parseSide(side: 'from' | 'to', text: string | undefined): DatabaseSetti
   throw new CommandError(
     `${problem} ${forms[side]}.\nUsage: sendonce migrate --from sqlite:PATH --to postgres://user:password@host/database`,
   );
+}
+
+/** Where none is named, the database of the settings: those are not in everybody's `ps`. */
+function targetOf({ database }: Config, to: string | undefined): DatabaseSetting {
+  return to === undefined && database.engine === 'postgres' ? database : parseSide('to', to);
 }
 
 async function move(from: DatabaseSetting, to: DatabaseSetting): Promise<void> {

@@ -52,10 +52,16 @@ function workerLines({ url }: Started): string[] {
 }
 
 function apiLines(config: Config, { url, newApiKey }: Started): string[] {
-  const key = newApiKey ?? (config.apiKey === null ? 're_…' : '$SENDONCE_API_KEY');
+  const { firstKeyFile } = config;
   const lines = [`Sendonce listens on ${url}`, `Look at it: ${url}/dashboard`];
-  if (newApiKey)
+  const inFile = newApiKey !== null && firstKeyFile !== null;
+  if (inFile)
+    lines.push('', `  API key: in ${firstKeyFile}, which only this user can read. It is stored as a hash only.`);
+  else if (newApiKey)
     lines.push('', `  API key: ${newApiKey}`, '  Keep it: it is stored as a hash only and not shown again.');
+  const key = inFile
+    ? `$(cat ${firstKeyFile})`
+    : (newApiKey ?? (config.apiKey === null ? 're_…' : '$SENDONCE_API_KEY'));
   lines.push(
     '',
     'Try it; a second call with the same Idempotency-Key gives the same id and sends nothing:',

@@ -20,6 +20,12 @@ export type Config = {
   relayConnections: number;
   /** Null: made at the first start. */
   apiKey: string | null;
+  /** Null: the one in STATE_DIR, which is made where there is none. */
+  secretKey: string | null;
+  /** The one before it, which still counts. */
+  secretKeyOld: string | null;
+  /** Null: the first API key is printed. */
+  firstKeyFile: string | null;
   inDoubt: 'hold' | 'send-again';
   sentCountsAsDelivered: boolean;
   role: 'all' | 'api' | 'worker';
@@ -68,6 +74,9 @@ export function examineConfig(environment: Environment): Examined {
     relay: relayOf(read),
     relayConnections: read.integer('RELAY_CONNECTIONS', 10, { min: 1, max: 200 }),
     apiKey: read.optional('SENDONCE_API_KEY'),
+    secretKey: secretKeyOf(read, 'SECRET_KEY'),
+    secretKeyOld: secretKeyOf(read, 'SECRET_KEY_OLD'),
+    firstKeyFile: read.optional('FIRST_KEY_FILE'),
     inDoubt: read.choice('IN_DOUBT', ['hold', 'send-again']),
     sentCountsAsDelivered: read.choice('SENT_COUNTS_AS_DELIVERED', ['false', 'true']) === 'true',
     role: read.choice('ROLE', ['all', 'api', 'worker']),
@@ -114,6 +123,17 @@ function relayOf(read: Settings): RelaySetting {
     read.refuse('RELAY_URL', error.message);
     return { kind: 'capture' };
   }
+}
+
+/** As many characters as 24 random bytes have in Base64: whoever sees a signature could try what is shorter. */
+const secretKeyCharsMin = 32;
+
+function secretKeyOf(read: Settings, name: 'SECRET_KEY' | 'SECRET_KEY_OLD'): string | null {
+  const key = read.optional(name);
+  if (key !== null && key.length < secretKeyCharsMin) {
+    read.refuse(name, `must have at least ${secretKeyCharsMin} characters: \`openssl rand -base64 32\` makes one.`);
+  }
+  return key;
 }
 
 function dkimOf(read: Settings): DkimKey[] {

@@ -1,15 +1,22 @@
 /** The names of all settings, and a reader that keeps every problem instead of stopping at the first. */
 
-/** For `--flags` of the same name and for the README's table. */
-export const settingNames = [
-  'HOST',
-  'PORT',
+import { readFileSync } from 'node:fs';
+
+/** Secrets, or what may have one in it. Each may be read from a file instead, which the same name with _FILE names. */
+const secretNames = [
   'DATABASE_URL',
   'DATABASE_LISTEN_URL',
-  'STATE_DIR',
   'RELAY_URL',
-  'RELAY_CONNECTIONS',
   'SENDONCE_API_KEY',
+  'SECRET_KEY',
+  'SECRET_KEY_OLD',
+] as const;
+
+const plainNames = [
+  'HOST',
+  'PORT',
+  'STATE_DIR',
+  'RELAY_CONNECTIONS',
   'IN_DOUBT',
   'SENT_COUNTS_AS_DELIVERED',
   'ROLE',
@@ -20,17 +27,33 @@ export const settingNames = [
   'DKIM_KEYS',
   'EGRESS_ALLOW',
   'LOG_LEVEL',
+  'FIRST_KEY_FILE',
 ] as const;
 
-export type SettingName = (typeof settingNames)[number];
+type SecretName = (typeof secretNames)[number];
+type FileName = `${SecretName}_FILE`;
+export type SettingName = SecretName | FileName | (typeof plainNames)[number];
+
+/** For `--flags` of the same name and for the README's table. */
+export const settingNames: readonly SettingName[] = [...plainNames, ...secretNames, ...secretNames.map(fileOf)];
+
 export type Environment = Partial<Record<SettingName, string>>;
 
 /** `text` is a whole sentence that names the setting, says what is wrong and what to do; it never holds a secret. */
 export type Problem = { setting: SettingName; text: string };
 
+/** Of settings that were given as flags, which every user of the machine can read (`ps`): those that are secrets. */
+export function visibleSecrets(flags: Environment): string[] {
+  return secretNames.filter((name) => {
+    const value = flags[name] ?? '';
+    return /^[a-z]+:/i.test(value) ? /:[^/@]+@/.test(value) : value !== '';
+  });
+}
+
 export class Settings {
   readonly problems: Problem[] = [];
   readonly #environment: Environment;
+  readonly #secrets = new Map<SecretName, string | null>();
 
   constructor(environment: Environment) {
     this.#environment = environment;
@@ -43,8 +66,43 @@ export class Settings {
 
   /** An empty variable counts as absent: that is how compose files and shells leave one out. */
   optional(name: SettingName): string | null {
+    return isSecret(name) ? this.#secret(name) : this.#given(name);
+  }
+
+  #given(name: SettingName): string | null {
     const value = this.#environment[name]?.trim();
     return value === undefined || value === '' ? null : value;
+  }
+
+  /** Read once, so that what is wrong with its file is said once. */
+  #secret(name: SecretName): string | null {
+    const known = this.#secrets.get(name);
+    if (known !== undefined) return known;
+    const value = this.#givenOrFile(name);
+    this.#secrets.set(name, value);
+    return value;
+  }
+
+  #givenOrFile(name: SecretName): string | null {
+    const value = this.#given(name);
+    const setting = fileOf(name);
+    const path = this.#given(setting);
+    if (path === null) return value;
+    if (value !== null) this.refuse(setting, `and ${name} are both set: leave one of them out.`);
+    return value ?? this.#read(setting, path);
+  }
+
+  /** An empty one is a mistake, and never the default. */
+  #read(setting: FileName, path: string): string | null {
+    try {
+      const text = readFileSync(path, 'utf8').trim();
+      if (text !== '') return text;
+      this.refuse(setting, `names a file that is empty: ${path}.`);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      this.refuse(setting, `names a file that cannot be read (${code}): ${path}.`);
+    }
+    return null;
   }
 
   text(name: SettingName, fallback: string): string {
@@ -86,4 +144,12 @@ export class Settings {
     this.refuse(name, `must be an http or https URL, not "${text}".`);
     return null;
   }
+}
+
+function isSecret(name: SettingName): name is SecretName {
+  return secretNames.some((secret) => secret === name);
+}
+
+function fileOf(name: SecretName): FileName {
+  return `${name}_FILE`;
 }

@@ -1,6 +1,7 @@
 /** Links to the files of an email that work without an API key, signed and for a while: SDKs hand them to browsers. */
 
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import type { Mac, Secrets } from '../core/secrets.ts';
 
 export type AttachmentRef = { account: string; email: string; attachment: string };
 
@@ -10,15 +11,23 @@ export type AttachmentLinks = {
   open(query: Record<string, string>): AttachmentRef | null;
 };
 
-export type LinkOptions = { secret: string; publicUrl: () => string; now: () => number; lifetimeMs: number };
+export type LinkOptions = { secrets: Secrets; publicUrl: () => string; now: () => number; lifetimeMs: number };
 
 export const downloadPath = '/download';
 
-export function createAttachmentLinks({ secret, publicUrl, now, lifetimeMs }: LinkOptions): AttachmentLinks {
-  /** Compared as text: in Base64 several last characters stand for the same bytes. */
-  function sign(ref: AttachmentRef, expires: string): string {
-    const text = JSON.stringify([ref.account, ref.email, ref.attachment, expires]);
-    return createHmac('sha256', secret).update(text).digest('base64url');
+export function createAttachmentLinks({ secrets, publicUrl, now, lifetimeMs }: LinkOptions): AttachmentLinks {
+  const macs = secrets.macs('attachment link');
+
+  function sign(mac: Mac, ref: AttachmentRef, expires: string): string {
+    return mac(JSON.stringify([ref.account, ref.email, ref.attachment, expires]));
+  }
+
+  function isSigned(ref: AttachmentRef, expires: string, signature: string): boolean {
+    const given = Buffer.from(signature);
+    return macs.some((mac) => {
+      const expected = Buffer.from(sign(mac, ref, expires));
+      return given.length === expected.length && timingSafeEqual(given, expected);
+    });
   }
 
   return {
@@ -27,16 +36,14 @@ export function createAttachmentLinks({ secret, publicUrl, now, lifetimeMs }: Li
       const query = new URLSearchParams({
         ...ref,
         expires: String(expiresAt),
-        signature: sign(ref, String(expiresAt)),
+        signature: sign(macs[0], ref, String(expiresAt)),
       });
       return { downloadUrl: `${publicUrl()}${downloadPath}?${query}`, expiresAt };
     },
 
     open({ account = '', email = '', attachment = '', expires = '', signature = '' }) {
       const ref = { account, email, attachment };
-      const expected = Buffer.from(sign(ref, expires));
-      const given = Buffer.from(signature);
-      if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
+      if (!isSigned(ref, expires, signature)) return null;
       return Number(expires) > now() ? ref : null;
     },
   };

@@ -1,6 +1,7 @@
 /** Who looks at the page: an API key, once shown, becomes a signed cookie that ends with the key. */
 
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import type { Mac, Secrets } from '../core/secrets.ts';
 import { hashToken } from '../core/token.ts';
 import { findApiKey, findApiKeyById, findSessionEpoch } from '../store/accounts.ts';
 import type { Reader } from '../store/database.ts';
@@ -30,7 +31,7 @@ export type SessionOptions = {
   signOut: SignOut;
   /** The key of the settings, which no table knows. */
   bootstrap: { token: string; account: string } | null;
-  secret: string;
+  secrets: Secrets;
   now: () => number;
 };
 
@@ -45,9 +46,8 @@ type Key = { account: string; id: string; name: string; hash: Uint8Array };
 /** No stored key has this id: theirs begin with `key_`. */
 const bootstrapId = 'settings';
 
-export function createSessions({ database, signOut, bootstrap, secret, now }: SessionOptions): Sessions {
-  // A key of our own, so that no signature made for a link is one for a session.
-  const signing = Buffer.from(hkdfSync('sha256', secret, '', 'dashboard session', 32));
+export function createSessions({ database, signOut, bootstrap, secrets, now }: SessionOptions): Sessions {
+  const macs = secrets.macs('dashboard session');
   const bootstrapKey: Key | null = bootstrap && {
     account: bootstrap.account,
     id: bootstrapId,
@@ -55,9 +55,8 @@ export function createSessions({ database, signOut, bootstrap, secret, now }: Se
     hash: hashToken(bootstrap.token),
   };
 
-  function sign(purpose: string, key: Key, stated: string): string {
-    const text = JSON.stringify([purpose, key.id, Buffer.from(key.hash).toString('base64'), stated]);
-    return createHmac('sha256', signing).update(text).digest('base64url');
+  function sign(mac: Mac, purpose: string, key: Key, stated: string): string {
+    return mac(JSON.stringify([purpose, key.id, Buffer.from(key.hash).toString('base64'), stated]));
   }
 
   async function findByToken(token: string): Promise<Key | null> {
@@ -79,16 +78,17 @@ export function createSessions({ database, signOut, bootstrap, secret, now }: Se
       if (!key) return null;
       const statement: Statement = [now() + sessionMs, mask(token), await findSessionEpoch(database, key.id)];
       const stated = Buffer.from(JSON.stringify(statement)).toString('base64url');
-      return `${key.id}.${stated}.${sign('session', key, stated)}`;
+      return `${key.id}.${stated}.${sign(macs[0], 'session', key, stated)}`;
     },
 
     async find(cookie) {
       const [id = '', stated = '', signature = ''] = cookie?.split('.') ?? [];
       const key = id === '' ? null : await findById(id);
-      if (!key || !isSame(sign('session', key, stated), signature)) return null;
+      const mac = key && macs.find((one) => isSame(sign(one, 'session', key, stated), signature));
+      if (!key || !mac) return null;
       const [endsAt, maskedKey, epoch = 0] = JSON.parse(Buffer.from(stated, 'base64url').toString()) as Statement;
       if (endsAt <= now() || epoch !== (await findSessionEpoch(database, key.id))) return null;
-      const formToken = sign('form', key, stated);
+      const formToken = sign(mac, 'form', key, stated);
       return { keyId: key.id, account: key.account, keyName: key.name, maskedKey, formToken };
     },
 

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Secrets } from '../core/secrets.ts';
 import { createIdSource } from '../core/token.ts';
 import type { Egress } from '../egress/egress.ts';
 import { type Door, requestLog } from '../http/app.ts';
@@ -50,8 +51,7 @@ export type DoorOptions = {
   onAccepted: (emails: number) => void;
   /** Told of a request that was turned away at the door, and why. */
   onRefused: (why: Refused) => void;
-  /** Signs links and sessions. */
-  secret: string;
+  secrets: Secrets;
   /** Known once the server listens. */
   publicUrl: () => string;
   page: PageOptions;
@@ -85,7 +85,7 @@ export function apiDoors(options: DoorOptions): Door[] {
     },
     (app) => {
       const { live, ...shown } = options.page;
-      const { publicUrl, secret } = options;
+      const { publicUrl, secrets } = options;
       const signOut = createSignOut(database);
       addPageRoutes(app, {
         ...reading,
@@ -94,7 +94,7 @@ export function apiDoors(options: DoorOptions): Door[] {
         live,
         renderer,
         access: {
-          sessions: createSessions({ database, signOut, bootstrap, secret, now }),
+          sessions: createSessions({ database, signOut, bootstrap, secrets, now }),
           throttle: createThrottle(now),
           bodies,
         },
@@ -144,8 +144,8 @@ function createGatekeeper(
   };
 }
 
-function createLinks({ config, secret, publicUrl }: DoorOptions, now: () => number): AttachmentLinks {
-  return createAttachmentLinks({ secret, publicUrl, now, lifetimeMs: config.limits.attachmentLinkMs });
+function createLinks({ config, secrets, publicUrl }: DoorOptions, now: () => number): AttachmentLinks {
+  return createAttachmentLinks({ secrets, publicUrl, now, lifetimeMs: config.limits.attachmentLinkMs });
 }
 
 function createAccepting(options: DoorOptions, nextId: (now: number) => string): Accepting {

@@ -4,6 +4,7 @@ import { chmodSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:
 import { basename, dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { isWitness } from './restore-guard.ts';
+import { isSecretKeyFile } from './secret-key.ts';
 
 export type Installation = Pick<Config, 'database' | 'stateDir'>;
 
@@ -77,7 +78,7 @@ function databasePaths(database: Config['database']): string[] {
 }
 
 function isOurs({ database, stateDir }: Installation, folder: string, name: string): boolean {
-  if (isWitness(name)) return folder === realPath(stateDir);
+  if (isWitness(name) || isSecretKeyFile(name)) return folder === realPath(stateDir);
   return databasePaths(database).some((path) => {
     const isHere = realPath(dirname(path)) === folder;
     return isHere && databaseSuffixes.some((suffix) => name === `${basename(path)}${suffix}`);

@@ -11,6 +11,7 @@ import { log } from '../log.ts';
 import type { Database } from '../store/database.ts';
 import { beginGeneration, findProgress, findWentBack, type Progress, recordWentBack } from '../store/progress.ts';
 import { holdOpenDeliveries } from '../use-cases/hold.ts';
+import { makeStateDir } from './state-dir.ts';
 
 /** What the file in STATE_DIR says. */
 export type Witness = Pick<Progress, 'generation' | 'eventId'>;
@@ -35,6 +36,7 @@ export class RestoreGuard {
    * @throws Error when the witness cannot be kept.
    */
   async start(): Promise<void> {
+    makeStateDir(this.#stateDir);
     const databaseId = (await findProgress(this.#database))?.databaseId ?? randomUUID();
     const witness = await readWitness(this.#stateDir, databaseId);
     // Read after the witness: another process may be writing it, and what it has seen must not be news to us.

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { ConfigError, examineConfig, readConfig } from '../../src/config/config.ts';
 import { parseRelayUrl } from '../../src/config/relay-url.ts';
-import type { Environment } from '../../src/config/settings.ts';
+import { type Environment, visibleSecrets } from '../../src/config/settings.ts';
 import { createTemp } from '../support/temp.ts';
 
 function problemsOf(environment: Environment): string[] {
@@ -44,6 +44,47 @@ describe('the settings', () => {
       () => readConfig(environment),
       (error: Error) => error instanceof ConfigError && names.every((name) => error.message.includes(name ?? '')),
     );
+  });
+});
+
+describe('a secret', () => {
+  it('may come from a file, whose last line break is none of it', (t) => {
+    const url = 'smtp://me:hunter2@mx.example.com';
+    const { relay, apiKey, secretKey } = readConfig({
+      RELAY_URL_FILE: fileOf(t, `${url}\n`),
+      SENDONCE_API_KEY_FILE: fileOf(t, 're_of_a_file\r\n'),
+      SECRET_KEY_FILE: fileOf(t, 'x'.repeat(32)),
+    });
+    assert.deepEqual([relay, apiKey, secretKey], [parseRelayUrl(url), 're_of_a_file', 'x'.repeat(32)]);
+  });
+
+  it('is refused where its file is not there, is empty, or stands beside the setting itself: never the default', (t) => {
+    const file = fileOf(t, 'capture:');
+    assert.deepEqual(problemsOf({ RELAY_URL_FILE: '/nowhere/relay' }), [
+      'RELAY_URL_FILE names a file that cannot be read (ENOENT): /nowhere/relay.',
+    ]);
+    assert.match(
+      problemsOf({ DATABASE_URL_FILE: fileOf(t, ' \n') })[0] ?? '',
+      /^DATABASE_URL_FILE names a file that is empty/,
+    );
+    assert.deepEqual(problemsOf({ RELAY_URL: 'capture:', RELAY_URL_FILE: file }), [
+      'RELAY_URL_FILE and RELAY_URL are both set: leave one of them out.',
+    ]);
+    const short = problemsOf({ SECRET_KEY: 'hunter2', SECRET_KEY_OLD: 'hunter3' });
+    assert.match(short.join(), /^SECRET_KEY must have at least 32 characters: .*,SECRET_KEY_OLD must/);
+    assert.doesNotMatch(short.join(), /hunter/);
+  });
+
+  it('is seen by everybody where it is a flag', () => {
+    const seen = { RELAY_URL: 'smtp://me:hunter2@mx.example.com', SECRET_KEY: 'x', SENDONCE_API_KEY: 're_1' };
+    assert.deepEqual(visibleSecrets(seen).sort(), Object.keys(seen).sort());
+    const harmless = {
+      RELAY_URL: 'smtp://mx.example.com:587',
+      DATABASE_URL: 'postgres://user@host/database',
+      PORT: '3000',
+    };
+    assert.deepEqual(visibleSecrets(harmless), []);
+    assert.deepEqual(visibleSecrets({ DATABASE_URL: 'postgres://user:secret@host/database' }), ['DATABASE_URL']);
   });
 });
 

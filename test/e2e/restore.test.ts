@@ -16,12 +16,13 @@ import { createTestClock } from '../support/clock.ts';
 import { discardDatabase, newDatabaseUrl, openDatabase } from '../support/engine.ts';
 import { printed } from '../support/printed.ts';
 import { drained, type Served, serve } from '../support/served.ts';
-import { message, type TestServer } from '../support/server.ts';
+import { message, type TestServer, testSecretKey } from '../support/server.ts';
 import { modes } from '../support/smtp-sink-modes.ts';
 import { createTemp } from '../support/temp.ts';
 
 const hourMs = 60 * 60_000;
-const configOf = (server: TestServer) => readConfig({ DATABASE_URL: server.databaseUrl, STATE_DIR: server.stateDir });
+const configOf = ({ databaseUrl, stateDir }: TestServer) =>
+  readConfig({ DATABASE_URL: databaseUrl, STATE_DIR: stateDir, SECRET_KEY: testSecretKey });
 const heldIn = async (server: TestServer) => (await server.call('GET', '/in-doubt')).json.data;
 
 /** What `sendonce doctor` says. */

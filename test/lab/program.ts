@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Sqlite from 'better-sqlite3';
-import { testKey } from '../support/server.ts';
+import { testKey, testSecretKey } from '../support/server.ts';
 
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
@@ -61,6 +61,7 @@ function environmentOf({ databaseUrl, relayUrl, environment }: Setting): NodeJS.
     DATABASE_URL: databaseUrl,
     RELAY_URL: relayUrl,
     SENDONCE_API_KEY: testKey,
+    SECRET_KEY: testSecretKey,
     LOG_LEVEL: 'warn',
     ...environment,
   };

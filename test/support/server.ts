@@ -11,6 +11,9 @@ import { createTemp } from './temp.ts';
 
 export const testKey = 're_test_key';
 
+/** Shared by all servers of a test: they stand on one database, and each has a folder of its own. */
+export const testSecretKey = 'a secret key that only tests have';
+
 export type TestServer = {
   readonly url: string;
   readonly clock: TestClock;
@@ -47,6 +50,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     DATABASE_URL: databaseUrl,
     STATE_DIR: temp.path('.'),
     SENDONCE_API_KEY: testKey,
+    SECRET_KEY: testSecretKey,
     EGRESS_ALLOW: '127.0.0.0/8',
     ...options.environment,
   });
