@@ -11,15 +11,15 @@ import { clearMoods, createMoods } from './moods.ts';
 import type { Program } from './program.ts';
 import { type LifeOptions, thoughtful } from './world.ts';
 
-test('25 kills at random moments lose nothing, send nothing twice, and leave in doubt only what they interrupted', async (t) => {
+test('ten kills at random moments lose nothing, send nothing twice, and leave in doubt only what they interrupted', async (t) => {
   const seed = Date.now() % 2 ** 31;
   t.diagnostic(`--seed ${seed}`);
   const startedAt = performance.now();
-  const findings = await killAgainAndAgain({ kills: 25, seed, moods: thoughtful });
-  t.diagnostic(`25 kills in ${Math.round(performance.now() - startedAt)} ms: ${summaryOf(findings)}`);
+  const findings = await killAgainAndAgain({ kills: 10, seed, moods: thoughtful });
+  t.diagnostic(`10 kills in ${Math.round(performance.now() - startedAt)} ms: ${summaryOf(findings)}`);
   assert.deepEqual(findings.violations, []);
   assert.equal(findings.held, findings.interrupted, 'every interrupted hand-off is in doubt, and nothing else');
-  assert(findings.keys > 200, 'there was a load');
+  assert(findings.keys > 80, 'there was a load');
 });
 
 for (const policy of ['hold', 'send-again'] as const) {
@@ -27,7 +27,7 @@ for (const policy of ['hold', 'send-again'] as const) {
     const seed = Date.now() % 2 ** 31;
     t.diagnostic(`--seed ${seed}`);
     const findings = await killAgainAndAgain({
-      kills: 6,
+      kills: 4,
       seed,
       policy,
       isMixed: true,
@@ -59,7 +59,7 @@ test('kill -9 again and again: every event is told at least once, in one way, ea
   const seed = Date.now() % 2 ** 31;
   t.diagnostic(`--seed ${seed}`);
   const findings = await killAgainAndAgain({
-    kills: 5,
+    kills: 3,
     seed,
     isHeard: true,
     moods: clearMoods,

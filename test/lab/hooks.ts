@@ -61,6 +61,8 @@ const brevoTypes: Record<string, string> = {
 const refusedOneIn = 8;
 
 const livingMax = 4;
+/** Of those whose making or deleting nobody was told the end of: an account may have only so many. */
+const unknownMax = 20;
 
 export class Hooks {
   readonly receiver: Receiver;
@@ -99,6 +101,7 @@ export class Hooks {
   async change(): Promise<void> {
     const random = this.#random;
     const living = this.#hooks.filter(({ state }) => state === 'living');
+    if (this.#hooks.filter(({ state }) => state === 'unknown').length > unknownMax) return this.#clearAway();
     if (living.length < livingMax && random() < 0.5) {
       return this.#create(random() < 0.7 ? 'resend' : 'brevo');
     }
@@ -153,6 +156,29 @@ export class Hooks {
     if (chosen < 0.4) return this.#during(hook, { enabled, types }, () => [subscribe(), toggle()]);
     if (chosen < 0.7) return this.#during(hook, { ...config, enabled }, () => [toggle()]);
     return this.#during(hook, { ...config, types }, () => [subscribe()]);
+  }
+
+  /** Deletes what may be there still; nothing was certain about it before. */
+  async #clearAway(): Promise<void> {
+    for (const facade of ['resend', 'brevo'] as const) {
+      const there = await this.#listed(facade);
+      for (const hook of this.#hooks.filter((one) => one.state === 'unknown' && one.facade === facade)) {
+        const id = [...(there ?? [])].find(([url]) => url.endsWith(hook.path))?.[1];
+        const path = `${facade === 'resend' ? '' : '/v3'}/webhooks/${id}`;
+        const deed = id && (await this.#desk.ask({ method: 'DELETE', path }));
+        if (there && (!deed || deed.outcome === 'done')) hook.state = 'deleted';
+      }
+    }
+  }
+
+  /** Ids by URL. Null: nobody said. */
+  async #listed(facade: Hook['facade']): Promise<Map<string, string> | null> {
+    const path = facade === 'resend' ? '/webhooks?limit=100' : '/v3/webhooks';
+    const { reply } = (await this.#desk.ask({ method: 'GET', path })) ?? {};
+    if (reply?.status !== 200) return null;
+    const { data, webhooks } = JSON.parse(reply.text);
+    const all = (data ?? webhooks) as { id: string | number; endpoint?: string; url?: string }[];
+    return new Map(all.map(({ id, endpoint, url }) => [endpoint ?? url ?? '', String(id)]));
   }
 
   #patch({ facade, id }: Hook, body: object): Promise<Deed | null> {

@@ -103,6 +103,17 @@ function elapsed(): string {
   return `[${String(Math.round((performance.now() - startedAt) / 1_000)).padStart(4)} s]`;
 }
 
+/** One example of each kind of sentence, ids and numbers aside, and how many there are of it. */
+function kindsOf(all: string[]): [string, number][] {
+  const kinds = new Map<string, [string, number]>();
+  for (const text of all) {
+    const kind = text.replace(/[0-9a-f-]{36}|\S+@\S+|\d+/g, '');
+    const known = kinds.get(kind);
+    kinds.set(kind, known ? [known[0], known[1] + 1] : [text, 1]);
+  }
+  return [...kinds.values()].slice(0, 40);
+}
+
 function report(): void {
   const moods = rows.filter(({ fault }) => fault.startsWith('relay: '));
   const others = rows.filter((row) => !moods.includes(row));
@@ -111,7 +122,8 @@ function report(): void {
   if (moods.length > 1) console.log(`\nThe moods one by one:\n\n${renderTable(moods)}`);
   if (switchedOff.length > 0) console.log(`\nGuards switched off, which must be seen:\n\n${renderTable(switchedOff)}`);
   for (const { fault, skipped } of rows) if (skipped !== undefined) console.log(`\nNOT RUN: ${fault}: ${skipped}`);
-  for (const failure of failures.slice(0, 30)) console.log(`\nFAILED: ${failure}`);
+  for (const [example, count] of kindsOf(failures))
+    console.log(`\nFAILED${count > 1 ? ` ${count} times, once` : ''}: ${example}`);
   const verdict = failures.length === 0 ? 'held' : `FAILED (${failures.length})`;
   console.log(`\nlab: ${verdict}, --seed ${seed}, ${elapsed()}`);
   process.exitCode = failures.length === 0 ? 0 : 1;

@@ -108,7 +108,7 @@ export async function keyedRequests(requests: number, { seed, onProgress }: Scal
   const life = await Fleet.start({ seed, apis: 3, workers: 3 });
   try {
     life.begin();
-    // An operation that nobody answers for a minute is given up, and is a violation.
+    // An operation that nobody answers for three minutes is given up, and is a violation.
     while (life.load.answered < requests && life.load.violations.length === 0) {
       await life.load.answeredMore(50);
       onProgress?.(`${fault}: ${life.load.answered} of ${requests}`);
