@@ -44,6 +44,11 @@ export const log = {
   wakeUpsLost: (why: string) =>
     out.warn({ why }, 'what other processes announce is not heard: their mail waits for the poll, up to a second'),
   wakeUpsBack: () => out.warn('what other processes announce is heard again'),
+  wrongKeys: (address: string) =>
+    out.warn(
+      { address },
+      'many wrong API keys came from this address, or began alike: from now on one a second is looked at',
+    ),
   oddKey: (why: string) => out.warn(why),
   conflict: (key: string, fields: string[]) => out.warn({ key, fields }, 'a key was used again for another request'),
   requeued: (deliveries: number) => out.warn({ deliveries }, 'a process ended with claims; they are queued again'),

@@ -3,10 +3,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { DeliveryState } from './core/delivery.ts';
 import { isUnavailable } from './core/error.ts';
+import { patiently } from './core/patience.ts';
 import type { WebhookCounts } from './store/webhooks/history.ts';
 
 /** Why a request is turned away before it is looked at. */
-export type Refused = 'memory' | 'slow';
+export type Refused = 'memory' | 'slow' | 'wrong_keys' | 'host';
 
 export type Metrics = {
   accepted(emails: number): void;
@@ -20,7 +21,10 @@ export type Metrics = {
   webhookDisabled(): void;
   /** Told of a request that was turned away at the door. */
   refused(why: Refused): void;
+  wrongKey(): void;
   render(): Promise<string>;
+  /** Whether the database answers, and nothing else. */
+  renderUp(): Promise<string>;
   readonly contentType: string;
 };
 
@@ -35,14 +39,16 @@ function processRegistry(): Registry {
 }
 
 export type MetricSources = {
-  /** Whether the database answers: the others are not asked where it does not. */
+  /** Whether the database answers: what it says beside is left out where it does not. */
   isUp: () => Promise<boolean>;
+  /** What the others may take. */
+  patienceMs: number;
   openByState: () => Promise<Partial<Record<DeliveryState, number>>>;
   webhooks: () => Promise<WebhookCounts>;
 };
 
 /** The sources are read at each scrape, away from the serving thread. */
-export function createMetrics({ isUp, openByState, webhooks }: MetricSources): Metrics {
+export function createMetrics({ isUp, patienceMs, openByState, webhooks }: MetricSources): Metrics {
   const watched = processRegistry();
   const registry = new Registry();
   const stored = new Registry();
@@ -62,7 +68,7 @@ export function createMetrics({ isUp, openByState, webhooks }: MetricSources): M
   });
   const refused = new Counter({
     name: 'sendonce_requests_refused_total',
-    help: 'Requests turned away at the door: memory is used up, or their bodies came too slowly.',
+    help: 'Requests turned away at the door: memory is used up, the body came too slowly, too many wrong keys, or the Host is not ours.',
     labelNames: ['why'],
     registers,
   });
@@ -73,6 +79,7 @@ export function createMetrics({ isUp, openByState, webhooks }: MetricSources): M
     buckets: [0.005, 0.025, 0.1, 0.5, 2],
     registers,
   });
+  const wrongKeys = new Counter({ name: 'sendonce_wrong_keys_total', help: 'API keys that open nothing.', registers });
   const up = new Gauge({ name: 'sendonce_database_up', help: '1 when the database answers, 0 otherwise.', registers });
   const open: Gauge = new Gauge({
     name: 'sendonce_open_deliveries',
@@ -85,6 +92,7 @@ export function createMetrics({ isUp, openByState, webhooks }: MetricSources): M
         open.set({ state }, counts[state] ?? 0);
     },
   });
+  const fromStore = patiently(patienceMs, () => scraped(stored));
   const { attempts, disabled } = addWebhookMetrics(registry, stored, webhooks);
   return {
     accepted: (emails) => accepted.inc(emails),
@@ -94,21 +102,27 @@ export function createMetrics({ isUp, openByState, webhooks }: MetricSources): M
     webhookAttempt: (outcome) => attempts.inc({ outcome }),
     webhookDisabled: () => disabled.inc(),
     refused: (why) => refused.inc({ why }),
+    wrongKey: () => wrongKeys.inc(),
     async render() {
-      const gauges = (await isUp()) ? await scraped(stored) : null;
-      up.set(gauges === null ? 0 : 1);
-      return [await watched.metrics(), await registry.metrics(), gauges ?? ''].join('\n');
+      const [isThere, gauges] = await Promise.all([isUp(), fromStore()]);
+      const isUpNow = isThere && gauges !== 'away';
+      up.set(isUpNow ? 1 : 0);
+      const shown = isUpNow ? (gauges ?? '') : '';
+      return [await watched.metrics(), await registry.metrics(), shown].join('\n');
+    },
+    async renderUp() {
+      up.set((await isUp()) ? 1 : 0);
+      return registry.getSingleMetricAsString('sendonce_database_up');
     },
     contentType: registry.contentType,
   };
 }
 
-/** Null where the database went away meanwhile. */
-async function scraped(stored: Registry): Promise<string | null> {
+async function scraped(stored: Registry): Promise<string | 'away'> {
   try {
     return await stored.metrics();
   } catch (error) {
-    if (isUnavailable(error)) return null;
+    if (isUnavailable(error)) return 'away';
     throw error;
   }
 }

@@ -5,9 +5,10 @@ import type { SystemClock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import type { Relay } from './deliver/relay.ts';
 import { createEgress } from './egress/egress.ts';
-import { createApp } from './http/app.ts';
+import { createApp, guarded } from './http/app.ts';
 import { contractOf, type HttpFacade } from './http/facade.ts';
 import { type FacadeParts, httpFacades } from './http/facades.ts';
+import { createHostCheck, type HostCheck } from './http/host.ts';
 import { Listener } from './http/listener.ts';
 import { type Health, watchDoor } from './http/watch.ts';
 import { log } from './log.ts';
@@ -95,8 +96,8 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const makesKey = config.apiKey === null && config.role !== 'worker';
   const ready = await bootstrap(database, { config, clock, makesKey, guard, recovery });
 
-  const pulse = createPulse(database);
-  const metrics = metricsOf(database, pulse);
+  const pulse = createPulse(database, config.limits.watchMs);
+  const metrics = metricsOf(database, pulse, config.limits.watchMs);
   const keyUses = createKeyUses(database, metrics.keyUsed);
   const { retentionDays } = config;
   const { garbagePerSecondMax } = config.limits;
@@ -114,20 +115,13 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const live = createLive(database);
   const publicUrl = (): string => config.publicUrl ?? listener.url;
   const page = { live, relay: relay.name, durable: isDurable(outside), signerFor };
-  const shared = {
-    config,
-    facades,
-    database,
-    clock,
-    egress,
-    keyUses,
-    onQueued,
-    onAccepted: metrics.accepted,
-    onRefused: metrics.refused,
-    renderer,
-  };
+  const shared = { config, facades, database, clock, egress, keyUses, onQueued, renderer, metrics };
   const doors = [
-    watchDoor(healthOf(config, { database, pulse, relay: relay.name, durable: isDurable(outside) }), metrics),
+    watchDoor(
+      healthOf(config, { database, pulse, relay: relay.name, durable: isDurable(outside) }),
+      metrics,
+      config.metricsToken,
+    ),
     ...(config.role === 'worker' ? [] : apiDoors({ ...shared, secrets: ready.secrets, publicUrl, page })),
   ];
   const { host, port } = config;
@@ -135,7 +129,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
     host,
     port,
     bodyTimeoutMs: config.limits.bodyTimeoutMs,
-    fetch: createApp(doors, facades).fetch,
+    fetch: guarded(createApp(doors, facades), facades, hostCheckOf(config, metrics)),
   });
   // The listener first: what cannot listen has claimed nothing. At the end requests under way are answered while verdicts
   // come in.
@@ -197,12 +191,22 @@ function isDurable({ synchronous = 'FULL' }: Outside): boolean {
   return synchronous === 'FULL';
 }
 
-function metricsOf(database: Database, isUp: () => Promise<boolean>): Metrics {
+function metricsOf(database: Database, isUp: () => Promise<boolean>, patienceMs: number): Metrics {
   return createMetrics({
     isUp,
+    patienceMs,
     openByState: () => countOpen(database),
     webhooks: () => countWebhooks(database),
   });
+}
+
+function hostCheckOf({ host, publicUrl, allowedHosts }: Config, metrics: Metrics): HostCheck {
+  const check = createHostCheck({ listensOn: host, publicUrl, allowed: allowedHosts });
+  return (incoming) => {
+    const refusal = check(incoming);
+    if (refusal) metrics.refused('host');
+    return refusal;
+  };
 }
 
 type HealthOptions = { database: Database; pulse: () => Promise<boolean>; relay: string; durable: boolean };

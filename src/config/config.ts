@@ -2,12 +2,16 @@
 
 import { dirname } from 'node:path';
 import type { DkimKey } from '../core/dkim.ts';
+import { isLoopback } from '../core/loopback.ts';
 import { parseRange } from '../egress/address.ts';
 import { type DatabaseSetting, databaseUrls, parseDatabaseUrl, problemOfPostgresUrl } from './database-url.ts';
 import { readDkimKeys } from './dkim-keys.ts';
 import { type Limits, limits } from './limits.ts';
 import { parseRelayUrl, type RelaySetting, RelayUrlError } from './relay-url.ts';
 import { type Environment, type Problem, type SettingName, Settings } from './settings.ts';
+
+/** 16 random characters of 32 are 80 bits. */
+const secretCharsMin = 16;
 
 export type Config = {
   host: string;
@@ -26,6 +30,12 @@ export type Config = {
   secretKeyOld: string | null;
   /** Null: the first API key is printed. */
   firstKeyFile: string | null;
+  /** Names that are answered on a loopback address, beside its own and that of `publicUrl`. */
+  allowedHosts: string[];
+  /** Addresses and CIDRs whose `X-Forwarded-For` is believed. */
+  trustedProxies: string[];
+  /** Null: /metrics is for everybody, and /healthz tells nobody more than whether the server is ready. */
+  metricsToken: string | null;
   inDoubt: 'hold' | 'send-again';
   sentCountsAsDelivered: boolean;
   role: 'all' | 'api' | 'worker';
@@ -66,17 +76,21 @@ export type Examined = { config: Config; problems: readonly Problem[] };
 export function examineConfig(environment: Environment): Examined {
   const read = new Settings(environment);
   const database = databaseOf(read);
+  const host = read.text('HOST', '127.0.0.1');
   const config: Config = {
-    host: read.text('HOST', '127.0.0.1'),
+    host,
     port: read.integer('PORT', 3000, { min: 0, max: 65_535 }),
     database,
     stateDir: read.text('STATE_DIR', database.engine === 'sqlite' ? dirname(database.path) : './data'),
     relay: relayOf(read),
     relayConnections: read.integer('RELAY_CONNECTIONS', 10, { min: 1, max: 200 }),
-    apiKey: read.optional('SENDONCE_API_KEY'),
     secretKey: secretKeyOf(read, 'SECRET_KEY'),
     secretKeyOld: secretKeyOf(read, 'SECRET_KEY_OLD'),
     firstKeyFile: read.optional('FIRST_KEY_FILE'),
+    apiKey: apiKeyOf(read, host),
+    allowedHosts: read.list('ALLOWED_HOSTS'),
+    trustedProxies: rangesOf(read, 'TRUSTED_PROXIES'),
+    metricsToken: metricsTokenOf(read),
     inDoubt: read.choice('IN_DOUBT', ['hold', 'send-again']),
     sentCountsAsDelivered: read.choice('SENT_COUNTS_AS_DELIVERED', ['false', 'true']) === 'true',
     role: read.choice('ROLE', ['all', 'api', 'worker']),
@@ -85,7 +99,7 @@ export function examineConfig(environment: Environment): Examined {
     retentionDays: read.optionalInteger('RETENTION_DAYS', { min: 1, max: 36_500 }),
     brevoKeyMustBeUuid: read.choice('BREVO_KEY_MUST_BE_UUID', ['false', 'true']) === 'true',
     dkim: dkimOf(read),
-    egressAllow: egressAllowOf(read),
+    egressAllow: rangesOf(read, 'EGRESS_ALLOW'),
     logLevel: read.choice('LOG_LEVEL', ['info', 'debug', 'warn', 'error', 'silent']),
     limits,
   };
@@ -142,11 +156,41 @@ function dkimOf(read: Settings): DkimKey[] {
   return keys;
 }
 
-function egressAllowOf(read: Settings): string[] {
-  const ranges = read.list('EGRESS_ALLOW');
+function rangesOf(read: Settings, name: SettingName): string[] {
+  const ranges = read.list(name);
   for (const range of ranges) {
     if (parseRange(range)) continue;
-    read.refuse('EGRESS_ALLOW', `has "${range}": it takes IP addresses and ranges, such as 10.0.0.0/8 or fd00::/8.`);
+    read.refuse(name, `has "${range}": it takes IP addresses and ranges, such as 10.0.0.0/8 or fd00::/8.`);
   }
   return ranges;
+}
+
+/** A key that can be found by trying is refused where strangers can try. */
+function apiKeyOf(read: Settings, host: string): string | null {
+  const key = read.optional('SENDONCE_API_KEY');
+  const isAllowed = read.choice('ALLOW_WEAK_KEY', ['false', 'true']) === 'true';
+  if (key !== null && isWeak(key) && !isLoopback(host) && !isAllowed) {
+    read.refuse(
+      'SENDONCE_API_KEY',
+      `is too easy to guess for a server that others can reach (HOST is ${host}): ${strength}. For a test, ALLOW_WEAK_KEY=true.`,
+    );
+  }
+  return key;
+}
+
+function metricsTokenOf(read: Settings): string | null {
+  const token = read.optional('METRICS_TOKEN');
+  if (token !== null && isWeak(token)) read.refuse('METRICS_TOKEN', `is too easy to guess: ${strength}.`);
+  return token;
+}
+
+const strength = `it takes at least ${secretCharsMin} characters that do not repeat themselves, such as what "openssl rand -hex 20" prints`;
+
+/** What repeats what came before it is no secret: of "abcabcabcabcabca" three characters count. */
+function isWeak(secret: string): boolean {
+  const { length } = secret;
+  for (let period = 1; period < secretCharsMin && period * 2 <= length; period++) {
+    if (secret.slice(period) === secret.slice(0, -period)) return true;
+  }
+  return length < secretCharsMin;
 }

@@ -29,6 +29,11 @@ export type Limits = {
   renderIdleMs: number;
   renderOutputCharsMax: number;
   renderHeapMbMax: number;
+  wrongKeysFree: number;
+  wrongKeysWindowMs: number;
+  wrongKeyEveryMs: number;
+  wrongKeyWaitMs: number;
+  watchMs: number;
 };
 
 /** What belongs to a facade's contract (recipients, batch sizes, …) stands beside the facade: http/resend/limits.ts. */
@@ -85,4 +90,13 @@ export const limits: Limits = {
   renderOutputCharsMax: 4 * 1024 * 1024,
   // Four times what the largest honest html takes. A thread that needs more is ended.
   renderHeapMbMax: 128,
+  // A deployment with the wrong key is noticed by then; so many guesses find no key that a start allows.
+  wrongKeysFree: 20,
+  wrongKeysWindowMs: 10 * 60_000,
+  // 86,400 guesses a day and address: against 16 characters nothing.
+  wrongKeyEveryMs: 1_000,
+  // A right key that comes from the same address as the guesses waits in line with them, once.
+  wrongKeyWaitMs: 5_000,
+  // Less than a probe waits for us, more than a loaded database needs for one row.
+  watchMs: 1_500,
 };

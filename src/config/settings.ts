@@ -8,6 +8,7 @@ const secretNames = [
   'DATABASE_LISTEN_URL',
   'RELAY_URL',
   'SENDONCE_API_KEY',
+  'METRICS_TOKEN',
   'SECRET_KEY',
   'SECRET_KEY_OLD',
 ] as const;
@@ -17,6 +18,9 @@ const plainNames = [
   'PORT',
   'STATE_DIR',
   'RELAY_CONNECTIONS',
+  'ALLOW_WEAK_KEY',
+  'ALLOWED_HOSTS',
+  'TRUSTED_PROXIES',
   'IN_DOUBT',
   'SENT_COUNTS_AS_DELIVERED',
   'ROLE',

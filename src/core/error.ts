@@ -13,6 +13,8 @@ export type ErrorCode =
   | 'missing_api_key'
   | 'invalid_api_key'
   | 'restricted_api_key'
+  | 'wrong_keys'
+  | 'misdirected'
   | 'invalid_idempotency_key'
   | 'idempotency_mismatch'
   | 'idempotency_busy'

@@ -3,6 +3,7 @@
 import net from 'node:net';
 import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
+import { isLoopback } from '../core/loopback.ts';
 import { authenticate, type Credentials } from './smtp-auth.ts';
 import { Wire } from './smtp-wire.ts';
 
@@ -164,8 +165,4 @@ function ownName(): string {
   const name = hostname();
   if (net.isIPv4(name)) return `[${name}]`;
   return name.includes('.') ? name : '[127.0.0.1]';
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

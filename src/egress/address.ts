@@ -29,6 +29,21 @@ export function createAddressPolicy(allow: readonly string[]): AddressPolicy {
   };
 }
 
+/** Whether an address is in one of these CIDRs or single addresses. Throws on what is neither. */
+export function createRanges(texts: readonly string[]): AddressPolicy {
+  const ranges = texts.map(getRange);
+  return (address) => {
+    if (ranges.length === 0 || isIP(address) === 0) return false;
+    const parsed = ipaddr.parse(address);
+    return ranges.some((range) => contains(range, parsed));
+  };
+}
+
+/** What one customer of a network has: an IPv4 address, or the 2^64 of IPv6 that come with each. */
+export function networkOf(address: string): string {
+  return isIP(address) === 6 ? ipaddr.IPv6.parse(address).parts.slice(0, 4).join(':') : address;
+}
+
 /** `unicast` is ipaddr.js's word for "in none of the special ranges": private, loopback, mapped, 6to4, Teredo and the rest are named. */
 function isPublic(address: Address): boolean {
   if (address.range() !== 'unicast') return false;

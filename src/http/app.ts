@@ -1,12 +1,14 @@
 /** The app that the doors are built into, and the one place where a refusal becomes a response. */
 
 import assert from 'node:assert';
+import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { AppError, CommitUnknown } from '../core/error.ts';
 import { log } from '../log.ts';
 import { ClientGone } from './arriving.ts';
 import { type Bindings, type HttpContext, toResponse } from './call.ts';
-import { type Facade, facadeOf } from './facade.ts';
+import { type Facade, facadeOf, type Wording } from './facade.ts';
+import type { HostCheck } from './host.ts';
 import { keyPath } from './idempotency-keys.ts';
 import { RateLimited } from './rate-limit.ts';
 
@@ -19,6 +21,18 @@ export function createApp(doors: readonly Door[], facades: readonly Facade[]): H
   app.notFound((context) => refuse(facades, new AppError('route_not_found', nowhere(facades, context)), context));
   for (const add of doors) add(app);
   return app;
+}
+
+export type Fetch = Hono<Bindings>['fetch'];
+
+/** Before any door: who asks for another host is answered by none of them. */
+export function guarded(app: Hono<Bindings>, facades: readonly Facade[], findRefusal: HostCheck): Fetch {
+  return (request, env, execution) => {
+    const { incoming } = env as HttpBindings;
+    const refusal = findRefusal(incoming);
+    if (!refusal) return app.fetch(request, env, execution);
+    return toResponse(wordingOf(facades, pathOf(incoming.url)).renderError(refusal));
+  };
 }
 
 /** Not a door itself: what is asked of the doors after it is logged, where the level asks for it. */
@@ -54,11 +68,20 @@ function refuse(facades: readonly Facade[], error: Error, context: HttpContext):
   }
   const refusal =
     error instanceof AppError ? error : new AppError('internal', 'An unexpected error occurred.', { cause: error });
-  if (refusal.code === 'internal') log.requestFailed(method, loggable(url.split('?')[0] ?? ''), error);
+  if (refusal.code === 'internal') log.requestFailed(method, loggable(pathOf(url)), error);
   if (refusal.code === 'unavailable') log.unavailable(error);
-  const wording = facadeOf(facades, context.req.path)?.wording;
-  assert(wording, 'every path belongs to a facade: the one at the root has the rest');
+  const wording = wordingOf(facades, context.req.path);
   const rateState = error instanceof RateLimited ? error.state : context.get('rateState');
   const limitHeaders = rateState ? wording.limitHeaders(rateState) : {};
   return toResponse(wording.renderError(refusal), limitHeaders);
+}
+
+function wordingOf(facades: readonly Facade[], path: string): Wording {
+  const wording = facadeOf(facades, path)?.wording;
+  assert(wording, 'every path belongs to a facade: the one at the root has the rest');
+  return wording;
+}
+
+function pathOf(url = ''): string {
+  return url.split('?')[0] ?? '';
 }

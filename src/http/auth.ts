@@ -1,17 +1,18 @@
 /** Who is asking: an API key in any of the headers our facades' clients use, looked up by its hash. */
 
 import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { AppError } from '../core/error.ts';
 import { hashToken } from '../core/token.ts';
 import { findApiKey, type Permission } from '../store/accounts.ts';
 import type { Reader } from '../store/database.ts';
+import type { ClientAddress } from './client-address.ts';
+import type { Guesses } from './guesses.ts';
 
 export type Caller = { account: string; permission: Permission };
 
-export type AuthHeaders = { authorization?: string | undefined; 'api-key'?: string | string[] | undefined };
-
-/** `connection` is what the request came over: the next one over it mostly brings the same key. */
-export type Auth = (connection: object, headers: AuthHeaders) => Caller | Promise<Caller>;
+/** What a request over a connection brings its key in: the next one over the same mostly brings the same key. */
+export type Auth = (incoming: IncomingMessage) => Caller | Promise<Caller>;
 
 type Known = { token: Buffer; caller: Caller; until: number };
 
@@ -20,10 +21,12 @@ export type AuthOptions = {
   /** The bootstrap key from the settings, valid beside the stored ones. */
   bootstrap: { token: string; account: string } | null;
   cacheMs: number;
+  guesses: Guesses;
+  clientAddress: ClientAddress;
 };
 
-/** @returns a function that throws AppError `missing_api_key` or `invalid_api_key`. */
-export function createAuth({ reader, bootstrap, cacheMs }: AuthOptions): Auth {
+/** @returns a function that throws AppError `missing_api_key`, `invalid_api_key` or `wrong_keys`. */
+export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress }: AuthOptions): Auth {
   const bootstrapHash = bootstrap ? hashToken(bootstrap.token) : null;
   /** Per connection: nobody can fill it by guessing, and it goes with the connection. */
   const known = new WeakMap<object, Known>();
@@ -37,23 +40,31 @@ export function createAuth({ reader, bootstrap, cacheMs }: AuthOptions): Auth {
     return { account: key.account, permission: key.permission };
   }
 
-  async function authenticate(connection: object, token: Buffer, now: number): Promise<Caller> {
-    const caller = await lookUp(hashToken(token.toString()));
-    if (!caller) throw new AppError('invalid_api_key', 'API key is invalid');
-    known.set(connection, { token, caller, until: now + cacheMs });
+  async function authenticate(incoming: IncomingMessage, text: string, token: Buffer): Promise<Caller> {
+    const address = clientAddress(incoming);
+    await guesses.admit(address, text);
+    const caller = await lookUp(hashToken(text));
+    if (!caller) {
+      guesses.failed(address, text);
+      throw new AppError('invalid_api_key', 'API key is invalid');
+    }
+    guesses.succeeded(address, text);
+    known.set(incoming.socket, { token, caller, until: performance.now() + cacheMs });
     return caller;
   }
 
-  return (connection, headers) => {
-    const text = tokenOf(headers);
+  return (incoming) => {
+    const text = tokenOf(incoming.headers as AuthHeaders);
     if (!text) throw new AppError('missing_api_key', 'Missing API key in the authorization header.');
     const token = Buffer.from(text);
     const now = performance.now();
-    const last = known.get(connection);
+    const last = known.get(incoming.socket);
     const isSame = last && last.until > now && last.token.length === token.length && timingSafeEqual(last.token, token);
-    return isSame ? last.caller : authenticate(connection, token, now);
+    return isSame ? last.caller : authenticate(incoming, text, token);
   };
 }
+
+type AuthHeaders = { authorization?: string | undefined; 'api-key'?: string | string[] | undefined };
 
 /** `Authorization: Bearer re_…`, a bare `Authorization: re_…` (as Resend's announcement shows), or `api-key: …`. */
 function tokenOf(headers: AuthHeaders): string | null {

@@ -3,7 +3,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { AppError } from '../core/error.ts';
-import type { Auth, AuthHeaders, Caller } from './auth.ts';
+import type { Auth, Caller } from './auth.ts';
 import type { Bodies, Body } from './bodies.ts';
 import { refuseCompressed } from './body.ts';
 import type { Wording } from './facade.ts';
@@ -81,8 +81,7 @@ const json = 'application/json; charset=utf-8';
 /** Authenticates, limits, and turns the handler's reply into a response. `sending` says what a sending key may do. */
 export function answerWith(gatekeeper: Gatekeeper, wording: Wording, needs: 'sending' | 'full', handler: Handler) {
   return async (context: HttpContext): Promise<Response> => {
-    const { incoming } = context.env;
-    const caller = await gatekeeper.auth(incoming.socket, incoming.headers as AuthHeaders);
+    const caller = await gatekeeper.auth(context.env.incoming);
     const rateState = gatekeeper.rateLimit(caller.account);
     if (rateState) context.set('rateState', rateState);
     if (needs === 'full' && caller.permission !== 'full_access') {

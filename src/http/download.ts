@@ -14,15 +14,28 @@ async function download(reader: Reader, links: AttachmentLinks, query: Record<st
   const ref = links.open(query);
   const found = ref && (await findAttachmentContent(reader, ref.account, ref.email, ref.attachment));
   if (!found) throw new AppError('not_found', 'This link has expired: ask for the attachment again to get a new one.');
-  return new Response(Buffer.from(found.content), {
-    status: 200,
-    headers: {
-      // Without parameters, which may hold what a header cannot.
-      'content-type': found.contentType.split(';')[0]?.trim() || 'application/octet-stream',
-      // Somebody else's file on our origin: never rendered, never sniffed.
-      'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(found.filename)}`,
-      'content-security-policy': "sandbox; default-src 'none'",
-      'x-content-type-options': 'nosniff',
-    },
-  });
+  return new Response(Buffer.from(found.content), { headers: downloadHeaders(found.contentType, found.filename) });
+}
+
+/** A stranger's file on our origin: never rendered, never sniffed, never a script, a style or a frame of any page's, and kept nowhere. */
+export function downloadHeaders(contentType: string, filename: string): Record<string, string> {
+  return {
+    'content-type': harmlessType(contentType),
+    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(filename)}`,
+    'content-security-policy': "sandbox; default-src 'none'; frame-ancestors 'none'",
+    'x-content-type-options': 'nosniff',
+    'cross-origin-resource-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
+    'cache-control': 'no-store',
+  };
+}
+
+/** Types that no browser runs, reads as a style or renders as a page; without parameters, which may hold what a header cannot. */
+const harmless =
+  /^(?:(?:audio|video|font)\/[\w.+-]+|image\/(?!svg)[\w.-]+|text\/(?:plain|csv|calendar|vcard)|message\/rfc822|application\/(?:pdf|zip|gzip|rtf|msword|vnd\.(?:ms-|openxmlformats|oasis)[\w.-]+))$/;
+
+function harmlessType(contentType: string): string {
+  const type = contentType.split(';')[0]?.trim().toLowerCase() ?? '';
+  return harmless.test(type) ? type : 'application/octet-stream';
 }

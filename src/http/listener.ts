@@ -3,14 +3,14 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
-import type { createApp } from './app.ts';
+import type { Fetch } from './app.ts';
 import { answerUnreadable } from './unreadable.ts';
 
 export type ListenerOptions = {
   host: string;
   port: number;
   bodyTimeoutMs: number;
-  fetch: ReturnType<typeof createApp>['fetch'];
+  fetch: Fetch;
 };
 
 /** How long a stop waits for requests under way, and how often it looks for connections that fell idle. */

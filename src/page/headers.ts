@@ -50,16 +50,6 @@ export function mailHeaders(remote: boolean): Record<string, string> {
   };
 }
 
-export function downloadHeaders(type: string, filename: string): Record<string, string> {
-  return {
-    ...always,
-    'content-type': type,
-    'cache-control': 'no-store',
-    'content-security-policy': "sandbox; default-src 'none'",
-    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(filename)}`,
-  };
-}
-
 /** Named by what they hold, so that they may be kept for ever. */
 export function assetHeaders(type: string): Record<string, string> {
   return { ...always, 'content-type': type, 'cache-control': 'public, max-age=31536000, immutable' };

@@ -5,9 +5,10 @@ import { compose } from '../core/compose.ts';
 import { senderAddress } from '../core/envelope.ts';
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
+import { downloadHeaders } from '../http/download.ts';
 import { makeTextParts } from '../render/text-parts.ts';
 import { findEmail, listAttachments, type StoredEmail } from '../store/mail/emails.ts';
-import { downloadHeaders, mailHeaders } from './headers.ts';
+import { mailHeaders } from './headers.ts';
 import { Bytes, Pill } from './pieces.tsx';
 import type { Visit } from './visit.ts';
 

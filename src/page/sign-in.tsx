@@ -53,29 +53,32 @@ export async function showSignIn(
   return htmlResponse(body, status, headers);
 }
 
-/** @throws AppError `rate_limited` after some wrong keys from one address. */
 export async function signIn(
   parts: PageParts,
   context: HttpContext,
   form: URLSearchParams,
   theme: Theme,
 ): Promise<Response> {
-  const { throttle, sessions } = parts.access;
-  const address = context.env.incoming.socket.remoteAddress ?? '';
-  const wait = throttle.waitSeconds(address);
-  if (wait > 0) {
+  const { guesses, clientAddress, sessions } = parts.access;
+  const address = clientAddress(context.env.incoming);
+  const key = (form.get('key') ?? '').trim();
+  try {
+    await guesses.admit(address, key);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'wrong_keys') throw error;
+    const wait = Math.max(1, Math.ceil(error.retryAfterSeconds ?? 1));
     return showSignIn(theme, `Too many wrong keys from your address. Try again in ${wait} seconds.`, 429);
   }
-  const cookie = await sessions.open((form.get('key') ?? '').trim());
+  const cookie = await sessions.open(key);
   if (!cookie) {
-    throttle.failed(address);
+    guesses.failed(address, key);
     return showSignIn(
       theme,
       'This key opens nothing here: it is unknown, revoked, or may only send. Keys are listed by `key list`.',
       401,
     );
   }
-  throttle.succeeded(address);
+  guesses.succeeded(address, key);
   return redirect('/dashboard', setCookie(parts, sessionCookie, cookie, sessionMs / 1_000, true));
 }
 

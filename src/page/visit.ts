@@ -6,7 +6,9 @@ import type { Egress } from '../egress/egress.ts';
 import type { AttachmentLinks } from '../http/attachment-links.ts';
 import type { Bodies } from '../http/bodies.ts';
 import type { HttpContext } from '../http/call.ts';
+import type { ClientAddress } from '../http/client-address.ts';
 import type { Facade } from '../http/facade.ts';
+import type { Guesses } from '../http/guesses.ts';
 import type { Renderer } from '../render/renderer.ts';
 import type { DatabaseReader } from '../store/database.ts';
 import type { Accepting } from '../use-cases/accept.ts';
@@ -18,7 +20,6 @@ import type { SettleDoubt } from '../use-cases/settle-doubt.ts';
 import type { Subscribe } from '../use-cases/subscribe.ts';
 import type { Live } from './live.ts';
 import type { Session, Sessions } from './session.ts';
-import type { Throttle } from './throttle.ts';
 
 export type PageParts = {
   database: DatabaseReader;
@@ -28,7 +29,7 @@ export type PageParts = {
   renderer: Pick<Renderer, 'open'>;
   egress: Egress;
   links: AttachmentLinks;
-  access: { sessions: Sessions; throttle: Throttle; bodies: Bodies };
+  access: { sessions: Sessions; guesses: Guesses; clientAddress: ClientAddress; bodies: Bodies };
   use: PageUseCases;
   facts: PageFacts;
 };

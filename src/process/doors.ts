@@ -11,16 +11,18 @@ import { type AttachmentLinks, createAttachmentLinks } from '../http/attachment-
 import { createAuth } from '../http/auth.ts';
 import { Bodies } from '../http/bodies.ts';
 import type { Gatekeeper } from '../http/call.ts';
+import { type ClientAddress, createClientAddress } from '../http/client-address.ts';
 import { downloadDoor } from '../http/download.ts';
 import { type HttpFacade, keyScopesOf } from '../http/facade.ts';
 import type { FacadeParts } from '../http/facades.ts';
+import { Guesses } from '../http/guesses.ts';
 import { addOwnRoutes } from '../http/own-routes.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
-import type { Refused } from '../metrics.ts';
+import { log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Live } from '../page/live.ts';
 import { addPageRoutes } from '../page/routes.tsx';
 import { createSessions } from '../page/session.ts';
-import { createThrottle } from '../page/throttle.ts';
 import type { PageFacts } from '../page/visit.ts';
 import type { Renderer } from '../render/renderer.ts';
 import type { Database } from '../store/database.ts';
@@ -48,9 +50,7 @@ export type DoorOptions = {
   renderer: Renderer;
   /** Told after a commit that queued something. */
   onQueued: () => void;
-  onAccepted: (emails: number) => void;
-  /** Told of a request that was turned away at the door, and why. */
-  onRefused: (why: Refused) => void;
+  metrics: Pick<Metrics, 'accepted' | 'refused' | 'wrongKey'>;
   secrets: Secrets;
   /** Known once the server listens. */
   publicUrl: () => string;
@@ -63,8 +63,8 @@ export type PageOptions = Pick<PageFacts, 'relay' | 'durable' | 'signerFor'> & {
 export function apiDoors(options: DoorOptions): Door[] {
   const { config, facades, database, clock, egress, keyUses, renderer } = options;
   const bootstrap = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
-  const bodies = new Bodies(config.limits, options.onRefused);
-  const gatekeeper = createGatekeeper(config, database, bootstrap, bodies);
+  const access = createAccess(options);
+  const gatekeeper = createGatekeeper(config, database, bootstrap, access);
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
   const links = createLinks(options, now);
@@ -93,11 +93,7 @@ export function apiDoors(options: DoorOptions): Door[] {
         clock,
         live,
         renderer,
-        access: {
-          sessions: createSessions({ database, signOut, bootstrap, secrets, now }),
-          throttle: createThrottle(now),
-          bodies,
-        },
+        access: { ...access, sessions: createSessions({ database, signOut, bootstrap, secrets, now }) },
         use: { ...use, flushUses: () => keyUses.flush() },
         facts: { ...shown, publicUrl, inDoubtPolicy: config.inDoubt, retentionDays: config.retentionDays },
       });
@@ -122,17 +118,34 @@ function createUseCases(options: DoorOptions, nextId: (now: number) => string) {
   };
 }
 
+type Access = { bodies: Bodies; guesses: Guesses; clientAddress: ClientAddress };
+
+/** What the API and the page share before they know who asks. */
+function createAccess({ config, metrics }: DoorOptions): Access {
+  const { limits, trustedProxies } = config;
+  const guesses = new Guesses({
+    limits,
+    onWrong: ({ address, isFirst }) => {
+      metrics.wrongKey();
+      if (isFirst) log.wrongKeys(address);
+    },
+    onTurnedAway: () => metrics.refused('wrong_keys'),
+  });
+  const bodies = new Bodies(limits, metrics.refused);
+  return { bodies, guesses, clientAddress: createClientAddress(trustedProxies) };
+}
+
 type BootstrapKey = { token: string; account: string } | null;
 
 function createGatekeeper(
   { rateLimit, limits }: Config,
   reader: Database,
   bootstrap: BootstrapKey,
-  bodies: Bodies,
+  { bodies, guesses, clientAddress }: Access,
 ): Gatekeeper {
   return {
     bodies,
-    auth: createAuth({ reader, bootstrap, cacheMs: limits.apiKeyCacheMs }),
+    auth: createAuth({ reader, bootstrap, cacheMs: limits.apiKeyCacheMs, guesses, clientAddress }),
     rateLimit: createRateLimit(rateLimit),
     bodyBytesMax: limits.bodyBytesMax,
     shape: {
@@ -149,7 +162,7 @@ function createLinks({ config, secrets, publicUrl }: DoorOptions, now: () => num
 }
 
 function createAccepting(options: DoorOptions, nextId: (now: number) => string): Accepting {
-  const { database, clock, keyUses, renderer, onAccepted, onQueued } = options;
+  const { database, clock, keyUses, renderer, metrics, onQueued } = options;
   return new Accepting({
     database,
     clock,
@@ -157,7 +170,7 @@ function createAccepting(options: DoorOptions, nextId: (now: number) => string):
     keyUses,
     renderer,
     onQueued: (emails) => {
-      onAccepted(emails);
+      metrics.accepted(emails);
       onQueued();
     },
   });

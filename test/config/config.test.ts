@@ -88,6 +88,25 @@ describe('a secret', () => {
   });
 });
 
+describe('secrets that somebody chose', () => {
+  const weak = ['k', 'fifteen-letters', 'abcabcabcabcabcabcabc', 'x'.repeat(40), '0123456789abcde0123456789abcde'];
+  const strong = ['sixteen-letters!', 're_a2K9dPq47LmN0sTzYxWvUrE3hGfJbC1i', 'abcdefghijklmnoa'];
+
+  it('are refused outside loopback where they can be guessed, and taken on loopback or where a test says so', () => {
+    for (const key of weak) {
+      const environment = { SENDONCE_API_KEY: key, HOST: '0.0.0.0' };
+      const [problem = ''] = problemsOf(environment);
+      assert.match(problem, /^SENDONCE_API_KEY is too easy to guess .*HOST is 0\.0\.0\.0/, key);
+      assert(!problem.includes(`"${key}"`), 'and it is not said again');
+      assert.deepEqual(problemsOf({ ...environment, ALLOW_WEAK_KEY: 'true' }), []);
+      for (const HOST of ['127.0.0.1', 'localhost', '::1']) assert.deepEqual(problemsOf({ ...environment, HOST }), []);
+      assert.match(problemsOf({ METRICS_TOKEN: key })[0] ?? '', /^METRICS_TOKEN is too easy to guess/);
+    }
+    for (const key of strong)
+      assert.deepEqual(problemsOf({ SENDONCE_API_KEY: key, HOST: '::', METRICS_TOKEN: key }), []);
+  });
+});
+
 describe('RELAY_URL', () => {
   const plain = { host: 'mx.example.com', port: 587, secure: false, auth: null };
   const good: [string, object][] = [

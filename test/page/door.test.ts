@@ -127,17 +127,6 @@ describe('the door of the page', () => {
     assert.equal((await stolen.get('')).status, 200);
   });
 
-  test('makes whoever tries wrong keys wait, even with the right one, and lets them in afterwards', async () => {
-    const visitor = createVisitor(server, '');
-    for (let tries = 0; tries < 5; tries++)
-      assert.equal((await visitor.post('/sign-in', { key: 'wrong' })).status, 401);
-    const refused = await visitor.post('/sign-in', { key: testKey });
-    assert.equal(refused.status, 429);
-    assert.match(refused.text, /Try again in \d+ seconds/);
-    server.clock.advance(31_000);
-    assert.equal((await visitor.post('/sign-in', { key: testKey })).status, 303);
-  });
-
   test('takes no form from another origin, from nowhere, or without the token of the session', async () => {
     const visitor = await signIn(server);
     const path = `/emails/${emailId}/send`;

@@ -12,6 +12,8 @@ export type WireRequest = {
   headers: [name: string, value: string][];
   body?: string | Uint8Array | null;
   chunked?: boolean;
+  /** Instead of the server's own. */
+  host?: string;
 };
 
 /** Host and, where there is a body that is not chunked, Content-Length are added; the rest is sent as it stands. */
@@ -21,7 +23,7 @@ export function requestBytes(url: string, request: WireRequest): Buffer {
     body === null ? [] : [request.chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`];
   const lines = [
     `${request.method} ${request.path} HTTP/1.1`,
-    `Host: ${new URL(url).host}`,
+    `Host: ${request.host ?? new URL(url).host}`,
     ...request.headers.map(([name, value]) => `${name}: ${value}`),
     ...framing,
   ];

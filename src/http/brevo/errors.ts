@@ -26,6 +26,8 @@ export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
   missing_api_key: { status: 401, code: 'unauthorized', message: 'authentication not found in headers' },
   invalid_api_key: { status: 401, code: 'unauthorized', message: 'Key not found' },
   restricted_api_key: { status: 403, code: 'permission_denied' },
+  wrong_keys: { status: 429, code: 'too_many_requests' },
+  misdirected: { status: 421, code: 'bad_request' },
   invalid_idempotency_key: { status: 400, code: 'invalid_parameter' },
   // Byte for byte: clients compare status, code and text to tell a retry from other duplicates (docs/brevo.md).
   idempotency_mismatch: {

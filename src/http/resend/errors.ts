@@ -23,6 +23,8 @@ export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
   // Observed live: 401 validation_error, although the docs long said 403 invalid_api_key (docs/resend.md).
   invalid_api_key: { status: 401, name: 'validation_error' },
   restricted_api_key: { status: 401, name: 'restricted_api_key' },
+  wrong_keys: { status: 429, name: 'rate_limit_exceeded' },
+  misdirected: { status: 421, name: 'security_error' },
   invalid_idempotency_key: { status: 400, name: 'invalid_idempotency_key' },
   idempotency_mismatch: { status: 409, name: 'invalid_idempotent_request' },
   idempotency_busy: { status: 409, name: 'concurrent_idempotent_requests' },

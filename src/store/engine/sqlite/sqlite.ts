@@ -24,6 +24,10 @@ type Write = {
 /** How long another process' short write (the command line's) is waited for. */
 const busyTimeoutMs = 5_000;
 
+/** SQLite waits within its calls, and with it the thread that serves everybody: a lock that lasts is waited for beside it. */
+const busyOnThreadMs = 20;
+const busyPauseMs = 20;
+
 /** Bounds what one commit carries, so that a flood cannot hold the first answer back for long. */
 const groupSizeMax = 500;
 
@@ -45,7 +49,8 @@ export function openSqlite(options: SqliteOptions): Database {
     writer.pragma('fullfsync = on');
     writer.pragma(`wal_autocheckpoint = ${checkpointPages}`);
     writer.pragma('cache_size = -16000');
-    const reader = new Sqlite(options.path, { timeout: busyTimeoutMs, readonly: true });
+    writer.pragma(`busy_timeout = ${busyOnThreadMs}`);
+    const reader = new Sqlite(options.path, { timeout: busyOnThreadMs, readonly: true });
     return new SqliteDatabase(options, new Statements(writer), new Statements(reader));
   } catch (error) {
     writer.close();
@@ -151,9 +156,22 @@ class SqliteDatabase implements Database {
     }
   }
 
+  /** While another process writes, this one goes on answering what needs no write. */
+  async #begin(): Promise<void> {
+    const giveUpAt = performance.now() + busyTimeoutMs;
+    for (;;) {
+      try {
+        return this.#writer.exec('begin immediate');
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > giveUpAt) throw error;
+        await new Promise((resolve) => setTimeout(resolve, busyPauseMs));
+      }
+    }
+  }
+
   /** Without savepoints, which nearly no group needs: null, and all undone, when some work threw. */
   async #runTogether(group: Write[]): Promise<(() => void)[] | null> {
-    this.#writer.exec('begin immediate');
+    await this.#begin();
     const settled: (() => void)[] = [];
     try {
       for (const write of group) {
@@ -170,7 +188,7 @@ class SqliteDatabase implements Database {
 
   /** Each in a savepoint of its own, so that only what throws is undone. */
   async #runEach(group: Write[]): Promise<(() => void)[]> {
-    this.#writer.exec('begin immediate');
+    await this.#begin();
     const settled: (() => void)[] = [];
     for (const write of group) settled.push(await this.#runInSavepoint(write));
     return settled;
@@ -281,6 +299,10 @@ class Statements {
 function isEngineFailure(error: unknown): boolean {
   if (!(error instanceof Sqlite.SqliteError)) return false;
   return /^SQLITE_(FULL|IOERR|BUSY|LOCKED|NOMEM|CANTOPEN|READONLY|CORRUPT|NOTADB|PROTOCOL)/.test(error.code);
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
 /**
