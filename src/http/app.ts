@@ -73,7 +73,8 @@ function refuse(facades: readonly Facade[], error: Error, context: HttpContext):
   const wording = wordingOf(facades, context.req.path);
   const rateState = error instanceof RateLimited ? error.state : context.get('rateState');
   const limitHeaders = rateState ? wording.limitHeaders(rateState) : {};
-  return toResponse(wording.renderError(refusal), limitHeaders);
+  const allow = context.get('allow');
+  return toResponse(wording.renderError(refusal), { ...limitHeaders, ...(allow ? { allow } : {}) });
 }
 
 function wordingOf(facades: readonly Facade[], path: string): Wording {

@@ -12,8 +12,8 @@ import type { RateLimit, RateState } from './rate-limit.ts';
 
 export type Bindings = {
   Bindings: HttpBindings;
-  /** Set once the caller was counted: refusals carry them, too. */
-  Variables: { rateState?: RateState };
+  /** Set once the caller was counted, and where a path knows other methods: refusals carry them, too. */
+  Variables: { rateState?: RateState; allow?: string };
 };
 export type HttpContext = Context<Bindings>;
 

@@ -16,6 +16,13 @@ export type ListenerOptions = {
 /** How long a stop waits for requests under way, and how often it looks for connections that fell idle. */
 const closeGraceMs = 5_000;
 const closeLookMs = 20;
+/**
+ * Longer than anybody in front of it keeps a connection (load balancers and nginx 60 s, Go's client 90 s): who closes first is
+ * then the client, and no request is sent into a connection that is just being closed. Node's own is 5 s.
+ */
+const idleMs = 120_000;
+/** More than these are not kept: each holds a descriptor, and about 20 kB. */
+const connectionsMax = 10_000;
 
 export class Listener {
   readonly #options: ListenerOptions;
@@ -25,6 +32,8 @@ export class Listener {
     this.#options = options;
     this.#http = createAdaptorServer({ fetch: options.fetch as never }) as Server;
     this.#http.requestTimeout = options.bodyTimeoutMs;
+    this.#http.keepAliveTimeout = idleMs;
+    this.#http.maxConnections = connectionsMax;
     answerUnreadable(this.#http);
   }
 

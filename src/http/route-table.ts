@@ -6,7 +6,7 @@ import type { Bindings, HttpContext } from './call.ts';
 type Answer = (context: HttpContext) => Response | Promise<Response>;
 
 /** One handler for each method of a path: a catch-all beside it would cost every request hono's shortest way. */
-const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const;
 
 export type Routes = [path: string, handlers: Partial<Record<(typeof methods)[number], Answer>>][];
 
@@ -17,7 +17,15 @@ export function addRoutes(
   refuse: { route: () => never; method: (context: HttpContext) => never },
 ): void {
   for (const [path, handlers] of routes) {
-    const refusal = Object.keys(handlers).length === 0 ? refuse.route : refuse.method;
+    const allowed = methods
+      .filter((method) => handlers[method])
+      .flatMap((one) => (one === 'GET' ? [one, 'HEAD'] : one));
+    // RFC 9110 15.5.6: a 405 says what is allowed.
+    const refuseMethod = (context: HttpContext) => {
+      context.set('allow', allowed.join(', '));
+      return refuse.method(context);
+    };
+    const refusal = allowed.length === 0 ? refuse.route : refuseMethod;
     for (const method of methods) app.on(method, path, handlers[method] ?? refusal);
   }
 }

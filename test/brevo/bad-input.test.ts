@@ -42,7 +42,7 @@ const cases: Record<string, Case[]> = {
     ['cc that is a text', { cc: 'a@b.org' }, /^cc is not valid/],
     ['bcc without address', { bcc: [{ email: '@' }] }, 'email is not valid in bcc'],
     ['2,001', { to: people(1_000, 'a'), cc: people(1_000, 'b'), bcc: [person] }, /2000 recipients/],
-    ['several replyTo', { replyTo: [person] }, /^replyTo is not valid/],
+    ['several replyTo', { replyTo: [person, person] }, /^replyTo is not valid/],
     ['replyTo without address', { replyTo: { email: 'x' } }, 'email is not valid in replyTo'],
   ],
   contents: [

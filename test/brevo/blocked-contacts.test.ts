@@ -19,7 +19,7 @@ describe('blocked contacts', () => {
     assert.equal(count, 1);
     assert.deepEqual(
       contacts?.map(({ email, senderEmail, reason }) => [email, senderEmail, reason?.code]),
-      [['gone@example.org', null, 'hardBounce']],
+      [['gone@example.org', '', 'hardBounce']],
     );
     sink.behave = () => ({});
     const [second = ''] = messageIdsOf(await send(server, gone));

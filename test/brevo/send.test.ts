@@ -95,6 +95,13 @@ describe('headers', () => {
   });
 });
 
+describe('replyTo', () => {
+  test('may come as an array of one, as AdonisJS sends it, and an empty object, as Strapi sends it, is none', async (t) => {
+    assert.deepEqual((await sendOne(t, { replyTo: [{ email: 'r@example.org' }] })).replyTo, ['r@example.org']);
+    assert.deepEqual((await sendOne(t, { replyTo: {} })).replyTo, []);
+  });
+});
+
 describe('attachments', () => {
   test('content goes out with its name and the type of its name', async (t) => {
     const content = Buffer.from('a,b\n1,2\n').toString('base64');

@@ -1,6 +1,8 @@
 /** Bad input through HTTP: the right status, name and sentence, nothing half-done, and the next good request works. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { firstAccount } from '../../src/process/bootstrap.ts';
 import { addApiKey, allEmails } from '../support/served.ts';
@@ -61,7 +63,7 @@ const singles: Case[] = [
   ],
   ['51 in cc', { cc: Array(51).fill('a@b.org') }, 422, 'validation_error', /`cc` field\. The number .* at most 50/],
   ['a tag with a space', { tags: [{ name: 'a b', value: 'c' }] }, 422, 'validation_error', /^Tags should only contain/],
-  ['tags as an object', { tags: { a: 'b' } }, 422, 'validation_error', /^Invalid `tags`/],
+  ['tags as a text', { tags: 'a' }, 422, 'validation_error', /^Invalid `tags`/],
   ['76 tags', { tags: Array(76).fill({ name: 'a', value: 'b' }) }, 422, 'validation_error', /at most 75/],
   ['no date', { scheduled_at: 'whenever' }, 422, 'validation_error', invalid('scheduled_at', scheduleRule)],
   ['30 February', { scheduled_at: '2027-02-30' }, 422, 'validation_error', invalid('scheduled_at', scheduleRule)],
@@ -190,10 +192,23 @@ describe('bad input', () => {
     assert.equal((await server.call('GET', '/idempotency-keys/half')).status, 404);
   });
 
+  test('an idle connection is kept for longer than clients and load balancers keep theirs', async () => {
+    assert.equal((await server.call('GET', '/emails')).headers.get('keep-alive'), 'timeout=120');
+  });
+
+  test('a 405 names the methods there are', async () => {
+    assert.equal((await server.call('PUT', '/emails')).headers.get('allow'), 'GET, HEAD, POST');
+    assert.equal((await server.call('GET', '/emails/batch')).headers.get('allow'), 'POST');
+    assert.equal((await server.call('GET', '/nowhere')).headers.get('allow'), null);
+    // fetch cannot ask so.
+    const [traced] = await once(request(`${server.url}/emails`, { method: 'TRACE' }).end(), 'response');
+    assert.deepEqual([traced.resume().statusCode, traced.headers.allow], [405, 'GET, HEAD, POST']);
+  });
+
   test('unknown routes are 404 and known ones with another method 405', async () => {
     const cases: [method: string, path: string, status: number, name: string][] = [
       ['GET', '/', 404, 'not_found'],
-      ['GET', '/email', 404, 'not_found'],
+      ['GET', '/email', 405, 'method_not_allowed'],
       ['POST', '/emails/', 404, 'not_found'],
       ['GET', `/emails/${emailId}/share`, 404, 'not_found'],
       ['GET', '/emails/metrics', 404, 'not_found'],

@@ -77,8 +77,24 @@ describe('attachment content', () => {
     }
   });
 
-  it('counts as absent where it is empty, and something must be there', () => {
-    for (const content of [undefined, null, '', [], { type: 'Buffer', data: [] }]) {
+  it('is an empty file where it is empty, and there is no path', () => {
+    for (const content of ['', [], { type: 'Buffer', data: [] }]) {
+      assert.equal(parseInline({ content, filename: 'empty.log' }).content.length, 0);
+      assert(isRemote(parseOne({ content, path: 'https://example.org/a' })));
+    }
+  });
+
+  it('is the text itself where a text file does not come in Base64, as calendar invites do', () => {
+    const invite = 'BEGIN:VCALENDAR\r\nSUMMARY:Grüße\r\nEND:VCALENDAR\r\n';
+    const typed = { content_type: 'text/calendar; charset=utf-8; method=REQUEST', filename: 'invite' };
+    for (const item of [typed, { filename: 'invite.ics' }])
+      assert.equal(Buffer.from(parseInline({ ...item, content: invite }).content).toString(), invite);
+    assert.deepEqual(bytesOf(hello), Buffer.from('hello'));
+    assertRefused({ content: invite, filename: 'a.pdf' }, 'Attachment `content` is not valid Base64.');
+  });
+
+  it('must be there where there is no path', () => {
+    for (const content of [undefined, null]) {
       assertRefused({ content, filename: 'a.txt' }, 'Attachment must have either a `content` or `path`.');
       assert(isRemote(parseOne({ content, path: 'https://example.org/a' })));
     }

@@ -113,10 +113,14 @@ describe('parseSend', () => {
     const tag = (name: unknown, value: unknown) => ({ tags: [{ name, value }] });
     assert.deepEqual(send(tag('a', undefined)).tags, [{ name: 'a', value: '' }]);
     assert.deepEqual(send(tag('a', 5)).tags, [{ name: 'a', value: '5' }]);
+    assert.deepEqual(send({ tags: { a: 5, b: null } }).tags, [
+      { name: 'a', value: '5' },
+      { name: 'b', value: '' },
+    ]);
     const ascii = 'Tags should only contain ASCII letters, numbers, underscores, or dashes.';
     for (const value of ['a b', 'ä', 'a\n', 'a.b']) assertRefused(tag('a', value), 'invalid_field', ascii);
     assertRefused(tag('a', 'x'.repeat(257)), 'invalid_field', /256/);
-    for (const tags of [tag('', 'x').tags, [null], ['a'], {}, 'a', tag('a', {}).tags]) {
+    for (const tags of [tag('', 'x').tags, [null], ['a'], 'a', { a: {} }, tag('a', {}).tags]) {
       assertRefused({ tags }, 'invalid_field', /^Invalid `tags` field/);
     }
     const many = (count: number) => ({ tags: Array.from({ length: count }, () => ({ name: 'a', value: 'b' })) });

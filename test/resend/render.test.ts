@@ -104,7 +104,7 @@ describe('a list of emails', () => {
 });
 
 describe('attachments', () => {
-  const members = `"id":"${someId}","filename":"a.pdf","content_type":"application/pdf","content_id":null,"content_disposition":"attachment","download_url":"http://127.0.0.1:3000/x","expires_at":"2026-10-17T14:29:41.521Z","size":5`;
+  const members = `"id":"${someId}","filename":"a.pdf","content_type":"application/pdf","content_disposition":"attachment","download_url":"http://127.0.0.1:3000/x","expires_at":"2026-10-17T14:29:41.521Z","size":5`;
 
   it('are listed and shown with the same members', () => {
     assert.equal(renderAttachmentList([file]), `{"object":"list","has_more":false,"data":[{${members}}]}`);

@@ -254,7 +254,6 @@ describe('looking at emails with the Node SDK', () => {
       id: text.id,
       filename: 'grüße.txt',
       content_type: 'text/plain',
-      content_id: null,
       content_disposition: 'attachment',
       size: 5,
     });

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import type { Call, Reply } from '../call.ts';
 
-/** There is no plan here, so that nothing runs out. */
-const plan = [{ type: 'unlimited', creditsType: 'sendLimit', credits: 1_000_000_000 }];
+/** There is no plan here, so that nothing runs out; of the types that strict SDKs know, this one promises least. */
+const plan = [{ type: 'payAsYouGo', creditsType: 'sendLimit', credits: 1_000_000_000 }];
 
 export async function showAccount(_parts: unknown, call: Call): Promise<Reply> {
   const { account } = call.caller;

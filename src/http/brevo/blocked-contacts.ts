@@ -35,11 +35,11 @@ export async function list({ database, now }: BlockedParts, call: Call): Promise
   return { status: 200, body: JSON.stringify({ count, contacts: suppressions.map(render) }) };
 }
 
-/** An address is blocked whoever writes to it: there is no sender to name. */
+/** An address is blocked whoever writes to it: there is no sender to name, and strict SDKs take no null. */
 function render({ address, origin, createdAt }: Suppression) {
   return {
     email: address,
-    senderEmail: null,
+    senderEmail: '',
     blockedAt: new Date(createdAt).toISOString(),
     reason: { code: reasonCodes[origin], message: whySuppressed(origin) },
   };

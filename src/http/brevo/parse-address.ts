@@ -52,11 +52,13 @@ function parseRecipient(field: string, item: unknown): string {
   return parseMember(field, item);
 }
 
-/** One object; several are refused, as Brevo does. */
+/** One object, alone or in an array (AdonisJS); an empty one is none (Strapi). Several are refused, as Brevo does. */
 export function parseReplyTo(value: unknown): string[] {
-  if (value === undefined || value === null) return [];
-  if (!isFields(value)) throw invalid('replyTo', 'it must be one object with an email');
-  return [parseMember('replyTo', value)];
+  const [one, ...others] = Array.isArray(value) ? value : [value];
+  if (others.length > 0) throw invalid('replyTo', 'it must be one object with an email');
+  if (one === undefined || one === null) return [];
+  if (!isFields(one)) throw invalid('replyTo', 'it must be one object with an email');
+  return Object.keys(one).length === 0 ? [] : [parseMember('replyTo', one)];
 }
 
 function parseMember(field: string, item: Record<string, unknown>): string {

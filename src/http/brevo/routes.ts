@@ -52,9 +52,13 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
       ['/v3/smtp/statistics/aggregatedReport', { GET: full(reports.aggregated) }],
       ['/v3/smtp/statistics/reports', { GET: full(reports.daily) }],
       ['/v3/senders', { GET: full(senders.list), POST: full(senders.create) }],
+      // Not ours, and before `:id`, which they would be taken for.
+      ['/v3/senders/domains', {}],
+      ['/v3/senders/ips', {}],
       ['/v3/senders/:id', { PUT: full(senders.update), DELETE: full(senders.remove) }],
       ['/v3/senders/:id/validate', { PUT: full(senders.validate) }],
       ['/v3/webhooks', { GET: full(webhooks.list), POST: full(webhooks.create) }],
+      ['/v3/webhooks/export', {}],
       ['/v3/webhooks/:id', { GET: full(webhooks.show), PUT: full(webhooks.update), DELETE: full(webhooks.remove) }],
       ['/v3/account', { GET: full(showAccount) }],
     ],

@@ -5,7 +5,7 @@ import type { DraftAttachment, RemoteAttachment } from '../../core/draft.ts';
 import type { Attachment } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import { contentTypeOf, decodeBase64, extensionOf, filenameFromUrl, isHttpUrl, safeFilename } from '../attachments.ts';
-import { breaksLine, type Fields, isAbsent, isFields } from '../fields.ts';
+import { breaksLine, type Fields, isAbsent, isFields, wellFormed } from '../fields.ts';
 import { type ResendLimits, resendLimits } from './limits.ts';
 
 export function parseAttachments(value: unknown, limits: ResendLimits): DraftAttachment[] {
@@ -43,14 +43,17 @@ export function completeAttachment(
 /** docs/resend.md. */
 function parseAttachment(item: unknown, limits: ResendLimits): DraftAttachment {
   if (!isFields(item)) throw refused('Attachment must have either a `content` or `path`.');
-  const content = parseContent(item.content, limits);
   const filename = parseFilename(item.filename);
   // Rust spells it `contentType` (docs/resend.md).
   const contentType = parseContentType(item.content_type ?? item.contentType, limits);
+  const isText = (contentType ?? contentTypeOf(filename))?.startsWith('text/') ?? false;
+  const content = parseContent(item.content, isText, limits);
   // Older SDKs send `inline_content_id` (docs/resend.md).
   const contentId = parseContentId(isAbsent(item.content_id) ? item.inline_content_id : item.content_id, limits);
   if (filename !== null) refuseForbidden(filename);
-  if (content === null) return { path: parsePath(item), filename, contentType, contentId };
+  // `""` beside a path is how Go leaves a member out; alone it is an empty file, such as a log of a day without entries.
+  if (content === null || (content.length === 0 && !isAbsent(item.path)))
+    return { path: parsePath(item), filename, contentType, contentId };
   return {
     filename: filename ?? defaultFilename(contentType),
     contentType: contentType ?? contentTypeOf(filename) ?? 'application/octet-stream',
@@ -60,18 +63,21 @@ function parseAttachment(item: unknown, limits: ResendLimits): DraftAttachment {
   };
 }
 
-/** Null where absent. Empty content counts as absent in every encoding, as `""` does everywhere else. */
-function parseContent(value: unknown, limits: ResendLimits): Uint8Array | null {
-  if (isAbsent(value)) return null;
-  if (typeof value === 'string') return parseBase64(value);
+/** Null where absent. */
+function parseContent(value: unknown, isText: boolean, limits: ResendLimits): Uint8Array | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'string') return parseText(value, isText);
   // Node SDK up to 6.22: a Buffer's own toJSON.
   const bytes = isFields(value) && value.type === 'Buffer' ? value.data : value;
   if (!Array.isArray(bytes)) throw refused('Attachment `content` must be a Base64 string or an array of bytes.');
-  return bytes.length === 0 ? null : decodeBytes(bytes, limits);
+  return decodeBytes(bytes, limits);
 }
 
-function parseBase64(text: string): Uint8Array {
+/** Base64, or the words of a text file as they are: so Laravel and Resend's own example send calendar invites. */
+function parseText(text: string, isText: boolean): Uint8Array {
+  if (text === '') return new Uint8Array(0);
   const decoded = decodeBase64(text);
+  if (decoded === null && isText) return Buffer.from(wellFormed(text));
   if (decoded === null) throw refused('Attachment `content` is not valid Base64.');
   return decoded;
 }

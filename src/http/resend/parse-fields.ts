@@ -80,6 +80,12 @@ const tagText = /^[A-Za-z0-9_-]*$/;
 
 export function parseTags(value: unknown, limits: ResendLimits): Tag[] {
   if (isAbsent(value)) return [];
+  // Some clients write a map of names to values.
+  if (isFields(value))
+    return parseTags(
+      Object.entries(value).map(([name, one]) => ({ name, value: one })),
+      limits,
+    );
   if (!Array.isArray(value)) throw invalidField('tags', 'It must be an array of `{ name, value }` objects.');
   if (value.length > limits.tagsMax) {
     throw invalidField('tags', `The number of tags must be at most ${limits.tagsMax}.`);

@@ -132,7 +132,7 @@ function attachmentMembers(attachment: AttachmentView): Record<string, unknown> 
     id: attachment.id,
     filename: attachment.filename,
     content_type: attachment.contentType,
-    content_id: attachment.contentId,
+    ...(attachment.contentId === null ? {} : { content_id: attachment.contentId }),
     content_disposition: attachment.contentId === null ? 'attachment' : 'inline',
     download_url: attachment.downloadUrl,
     // Unlike created_at an ISO text.

@@ -43,6 +43,8 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
     app,
     [
       ['/emails', { POST: sending(sendOne), GET: full(list) }],
+      // Where SDKs of the first months post to.
+      ['/email', { POST: sending(sendOne) }],
       ['/emails/batch', { POST: sending(sendBatch) }],
       // Not ours, and before `:id`, which they would be taken for.
       ['/emails/metrics', {}],
