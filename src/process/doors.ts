@@ -69,7 +69,7 @@ export function apiDoors(options: DoorOptions): Door[] {
   const nextId = createIdSource(randomBytes);
   const links = createLinks(options, now);
   const use = createUseCases(options, nextId);
-  const reading = { database, egress, now, links };
+  const reading = { database, egress, now, links, renderer };
   const remote = { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs };
   return [
     requestLog,
@@ -92,7 +92,6 @@ export function apiDoors(options: DoorOptions): Door[] {
         facades,
         clock,
         live,
-        renderer,
         access: { ...access, sessions: createSessions({ database, signOut, bootstrap, secrets, now }) },
         use: { ...use, flushUses: () => keyUses.flush() },
         facts: { ...shown, publicUrl, inDoubtPolicy: config.inDoubt, retentionDays: config.retentionDays },

@@ -1,10 +1,18 @@
 /** What renderer threads can do, by name. A job is a pure function of what can be copied; its author's faults are AppErrors. */
 
+import { readEnglishDate } from './english-date.ts';
 import { generateText } from './html-to-text.ts';
+import { checkTemplate, fill } from './template/fill.ts';
 
 export const jobs = {
   /** The text part of a mail whose author wrote only html. */
   text: generateText,
+  /** The moment that a date in words means, in epoch milliseconds. */
+  englishDate: readEnglishDate,
+  /** One version of a request in Brevo's template language. */
+  fill,
+  /** Whether that language can read a template. */
+  checkTemplate,
 };
 
 export type Jobs = typeof jobs;

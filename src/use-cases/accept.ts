@@ -85,7 +85,7 @@ export class Accepting {
     const hash = keyHash(scopeOf(request.endpoint), request.key);
     const about = `key ${request.account} ${Buffer.from(hash).toString('base64')}`;
     do {
-      const known = await this.#find(request, hash);
+      const known = await this.#find(request, hash, rendering);
       if (known) return known;
       const winner = this.#underWay.get(about);
       if (!winner) return this.#begin({ ...turn, keyHash: hash, about });
@@ -106,7 +106,7 @@ export class Accepting {
         const answer = await this.#commitUnlessHeld(turn, submission, texts);
         if (answer) return { kind: 'accepted', answer };
         assert(turn.keyHash, 'a request without a key cannot lose it');
-        const known = await this.#find(turn.request, turn.keyHash);
+        const known = await this.#find(turn.request, turn.keyHash, turn.rendering);
         if (known) return known;
         if (performance.now() >= turn.giveUpAt) throw busy();
       }
@@ -130,7 +130,7 @@ export class Accepting {
     mine?.end();
   }
 
-  async #find(request: SendRequest, hash: Uint8Array): Promise<Known | null> {
+  async #find(request: SendRequest, hash: Uint8Array, rendering: Rendering): Promise<Known | null> {
     const record = await findKey(this.#options.database, request.account, hash);
     if (!record || record.expiresAt <= this.#options.clock.expiryNow()) return null;
     const use = { at: this.#options.clock.now(), client: request.client };
@@ -138,13 +138,13 @@ export class Accepting {
       this.#options.keyUses.add(record, { ...use, kind: 'replay', fields: [] });
       return { kind: 'replay', record };
     }
-    const fields = await this.#explain(request, record);
+    const fields = await this.#explain(request, record, rendering);
     this.#options.keyUses.add(record, { ...use, kind: 'conflict', fields: fields ?? [] });
     return { kind: 'conflict', record, fields };
   }
 
   /** Comparing is a courtesy: a new request that is not even valid, or an old one that was purged, is still a conflict. */
-  async #explain(request: SendRequest, record: KeyRecord): Promise<string[] | null> {
+  async #explain(request: SendRequest, record: KeyRecord, rendering: Rendering): Promise<string[] | null> {
     const { differences } = request.endpoint;
     if (differences === null) return null;
     const stored: StoredEmail[] = [];
@@ -154,7 +154,7 @@ export class Accepting {
       stored.push(email);
     }
     try {
-      return differences(stored, request, this.#options.clock.now());
+      return await differences(stored, request, { now: this.#options.clock.now(), rendering });
     } catch (error) {
       if (error instanceof AppError) return null;
       throw error;

@@ -2,6 +2,7 @@
 
 import type { Email, Message } from '../core/email.ts';
 import { type Fingerprint, fingerprint } from '../core/fingerprint.ts';
+import type { Rendering } from '../render/renderer.ts';
 
 /** How long the keys of an endpoint live: counted from acceptance or, with `followsSchedule`, from the scheduled time. */
 export type KeyTerms = { lifetimeMs: number; followsSchedule: boolean };
@@ -13,8 +14,11 @@ export type Endpoint = {
   name: string;
   keyTerms: KeyTerms;
   /** Names the fields in which what was stored differs from a request; null where no client is told. */
-  differences: ((stored: Message[], request: SendRequest, now: number) => string[]) | null;
+  differences: ((stored: Message[], request: SendRequest, by: Comparing) => string[] | Promise<string[]>) | null;
 };
+
+/** What a comparison may use: the time, and what is left of the request's rendering. */
+export type Comparing = { now: number; rendering: Rendering };
 
 export type SendRequest = {
   account: string;

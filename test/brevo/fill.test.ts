@@ -1,59 +1,66 @@
 /** Subjects and bodies are filled in with a request's params and recipient. */
 
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
+import { limits } from '../../src/config/limits.ts';
 import { AppError } from '../../src/core/error.ts';
-import { Filling, scopeOf } from '../../src/http/brevo/fill.ts';
+import { fillAll, scopeOf, type Texts } from '../../src/http/brevo/fill.ts';
+import { Renderer } from '../../src/render/renderer.ts';
+import type { Scope } from '../../src/render/template/template.ts';
 
 describe('filling in', () => {
+  const renderer = new Renderer({ ...limits, renderMsMax: 30_000 });
+  after(() => renderer.stop());
   const scope = scopeOf({ item: 'A & B' }, 'Jenny Doe <jenny@example.com>');
+  const fill = async (texts: Texts, scopes: Scope[]) =>
+    (
+      await fillAll(
+        renderer.open('a'),
+        scopes.map((one) => ({ texts, scope: one })),
+      )
+    ).map((filled) => filled());
 
-  it('shows params and the recipient, escaped in HTML and nowhere else', () => {
-    const filling = new Filling();
+  it('shows params and the recipient, escaped in HTML and nowhere else', async () => {
     const source =
       '{{ params.item }} for {{ contact.NAME }}, {{ contact.EMAIL }}{{ contact.FIRSTNAME }}{{ unsubscribe }}';
-    assert.equal(filling.fill('htmlContent', source, scope), 'A &amp; B for Jenny Doe, jenny@example.com');
-    assert.equal(filling.fill('subject', source, scope), 'A & B for Jenny Doe, jenny@example.com');
-    assert.equal(filling.fill('textContent', source, scope), 'A & B for Jenny Doe, jenny@example.com');
+    const text = 'A & B for Jenny Doe, jenny@example.com';
+    assert.deepEqual(await fill({ subject: source, htmlContent: source, textContent: source }, [scope]), [
+      { subject: text, htmlContent: text.replace('&', '&amp;'), textContent: text },
+    ]);
+    assert.deepEqual(await fill({ subject: 'as it is', htmlContent: source }, [scope]), [
+      { subject: 'as it is', htmlContent: text.replace('&', '&amp;') },
+    ]);
   });
 
-  it('names the field whose template is wrong', () => {
+  it('names the field whose template is wrong', async () => {
     for (const field of ['subject', 'htmlContent', 'textContent'] as const) {
-      assert.throws(
-        () => new Filling().fill(field, 'a {{ params.x|nope }}', scope),
+      await assert.rejects(
+        fill({ [field]: 'a {{ params.x|nope }}' }, [scope]),
         (error) =>
           error instanceof AppError && error.message.startsWith(`${field} cannot be rendered: line 1, column 3`),
       );
     }
   });
 
-  it('counts what all versions cost together', () => {
-    const list = Array.from({ length: 20_000 }, (_, index) => index);
-    const fillAll = (filling: Filling) => {
-      for (let version = 0; version < 10; version++) {
-        filling.fill(
-          'htmlContent',
-          '{% for n in params.list %}{{ n }}{% endfor %}',
-          scopeOf({ list }, 'a@example.com'),
-        );
-      }
-    };
-    assert.throws(() => fillAll(new Filling(1)), /too much work/);
-    assert.doesNotThrow(() => fillAll(new Filling(1_000)));
-  });
-
-  it('lets other requests be served between versions, where it took long', async () => {
-    let served = false;
-    setImmediate(() => {
-      served = true;
-    });
-    const filling = new Filling(1_000);
-    for (const until = performance.now() + 50; performance.now() < until; ) {
-      filling.fill('subject', '{{ params.item }}', scope);
-    }
-    // Control: filling alone lets nobody.
-    assert.equal(served, false);
-    await filling.letOthers();
-    assert.equal(served, true);
+  it('counts what all versions cost together', async () => {
+    const list = scopeOf({ list: Array.from({ length: 20_000 }, (_, index) => index) }, 'a@example.com');
+    const texts = { htmlContent: '{% for n in params.list %}{{ n }}{% endfor %}' };
+    await assert.rejects(
+      fill(
+        texts,
+        Array.from({ length: 10 }, () => list),
+      ),
+      /too much work/,
+    );
+    // Control: as many that cost less.
+    assert.equal(
+      (
+        await fill(
+          { htmlContent: '{{ params.list.0 }}' },
+          Array.from({ length: 10 }, () => list),
+        )
+      ).length,
+      10,
+    );
   });
 });

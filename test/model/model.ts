@@ -13,6 +13,9 @@ import type { AnswerOf } from './coverage.ts';
 import type { ModelEmail, ModelKey, ModelWebhook } from './room.ts';
 import { isIn, refOf, Workers } from './workers.ts';
 
+/** The model's own endpoints compare at once, and without any help. */
+const comparing = { now: 0, rendering: null as never };
+
 const dayMs = 24 * 60 * 60_000;
 
 /** Of an account. */
@@ -58,7 +61,12 @@ export class Model extends Workers {
     const isTold = differences !== null && emails.every((one) => one && !one.isPurged);
     this.coverage.answered('accept', isTold ? 'conflict' : 'conflict unexplained');
     const stored = emails.map((one) => ({ ...one?.message, scheduledAt: one?.scheduledAt ?? null }) as Message);
-    return { kind: 'conflict', status, body, fields: isTold ? differences(stored, request, this.now) : null };
+    return {
+      kind: 'conflict',
+      status,
+      body,
+      fields: isTold ? (differences(stored, request, comparing) as string[]) : null,
+    };
   }
 
   #commit(name: string | null, request: SendRequest, { messages, answer }: Submission): StoredAnswer {

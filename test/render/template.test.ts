@@ -385,7 +385,7 @@ describe('a hostile template', () => {
     ['a long result', '{% for a in params.list %}{{ params.text }}{% endfor %}', /more than \d+ characters/],
     ['a list joined by a book', '{{ params.list|join:params.text }}', /too much work/],
     ['a text doubled thirty times', twice, /too much work/],
-    ['a range of a billion', '{{ (1..1000000000) }}', /limit exceeded/],
+    ['a range of a billion', '{{ (1..1000000000) }}', /a value is missing/],
     ['a value nested deeper than a stack is high', '{{ params.deep }}', /nested too deeply/],
     ['blocks nested deeply', `${'{% if a %}'.repeat(51)}${'{% endif %}'.repeat(51)}`, /blocks are nested too deeply/],
     ['parentheses nested deeply', `{% if ${'('.repeat(900)}a${')'.repeat(900)} %}{% endif %}`, /nested too deeply/],

@@ -7,18 +7,21 @@ import fc from 'fast-check';
 import { AppError } from '../../src/core/error.ts';
 import { resendLimits } from '../../src/http/resend/limits.ts';
 import { parseReschedule, parseSchedule } from '../../src/http/resend/parse-schedule.ts';
+import { readEnglishDate } from '../../src/render/english-date.ts';
+
+const readWords = (text: string, now: number) => readEnglishDate({ text, now });
 
 /** A Friday. */
 const fixedNow = Date.parse('2026-04-03T16:00:00.500Z');
 
 function moment(text: unknown, now = fixedNow): string | null {
-  const { scheduledAt } = parseSchedule(text, now, resendLimits);
+  const { scheduledAt } = parseSchedule(text, now, readWords, resendLimits);
   return scheduledAt === null ? null : new Date(scheduledAt).toISOString();
 }
 
 function assertRefused(value: unknown, message: RegExp, now = fixedNow): void {
   assert.throws(
-    () => parseSchedule(value, now, resendLimits),
+    () => parseSchedule(value, now, readWords, resendLimits),
     (error) => error instanceof AppError && error.code === 'invalid_field' && message.test(error.message),
     JSON.stringify(value),
   );
@@ -84,7 +87,10 @@ describe('scheduled_at', () => {
 
   it('sends at once what is up to an hour late, and refuses what is later', () => {
     assert.equal(moment('2026-04-03T15:00:01Z'), null);
-    assert.equal(parseSchedule('2026-04-03T15:00:01Z', fixedNow, resendLimits).scheduledText, '2026-04-03T15:00:01Z');
+    assert.equal(
+      parseSchedule('2026-04-03T15:00:01Z', fixedNow, readWords, resendLimits).scheduledText,
+      '2026-04-03T15:00:01Z',
+    );
     for (const text of ['2026-04-03T14:59:59Z', '2025-04-03', 'yesterday at 9am', '2 days ago', 'last friday']) {
       assertRefused(text, /in the past/);
     }
@@ -106,7 +112,7 @@ describe('scheduled_at', () => {
   it('does not count to 999999999 day by day', () => {
     const text = 'ET and / last - in 999999999 day ET ET and 12:00 9am next last in friday';
     const started = performance.now();
-    assert.throws(() => parseSchedule(text, fixedNow, resendLimits), AppError);
+    assert.throws(() => parseSchedule(text, fixedNow, readWords, resendLimits), AppError);
     assert.ok(performance.now() - started < 1_000);
   });
 
@@ -141,7 +147,7 @@ describe('scheduled_at', () => {
         (text) => {
           const started = performance.now();
           try {
-            const { scheduledAt } = parseSchedule(text, fixedNow, resendLimits);
+            const { scheduledAt } = parseSchedule(text, fixedNow, readWords, resendLimits);
             assert(
               scheduledAt === null ||
                 (scheduledAt > fixedNow && scheduledAt <= fixedNow + resendLimits.scheduleAheadMsMax),
@@ -168,10 +174,11 @@ describe('scheduled_at', () => {
     // The hours around New York's change to summer time.
     const script = `
       import { parseSchedule } from ${JSON.stringify(new URL('../../src/http/resend/parse-schedule.js', import.meta.url).href)};
+      import { readEnglishDate } from ${JSON.stringify(new URL('../../src/render/english-date.js', import.meta.url).href)};
       import { resendLimits } from ${JSON.stringify(new URL('../../src/http/resend/limits.js', import.meta.url).href)};
       for (const day of ['2026-03-07T16:00:00Z', '2026-03-07T23:30:00Z', '2026-04-03T16:00:00Z'])
         for (const text of ${JSON.stringify(texts.filter((text) => !text.startsWith('2026')))})
-          console.log(parseSchedule(text, Date.parse(day), resendLimits).scheduledAt);`;
+          console.log(parseSchedule(text, Date.parse(day), (text, now) => readEnglishDate({ text, now }), resendLimits).scheduledAt);`;
     const [first, ...others] = ['UTC', 'America/New_York', 'Pacific/Apia'].map((TZ) =>
       execFileSync(process.execPath, ['--input-type=module', '-e', script], {
         env: { ...process.env, TZ },

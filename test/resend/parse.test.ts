@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { resendLimits } from '../../src/http/resend/limits.ts';
 import { parseBatch, parseSend } from '../../src/http/resend/parse.ts';
+import { noWords } from '../../src/http/resend/parse-schedule.ts';
 import { addressRule, assertRefused, fixedNow, refusal, send, smallestMail } from './refusal.ts';
 
 describe('parseSend', () => {
@@ -144,8 +145,11 @@ describe('parseSend', () => {
       ...smallestMail,
       attachments: [{ content: Buffer.alloc(bytes).toString('base64') }],
     });
-    parseSend(sized(1.4 * 1024 * 1024), fixedNow, limits);
-    assert.match(refusal(() => parseSend(sized(1.6 * 1024 * 1024), fixedNow, limits)).message, /2 MB after Base64/);
+    parseSend(sized(1.4 * 1024 * 1024), fixedNow, noWords, limits);
+    assert.match(
+      refusal(() => parseSend(sized(1.6 * 1024 * 1024), fixedNow, noWords, limits)).message,
+      /2 MB after Base64/,
+    );
   });
 });
 

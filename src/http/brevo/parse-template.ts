@@ -1,7 +1,6 @@
 /** The bodies of the template routes: what to keep, what to preview, whom to send a test (docs/brevo.md). */
 
 import { parseMailbox } from '../../core/address.ts';
-import { parseTemplate } from '../../render/template/template.ts';
 import { isHttpUrl } from '../attachments.ts';
 import { breaksLine, type Fields, isAbsent, isFields, wellFormed } from '../fields.ts';
 import { brevoLimits } from './limits.ts';
@@ -23,7 +22,7 @@ export type TemplateFields = {
   isActive?: boolean;
 };
 
-/** A change of a template: each member may be left out. @throws AppError, for one that could not be rendered as well */
+/** A change of a template: each member may be left out. @throws AppError; whether it can be rendered is for others to find out */
 export function parseTemplateChange(body: unknown): TemplateFields {
   const fields = parseBody(body);
   return {
@@ -54,7 +53,6 @@ export function parseNewTemplate(body: unknown): NewTemplate {
 export function checkHtml(html: string): string {
   const { templateHtmlCharsMin: min, templateHtmlCharsMax: max } = brevoLimits;
   if (html.length < min || html.length > max) throw invalid('htmlContent', `it must have ${min} to ${max} characters`);
-  parseTemplate(html, 'htmlContent');
   return html;
 }
 
@@ -101,7 +99,6 @@ function parseBody(body: unknown): Fields {
 function parseSubject(value: unknown): string | undefined {
   if (isAbsent(value)) return undefined;
   if (typeof value !== 'string') throw invalid('subject', 'it must be a string');
-  parseTemplate(value, 'subject');
   return checkSubject(value);
 }
 

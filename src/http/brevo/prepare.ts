@@ -5,11 +5,12 @@ import { draftBytes } from '../../core/draft.ts';
 import type { Attachment, Message } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import type { Egress } from '../../egress/egress.ts';
+import type { Rendering } from '../../render/renderer.ts';
 import type { DatabaseReader } from '../../store/database.ts';
 import { findSender } from '../../store/senders.ts';
 import { findTemplate, type StoredTemplate } from '../../store/templates.ts';
 import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
-import { Filling, scopeOf } from './fill.ts';
+import { fillAll, scopeOf, type Texts, type Unfilled } from './fill.ts';
 import { brevoLimits } from './limits.ts';
 import type { ParsedSend, Version } from './parse.ts';
 import type { SenderRef } from './parse-address.ts';
@@ -22,6 +23,7 @@ export type PrepareParts = { database: DatabaseReader; egress: Egress; remote: R
 export type PrepareOptions = {
   /** Null where nothing is scheduled. */
   batchId: string | null;
+  rendering: Rendering;
   /** Whether templates may be used that are not active yet: tests of them do. */
   isTest?: boolean;
 };
@@ -34,17 +36,20 @@ export async function prepareMessages(
   parts: PrepareParts,
   account: string,
   parsed: ParsedSend,
-  { batchId, isTest = false }: PrepareOptions,
+  { batchId, rendering, isTest = false }: PrepareOptions,
 ): Promise<Message[]> {
   const from = parsed.sender && (await resolveSender(parts, account, parsed.sender));
   const sources = await loadSources(parts, account, parsed, isTest);
   const attachments = await fetchAttachments(parts, parsed.attachments, completeAttachment);
-  const filling = new Filling(parsed.versions.length);
-  const messages: Message[] = [];
-  const write = (version: Version): Message => {
-    const source = version.templateId === null ? null : (sources.get(version.templateId) ?? null);
+  const sourceOf = ({ templateId }: Version) => (templateId === null ? null : (sources.get(templateId) ?? null));
+  const filled = await fillAll(
+    rendering,
+    parsed.versions.map((version) => unfilled(version, sourceOf(version)?.template ?? null)),
+  );
+  const write = (version: Version, texts: Texts): Message => {
+    const source = sourceOf(version);
     return {
-      ...fill(filling, version, source?.template ?? null),
+      ...complete(version, source?.template ?? null, texts),
       from: from ?? senderOf(source),
       tags: parsed.tags.length === 0 && source?.template.tag ? [{ name: source.template.tag, value: '' }] : parsed.tags,
       topicId: null,
@@ -55,11 +60,9 @@ export async function prepareMessages(
       batchId: batchId ?? undefined,
     };
   };
-  for (const [index, version] of parsed.versions.entries()) {
-    messages.push(inVersion(parsed.isBatch ? index : null, () => write(version)));
-    // A thousand long ones take seconds, in which others are served.
-    await filling.letOthers();
-  }
+  const messages = parsed.versions.map((version, index) =>
+    inVersion(parsed.isBatch ? index : null, () => write(version, filled[index]?.() ?? {})),
+  );
   refuseTooLarge(messages);
   return messages;
 }
@@ -115,25 +118,31 @@ function usable(found: StoredTemplate | null, id: number, isTest: boolean): Stor
   return found;
 }
 
-type Filled = Pick<Message, 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'html' | 'text' | 'headers'>;
-
 /** What the version says counts; what it leaves out is the template's. */
-function fill(filling: Filling, version: Version, template: StoredTemplate | null): Filled {
-  const { to, cc, bcc, headers, text } = version;
-  const scope = scopeOf(version.params, to[0] ?? '');
-  const subject = version.subject ?? template?.subject ?? '';
-  const html = template?.html ?? version.html;
-  const ownReplyTo = template?.replyTo && version.replyTo.length === 0 ? [template.replyTo] : version.replyTo;
+function unfilled({ to, subject, html, text, params }: Version, template: StoredTemplate | null): Unfilled {
+  const written = template?.html ?? html;
+  const texts = {
+    subject: subject ?? template?.subject ?? '',
+    ...(written === null ? {} : { htmlContent: written }),
+    ...(text === null ? {} : { textContent: text }),
+  };
+  return { texts, scope: scopeOf(params, to[0] ?? '') };
+}
+
+type Completed = Pick<Message, 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'html' | 'text' | 'headers'>;
+
+function complete(version: Version, template: StoredTemplate | null, texts: Texts): Completed {
+  const { to, cc, bcc, headers, replyTo } = version;
   return {
     to,
     cc,
     bcc,
-    replyTo: ownReplyTo,
+    replyTo: template?.replyTo && replyTo.length === 0 ? [template.replyTo] : replyTo,
     headers,
     // Looked at once more: params can hold line breaks.
-    subject: checkSubject(filling.fill('subject', subject, scope)),
-    html: html === null ? null : filling.fill('htmlContent', html, scope),
-    text: text === null ? null : filling.fill('textContent', text, scope),
+    subject: checkSubject(texts.subject ?? ''),
+    html: texts.htmlContent ?? null,
+    text: texts.textContent ?? null,
   };
 }
 

@@ -6,9 +6,10 @@ import { senderAddress } from '../../core/envelope.ts';
 import { AppError } from '../../core/error.ts';
 import { type IdSource, shortHash } from '../../core/token.ts';
 import { log } from '../../log.ts';
+import type { Renderer } from '../../render/renderer.ts';
 import type { KeyRecord } from '../../store/idempotency.ts';
-import type { Accepting, Outcome } from '../../use-cases/accept.ts';
-import { requestTo, type SendRequest, type StoredAnswer, type Submission } from '../../use-cases/submission.ts';
+import type { Accepting, Outcome, Turn } from '../../use-cases/accept.ts';
+import { requestTo, type StoredAnswer, type Submission } from '../../use-cases/submission.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { warnAboutKey } from '../idempotency-header.ts';
@@ -19,6 +20,7 @@ import { type PrepareParts, prepareMessages } from './prepare.ts';
 
 export type SendParts = PrepareParts & {
   accepting: Accepting;
+  renderer: Pick<Renderer, 'open'>;
   now: () => number;
   nextId: IdSource;
   keyMustBeUuid: boolean;
@@ -32,14 +34,14 @@ export async function send(parts: SendParts, call: Call): Promise<Reply> {
   if (warning) log.oddKey(warning);
   const request = requestTo(sendEndpoint, call, { key, body, json });
   const found = await parts.accepting.lookUp(request);
-  const outcome = found.kind === 'new' ? await parts.accepting.commit(found, prepare(parts, request)) : found;
+  const outcome = found.kind === 'new' ? await parts.accepting.commit(found, prepare(parts, found)) : found;
   return { ...answerTo(outcome), headers: warning ? { 'sendonce-warning': warning } : undefined };
 }
 
-async function prepare(parts: SendParts, { account, json }: SendRequest): Promise<Submission> {
+async function prepare(parts: SendParts, { request: { account, json }, rendering }: Turn): Promise<Submission> {
   const parsed = parseSend(json, parts.now());
   const batchId = parsed.schedule && (parsed.schedule.batchId ?? randomUUID());
-  const messages = await prepareMessages(parts, account, parsed, { batchId });
+  const messages = await prepareMessages(parts, account, parsed, { batchId, rendering });
   if (parsed.isSandbox) {
     const madeUp = messages.map((message) => madeUpId(parts, message));
     return { messages: [], answer: () => renderAccepted(parsed, madeUp, batchId) };

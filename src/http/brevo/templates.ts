@@ -16,7 +16,7 @@ import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { wellFormed } from '../fields.ts';
 import { testEndpoint } from './endpoints.ts';
-import { Filling, scopeOf } from './fill.ts';
+import { checkTemplates, fillAll, scopeOf } from './fill.ts';
 import { brevoLimits } from './limits.ts';
 import { parseFlag, parsePage } from './parse-query.ts';
 import {
@@ -39,13 +39,15 @@ const done: Reply = { status: 204, body: null };
 export async function create(parts: TemplateParts, call: Call): Promise<Reply> {
   const { account } = call.caller;
   const { name, sender, subject, html, ...optional } = parseNewTemplate(parseJson(await call.body()));
+  const written = await loadHtml(parts, html);
+  await checkTemplates(parts.renderer.open(account), { subject, htmlContent: written });
   const template = {
     ...{ replyTo: null, toField: '', tag: '', attachmentUrl: null, isActive: false },
     ...withoutUndefined(optional),
     name,
     subject,
     sender: await nameSender(parts, account, sender),
-    html: await loadHtml(parts, html),
+    html: written,
   };
   const id = await parts.templates.make(account, template);
   return json(201, { id });
@@ -72,10 +74,15 @@ export async function update(parts: TemplateParts, call: Call): Promise<Reply> {
   const { account } = call.caller;
   const { id } = await getTemplate(parts, call, parseTemplateId(call.param('id')));
   const { sender, html, ...plain } = parseTemplateChange(parseJson(await call.body()));
+  const written = html && (await loadHtml(parts, html));
+  await checkTemplates(
+    parts.renderer.open(account),
+    withoutUndefined({ subject: plain.subject, htmlContent: written }),
+  );
   const change = withoutUndefined({
     ...plain,
     sender: sender && (await nameSender(parts, account, sender)),
-    html: html && (await loadHtml(parts, html)),
+    html: written,
   });
   if (!(await parts.templates.change(account, id, change))) throw notFound();
   return done;
@@ -95,11 +102,15 @@ export async function remove(parts: TemplateParts, call: Call): Promise<Reply> {
 export async function preview(parts: SendParts, call: Call): Promise<Reply> {
   const { templateId, params, recipient } = parsePreview(parseJson(await call.body()));
   const template = await getTemplate(parts, call, templateId);
-  const filling = new Filling();
-  const scope = scopeOf(params, recipient);
+  const unfilled = {
+    texts: { htmlContent: template.html, subject: template.subject },
+    scope: scopeOf(params, recipient),
+  };
+  const [texts] = await fillAll(parts.renderer.open(call.caller.account), [unfilled]);
+  const { htmlContent, subject } = texts?.() ?? {};
   return json(200, {
-    html: filling.fill('htmlContent', template.html, scope),
-    subject: filling.fill('subject', template.subject, scope),
+    html: htmlContent,
+    subject,
     previewText: '',
     fromEmail: template.sender.email,
     fromName: template.sender.name,
@@ -114,12 +125,13 @@ export async function sendTest(parts: TemplateParts, call: Call): Promise<Reply>
   const body = await call.body();
   const json = parseJson(body);
   const versions = parseTestRecipients(json).map((to) => ({ ...blank, to: [to], templateId: id }));
-  const messages = await prepareMessages(parts, account, { ...test, versions }, { batchId: null, isTest: true });
-  // Before they are accepted: afterwards nothing may fail any more, or a client would send them again.
-  if (!(await parts.templates.markTestSent(account, id))) throw notFound();
   const request = requestTo(testEndpoint, call, { key: null, body, json });
   const found = await parts.accepting.lookUp(request);
   assert(found.kind === 'new', 'a request without a key repeats nothing');
+  const options = { batchId: null, rendering: found.rendering, isTest: true };
+  const messages = await prepareMessages(parts, account, { ...test, versions }, options);
+  // Before they are accepted: afterwards nothing may fail any more, or a client would send them again.
+  if (!(await parts.templates.markTestSent(account, id))) throw notFound();
   await parts.accepting.commit(found, Promise.resolve({ messages, answer: () => ({ status: 204, body: '' }) }));
   return done;
 }

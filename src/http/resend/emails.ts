@@ -1,6 +1,7 @@
 /** What happened to an email: list, retrieve, reschedule, cancel, and the files that went with it. */
 
 import { AppError } from '../../core/error.ts';
+import type { Renderer } from '../../render/renderer.ts';
 import type { DatabaseReader } from '../../store/database.ts';
 import {
   type AttachmentInfo,
@@ -17,7 +18,7 @@ import type { Call, Reply } from '../call.ts';
 import { keyTerms } from './endpoints.ts';
 import { refusalTexts } from './errors.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';
-import { parseReschedule } from './parse-schedule.ts';
+import { parseReschedule, readDatesInWords } from './parse-schedule.ts';
 import {
   type AttachmentView,
   renderAttachment,
@@ -28,7 +29,13 @@ import {
   renderEvents,
 } from './render.ts';
 
-export type EmailParts = { database: DatabaseReader; amend: Amend; now: () => number; links: AttachmentLinks };
+export type EmailParts = {
+  database: DatabaseReader;
+  amend: Amend;
+  now: () => number;
+  links: AttachmentLinks;
+  renderer: Pick<Renderer, 'open'>;
+};
 
 export async function list({ database }: EmailParts, call: Call): Promise<Reply> {
   const page = parsePagination(call.query());
@@ -42,10 +49,13 @@ export async function retrieve({ database }: EmailParts, call: Call): Promise<Re
   return ok(renderEmail(email));
 }
 
-export async function reschedule({ amend, now }: EmailParts, call: Call): Promise<Reply> {
+export async function reschedule({ amend, now: clock, renderer }: EmailParts, call: Call): Promise<Reply> {
   const id = emailId(call);
-  const { scheduledAt, scheduledText } = parseReschedule(parseJson(await call.body()), now());
-  const at = scheduledAt ?? now();
+  const json = parseJson(await call.body());
+  const now = clock();
+  const readWords = await readDatesInWords(renderer.open(call.caller.account), json, now);
+  const { scheduledAt, scheduledText } = parseReschedule(json, now, readWords);
+  const at = scheduledAt ?? now;
   await amend.reschedule(call.caller.account, id, { at, text: scheduledText ?? '', lifetimeMs: keyTerms.lifetimeMs });
   return ok(renderEmailRef(id));
 }

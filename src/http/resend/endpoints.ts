@@ -3,6 +3,7 @@
 import type { Endpoint, KeyTerms } from '../../use-cases/submission.ts';
 import { diffBatch, diffFields } from './diff.ts';
 import { type BatchMode, parseBatch, parseSend } from './parse.ts';
+import { readDatesInWords } from './parse-schedule.ts';
 
 export const facadeName = 'resend';
 
@@ -13,15 +14,16 @@ export const singleEndpoint: Endpoint = {
   facade: facadeName,
   name: 'POST /emails',
   keyTerms,
-  differences: ([stored], { json }, now) => (stored ? diffFields(stored, parseSend(json, now)) : []),
+  differences: async ([stored], { json }, { now, rendering }) =>
+    stored ? diffFields(stored, parseSend(json, now, await readDatesInWords(rendering, json, now))) : [],
 };
 
 export const batchEndpoint: Endpoint = {
   facade: facadeName,
   name: 'POST /emails/batch',
   keyTerms,
-  differences: (stored, { json, mode }, now) => {
-    const { drafts } = parseBatch(json, mode as BatchMode, now);
+  differences: async (stored, { json, mode }, { now, rendering }) => {
+    const { drafts } = parseBatch(json, mode as BatchMode, now, await readDatesInWords(rendering, json, now));
     return diffBatch(
       stored,
       drafts.map(({ draft }) => draft),

@@ -15,22 +15,27 @@ import {
   parseText,
   parseTopicId,
 } from './parse-fields.ts';
-import { parseSchedule } from './parse-schedule.ts';
+import { noWords, parseSchedule, type ReadWords } from './parse-schedule.ts';
 
 export type BatchMode = 'strict' | 'permissive';
 export type BatchError = { index: number; message: string };
 export type ParsedBatch = { drafts: { index: number; draft: Draft }[]; errors: BatchError[] };
 
 /** `body` is what JSON.parse returned, undefined where there was none. Throws the first refusal as an AppError. */
-export function parseSend(body: unknown, now: number, limits: ResendLimits = resendLimits): Draft {
-  if (body === undefined || body === null) return parseDraft({}, now, limits);
+export function parseSend(
+  body: unknown,
+  now: number,
+  readWords: ReadWords = noWords,
+  limits: ResendLimits = resendLimits,
+): Draft {
+  if (body === undefined || body === null) return parseDraft({}, now, readWords, limits);
   if (!isFields(body)) {
     throw new AppError(
       'invalid_field',
       'The request body must be a JSON object. Several emails go to `/emails/batch`.',
     );
   }
-  return parseDraft(body, now, limits);
+  return parseDraft(body, now, readWords, limits);
 }
 
 /**
@@ -41,13 +46,14 @@ export function parseBatch(
   body: unknown,
   mode: BatchMode,
   now: number,
+  readWords: ReadWords = noWords,
   limits: ResendLimits = resendLimits,
 ): ParsedBatch {
   const items = parseItems(body, limits);
   const batch: ParsedBatch = { drafts: [], errors: [] };
   for (const [index, item] of items.entries()) {
     try {
-      batch.drafts.push({ index, draft: parseItem(item, now, limits) });
+      batch.drafts.push({ index, draft: parseItem(item, now, readWords, limits) });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       if (mode === 'strict') throw new AppError(error.code, error.message, { extra: { ...error.extra, index } });
@@ -84,13 +90,13 @@ function parseItems(body: unknown, limits: ResendLimits): unknown[] {
   return items;
 }
 
-function parseItem(item: unknown, now: number, limits: ResendLimits): Draft {
+function parseItem(item: unknown, now: number, readWords: ReadWords, limits: ResendLimits): Draft {
   if (!isFields(item)) throw new AppError('invalid_field', 'Each email in a batch must be a JSON object.');
-  return parseDraft(item, now, limits);
+  return parseDraft(item, now, readWords, limits);
 }
 
 /** What is missing is said before what is malformed; attachments come last, since decoding them is what costs. */
-function parseDraft(fields: Fields, now: number, limits: ResendLimits): Draft {
+function parseDraft(fields: Fields, now: number, readWords: ReadWords, limits: ResendLimits): Draft {
   refuseTemplate(fields);
   refuseMissing(fields);
   const draft: Draft = {
@@ -109,7 +115,7 @@ function parseDraft(fields: Fields, now: number, limits: ResendLimits): Draft {
     scheduledAt: null,
     attachments: [],
   };
-  Object.assign(draft, parseSchedule(fields.scheduled_at, now, limits));
+  Object.assign(draft, parseSchedule(fields.scheduled_at, now, readWords, limits));
   draft.attachments = parseAttachments(fields.attachments, limits);
   checkSize(draft, limits);
   return draft;

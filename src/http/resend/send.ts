@@ -6,7 +6,7 @@ import { AppError } from '../../core/error.ts';
 import { shortHash } from '../../core/token.ts';
 import type { Egress } from '../../egress/egress.ts';
 import { log } from '../../log.ts';
-import type { Accepting, Outcome } from '../../use-cases/accept.ts';
+import type { Accepting, Outcome, Turn } from '../../use-cases/accept.ts';
 import { type Endpoint, requestTo, type SendRequest, type Submission } from '../../use-cases/submission.ts';
 import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
 import { parseJson } from '../body.ts';
@@ -16,6 +16,7 @@ import { batchEndpoint, singleEndpoint } from './endpoints.ts';
 import { refusalTexts } from './errors.ts';
 import { type BatchMode, checkSize, parseBatch, parseSend } from './parse.ts';
 import { completeAttachment } from './parse-attachment.ts';
+import { readDatesInWords } from './parse-schedule.ts';
 import { renderAccepted, renderBatchAccepted } from './render.ts';
 
 export type SendParts = {
@@ -31,7 +32,7 @@ export async function sendOne(parts: SendParts, call: Call): Promise<Reply> {
   const opened = await open(call, singleEndpoint, 'single');
   const found = await parts.accepting.lookUp(opened.request);
   if (found.kind !== 'new') return toReply(found, opened);
-  const outcome = await parts.accepting.commit(found, prepareOne(parts, opened.request));
+  const outcome = await parts.accepting.commit(found, prepareOne(parts, found));
   return toReply(outcome, opened);
 }
 
@@ -40,17 +41,23 @@ export async function sendBatch(parts: SendParts, call: Call): Promise<Reply> {
   const opened = await open(call, batchEndpoint, mode);
   const found = await parts.accepting.lookUp(opened.request);
   if (found.kind !== 'new') return toReply(found, opened);
-  const outcome = await parts.accepting.commit(found, prepareBatch(parts, opened.request, mode));
+  const outcome = await parts.accepting.commit(found, prepareBatch(parts, found, mode));
   return toReply(outcome, opened);
 }
 
-async function prepareOne(parts: SendParts, { json }: SendRequest): Promise<Submission> {
-  const message = await complete(parts, parseSend(json, parts.now()));
+async function prepareOne(parts: SendParts, { request: { json }, rendering }: Turn): Promise<Submission> {
+  const now = parts.now();
+  const message = await complete(parts, parseSend(json, now, await readDatesInWords(rendering, json, now)));
   return { messages: [message], answer: ([email]) => ({ status: 200, body: renderAccepted(email?.id ?? '') }) };
 }
 
-async function prepareBatch(parts: SendParts, { json }: SendRequest, mode: BatchMode): Promise<Submission> {
-  const { drafts, errors } = parseBatch(json, mode, parts.now());
+async function prepareBatch(
+  parts: SendParts,
+  { request: { json }, rendering }: Turn,
+  mode: BatchMode,
+): Promise<Submission> {
+  const now = parts.now();
+  const { drafts, errors } = parseBatch(json, mode, now, await readDatesInWords(rendering, json, now));
   const messages: Message[] = [];
   for (const { index, draft } of drafts) {
     try {

@@ -1,106 +1,152 @@
-/** `params.items.0.price|floatformat:2`: one value and its filters, read and evaluated by liquidjs. */
+/** `params.items.0.price|floatformat:2`: one value and its filters. Read from left to right, each character once. */
 
-import { createRequire } from 'node:module';
-import type { Context, FilteredValueToken, Liquid } from 'liquidjs';
-import { filters } from './filters.ts';
-import { isRecord, type Rendering, SafeText, TemplateFault } from './value.ts';
-
-type Library = typeof import('liquidjs');
+import { type Filter, filters } from './filters.ts';
+import { isRecord, type Rendering, TemplateFault } from './value.ts';
 
 export type Expression = (run: Rendering) => unknown;
 
-/** @throws TemplateFault, or an error of liquidjs */
+/** @throws TemplateFault */
 export function parseExpression(text: string): Expression {
-  const { library, liquid } = engine();
-  if (text.trim() === '') throw new TemplateFault('a value is missing');
-  if (text.trimEnd().endsWith('|')) throw new TemplateFault('a filter is missing after "|"');
-  if (!quotesClose(text)) throw new TemplateFault('a quote is never closed');
-  // Without operators: those of conditions are read by template-condition.ts, elsewhere Django has none.
-  const token = new library.Tokenizer(text, {}).readFilteredValue();
-  if (token.initial.postfix.length !== 1) throw new TemplateFault('one value is expected, and here are several');
-  checkFilters(token);
-  const value = new library.Value(token, liquid);
-  return (run) => plain(library.toValueSync(value.value(run.context)));
+  return new Reader(text).whole();
 }
 
-/** What a rendering looks values up in: own members of `scope` only, nothing of JavaScript's. */
-export function createContext(scope: Readonly<Record<string, unknown>>): Context {
-  const { library, liquid } = engine();
-  const context = new library.Context({ ...constants, ...scope }, liquid.options, { sync: true }, { liquid });
-  context.readProperty = readOwn;
-  return context;
-}
+const space = /\s*/y;
+const name = /[\p{L}\p{N}_-]+/uy;
+const number = /[+-]?\d+(?:\.\d*)?(?![\p{L}\p{N}_.[-])/uy;
+const quoted = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/sy;
+const literals: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ...(['True', 'true'] as const).map((word) => [word, true] as const),
+  ...(['False', 'false'] as const).map((word) => [word, false] as const),
+  ...(['None', 'nil', 'null', 'empty', 'blank'] as const).map((word) => [word, null] as const),
+]);
 
-/** The rendering a context belongs to, for the filters. */
-const renderingRegister = 'rendering';
+/** Brackets within brackets: deeper than anybody writes. */
+const depthMax = 20;
 
-export function bindRendering(run: Rendering): void {
-  run.context.setRegister(renderingRegister, run);
-}
+class Reader {
+  readonly #text: string;
+  #at = 0;
+  #depth = 0;
 
-/** Liquid knows only the lower-case ones. */
-const constants = { True: true, False: false, None: null };
+  constructor(text: string) {
+    this.#text = text;
+  }
 
-/** Liquid would call functions and answer `size`, `first` and `last` where there is no such member. */
-function readOwn(holder: unknown, key: unknown): unknown {
-  if (typeof holder === 'string') return holder[Number(key)];
-  if (!Array.isArray(holder) && !isRecord(holder)) return undefined;
-  const name = String(key);
-  if (Array.isArray(holder) && name === 'length') return undefined;
-  return Object.hasOwn(holder, name) ? (holder as Record<string, unknown>)[name] : undefined;
-}
+  whole(): Expression {
+    let value = this.#value();
+    while (this.#takes('|')) value = this.#filtered(value);
+    if (this.#rest() === '') return value;
+    if (/^["'\p{L}\p{N}_]/u.test(this.#rest())) throw new TemplateFault('one value is expected, and here are several');
+    throw new TemplateFault(`expected "|" before ${JSON.stringify(this.#rest().slice(0, 10))}`);
+  }
 
-function checkFilters(token: FilteredValueToken): void {
-  for (const { name, args } of token.filters) {
-    const filter = filters.get(name);
-    if (!filter) throw new TemplateFault(`there is no filter "${name}"`);
-    if (args.some((arg) => Array.isArray(arg)) || args.length > 1 || (filter.takes === 'nothing' && args.length > 0)) {
+  #filtered(value: Expression): Expression {
+    const word = this.#match(name);
+    if (word === null) throw new TemplateFault('a filter is missing after "|"');
+    const filter = filters.get(word);
+    if (!filter) throw new TemplateFault(`there is no filter "${word}"`);
+    const argument = this.#takes(':') ? this.#value() : null;
+    if (this.#takes(',') || this.#takes(':') || (argument && filter.takes === 'nothing')) {
       throw new TemplateFault(
-        `the filter "${name}" takes ${filter.takes === 'nothing' ? 'no argument' : 'one argument'}`,
+        `the filter "${word}" takes ${filter.takes === 'nothing' ? 'no argument' : 'one argument'}`,
       );
     }
-    if (filter.takes === 'one' && args.length === 0) throw new TemplateFault(`the filter "${name}" needs an argument`);
+    if (!argument && filter.takes === 'one') throw new TemplateFault(`the filter "${word}" needs an argument`);
+    return applied(filter, value, argument);
+  }
+
+  #value(): Expression {
+    this.#match(space);
+    const text = this.#match(quoted);
+    if (text !== null) return constant(unquoted(text));
+    const digits = this.#match(number);
+    if (digits !== null) return constant(Number(digits));
+    // `{{ .name }}` is another language's; it prints nothing here, and always has.
+    const root = this.#match(name) ?? (this.#rest().startsWith('.') ? '' : null);
+    if (root === null) throw new TemplateFault(this.#missingValue());
+    const keys = this.#keys();
+    return keys.length === 0 && literals.has(root) ? constant(literals.get(root)) : path(root, keys);
+  }
+
+  #missingValue(): string {
+    return /^["']/.test(this.#rest()) ? 'a quote is never closed' : 'a value is missing';
+  }
+
+  /** `.title`, `[0]`, `["two words"]`, `[params.key]`, as many as follow. */
+  #keys(): Expression[] {
+    const keys: Expression[] = [];
+    for (;;) {
+      if (this.#text[this.#at] === '.') keys.push(this.#member());
+      else if (this.#text[this.#at] === '[') keys.push(this.#element());
+      else return keys;
+    }
+  }
+
+  #member(): Expression {
+    this.#at++;
+    const key = this.#match(name);
+    if (key === null) throw new TemplateFault('a name is missing after "."');
+    return constant(key);
+  }
+
+  #element(): Expression {
+    if (++this.#depth > depthMax) throw new TemplateFault('brackets are nested too deeply');
+    this.#at++;
+    const key = this.#value();
+    if (!this.#takes(']')) throw new TemplateFault('a bracket is never closed');
+    this.#depth--;
+    return key;
+  }
+
+  #takes(character: string): boolean {
+    this.#match(space);
+    if (this.#text[this.#at] !== character) return false;
+    this.#at++;
+    return true;
+  }
+
+  /** What stands here, white space before it aside; null where it is something else. */
+  #match(pattern: RegExp): string | null {
+    space.lastIndex = this.#at;
+    pattern.lastIndex = space.test(this.#text) ? space.lastIndex : this.#at;
+    const found = pattern.exec(this.#text);
+    if (!found) return null;
+    this.#at = pattern.lastIndex;
+    return found[0];
+  }
+
+  #rest(): string {
+    return this.#text.slice(this.#at).trim();
   }
 }
 
-/** Liquid's literals `nil`, `empty` and `blank` are objects of its own: nothing, here. */
-function plain(value: unknown): unknown {
-  const isOurs = typeof value !== 'object' || Array.isArray(value) || isRecord(value) || value instanceof SafeText;
-  return isOurs ? value : null;
+function constant(value: unknown): Expression {
+  return () => value;
 }
 
-function quotesClose(text: string): boolean {
-  let open = '';
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (open !== '' && character === '\\') at++;
-    else if (character === open) open = '';
-    else if (open === '' && (character === '"' || character === "'")) open = character;
-  }
-  return open === '';
+function applied(filter: Filter, value: Expression, argument: Expression | null): Expression {
+  return (run) => filter.apply(value(run), argument?.(run), run);
 }
 
-let loaded: { library: Library; liquid: Liquid } | undefined;
-
-/** Loaded when the first template is read: most servers never see one, and it takes as long as SQLite. */
-function engine(): { library: Library; liquid: Liquid } {
-  loaded ??= start(createRequire(import.meta.url)('liquidjs') as Library);
-  return loaded;
+function path(root: string, keys: readonly Expression[]): Expression {
+  return (run) => {
+    run.walk(1 + keys.length);
+    let value = run.variables.find(root);
+    for (const key of keys) value = member(value, key(run));
+    return value;
+  };
 }
 
-/** Nothing of Liquid's own but its syntax of values: no tags, no filters, no files. */
-function start(library: Library): { library: Library; liquid: Liquid } {
-  const liquid = new library.Liquid({ strictFilters: true, ownPropertyOnly: true, memoryLimit: rangeLengthMax });
-  for (const tag of Object.keys(liquid.tags)) delete liquid.tags[tag];
-  for (const name of Object.keys(liquid.filters)) liquid.unregisterFilter(name);
-  for (const [name, filter] of filters) {
-    liquid.registerFilter(name, function (value, argument) {
-      const run = this.context.getRegister<Rendering>(renderingRegister);
-      return filter.apply(plain(value), plain(argument), run);
-    });
-  }
-  return { library, liquid };
+/** Own members only: nothing of JavaScript's is there. */
+function member(holder: unknown, key: unknown): unknown {
+  if (typeof key !== 'string' && typeof key !== 'number') return undefined;
+  if (typeof holder === 'string') return holder[Number(key)];
+  if (Array.isArray(holder)) return key === 'length' || !Object.hasOwn(holder, key) ? undefined : holder[Number(key)];
+  return isRecord(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined;
 }
 
-/** Of `(1..5)`, the one thing in which liquidjs makes more than it was given. */
-const rangeLengthMax = 10_000;
+const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
+
+function unquoted(text: string): string {
+  return text.slice(1, -1).replace(/\\(.)/gs, (_, escaped: string) => escapes[escaped] ?? escaped);
+}

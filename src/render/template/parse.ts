@@ -6,7 +6,7 @@ import { isRecord, type Rendering, TemplateFault } from './value.ts';
 
 export type Node = (run: Rendering) => void;
 
-/** @throws TemplateFault, or an error of liquidjs; `onPiece` was then told where the part at fault begins. */
+/** @throws TemplateFault; `onPiece` was then told where the part at fault begins. */
 export function parseNodes(source: string, onPiece: (at: number) => void): Node[] {
   return new Parser(source, onPiece).parse();
 }
@@ -135,9 +135,9 @@ class Parser {
     this.#closedBy(opening, end, 'endwith');
     return (run) => {
       run.at = opening.from;
-      run.context.push(Object.fromEntries(values.map(([name, value]) => [name, value(run)])));
+      run.variables.push(Object.fromEntries(values.map(([name, value]) => [name, value(run)])));
       renderAll(nodes, run);
-      run.context.pop();
+      run.variables.pop();
     };
   }
 
@@ -239,7 +239,7 @@ type Loop = Record<'counter' | 'counter0' | 'revcounter' | 'revcounter0' | 'leng
 };
 
 function loop(run: Rendering, elements: unknown[], names: string[], nodes: Node[]): void {
-  const parentloop = run.context.getSync(['forloop']);
+  const parentloop = run.variables.find('forloop');
   for (const [index, element] of elements.entries()) {
     run.spend(0);
     const forloop: Loop = {
@@ -255,9 +255,9 @@ function loop(run: Rendering, elements: unknown[], names: string[], nodes: Node[
     const [first = '', second] = names;
     const pair =
       second === undefined ? { [first]: element } : { [first]: elementAt(element, 0), [second]: elementAt(element, 1) };
-    run.context.push({ ...pair, forloop });
+    run.variables.push({ ...pair, forloop });
     renderAll(nodes, run);
-    run.context.pop();
+    run.variables.pop();
   }
 }
 

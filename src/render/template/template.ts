@@ -1,9 +1,9 @@
 /** Brevo's template language, which is Django's (docs/brevo.md lists what it knows): parsed once, rendered for each recipient. */
 
 import { AppError } from '../../core/error.ts';
-import { bindRendering, createContext } from './expression.ts';
 import { type Node, parseNodes } from './parse.ts';
 import { Budget, Rendering, TemplateFault } from './value.ts';
+import { Variables } from './variables.ts';
 
 export type Template = {
   source: string;
@@ -16,6 +16,11 @@ export type Template = {
 /** What a template may look at: JSON values. */
 export type Scope = Readonly<Record<string, unknown>>;
 
+/** Whether there is anything to render in it. */
+export function hasTemplate(source: string): boolean {
+  return /\{[{%#]/.test(source);
+}
+
 /** Gmail cuts a message after 102 kB, but pictures may stand in it. With nothing to render it may be as large as a request. */
 const sourceLengthMax = 2 ** 22;
 const renderedLengthMax = 2 ** 22;
@@ -27,7 +32,7 @@ const renderingUnits = 10_000_000;
  * @throws AppError `invalid_template` whose message names the place
  */
 export function parseTemplate(source: string, name = 'template'): Template {
-  if (!/\{[{%#]/.test(source)) return { source, name, nodes: null };
+  if (!hasTemplate(source)) return { source, name, nodes: null };
   let at = 0;
   try {
     if (source.length > sourceLengthMax) throw new TemplateFault(`it has more than ${sourceLengthMax} characters`);
@@ -53,8 +58,7 @@ export function renderTemplate(
 ): string {
   if (template.nodes === null) return template.source;
   const options = { escapes: output === 'html', budget, lengthMax: renderedLengthMax };
-  const run = new Rendering(createContext(scope), options);
-  bindRendering(run);
+  const run = new Rendering(new Variables(scope), options);
   try {
     for (const node of template.nodes) node(run);
     return run.written();
@@ -84,9 +88,7 @@ function refusal(error: unknown, place: Place): unknown {
 function reasonOf(error: unknown): string | null {
   if (error instanceof TemplateFault) return error.message;
   // Values nested as deeply as a stack is high.
-  if (error instanceof RangeError) return 'it is nested too deeply';
-  const isLiquid = error instanceof Error && /^(?:Tokenization|Parse|Render|Assertion|Liquid)Error$/.test(error.name);
-  return isLiquid ? error.message.replace(/, line:\d+, col:\d+$/, '') : null;
+  return error instanceof RangeError ? 'it is nested too deeply' : null;
 }
 
 const snippetLengthMax = 60;

@@ -1,6 +1,6 @@
 /** Values as a template sees them: what is printed, what counts as true, what is equal; and what one rendering may cost. */
 
-import type { Context } from 'liquidjs';
+import type { Variables } from './variables.ts';
 
 /** What is wrong with a template, told at its place. */
 export class TemplateFault extends Error {
@@ -42,19 +42,22 @@ export class Budget {
 /** What a tag or a value costs beside its characters; measured against copying them. */
 const stepUnits = 50;
 
+/** Looking one name up, measured the same way. */
+const walkUnits = 10;
+
 /** One rendering under way: where it is, what it has written, whether it escapes. */
 export class Rendering {
   /** Where in the source the part being rendered begins. */
   at = 0;
   escapes: boolean;
-  readonly context: Context;
+  readonly variables: Variables;
   readonly #budget: Budget;
   readonly #lengthMax: number;
   #chunks: string[] = [];
   #length = 0;
 
-  constructor(context: Context, options: { escapes: boolean; budget: Budget; lengthMax: number }) {
-    this.context = context;
+  constructor(variables: Variables, options: { escapes: boolean; budget: Budget; lengthMax: number }) {
+    this.variables = variables;
     this.escapes = options.escapes;
     this.#budget = options.budget;
     this.#lengthMax = options.lengthMax;
@@ -63,6 +66,11 @@ export class Rendering {
   /** Counts a step that touches so many characters. */
   spend(characters: number): void {
     this.#budget.spend(stepUnits + characters);
+  }
+
+  /** Counts the steps from a name to its value. */
+  walk(steps: number): void {
+    this.#budget.spend(steps * walkUnits);
   }
 
   write(text: string): void {
@@ -103,7 +111,7 @@ export function textOf(value: unknown): string {
 export function isTrue(value: unknown): boolean {
   if (value instanceof SafeText) return value.text !== '';
   if (Array.isArray(value)) return value.length > 0;
-  return isRecord(value) ? Object.keys(value).length > 0 : Boolean(value);
+  return isRecord(value) ? membersOf(value) > 0 : Boolean(value);
 }
 
 /** How many characters, elements or members; 0 for what has none. */
@@ -111,14 +119,30 @@ export function lengthOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
   if (value instanceof SafeText) return value.text.length;
   if (Array.isArray(value)) return value.length;
-  return isRecord(value) ? Object.keys(value).length : 0;
+  return isRecord(value) ? membersOf(value) : 0;
 }
+
+/** Counted once: what a template looks at does not change, and V8 lists all the names of an object to tell whether there is one. */
+function membersOf(value: Record<string, unknown>): number {
+  const known = counted.get(value);
+  if (known !== undefined) return known;
+  const count = Object.keys(value).length;
+  counted.set(value, count);
+  return count;
+}
+
+const counted = new WeakMap<object, number>();
+
+/** Longer than any number a template means; what a double can hold has at most 309 digits before its point. */
+const numberLengthMax = 400;
+
+const decimal = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?\s*$/i;
 
 /** Finite, or null: numbers, and texts that are one. */
 export function numberOf(value: unknown): number | null {
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   const text = value instanceof SafeText ? value.text : value;
-  if (typeof text !== 'string' || !/^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?\s*$/i.test(text)) return null;
+  if (typeof text !== 'string' || text.length > numberLengthMax || !decimal.test(text)) return null;
   const number = Number(text);
   return Number.isFinite(number) ? number : null;
 }
