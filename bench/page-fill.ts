@@ -29,7 +29,7 @@ export async function fillDatabase(path: string, count: number): Promise<Filled>
   const started = performance.now();
   const database = openSqlite({
     path,
-    synchronous: 'OFF',
+    sync: async () => {},
     onUnknownCommit: (cause) => {
       throw cause;
     },

@@ -30,6 +30,7 @@ import { Renderer } from './render/renderer.ts';
 import type { Database } from './store/database.ts';
 import type { PostgresOptions } from './store/engine/postgres/postgres.ts';
 import { rewriteLog } from './store/engine/sqlite/log.ts';
+import type { Sync } from './store/engine/sqlite/synced-log.ts';
 import { countOpen } from './store/mail/open.ts';
 import { countWebhooks } from './store/webhooks/history.ts';
 import { createKeyUses } from './use-cases/key-uses.ts';
@@ -44,8 +45,8 @@ export type Outside = {
   die: () => never;
   /** Instead of the relay of the settings. */
   relay?: Relay;
-  /** Instead of FULL: only tests do, the negative control of syncing above all. */
-  synchronous?: 'FULL' | 'NORMAL' | 'OFF';
+  /** Instead of the system's, for SQLite's log: only tests do, the negative controls of syncing above all. */
+  sync?: Sync;
   /** Takes what a dead process left in the log for written: only a negative control does. */
   trustsLog?: boolean;
   /** Instead of finding out what became of a COMMIT whose answer was lost: only a negative control assumes. */
@@ -166,7 +167,7 @@ function closeFiles(config: Config): void {
 
 async function openStore(config: Config, outside: Outside, parts: Parts) {
   const { database: own, release } = await openServed(config.database, {
-    synchronous: outside.synchronous,
+    sync: outside.sync,
     assumeLostCommits: outside.assumeLostCommits,
     onUnknownCommit: (error) => {
       log.commitUnknown(error);
@@ -187,8 +188,8 @@ function openRenderer({ limits }: Config, metrics: Metrics, parts: Parts): Rende
   return renderer;
 }
 
-function isDurable({ synchronous = 'FULL' }: Outside): boolean {
-  return synchronous === 'FULL';
+function isDurable({ sync }: Outside): boolean {
+  return sync === undefined;
 }
 
 function metricsOf(database: Database, isUp: () => Promise<boolean>, patienceMs: number): Metrics {

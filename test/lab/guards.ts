@@ -5,6 +5,7 @@ import { fleetSpeed, labServer, labSpeed } from './lab-server.ts';
 import { type After, copiesAfterPause, copiesAfterTakeover, unfenced } from './late-workers.ts';
 import { type MischiefOptions, makeMischief } from './mischief.ts';
 import { createMoods } from './moods.ts';
+import { runPowerCuts } from './power-cut.ts';
 import { restoreAgainAndAgain } from './restore.ts';
 import type { Row } from './row.ts';
 import { type Scale, untroubled } from './scenarios.ts';
@@ -14,7 +15,7 @@ import { thoughtful } from './world.ts';
 export type Control = {
   guard: string;
   /** What the lab has to see without the guard: a count, or a violation in these words. */
-  sees: 'duplicates' | 'lost' | 'were never told' | 'its log says';
+  sees: 'duplicates' | 'lost' | 'were never told' | 'its log says' | 'which was acknowledged' | 'would send';
   /** Seconds at most: `npm test` runs it, too. */
   isQuick?: boolean;
   run: (scale: Scale) => Promise<Row>;
@@ -47,6 +48,13 @@ async function lateWorker(fault: string, copies: (after: After) => Promise<numbe
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
   }
+}
+
+/** One life that ends of itself: every answer and dot in it is followed by a cut of the power. */
+async function cutOff(variant: string, { seed }: Scale): Promise<Row> {
+  const [row] = await runPowerCuts({ seed, command: labServer(variant), lives: 1, mailsPerLife: 6 });
+  if (!row) throw new Error('a power cut has a row');
+  return row;
 }
 
 export const controls: Control[] = [
@@ -90,6 +98,21 @@ export const controls: Control[] = [
     guard: 'no answer leaves before the commit',
     sees: 'lost',
     run: (scale) => killed('answers leave before the commit', 'answers-early', scale),
+  },
+  {
+    guard: 'no answer leaves before the sync of its commit',
+    sees: 'which was acknowledged',
+    run: (scale) => cutOff('answers-before-sync', scale),
+  },
+  {
+    guard: 'no dot leaves before the sync of its gate',
+    sees: 'would send',
+    run: (scale) => cutOff('gates-before-sync', scale),
+  },
+  {
+    guard: 'no replay leaves before the sync of the first answer',
+    sees: 'which was acknowledged',
+    run: (scale) => cutOff('replays-before-sync', scale),
   },
   {
     guard: 'PostgreSQL: what became of a lost COMMIT is found out',

@@ -3,8 +3,10 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
+import { Coverage, type Said } from './coverage.ts';
 import { skippedRow } from './kill-sweep.ts';
 import { pause } from './load.ts';
+import type { Operation } from './operation.ts';
 import type { Program } from './program.ts';
 import type { Row } from './row.ts';
 import { Stand, until } from './stand.ts';
@@ -23,18 +25,21 @@ export type PowerCutOptions = {
   end?: End;
 };
 
-/** What becomes of which sync of a thread. */
-type End = { what: 'signal=KILL' | 'error=EIO'; nth: number };
+/** What becomes of which call of a thread: of the one that syncs the log for commits, or of those that SQLite makes. */
+type End = { call: 'fdatasync' | 'fsync'; what: 'signal=KILL' | 'error=EIO'; nth: number };
 
 const fault = 'power cut after each write, sync, answer and dot';
 
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
-/** A start syncs about ten times; after that come the mails of its life. */
-const syncsMin = 4;
-const syncsMax = 24;
+/** A start makes some of them; after that come the mails of its life, and checkpoints. */
+const syncsMax = { fdatasync: 30, fsync: 5 };
 
 const clientsAtOnce = 3;
+
+/** So many of its clients lose patience at once, and ask again while the first answer is still to come. */
+const askedTwiceOneIn = 2;
+const patienceMs = 8;
 
 /** Longer than a death takes that nobody holds back. */
 const letDieMs = 1_000;
@@ -50,17 +55,18 @@ export async function runPowerCuts(options: PowerCutOptions): Promise<Row[]> {
     await firstLife(stand);
     const disk = new TracedDisk(stand.databasePath);
     const promises = new Promises(stand, disk);
+    const covered = { answers: 0, dots: 0 };
     const { lives = 8, mailsPerLife = 12 } = options;
     for (let life = 1; life <= lives; life++) {
       stand.doing = `life ${life}`;
       const output = stand.path(`life-${life}`);
       const end = life === lives ? null : (options.end ?? chooseEnd(stand));
       await liveAndDie(stand, { output, end, mails: mailsPerLife, command: options.command });
-      if (isComplete(output)) promises.play(readCalls(output));
+      if (isComplete(output)) promises.play(readCalls(output), covered);
       else disk.reread();
       rmSync(output);
       options.onProgress?.(
-        `${fault}: life ${life}, ${stand.mails.length} mails, ${promises.said} answers and dots, ${promises.cuts} cuts, --seed ${options.seed}`,
+        `${fault}: life ${life}, ${stand.mails.length} mails, ${promises.cuts} cuts, a sync covers each of ${covered.answers} answers and ${covered.dots} dots, --seed ${options.seed}`,
       );
     }
     stand.command = options.command;
@@ -82,12 +88,13 @@ async function firstLife(stand: Stand): Promise<void> {
 type Life = { output: string; end: End | null; mails: number; command: string[] | undefined };
 
 function chooseEnd({ random }: Stand): End {
-  const nth = syncsMin + Math.floor(random() * (syncsMax - syncsMin));
-  return { what: random() < 0.5 ? 'signal=KILL' : 'error=EIO', nth };
+  const call = random() < 0.8 ? 'fdatasync' : 'fsync';
+  const nth = 1 + Math.floor(random() * syncsMax[call]);
+  return { call, what: random() < 0.5 ? 'signal=KILL' : 'error=EIO', nth };
 }
 
 async function liveAndDie(stand: Stand, { output, end, mails, command }: Life): Promise<void> {
-  const fault = end ? ['-e', `inject=fsync:${end.what}:when=${end.nth}`] : [];
+  const fault = end ? ['-e', `inject=${end.call}:${end.what}:when=${end.nth}`] : [];
   stand.command = tracedWrites(output, command ?? [process.execPath, main], ...fault);
   const program = await stand.tryUp();
   if (!program) return until('the trace is complete', () => isComplete(output));
@@ -117,9 +124,13 @@ async function sendAll(stand: Stand, program: Program, mails: number): Promise<v
   const waiting = stand.mails.filter(({ ids }) => ids === null);
   while (waiting.length < mails) waiting.push(stand.compose());
   const isGone = () => isDead(program.pid);
+  const untilAccepted = async (mail: Operation) => {
+    while (!isGone() && (await stand.try(mail)) !== 'accepted') await pause(5);
+  };
   const client = async () => {
     for (let mail = waiting.shift(); mail && !isGone(); mail = waiting.shift()) {
-      while (!isGone() && (await stand.try(mail)) !== 'accepted') await pause(5);
+      const again = stand.random() < 1 / askedTwiceOneIn ? pause(patienceMs).then(() => untilAccepted(mail)) : null;
+      await Promise.all([untilAccepted(mail), again]);
     }
   };
   await Promise.all(Array.from({ length: clientsAtOnce }, client));
@@ -129,48 +140,34 @@ async function sendAll(stand: Stand, program: Program, mails: number): Promise<v
 /** What the server has told the world so far, held against what its disk would say. */
 class Promises {
   cuts = 0;
-  /** Answers and dots seen. */
-  said = 0;
   readonly #stand: Stand;
   readonly #disk: TracedDisk;
   /** Ids that a client was answered. */
   readonly #acknowledged = new Set<string>();
   /** Ids whose dot has left. */
   readonly #handedOff = new Set<string>();
-  /** The message that was last begun on a session with the relay. */
-  readonly #begun = new Map<string, string>();
-
   constructor(stand: Stand, disk: TracedDisk) {
     this.#stand = stand;
     this.#disk = disk;
   }
 
-  play(calls: Call[]): void {
+  /** Counts in `covered` what a sync was seen to cover; what had been committed before this life was synced at its start. */
+  play(calls: Call[], covered: { answers: number; dots: number }): void {
+    const coverage = new Coverage(this.#stand.databasePath, this.#stand.relay.port);
     for (const call of calls) {
       const isOfDisk = this.#disk.play(call);
-      const isSaid = !isOfDisk && call.begins && this.#hear(call);
-      if (isSaid) this.said += 1;
-      if (isSaid) this.#cut(false);
+      const said = coverage.play(call);
+      if (said) this.#hear(said, covered);
+      if (said) this.#cut(false);
       if (isOfDisk && this.#stand.random() < 1 / looksAtOneIn) this.#cut(true);
     }
   }
 
-  /** True where something irrevocable was said: counted from the moment the call begins. */
-  #hear({ file, bytes }: Call): boolean {
-    const text = bytes.toString('latin1');
-    if (file.endsWith(`->127.0.0.1:${this.#stand.relay.port}]`)) return this.#hearRelay(file, text);
-    const id = /^HTTP\/1\.1 200 .*"id":"([0-9a-f-]{36})"/s.exec(text)?.[1];
-    if (id) this.#acknowledged.add(id);
-    return id !== undefined;
-  }
-
-  #hearRelay(session: string, text: string): boolean {
-    const begun = /^Message-ID: <([0-9a-f-]{36})@/im.exec(text)?.[1];
-    if (begun) this.#begun.set(session, begun);
-    const id = this.#begun.get(session);
-    if (!id || !/(^|\r\n)\.\r\n$/.test(text)) return false;
-    this.#handedOff.add(id);
-    return true;
+  #hear({ what, id, commit, sync }: Said, covered: { answers: number; dots: number }): void {
+    (what === 'dot' ? this.#handedOff : this.#acknowledged).add(id);
+    if (commit === null) return;
+    if (sync === null) this.#broken(`was not synced when the ${what} of ${id} left, which rests on commit ${commit}`);
+    else covered[`${what}s`] += 1;
   }
 
   /** Nothing that was not synced is there; or, by chance, some of it is. */

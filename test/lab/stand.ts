@@ -23,6 +23,9 @@ export type Try = 'accepted' | 'unavailable' | 'nothing';
 const patienceMs = 60_000;
 const lookMs = 10;
 
+/** strace counts the calls of each thread: with one in the pool, the Nth sync of a commit is the Nth of that thread. */
+const oneThread = { UV_THREADPOOL_SIZE: '1' };
+
 const accepting: Mood = { name: 'accept', weight: 1, said: 'yes', mode: () => ({ ...modes.accept }) };
 const leaving: Mood = {
   name: 'accepts and closes',
@@ -42,7 +45,9 @@ export class Stand extends Life {
   #isKnownToRelay = false;
 
   static async open(options: LifeOptions): Promise<Stand> {
-    return new Stand(options, await surround({ moods: () => [accepting], ...options }), createTemp());
+    const environment = { ...oneThread, ...options.environment };
+    const surroundings = await surround({ moods: () => [accepting], ...options });
+    return new Stand({ ...options, environment }, surroundings, createTemp());
   }
 
   get mails(): Operation[] {
@@ -94,6 +99,8 @@ export class Stand extends Life {
       if (this.#isOnDisk(mail)) this.#broken(mail, 'was answered 503 and is on disk');
       return 'unavailable';
     }
+    // Its first try is still under way.
+    if (reply.status === 409 && reply.text.includes('concurrent_idempotent_requests')) return 'nothing';
     const [id] = readAnswer(mail, reply) ?? [];
     if (id === undefined) this.#broken(mail, `was answered ${reply.status} ${reply.text}`);
     else this.hear(mail, id);

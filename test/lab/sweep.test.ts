@@ -34,7 +34,7 @@ function breakDisk(t: TestContext, options: Omit<DiskFaultOptions, 'seed'>): Pro
 }
 
 test('a kill around each sync of an accept loses nothing that was acknowledged', async (t) => {
-  const row = await sweep(t, { phases: ['accept'], calls: ['fsync'] });
+  const row = await sweep(t, { phases: ['accept'], calls: ['fdatasync'] });
   if (!row) return;
   assert.deepEqual(row.violations, []);
   assert(row.runs > 2, 'there were kills');
@@ -118,7 +118,7 @@ test('the sweep of disk faults notices a server that says no to what may be on i
     command,
     faults: [failedSync],
     phases: ['accept'],
-    calls: ['fsync'],
+    calls: ['fdatasync'],
     stopsAtViolation: true,
   } as const;
   const row = await breakDisk(t, options);
@@ -159,7 +159,7 @@ test('the watch on the proxy notices a server that says 503 to what it has commi
 });
 
 test('after a cut of the power all that was answered is on the disk, and nothing that left would leave again', async (t) => {
-  const row = await only(t, (common) => runPowerCuts({ ...common, lives: 2, mailsPerLife: 8, end: failedCommit }));
+  const row = await only(t, (common) => runPowerCuts({ ...common, lives: 2, mailsPerLife: 4, end: failedCommit }));
   if (!row) return;
   assert.deepEqual(row.violations, []);
   assert(row.runs > 40, 'there were cuts');
@@ -173,10 +173,10 @@ test('the power cut notices a server that does not sync its log', async (t) => {
 });
 
 /** Past those of the start, among those of the first mails. */
-const failedCommit = { what: 'error=EIO', nth: 9 } as const;
+const failedCommit = { call: 'fdatasync', what: 'error=EIO', nth: 9 } as const;
 
 test('the power cut notices a server that takes for written what a failed sync has left in its log', async (t) => {
-  const options = { command: labServer('trusts-the-log'), lives: 2, mailsPerLife: 8, end: failedCommit };
+  const options = { command: labServer('trusts-the-log'), lives: 2, mailsPerLife: 4, end: failedCommit };
   const row = await only(t, (common) => runPowerCuts({ ...common, ...options }));
   if (!row) return;
   assert.match(row.violations.join('\n'), /life 2: the disk has lost [\w-]+, which was acknowledged/);

@@ -84,7 +84,7 @@ function bytesIn(args: string): Buffer {
 }
 
 /** Bytes at an offset, or a new length. */
-type Change = { number: number; thread: string; offset: number; bytes: Buffer | null };
+type Change = { number: number; offset: number; bytes: Buffer | null };
 
 /** The unit a disk writes whole. */
 const sectorBytes = 512;
@@ -106,7 +106,7 @@ class TracedFile {
     const isSync = call.name === 'fsync' || call.name === 'fdatasync';
     if (!isSync && call.begins && !call.hasFailed) {
       const bytes = call.name === 'ftruncate' ? null : call.bytes;
-      this.#unsynced.push({ number: ++this.#changes, thread: call.thread, offset: call.offset, bytes });
+      this.#unsynced.push({ number: ++this.#changes, offset: call.offset, bytes });
     }
     if (isSync && call.begins) this.#syncing.set(call.thread, this.#changes);
     if (isSync && call.ends) this.#sync(call, this.#syncing.get(call.thread) ?? 0);
@@ -114,11 +114,10 @@ class TracedFile {
 
   /**
    * A sync that fails leaves nothing to be synced later: Linux counts what it could not write as clean, goes on showing it to
-   * whoever reads, and forgets it at the next power cut (https://wiki.postgresql.org/wiki/Fsync_Errors). What another thread
-   * has written is left to that thread's own sync, which would be told of the same failure.
+   * whoever reads, and forgets it at the next power cut (https://wiki.postgresql.org/wiki/Fsync_Errors).
    */
-  #sync({ thread, hasFailed }: Call, last: number): void {
-    const isCovered = (change: Change) => change.number <= last && (!hasFailed || change.thread === thread);
+  #sync({ hasFailed }: Call, last: number): void {
+    const isCovered = (change: Change) => change.number <= last;
     const covered = this.#unsynced.filter(isCovered);
     this.#unsynced = this.#unsynced.filter((change) => !isCovered(change));
     if (!hasFailed) for (const change of covered) this.#synced = changed(this.#synced, change);

@@ -1,10 +1,12 @@
 /** The guards, taken out one at a time: what each variant of the lab's server does that nobody may have. */
 
+import Sqlite from 'better-sqlite3';
 import type { SystemClock } from '../../src/clock.ts';
 import { type EdgeName, edges } from '../../src/core/delivery.ts';
 import { AppError } from '../../src/core/error.ts';
 import type { Outside } from '../../src/server.ts';
-import type { Database, Transaction } from '../../src/store/database.ts';
+import type { Database, SqlValue, Transaction } from '../../src/store/database.ts';
+import { type Sync, syncToDisk } from '../../src/store/engine/sqlite/synced-log.ts';
 import { writeStatement } from '../../src/store/mail/move.ts';
 import { type Bend, bendDatabase, bendEdge, handoffsAreQueuedAgain, textOf } from '../support/bent-database.ts';
 
@@ -33,12 +35,20 @@ export function variantsOf(createClock: (wall: () => number) => SystemClock): Re
     'answers-early': { database: (own) => resolvesEarly(own, 'insert into emails') },
     'dots-early': { database: (own) => resolvesEarly(own, textOf('gate')) },
     'refuses-late': { database: (own) => refusesLate(own, 'insert into emails') },
-    'outlives-unknown-commits': { die: () => undefined as never },
+    'outlives-unknown-commits': { die: diesLate },
     'believes-in-commits': { assumeLostCommits: 'committed' },
-    'syncs-little': { synchronous: 'NORMAL' },
+    'syncs-little': { sync: async () => {} },
+    'answers-before-sync': syncsLate('insert into emails'),
+    'gates-before-sync': syncsLate(textOf('gate')),
+    'replays-before-sync': { sync: syncSlowly, database: seesUnsyncedKeys },
     'trusts-the-log': { trustsLog: true },
     'follows-the-wall-clock': { clock: (wall) => ({ ...createClock(wall), now: wall, expiryNow: wall }) },
   };
+}
+
+/** Long enough for every answer to leave. */
+function diesLate(): never {
+  return setTimeout(() => process.kill(process.pid, 'SIGKILL'), 300) as never;
 }
 
 /** What is to be moved along an edge is looked up first, and counts as moved whatever became of it since. */
@@ -95,6 +105,49 @@ function refusesLate(own: Database, statement: string): Database {
       });
       if (hasRun && commits++ % 7 === 0) throw new AppError('unavailable', 'The commit happened all the same.');
       return value;
+    },
+  };
+}
+
+/** What such a statement has written counts as synced at once, and is synced a while later. */
+function syncsLate(statement: string): Pick<Outside, 'database' | 'sync'> {
+  let isEarly = false;
+  return {
+    database: (own) => ({
+      ...bendDatabase(own, []),
+      write: (work, terms) =>
+        own.write(async (tx) => {
+          const watched = watch(tx, statement);
+          const value = await work(watched.tx);
+          isEarly ||= watched.hasRun;
+          return value;
+        }, terms),
+    }),
+    async sync(file) {
+      if (!isEarly) return syncToDisk(file);
+      isEarly = false;
+      setTimeout(() => void syncToDisk(file), slowSyncMs);
+    },
+  };
+}
+
+const slowSyncMs = 30;
+
+const syncSlowly: Sync = async (file) => {
+  await new Promise((done) => setTimeout(done, slowSyncMs));
+  await syncToDisk(file);
+};
+
+/** Keys are looked up among all that is committed. */
+function seesUnsyncedKeys(own: Database): Database {
+  const path = process.env.DATABASE_URL?.replace('sqlite:', '') ?? '';
+  let connection: Sqlite.Database | null = null;
+  return {
+    ...bendDatabase(own, []),
+    all<R>(sql: string, ...params: SqlValue[]) {
+      if (!sql.includes('from idempotency_keys')) return own.all<R>(sql, ...params);
+      connection ??= new Sqlite(path, { readonly: true });
+      return connection.prepare<SqlValue[], R>(sql).all(...params);
     },
   };
 }

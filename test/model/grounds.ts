@@ -13,7 +13,7 @@ export async function openGrounds(): Promise<Grounds> {
   // Nobody cuts the power here, and half of the time would go into syncs.
   const sqlite = openSqlite({
     path: temp.path('model.db'),
-    synchronous: 'OFF',
+    sync: async () => {},
     onUnknownCommit: (cause) => {
       throw cause;
     },

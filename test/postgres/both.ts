@@ -23,6 +23,7 @@ export const sqliteOnly: Record<string, string> = {
   'lab/':
     'kills, power cuts and full disks of one process and its file; test/postgres/fleet.test.ts is the lab of many',
   'store/page-plans.test.ts': 'reads the plans of SQLite',
+  'store/synced.test.ts': 'the syncs of a file',
   'store/sqlite.test.ts':
     'the file, its lock and its syncs; the suite in it runs on PostgreSQL in store/postgres.test.ts',
 };

@@ -81,7 +81,7 @@ export class World {
       clock: this.clock,
       die: () => assert.fail('the server asked to die'),
       relay,
-      synchronous: 'OFF',
+      sync: async () => {},
       database: this.#options.database,
     });
     ground.started();

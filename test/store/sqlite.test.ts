@@ -78,13 +78,4 @@ describe('a SQLite file', () => {
     acquireServingLock(temp.path('one.db'), 10).release();
     temp.remove();
   });
-
-  it('syncs its log at each commit', () => {
-    const temp = createTemp();
-    const database = openSqlite({ path: temp.path('sync.db'), onUnknownCommit: failOnUnknownCommit });
-    return database.write(async (tx) => {
-      const [row] = await tx.all<{ synchronous: number }>('pragma synchronous');
-      assert.equal(row?.synchronous, 2, 'FULL');
-    });
-  });
 });

@@ -1,34 +1,57 @@
-/** The thread behind `sqlite-aside.ts`: answers one question at a time, on connections of its own. */
+/** The thread behind `aside.ts`: does one thing at a time, on connections of its own. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import Sqlite from 'better-sqlite3';
-import type { AsideAnswer, AsideQuestion } from './aside.ts';
+import type { AsideAnswer, AsideQuestion, Copied } from './aside.ts';
 
 const { path } = workerData as { path: string };
 const options = { timeout: 5_000, fileMustExist: true };
-const reader = new Sqlite(path, { ...options, readonly: true });
+let reader: Sqlite.Database | null = null;
 let writer: Sqlite.Database | null = null;
 
 parentPort?.on('message', (question: AsideQuestion) => {
   parentPort?.postMessage(answer(question));
 });
 
-function answer({ id, sql, params }: AsideQuestion): AsideAnswer {
+function answer({ id, ask }: AsideQuestion): AsideAnswer {
   try {
-    const rows = sql === null ? checkpoint() : reader.prepare(sql).all(...params);
-    return { id, rows, error: null };
+    switch (ask.what) {
+      case 'read':
+        reader ??= new Sqlite(path, { ...options, readonly: true });
+        return { id, value: reader.prepare(ask.sql).all(...ask.params), error: null };
+      case 'copy the log':
+        return { id, value: copyLog(), error: null };
+      case 'begin the log anew':
+        return { id, value: beginLogAnew(), error: null };
+      default:
+        return ask satisfies never;
+    }
   } catch (error) {
-    return { id, rows: null, error: String(error) };
+    const code = error instanceof Sqlite.SqliteError ? error.code : null;
+    return { id, value: null, error: { message: String(error), code } };
   }
 }
 
-function checkpoint(): unknown[] {
+function copyLog(): Copied {
+  const [row] = writing().pragma('wal_checkpoint(PASSIVE)') as { log: number; checkpointed: number }[];
+  return { pages: row?.log ?? 0, copied: row?.checkpointed ?? 0 };
+}
+
+/** SQLite begins the log anew with the first commit after all of it was copied; this one changes nothing. */
+function beginLogAnew(): null {
+  writing()
+    .transaction(() => writing().pragma('user_version = 0'))
+    .immediate();
+  return null;
+}
+
+function writing(): Sqlite.Database {
   if (!writer) {
     writer = new Sqlite(path, options);
-    // What is copied must be on disk before the log may be written over.
-    writer.pragma('synchronous = FULL');
+    // Syncs the log before it is copied, the file after that, and the head of a new log before anything comes after it.
+    writer.pragma('synchronous = NORMAL');
     writer.pragma('fullfsync = on');
+    writer.pragma('wal_autocheckpoint = 0');
   }
-  writer.pragma('wal_checkpoint(PASSIVE)');
-  return [];
+  return writer;
 }

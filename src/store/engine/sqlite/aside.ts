@@ -3,31 +3,53 @@
 import { Worker } from 'node:worker_threads';
 import type { SqlValue } from '../../database.ts';
 
+/** What one thread of ours does, one thing after the other. */
 export type Aside = {
   all<R>(sql: string, params: SqlValue[]): Promise<R[]>;
-  /** Copies what the log holds into the file, as far as readers let it; resolves when done, whatever came of it. */
-  checkpoint(): Promise<void>;
-  /** True once its thread has died; whoever needs one makes another. */
+  /** Copies what the log holds into the file, as far as readers let it, and syncs both. */
+  copyLog(): Promise<Copied>;
+  /** Once all of it has been copied, and as far as readers let it: the next commits are written over what it held. */
+  beginLogAnew(): Promise<void>;
+  /** True once its thread has died; to go on one makes another. */
   readonly isGone: boolean;
   close(): Promise<void>;
 };
 
-/** `sql` null asks for a checkpoint. */
-export type AsideQuestion = { id: number; sql: string | null; params: SqlValue[] };
-export type AsideAnswer = { id: number; rows: unknown[]; error: null } | { id: number; rows: null; error: string };
+/** Pages that the log holds, and how many of those are in the file, too. */
+export type Copied = { pages: number; copied: number };
 
-type Waiting = { resolve: (rows: unknown[]) => void; reject: (error: Error) => void };
+type Ask =
+  | { what: 'read'; sql: string; params: SqlValue[] }
+  | { what: 'copy the log' }
+  | { what: 'begin the log anew' };
+export type AsideQuestion = { id: number; ask: Ask };
+export type AsideAnswer =
+  | { id: number; value: unknown; error: null }
+  | { id: number; value: null; error: { message: string; code: string | null } };
+
+export class AsideError extends Error {
+  override readonly name = 'AsideError';
+  /** SQLite's. */
+  readonly code: string | null;
+
+  constructor(message: string, code: string | null) {
+    super(message);
+    this.code = code;
+  }
+}
+
+type Waiting = { resolve: (value: unknown) => void; reject: (error: Error) => void };
 
 export function createAside(path: string): Aside {
   const worker = new Worker(new URL('./aside-thread.js', import.meta.url), { workerData: { path } });
   worker.unref();
   const waiting = new Map<number, Waiting>();
   let lastId = 0;
-  worker.on('message', (answer: AsideAnswer) => {
-    const one = waiting.get(answer.id);
-    waiting.delete(answer.id);
-    if (answer.error === null) one?.resolve(answer.rows);
-    else one?.reject(new Error(answer.error));
+  worker.on('message', ({ id, value, error }: AsideAnswer) => {
+    const one = waiting.get(id);
+    waiting.delete(id);
+    if (error === null) one?.resolve(value);
+    else one?.reject(new AsideError(error.message, error.code));
   });
   let gone: Error | null = null;
   const end = (error: Error) => {
@@ -36,25 +58,21 @@ export function createAside(path: string): Aside {
     waiting.clear();
   };
   worker.on('error', end);
-  worker.on('exit', () => end(new Error('the reading thread ended')));
+  worker.on('exit', () => end(new Error('the thread ended')));
 
-  function ask(sql: string | null, params: SqlValue[]): Promise<unknown[]> {
+  function asks<T>(ask: Ask): Promise<T> {
     if (gone) return Promise.reject(gone);
-    return new Promise((resolve, reject) => {
+    return new Promise<unknown>((resolve, reject) => {
       lastId += 1;
       waiting.set(lastId, { resolve, reject });
-      worker.postMessage({ id: lastId, sql, params } satisfies AsideQuestion);
-    });
+      worker.postMessage({ id: lastId, ask } satisfies AsideQuestion);
+    }) as Promise<T>;
   }
 
   return {
-    all: <R>(sql: string, params: SqlValue[]) => ask(sql, params) as Promise<R[]>,
-    checkpoint: () =>
-      ask(null, []).then(
-        () => {},
-        // The serving thread checkpoints by itself when the log has grown too long: nothing depends on this one.
-        () => {},
-      ),
+    all: (sql, params) => asks({ what: 'read', sql, params }),
+    copyLog: () => asks({ what: 'copy the log' }),
+    beginLogAnew: () => asks({ what: 'begin the log anew' }),
     get isGone() {
       return gone !== null;
     },

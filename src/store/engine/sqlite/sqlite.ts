@@ -1,18 +1,21 @@
-/** The SQLite engine: one write queue with group commit, reads of committed rows, one serving process per file. */
+/** The SQLite engine: one write queue with group commit, reads of synced rows, one serving process per file. */
 
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { cannotRead, cannotWrite } from '../../../core/error.ts';
-import { type Awaitable, type Database, type SqlValue, type Transaction, TransactionEnded } from '../../database.ts';
+import type { Awaitable, Database, SqlValue, Transaction } from '../../database.ts';
 import { type Aside, createAside } from './aside.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { Statements } from './statements.ts';
+import { type Sync, SyncedLog, syncToDisk } from './synced-log.ts';
 
 export type SqliteOptions = {
   path: string;
-  /** Called when a COMMIT may or may not have happened; must end the process. */
+  /** Called when a COMMIT may or may not have happened, or may not be on the disk; must end the process. */
   onUnknownCommit: (cause: unknown) => void;
-  /** FULL syncs the write-ahead log at each commit. The others lose acknowledged commits at a power cut: only tests use them. */
-  synchronous?: 'FULL' | 'NORMAL' | 'OFF';
+  /** Instead of the system's. One that does not wait for the disk loses acknowledged commits at a power cut: only tests have it. */
+  sync?: Sync;
 };
 
 type Write = {
@@ -31,27 +34,18 @@ const busyPauseMs = 20;
 /** Bounds what one commit carries, so that a flood cannot hold the first answer back for long. */
 const groupSizeMax = 500;
 
-/**
- * The log is copied into the file beside the serving thread, this long after the last time. Keys are random, so that nearly
- * every accept dirties a page of its own: done within commits it took their time, and some 40 ms off the slowest hundredth.
- */
-const checkpointEveryMs = 1_000;
-
-/** Pages (of 4 KB) after which a commit does it all the same: a load that never pauses must not grow the log for ever. */
-const checkpointPages = 40_000;
-
 export function openSqlite(options: SqliteOptions): Database {
   mkdirSync(dirname(options.path), { recursive: true });
   const writer = new Sqlite(options.path, { timeout: busyTimeoutMs });
   try {
     writer.pragma('journal_mode = WAL');
-    writer.pragma(`synchronous = ${options.synchronous ?? 'FULL'}`);
+    // Commits do not sync: the log is synced beside this thread, and writes wait for that.
+    writer.pragma('synchronous = NORMAL');
     writer.pragma('fullfsync = on');
-    writer.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+    writer.pragma('wal_autocheckpoint = 0');
     writer.pragma('cache_size = -16000');
     writer.pragma(`busy_timeout = ${busyOnThreadMs}`);
-    const reader = new Sqlite(options.path, { timeout: busyOnThreadMs, readonly: true });
-    return new SqliteDatabase(options, new Statements(writer), new Statements(reader));
+    return new SqliteDatabase(options, new Statements(writer));
   } catch (error) {
     writer.close();
     throw error;
@@ -62,56 +56,45 @@ class SqliteDatabase implements Database {
   readonly engine = 'sqlite';
   readonly #options: SqliteOptions;
   readonly #writer: Statements;
-  readonly #reader: Statements;
+  readonly #log: SyncedLog;
+  readonly #checkpoints: Checkpoints;
   #queue: Write[] = [];
   #flushing: Promise<void> | null = null;
-  #inGroup = false;
-  #reading = false;
   #aside: Aside | null = null;
-  #checkpointing = false;
-  #lastCheckpoint = performance.now();
 
-  constructor(options: SqliteOptions, writer: Statements, reader: Statements) {
+  constructor(options: SqliteOptions, writer: Statements) {
+    const { path, sync = syncToDisk, onUnknownCommit } = options;
+    const connect = () => new Sqlite(path, { timeout: busyOnThreadMs, readonly: true });
     this.#options = options;
     this.#writer = writer;
-    this.#reader = reader;
+    this.#log = new SyncedLog({ path, connect, writer, sync, onUnknownCommit });
+    this.#checkpoints = new Checkpoints({ path, log: this.#log, onDue: () => this.#flush(), onUnknownCommit });
   }
 
-  /**
-   * Outside a group the writer has nothing uncommitted, and its page cache is warm: the reader's is void after each commit.
-   * Reads of one turn of the event loop share a transaction: taking and dropping the lock was a third of a look-up.
-   */
-  all<R>(sql: string, ...params: SqlValue[]): R[] {
-    try {
-      if (this.#inGroup) return this.#reader.all<R>(sql, params);
-      if (!this.#reading) this.#startReading();
-      return this.#writer.all<R>(sql, params);
-    } catch (error) {
+  all<R>(sql: string, ...params: SqlValue[]): Awaitable<R[]> {
+    const refused = (error: unknown) => {
       throw isEngineFailure(error) ? cannotRead(error) : error;
+    };
+    try {
+      const rows = this.#log.all<R>(sql, params);
+      return rows instanceof Promise ? rows.catch(refused) : rows;
+    } catch (error) {
+      return refused(error);
     }
-  }
-
-  #startReading(): void {
-    this.#writer.exec('begin');
-    this.#reading = true;
-    setImmediate(() => this.#stopReading());
-  }
-
-  #stopReading(): void {
-    if (!this.#reading) return;
-    this.#reading = false;
-    this.#writer.rollBack();
   }
 
   write<T>(work: (tx: Transaction) => Awaitable<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#queue.push({ work, resolve: resolve as (value: unknown) => void, reject });
-      this.#flushing ??= this.#flushAll();
+      this.#flush();
     });
   }
 
-  report<R>(sql: string, ...params: SqlValue[]): Promise<R[]> {
-    return this.#besides().all<R>(sql, params);
+  /** What it has read is on the disk when this resolves. */
+  async report<R>(sql: string, ...params: SqlValue[]): Promise<R[]> {
+    const rows = await this.#besides().all<R>(sql, params);
+    await this.#log.settled();
+    return rows;
   }
 
   wall(): number {
@@ -123,37 +106,48 @@ class SqliteDatabase implements Database {
   onAnnounced(): void {}
 
   async close(): Promise<void> {
-    await this.#flushing;
-    this.#stopReading();
-    await this.#aside?.close();
-    this.#reader.close();
+    while (this.#flushing) await this.#flushing;
+    await Promise.all([this.#aside?.close(), this.#checkpoints.close(), this.#log.close()]);
     this.#writer.close();
   }
 
+  #flush(): void {
+    this.#flushing ??= this.#flushAll();
+  }
+
   async #flushAll(): Promise<void> {
-    while (this.#queue.length > 0) {
-      // Requests that arrived while the last commit blocked this thread are parsed first, and share the next one.
+    while (this.#queue.length > 0 || this.#checkpoints.isDue) {
+      // Requests that came while the last group was written are parsed first, and share the next one.
       await new Promise((resolve) => setImmediate(resolve));
-      await this.#commitGroup(this.#queue.splice(0, groupSizeMax));
+      if (this.#checkpoints.isDue) await this.#checkpoints.beginAnew();
+      if (this.#queue.length > 0) await this.#commitGroup(this.#queue.splice(0, groupSizeMax));
     }
     this.#flushing = null;
   }
 
+  /** Does not wait for the sync: the next group is written meanwhile. */
   async #commitGroup(group: Write[]): Promise<void> {
-    this.#stopReading();
-    this.#inGroup = true;
+    this.#writer.hasWritten = false;
     try {
       const settled = (await this.#runTogether(group)) ?? (await this.#runEach(group));
       this.#commit();
-      for (const settle of settled) settle();
-      this.#checkpointNowAndThen();
+      this.#settle(group, settled);
     } catch (error) {
       this.#writer.rollBack();
-      const refusal = isEngineFailure(error) ? cannotWrite(error) : error;
-      for (const write of group) write.reject(refusal);
-    } finally {
-      this.#inGroup = false;
+      refuse(group, error);
     }
+  }
+
+  /** Also a work that has changed nothing waits for what it has read. */
+  #settle(group: Write[], settled: (() => void)[]): void {
+    if (this.#writer.hasWritten) this.#log.committed();
+    this.#log.settled().then(
+      () => {
+        for (const settle of settled) settle();
+      },
+      (error) => refuse(group, cannotWrite(error)),
+    );
+    if (this.#writer.hasWritten) this.#checkpoints.committed();
   }
 
   /** While another process writes, this one goes on answering what needs no write. */
@@ -208,19 +202,6 @@ class SqliteDatabase implements Database {
     }
   }
 
-  #checkpointNowAndThen(): void {
-    const now = performance.now();
-    if (!this.#writer.isDirty || this.#checkpointing || now - this.#lastCheckpoint < checkpointEveryMs) return;
-    this.#checkpointing = true;
-    this.#writer.isDirty = false;
-    void this.#besides()
-      .checkpoint()
-      .then(() => {
-        this.#checkpointing = false;
-        this.#lastCheckpoint = performance.now();
-      });
-  }
-
   #besides(): Aside {
     if (!this.#aside || this.#aside.isGone) this.#aside = createAside(this.#options.path);
     return this.#aside;
@@ -236,63 +217,9 @@ class SqliteDatabase implements Database {
   }
 }
 
-/** Prepared statements of one connection, kept by their text. */
-class Statements {
-  readonly #connection: Sqlite.Database;
-  readonly #prepared = new Map<string, Sqlite.Statement<unknown[]>>();
-  /** Some row may have been changed since this was last set to false. */
-  isDirty = false;
-
-  constructor(connection: Sqlite.Database) {
-    this.#connection = connection;
-  }
-
-  all<R>(sql: string, params: SqlValue[]): R[] {
-    return this.#prepare(sql).all(...params) as R[];
-  }
-
-  /** Within the transaction that was begun; what the work leaves running is refused once it has ended. */
-  async runWork(work: Write['work']): Promise<unknown> {
-    let ended = false;
-    const prepare = (sql: string) => {
-      if (ended) throw new TransactionEnded();
-      const statement = this.#prepare(sql);
-      this.isDirty ||= !statement.readonly;
-      return statement;
-    };
-    try {
-      return await work({
-        skipLocked: '',
-        writer: '0',
-        all: <R>(sql: string, ...params: SqlValue[]) => prepare(sql).all(...params) as R[],
-        run: (sql, ...params) => prepare(sql).run(...params).changes,
-      });
-    } finally {
-      ended = true;
-    }
-  }
-
-  exec(sql: string): void {
-    this.#prepare(sql).run();
-  }
-
-  /** Some failures (a full disk) have rolled the transaction back already. */
-  rollBack(): void {
-    if (this.#connection.inTransaction) this.#connection.exec('rollback');
-  }
-
-  close(): void {
-    this.#connection.close();
-  }
-
-  #prepare(sql: string): Sqlite.Statement<unknown[]> {
-    let statement = this.#prepared.get(sql);
-    if (!statement) {
-      statement = this.#connection.prepare<unknown[]>(sql);
-      this.#prepared.set(sql, statement);
-    }
-    return statement;
-  }
+function refuse(group: Write[], error: unknown): void {
+  const refusal = isEngineFailure(error) ? cannotWrite(error) : error;
+  for (const write of group) write.reject(refusal);
 }
 
 /** Failures of the machine rather than of one statement: the whole group is undone. */
@@ -305,10 +232,7 @@ function isBusy(error: unknown): boolean {
   return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
-/**
- * A full disk or a lock at COMMIT leaves the commit frame unwritten. An I/O error there (a failed sync above all)
- * tells nothing about what the disk holds: only the next start, reading the log, can know.
- */
+/** A full disk or a lock at COMMIT leaves the commit frame unwritten. An I/O error there tells nothing about what the log holds. */
 function isUnknownCommit(error: unknown): boolean {
   return !(error instanceof Sqlite.SqliteError) || !/^SQLITE_(FULL|BUSY|LOCKED)/.test(error.code);
 }
