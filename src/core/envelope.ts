@@ -26,6 +26,23 @@ export function groupRecipients(message: Pick<Message, 'to' | 'cc' | 'bcc'>): st
   return [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => [...group]);
 }
 
+/** Whom an email was for, each once (upper and lower case aside), less those whose log was deleted; with their places. */
+export function shownRecipients({
+  to,
+  cc,
+  bcc,
+  forgotten = [],
+}: Pick<Message, 'to' | 'cc' | 'bcc'> & { forgotten?: string[] | undefined }): { address: string; position: number }[] {
+  const recipients = new Map<string, { address: string; position: number }>();
+  for (const [position, mailbox] of [...to, ...cc, ...bcc].entries()) {
+    const address = envelopeAddress(mailbox);
+    const slot = address.toLowerCase();
+    if (!recipients.has(slot)) recipients.set(slot, { address, position });
+  }
+  for (const address of forgotten) recipients.delete(address);
+  return [...recipients.values()];
+}
+
 /** Null where the author did not choose: the server's policy counts. */
 export function inDoubtPolicy(message: Pick<Message, 'tags' | 'headers'>): 'hold' | 'send-again' | null {
   const tag = message.tags.find((one) => one.name.toLowerCase() === policyName)?.value;

@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Database } from '../store/database.ts';
 import { type EmailSummary, forgetEmail, holdEmail } from '../store/mail/emails.ts';
 import { clearSome, findCleared, findNewest, putCleared } from '../store/page/inbox.ts';
+import { holdReports, recountEmail } from '../store/page/report-counts.ts';
 
 export type Purge = {
   /**
@@ -20,13 +21,16 @@ export function createPurge(database: Database, clock: Clock): Purge {
   return {
     log(account, emailId, address) {
       return database.write(async (tx) => {
+        const counted = await holdReports(tx, account);
         const email = await holdEmail(tx, account, emailId);
         if (!email) return false;
         const shown = recipientsInLog(email);
         const leaving = address === null ? shown : shown.filter((one) => one === address);
         const recipients = [...(email.forgotten ?? []), ...leaving];
         const isLast = leaving.length === shown.length;
-        return forgetEmail(tx, email, { recipients, isLast, now: clock.now() });
+        if (!(await forgetEmail(tx, email, { recipients, isLast, now: clock.now() }))) return false;
+        await recountEmail(tx, [email, { ...email, forgotten: recipients }], counted);
+        return true;
       });
     },
 

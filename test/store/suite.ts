@@ -37,6 +37,7 @@ import { migrate } from '../../src/store/migrate.ts';
 import { replyOf } from '../support/reply.ts';
 import { describeBrevo } from './suite-brevo.ts';
 import { describePageIndex } from './suite-page-index.ts';
+import { describeReports } from './suite-reports.ts';
 import { describeSuppressions } from './suite-suppressions.ts';
 import { describeTemplates } from './suite-templates.ts';
 import { describeTries } from './suite-tries.ts';
@@ -76,6 +77,7 @@ export function describeStore(engine: string, open: OpenForTest): void {
     describeSuppressions(() => database);
     describeTemplates(() => database);
     describeBrevo(() => database);
+    describeReports(() => database);
     describeWebhooks(() => database);
     // The last: it holds whatever is open.
     describeTries(() => database, { claim, gate, queuedAndClaimed });

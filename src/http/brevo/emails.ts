@@ -6,9 +6,10 @@ import type { DatabaseReader } from '../../store/database.ts';
 import { type EmailSummary, findEmail } from '../../store/mail/emails.ts';
 import { listEvents } from '../../store/mail/events.ts';
 import { type Order, type Span, searchEmails } from '../../store/page/email-search.ts';
+import { readReport } from '../../store/page/report-counts.ts';
 import type { Call, Reply } from '../call.ts';
 import { reportNameOf } from './event-names.ts';
-import { parseSpan } from './parse-dates.ts';
+import { daysOf, parseSpan } from './parse-dates.ts';
 import { parsePage, type Query } from './parse-query.ts';
 import { findByMessageId, findRecipient, type Recipient, recipientsOf } from './recipients.ts';
 import { invalid, missing } from './refusal.ts';
@@ -27,16 +28,31 @@ export async function list(parts: EmailParts, call: Call): Promise<Reply> {
   const wanted = parseWanted(query);
   const page = parsePage(query, pageLimits);
   const span = parseSpan(query, parts.now(), spanLimits);
+  const { account } = call.caller;
+  const known = await countKnown(parts, account, wanted, span);
   const shown: Record<string, unknown>[] = [];
   let count = 0;
-  for await (const email of find(parts.database, call.caller.account, wanted, { span, order: page.order })) {
+  for await (const email of find(parts.database, account, wanted, { span, order: page.order })) {
     for (const recipient of recipientsOf(email)) {
       if (wanted.email !== null && recipient.address.toLowerCase() !== wanted.email) continue;
       if (count >= page.offset && shown.length < page.limit) shown.push(render(email, recipient));
       count += 1;
     }
+    if (known !== null && (count >= known || count >= page.offset + page.limit)) break;
   }
-  return { status: 200, body: JSON.stringify({ count, transactionalEmails: shown }) };
+  return { status: 200, body: JSON.stringify({ count: known ?? count, transactionalEmails: shown }) };
+}
+
+/** Those of a template may be millions, and are counted as they come. Null: the others are as many as there are to look at. */
+async function countKnown(
+  { database }: EmailParts,
+  account: string,
+  { email, templateId, messageId }: Wanted,
+  span: Span,
+): Promise<number | null> {
+  if (email !== null || messageId !== null || templateId === null) return null;
+  const days = await readReport(database, account, { template: templateId }, daysOf(span));
+  return [...days.values()].reduce((sum, { requests }) => sum + requests, 0);
 }
 
 function parseWanted(query: Query): Wanted {
@@ -69,15 +85,10 @@ async function* find(
     if (named && (templateId === null || named.templateId === templateId)) yield named;
     return;
   }
-  const holding = email === null ? `"templateId":${templateId}` : asStored(email);
-  for await (const found of searchEmails(database, account, { ...within, holding })) {
+  const named = email === null ? { template: templateId ?? 0 } : { recipient: email };
+  for await (const found of searchEmails(database, account, { ...within, named })) {
     if (templateId === null || found.templateId === templateId) yield found;
   }
-}
-
-/** How an address stands in what is stored; one beyond ASCII may be spelled in several ways. */
-export function asStored(email: string): string | null {
-  return /^[!-~]+$/.test(email) && !email.includes('xn--') ? JSON.stringify(email).slice(1, -1) : null;
 }
 
 function render(email: EmailSummary, { address, uuid }: Recipient): Record<string, unknown> {

@@ -3,8 +3,15 @@
 import { writeTag } from '../../core/email.ts';
 import type { EventType } from '../../core/event.ts';
 import type { EmailSummary } from '../../store/mail/emails.ts';
-import { listEvents } from '../../store/mail/events.ts';
-import { type LoggedEvent, type Order, type Span, searchEmails, searchEvents } from '../../store/page/email-search.ts';
+import {
+  type LoggedEvent,
+  listEventsOf,
+  type Named,
+  type Order,
+  type Span,
+  searchEmails,
+  searchEvents,
+} from '../../store/page/email-search.ts';
 import type { EmailParts } from './emails.ts';
 import { isWanted, type ReportName, reportedTypes, reportNameOf } from './event-names.ts';
 import { recipientsOf } from './recipients.ts';
@@ -30,8 +37,9 @@ export async function* facts(parts: EmailParts, account: string, terms: Terms): 
 
 /** Acceptances and events in one order. */
 async function* allFacts(parts: EmailParts, account: string, terms: Terms): AsyncGenerator<Fact> {
-  const accepted = acceptances(parts, account, terms);
-  const recorded = recordings(parts, account, terms);
+  const few = terms.wanted.named ? [terms.wanted.named] : await findFew(parts, account, terms);
+  const accepted = acceptances(parts, account, few, terms);
+  const recorded = recordings(parts, account, few, terms);
   let [one, other] = [await accepted.next(), await recorded.next()];
   while (!one.done || !other.done) {
     if (!one.done && (other.done || comesFirst(one.value, other.value, terms.order))) {
@@ -49,10 +57,35 @@ function comesFirst(acceptance: Fact, event: Fact, order: Order): boolean {
   return order === 'asc' ? acceptance.at <= event.at : acceptance.at > event.at;
 }
 
-async function* acceptances({ database }: EmailParts, account: string, { span, order, wanted }: Terms) {
+/** Up to here, all that happened to the emails that are named is looked at; of more, there are some wherever one looks. */
+const fewMax = 5_000;
+
+/** Null where none are named, or too many are: then what happened is gone through in its order. */
+async function findFew({ database }: EmailParts, account: string, { span, wanted }: Terms) {
+  const named = namedBy(wanted);
+  if (named === null) return null;
+  const few: EmailSummary[] = [];
+  // Of whatever age: what happened to them may have been in the span.
+  const accepted = { span: { from: 0, until: span.until }, order: 'asc' as const, named };
+  for await (const email of searchEmails(database, account, accepted)) {
+    if (few.length === fewMax) return null;
+    few.push(email);
+  }
+  return few;
+}
+
+function namedBy({ email, templateId, tags }: Wanted): Named | null {
+  if (email !== null) return { recipient: email };
+  if (templateId !== null) return { template: templateId };
+  return tags.length === 0 ? null : { tags };
+}
+
+type Few = EmailSummary[] | null;
+
+async function* acceptances({ database }: EmailParts, account: string, few: Few, { span, order, wanted }: Terms) {
   if (!isWanted(wanted.event, 'requests')) return;
-  const emails = wanted.named ? [wanted.named] : searchEmails(database, account, { span, order, holding: null });
-  for await (const email of emails) {
+  const all = few ? inOrder(few, order) : searchEmails(database, account, { span, order, named: null });
+  for await (const email of all) {
     if (!isWithin(span, email.createdAt)) continue;
     for (const { address } of recipientsOf(email)) {
       yield { name: 'requests', at: email.createdAt, address, reply: null, email } satisfies Fact;
@@ -60,18 +93,20 @@ async function* acceptances({ database }: EmailParts, account: string, { span, o
   }
 }
 
-async function* recordings(parts: EmailParts, account: string, { span, order, wanted }: Terms) {
+async function* recordings({ database }: EmailParts, account: string, few: Few, { span, order, wanted }: Terms) {
   const types = reportedTypes.filter((type) => mayBe(type, wanted.event));
   if (types.length === 0) return;
-  const events = wanted.named
-    ? await eventsOf(parts, wanted.named, order)
-    : searchEvents(parts.database, account, { span, order, types });
-  for await (const event of events) if (isWithin(span, event.at)) yield* factsOf(event);
+  const events = few
+    ? inOrder(await listEventsOf(database, account, few), order)
+    : searchEvents(database, account, { span, order, types });
+  for await (const event of events) {
+    if (types.includes(event.type) && isWithin(span, event.at)) yield* factsOf(event);
+  }
 }
 
-async function eventsOf({ database }: EmailParts, email: EmailSummary, order: Order): Promise<LoggedEvent[]> {
-  const events = (await listEvents(database, email.account, email.id)).map((event) => ({ ...event, email }));
-  return order === 'asc' ? events : events.reverse();
+/** Of what is there oldest first. */
+function inOrder<T>(list: readonly T[], order: Order): T[] {
+  return order === 'asc' ? [...list] : [...list].reverse();
 }
 
 function isWithin({ from, until }: Span, at: number): boolean {

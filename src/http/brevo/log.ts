@@ -6,7 +6,6 @@ import type { DatabaseReader } from '../../store/database.ts';
 import { searchEmails } from '../../store/page/email-search.ts';
 import type { Purge } from '../../use-cases/purge.ts';
 import type { Call, Reply } from '../call.ts';
-import { asStored } from './emails.ts';
 import { findByMessageId, recipientsOf } from './recipients.ts';
 
 export type LogParts = { database: DatabaseReader; purge: Purge; now: () => number };
@@ -23,7 +22,7 @@ export async function deleteLog({ database, purge, now }: LogParts, call: Call):
   const address = parseMailbox(identifier)?.address.toLowerCase();
   if (address === undefined) throw notFound();
   let forgotten = 0;
-  const everything = { span: { from: 0, until: now() + 1 }, order: 'asc' as const, holding: asStored(address) };
+  const everything = { span: { from: 0, until: now() + 1 }, order: 'asc' as const, named: { recipient: address } };
   for await (const email of searchEmails(database, account, everything)) {
     if (!recipientsOf(email).some((one) => one.address.toLowerCase() === address)) continue;
     if (await purge.log(account, email.id, address)) forgotten += 1;

@@ -2,13 +2,17 @@
 
 import { AppError } from '../../core/error.ts';
 import type { Span } from '../../store/page/email-search.ts';
+import { type Days, dayMs } from '../../store/page/report-counts.ts';
 import { readIso } from '../iso-date.ts';
 import type { Query } from './parse-query.ts';
 import { invalid, missing } from './refusal.ts';
 
-const dayMs = 86_400_000;
-
 export type SpanLimits = { daysDefault: number; daysMax: number };
+
+/** A span is always of whole days. */
+export function daysOf({ from, until }: Span): Days {
+  return { from: from / dayMs, until: until / dayMs };
+}
 
 /** Null where no days are named. */
 export function parseSpanIfNamed(query: Query, now: number): Span | null {

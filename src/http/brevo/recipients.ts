@@ -1,6 +1,6 @@
 /** Brevo's log has an entry for each recipient of an email, with a uuid of its own; ours is made from the email's id. */
 
-import { envelopeAddress } from '../../core/address.ts';
+import { shownRecipients } from '../../core/envelope.ts';
 import { AppError } from '../../core/error.ts';
 import { isUuid } from '../../core/token.ts';
 import type { Reader } from '../../store/database.ts';
@@ -12,14 +12,10 @@ export type Recipient = { address: string; uuid: string };
 
 /** Each once, less those whose log was deleted. */
 export function recipientsOf(email: EmailSummary): Recipient[] {
-  const recipients = new Map<string, Recipient>();
-  for (const [position, mailbox] of [...email.to, ...email.cc, ...email.bcc].entries()) {
-    const address = envelopeAddress(mailbox);
-    const slot = address.toLowerCase();
-    if (!recipients.has(slot)) recipients.set(slot, { address, uuid: recipientUuid(email.id, position) });
-  }
-  for (const address of email.forgotten ?? []) recipients.delete(address);
-  return [...recipients.values()];
+  return shownRecipients(email).map(({ address, position }) => ({
+    address,
+    uuid: recipientUuid(email.id, position),
+  }));
 }
 
 /**

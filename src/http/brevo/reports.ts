@@ -1,11 +1,10 @@
 /** GET /v3/smtp/statistics/aggregatedReport and reports: facts about recipients counted, in all or day by day. */
 
 import type { Span } from '../../store/page/email-search.ts';
+import { dayMs, type ReportCounts, readReport } from '../../store/page/report-counts.ts';
 import type { Call, Reply } from '../call.ts';
 import type { EmailParts } from './emails.ts';
-import type { ReportName } from './event-names.ts';
-import { facts } from './facts.ts';
-import { parseSpan } from './parse-dates.ts';
+import { daysOf, parseSpan } from './parse-dates.ts';
 import { parsePage } from './parse-query.ts';
 
 /** docs/brevo.md: the last 90 days, and no more; pages of 10 days, at most 30. */
@@ -17,7 +16,7 @@ export async function aggregated(parts: EmailParts, call: Call): Promise<Reply> 
   const range = `${dayOf(span.from)}|${dayOf(span.until - 1)}`;
   const counts = noCounts();
   for (const counted of (await countByDay(parts, call, span)).values()) {
-    for (const [name, count] of Object.entries(counted)) counts[name as Counter] += count;
+    for (const [name, count] of Object.entries(toCounts(counted))) counts[name as Counter] += count;
   }
   return { status: 200, body: JSON.stringify({ range, ...counts }) };
 }
@@ -26,26 +25,18 @@ export async function daily(parts: EmailParts, call: Call): Promise<Reply> {
   const query = call.query();
   const { limit, offset, order } = parsePage(query, pageLimits);
   const span = parseSpan(query, parts.now(), spanLimits);
-  const days = [...(await countByDay(parts, call, span))].sort(([one], [other]) => (one < other ? -1 : 1));
+  const days = [...(await countByDay(parts, call, span))].sort(([one], [other]) => one - other);
   if (order === 'desc') days.reverse();
-  const reports = days.slice(offset, offset + limit).map(([date, counts]) => ({ date, ...counts }));
+  const reports = days
+    .slice(offset, offset + limit)
+    .map(([day, counts]) => ({ date: dayOf(day * dayMs), ...toCounts(counts) }));
   return { status: 200, body: JSON.stringify({ reports }) };
 }
 
-/** The days on which something happened. */
-async function countByDay(parts: EmailParts, call: Call, span: Span): Promise<Map<string, Counts>> {
+/** The days on which something was counted. */
+function countByDay({ database }: EmailParts, call: Call, span: Span): Promise<Map<number, ReportCounts>> {
   const { tag } = call.query();
-  const wanted = { email: null, event: null, tags: tag ? [tag] : [], named: null, templateId: null };
-  const days = new Map<string, Counts>();
-  for await (const { name, at } of facts(parts, call.caller.account, { span, order: 'asc', wanted })) {
-    const counter = counterOf[name];
-    if (counter === undefined) continue;
-    const day = dayOf(at);
-    const counts = days.get(day) ?? noCounts();
-    counts[counter] += 1;
-    days.set(day, counts);
-  }
-  return days;
+  return readReport(database, call.caller.account, tag ? { tag } : {}, daysOf(span));
 }
 
 function dayOf(at: number): string {
@@ -71,14 +62,17 @@ type Counter = (typeof counters)[number];
 type Counts = Record<Counter, number>;
 
 /** Opens, clicks and unsubscriptions stay zero: nothing is tracked. A deferral and an error have no counter. */
-const counterOf: Partial<Record<ReportName, Counter>> = {
-  requests: 'requests',
-  delivered: 'delivered',
-  hardBounces: 'hardBounces',
-  softBounces: 'softBounces',
-  spam: 'spamReports',
-  blocked: 'blocked',
-};
+function toCounts(counts: ReportCounts): Counts {
+  return {
+    ...noCounts(),
+    requests: counts.requests,
+    delivered: counts.delivered,
+    hardBounces: counts.hard_bounces,
+    softBounces: counts.soft_bounces,
+    spamReports: counts.complaints,
+    blocked: counts.blocked,
+  };
+}
 
 function noCounts(): Counts {
   return Object.fromEntries(counters.map((counter) => [counter, 0])) as Counts;

@@ -36,7 +36,7 @@ export type StoredEmail = EmailSummary & Email & { purged: boolean };
 
 export type AttachmentInfo = Omit<Attachment, 'content'> & { id: string; sizeBytes: number };
 
-type Summary = Pick<
+export type Summary = Pick<
   Email,
   'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'tags' | 'topicId' | 'templateId' | 'batchId' | 'scheduledText'
 > & { forgotten?: string[] | undefined };

@@ -175,7 +175,7 @@ export async function eventsAfter(tx: Transaction, position: string, step: Step)
 }
 
 /** Accounts with emails a chore has not come to, in a stable order. */
-export async function accountsBehind(reader: Reader, chore: 'accepted' | 'terms'): Promise<string[]> {
+export async function accountsBehind(reader: Reader, chore: 'accepted' | 'reported' | 'terms'): Promise<string[]> {
   const rows = await reader.all<{ id: string }>(
     `select id from accounts where exists (select 1 from emails where emails.account = accounts.id
        and emails.id > coalesce((select position from cursors where name = ? || accounts.id), ''))

@@ -8,12 +8,15 @@ import { type Condition, searchStates, searchTerms, stateTerm } from './search-q
 
 const bytes = (term: string): Uint8Array => Buffer.from(term);
 
+/** How far the index goes is noted under this name. */
+export const termsCursor = (account: string) => `terms ${account}`;
+
 /** An email may have 2,000 recipients: a step ends after so many rows, some milliseconds, whatever its limit of emails is. */
 const termsAtOnce = 1_000;
 
 /** Puts emails accepted since the last step into the index; tells whether there may be more. */
 export async function indexEmails(tx: Transaction, account: string, step: Step): Promise<boolean> {
-  const name = `terms ${account}`;
+  const name = termsCursor(account);
   const position = await holdCursor(tx, name);
   if (position === null) return false;
   const rows = await tx.all<{ id: string; summary: string; last_event: EventType | null }>(
@@ -55,7 +58,7 @@ export async function indexStates(tx: Transaction, step: Step): Promise<boolean>
   return rows.length === step.limit;
 }
 
-async function addTerm(tx: Transaction, account: string, term: string, emailId: string): Promise<void> {
+export async function addTerm(tx: Transaction, account: string, term: string, emailId: string): Promise<void> {
   await tx.run(
     'insert into search_terms (account, term, email_id) values (?, ?, ?) on conflict (account, term, email_id) do nothing',
     account,

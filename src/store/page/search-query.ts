@@ -37,14 +37,24 @@ export function stateTerm(state: EventType): string {
 
 /** What an email is found by, whatever its state. */
 export function searchTerms(message: Pick<Message, 'to' | 'cc' | 'bcc' | 'subject' | 'tags'>): string[] {
-  const recipients = [...message.to, ...message.cc, ...message.bcc].map(
-    (text) => `to:${envelopeAddress(text).toLowerCase()}`,
-  );
+  const recipients = [...message.to, ...message.cc, ...message.bcc].map((text) => recipientTerm(envelopeAddress(text)));
   const words = wordsOf(message.subject)
     .slice(0, wordsMax)
     .map((word) => `w:${word}`);
   const tags = message.tags.map((tag) => tagTerm(`${tag.name}=${tag.value}`));
   return [...new Set([...recipients, ...words, ...tags])];
+}
+
+/** Of an address as SMTP is told it. */
+export function recipientTerm(address: string): string {
+  return `to:${address.toLowerCase()}`;
+}
+
+/** Of a tag that is written as one word (`writeTag`), which may be a name alone. */
+export function tagTerms(written: string): string[] {
+  const colon = written.indexOf(': ');
+  const asName = tagTerm(`${written}=`);
+  return colon < 0 ? [asName] : [asName, tagTerm(`${written.slice(0, colon)}=${written.slice(colon + 2)}`)];
 }
 
 function tagTerm(text: string): string {
