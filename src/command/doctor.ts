@@ -2,11 +2,13 @@
 
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { Config, Examined } from '../config/config.ts';
 import type { RelayServer } from '../config/relay-url.ts';
 import type { Problem, SettingName } from '../config/settings.ts';
+import { adviceOnTrouble } from '../core/relay-trouble.ts';
+import { type Extensions, NoSession, openSession, quit } from '../deliver/smtp-session.ts';
+import type { Wire } from '../deliver/smtp-wire.ts';
 import { databaseName, isThere } from '../process/open-database.ts';
 import { findOpenings, mayBeReplaced, writeMode } from '../process/own-files.ts';
 import { isBehind, readWitness } from '../process/restore-guard.ts';
@@ -23,7 +25,8 @@ type Check = { of: string; find: () => Promise<Finding[]> };
 
 /** Under this the next burst of attachments may fill the disk. */
 const freeBytesMin = 500 * 1024 * 1024;
-const connectTimeoutMs = 5_000;
+/** Somebody waits for the answer. */
+const relayTimes = { connectTimeoutMs: 10_000, greetingTimeoutMs: 8_000, stallTimeoutMs: 10_000 };
 
 /** Prints a line a check, whatever the others find; the exit status is 1 when one of them failed. */
 export async function doctor({ config, problems }: Examined): Promise<void> {
@@ -149,27 +152,24 @@ async function checkRelay({ relay }: Config): Promise<Finding[]> {
   if (relay.kind === 'capture') return [{ is: 'ok', text: 'capture: mail is kept, nothing leaves' }];
   const { host, port } = relay.server;
   const where = `relay ${host}:${port}`;
-  const problem = await problemOf(relay.server);
-  if (problem === null) return [{ is: 'ok', text: `${where} answers` }];
-  const advice = 'Mail waits in the queue until it answers; check RELAY_URL and the firewall';
-  return [{ is: 'FAIL', text: `${where}: ${problem}. ${advice}` }];
+  try {
+    const { wire, extensions } = await openSession({ ...relay.server, ...relayTimes });
+    await quit(wire);
+    return [{ is: 'ok', text: `${where} ${[...greetedWith(relay.server, wire, extensions)].join(', ')}` }];
+  } catch (error) {
+    if (!(error instanceof NoSession)) throw error;
+    const { heading, next } = adviceOnTrouble(error.trouble ?? 'silence');
+    const text = `${where}: ${heading.replace(/^The relay /, 'it ')} (${printable(error.message)}). ${next} Until then mail waits in the queue.`;
+    return [{ is: 'FAIL', text }];
+  }
 }
 
-/** Null: it greets, or (where the greeting comes after TLS) takes the connection. */
-function problemOf({ host, port, secure }: RelayServer): Promise<string | null> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: connectTimeoutMs });
-    const end = (result: string | null) => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.once('data', (greeting) =>
-      end(String(greeting).startsWith('220') ? null : printable(`it says ${greeting}`)),
-    );
-    socket.once('connect', () => secure && end(null));
-    socket.once('timeout', () => end(`no greeting within ${connectTimeoutMs / 1_000} s`));
-    socket.once('error', (error) => end(error.message));
-  });
+/** What the session came to, for a person to compare with what was meant. */
+function* greetedWith({ auth }: RelayServer, wire: Wire, extensions: Extensions): Iterable<string> {
+  yield 'answers';
+  yield wire.isSecure ? 'TLS' : 'no TLS: whoever stands between reads the mail';
+  if (auth) yield `${auth.user} is logged in`;
+  else if (extensions.has('AUTH')) yield 'no login (it offers one)';
 }
 
 /** Those that cannot be used are among the settings' problems. */

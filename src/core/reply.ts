@@ -1,7 +1,6 @@
 /** What a relay said, read once where it arrives: from here on it is data, and nobody looks at the words again. */
 
-/** Why nothing was handed over, where the attempt could tell. */
-export type Problem = 'login' | 'name' | 'nobody_listens' | 'silence' | 'tls';
+import type { RelayTrouble } from './relay-trouble.ts';
 
 /** How a reply counts. */
 export type Said = {
@@ -11,7 +10,8 @@ export type Said = {
   code: number | null;
   /** RFC 3463, such as `5.1.1`. */
   enhanced: string | null;
-  problem?: Problem;
+  /** Why nothing was handed over, where the attempt could tell. */
+  problem?: RelayTrouble;
   /** A test address only pretends: nothing is learned from it. */
   simulated?: true;
 };
@@ -26,7 +26,7 @@ export function ownWords(text: string): Words {
 }
 
 /** Nothing was decided and no dot left, and this is why. */
-export function noReply(text: string, problem: Problem | null = problemOf(text)): Reply {
+export function noReply(text: string, problem: RelayTrouble | null = null): Reply {
   return { text, said: { class: 'transient', code: null, enhanced: null, ...(problem ? { problem } : {}) } };
 }
 
@@ -46,7 +46,7 @@ export function readReply(text: string): Reply | null {
 /** Of a row that was written before `said` was stored beside the text. */
 export function saidInOldRow(text: string): Said | null {
   if (text === 'simulated: bounced') return simulatedBounce.said;
-  return readReply(text)?.said ?? noReply(text).said;
+  return readReply(text)?.said ?? noReply(text, troubleInOldRow(text)).said;
 }
 
 /** What bounced@resend.dev simulates is a 550 5.1.1. */
@@ -55,8 +55,8 @@ export const simulatedBounce: Reply = {
   said: { class: 'permanent', code: 550, enhanced: '5.1.1', simulated: true },
 };
 
-/** By the words of the system, of TLS and of the SMTP client; only for an attempt that did not get as far as a reply. */
-function problemOf(text: string): Problem | null {
+/** By the words of the system, of TLS and of the SMTP client that wrote it. */
+function troubleInOldRow(text: string): RelayTrouble | null {
   if (/^5?35|auth|credential/i.test(text)) return 'login';
   if (/ENOTFOUND|EAI_AGAIN|getaddrinfo/i.test(text)) return 'name';
   if (/ECONNREFUSED|refused/i.test(text)) return 'nobody_listens';

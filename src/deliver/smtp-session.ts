@@ -4,8 +4,9 @@ import net from 'node:net';
 import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 import { isLoopback } from '../core/loopback.ts';
+import type { RelayTrouble } from '../core/relay-trouble.ts';
 import { authenticate, type Credentials } from './smtp-auth.ts';
-import { Wire } from './smtp-wire.ts';
+import { Silence, Wire } from './smtp-wire.ts';
 
 export type SmtpOptions = {
   host: string;
@@ -34,11 +35,23 @@ export type SmtpSession = { wire: Wire; extensions: Extensions };
 
 type Step = 'connection' | 'TLS' | 'AUTH';
 
+/** No session came about. The message says which step failed, in words without credentials. */
+export class NoSession extends Error {
+  override readonly name = 'NoSession';
+  readonly trouble: RelayTrouble | null;
+
+  constructor(message: string, trouble: RelayTrouble | null, options: ErrorOptions) {
+    super(message, options);
+    this.trouble = trouble;
+  }
+}
+
 const connectTimeoutMsDefault = 60_000;
 const greetingTimeoutMsDefault = 30_000;
 const stallTimeoutMsDefault = 5 * 60_000;
+const quitTimeoutMs = 1_000;
 
-/** Rejects with an error that says which step failed, in words without credentials. */
+/** @throws NoSession */
 export async function openSession(options: SmtpOptions): Promise<SmtpSession> {
   return startSession(Wire.to(options.host, options.port, stallTimeoutOf(options)), options);
 }
@@ -47,7 +60,7 @@ export async function openSession(options: SmtpOptions): Promise<SmtpSession> {
 export async function startSession(wire: Wire, options: SmtpOptions): Promise<SmtpSession> {
   let step: Step = 'connection';
   const timeoutMs = options.connectTimeoutMs ?? connectTimeoutMsDefault;
-  const timer = setTimeout(() => wire.destroy(new Error('Connection timeout')), timeoutMs);
+  const timer = setTimeout(() => wire.destroy(new Silence('Connection timeout')), timeoutMs);
   try {
     await wire.connected();
     if (options.secure) {
@@ -70,10 +83,18 @@ export async function startSession(wire: Wire, options: SmtpOptions): Promise<Sm
     return { wire, extensions };
   } catch (error) {
     wire.destroy();
-    throw new Error(explain(step, error, options), { cause: error });
+    throw new NoSession(explain(step, error, options), troubleAt(step, error), { cause: error });
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Leaves politely; a relay that does not answer QUIT is left without an answer. */
+export async function quit(wire: Wire): Promise<void> {
+  const timer = setTimeout(() => wire.destroy(), quitTimeoutMs);
+  await wire.ask('QUIT').catch(() => '');
+  clearTimeout(timer);
+  wire.destroy();
 }
 
 /** Milliseconds of silence before the dot after which a session is given up. */
@@ -83,9 +104,9 @@ export function stallTimeoutOf(options: SmtpOptions): number {
 
 async function greeted(wire: Wire, options: SmtpOptions): Promise<void> {
   const timeoutMs = options.greetingTimeoutMs ?? greetingTimeoutMsDefault;
-  const timer = setTimeout(() => wire.destroy(new Error('Greeting never received')), timeoutMs);
+  const timer = setTimeout(() => wire.destroy(new Silence('Greeting never received')), timeoutMs);
   const reply = await wire.reply().finally(() => clearTimeout(timer));
-  if (!reply.startsWith('220')) throw new Error(`Invalid greeting: ${reply}`);
+  if (!reply.startsWith('220')) throw new Refused(`Invalid greeting: ${reply}`, 'greeting');
 }
 
 /** HELO where the relay does not know EHLO: nothing is offered then. */
@@ -120,7 +141,7 @@ function startsTls(extensions: Extensions, options: SmtpOptions): boolean {
 
 /** False where the relay will not and plain text is allowed. */
 async function upgrade(wire: Wire, extensions: Extensions, options: SmtpOptions): Promise<boolean> {
-  if (!extensions.has('STARTTLS')) throw new Error('STARTTLS is not offered by the relay');
+  if (!extensions.has('STARTTLS')) throw new Refused('STARTTLS is not offered by the relay', 'no_tls');
   const reply = await wire.ask('STARTTLS');
   if (reply.startsWith('2')) {
     await wire.secure(tlsOptions(options), stallTimeoutOf(options));
@@ -133,8 +154,33 @@ async function upgrade(wire: Wire, extensions: Extensions, options: SmtpOptions)
 /** An unauthenticated session would turn the operator's problem into bounces ("550 relaying denied"). */
 async function logIn(wire: Wire, extensions: Extensions, auth: Credentials): Promise<void> {
   const offered = extensions.get('AUTH');
-  if (!offered) throw new Error('not offered by the relay');
+  if (!offered) throw new Refused('not offered by the relay', 'no_login');
   await authenticate(wire, auth, offered);
+}
+
+/** What the relay said, or left out, and what that is a case of. */
+class Refused extends Error {
+  readonly trouble: RelayTrouble;
+
+  constructor(message: string, trouble: RelayTrouble) {
+    super(message);
+    this.trouble = trouble;
+  }
+}
+
+/** By the codes of the system and of TLS, and by the step that failed. */
+function troubleAt(step: Step, error: unknown): RelayTrouble | null {
+  if (error instanceof Refused) return error.trouble;
+  const { code = '' } = error as { code?: string };
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'name';
+  if (code === 'ECONNREFUSED') return 'nobody_listens';
+  if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH' || error instanceof Silence)
+    return 'silence';
+  if (step === 'AUTH') return 'login';
+  if (step !== 'TLS') return null;
+  // OpenSSL met plain text where a handshake was to come.
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') return 'not_tls';
+  return code.includes('CERT') || code.startsWith('UNABLE_TO_') ? 'certificate' : 'tls';
 }
 
 function isTlsRequired({ secure, starttls, auth, host }: SmtpOptions): boolean {

@@ -9,6 +9,9 @@ const keepAliveDelayMs = 30_000;
 /** A whole round trip by satellite, and a family of addresses that leads nowhere costs no more than that. */
 const addressTimeoutMs = 1_000;
 
+/** The relay was given time to answer, and did not. */
+export class Silence extends Error {}
+
 type Waiter = { resolve: (reply: string) => void; reject: (error: Error) => void };
 
 export class Wire {
@@ -43,6 +46,10 @@ export class Wire {
 
   async connected(): Promise<void> {
     if (this.#socket.connecting) await this.#happens('connect');
+  }
+
+  get isSecure(): boolean {
+    return this.#socket instanceof tls.TLSSocket;
   }
 
   get isAlive(): boolean {
@@ -132,7 +139,7 @@ export class Wire {
   };
 
   readonly #onError = (error: Error): void => this.destroy(worded(error));
-  readonly #onTimeout = (): void => this.destroy(new Error('Timeout'));
+  readonly #onTimeout = (): void => this.destroy(new Silence('Timeout'));
   readonly #onClose = (): void => this.destroy(new Error('Connection closed unexpectedly'));
 
   async #happens(event: 'connect' | 'secureConnect'): Promise<void> {
@@ -162,5 +169,6 @@ export class Wire {
 /** Where each address failed, Node's error has no words of its own. */
 function worded(error: Error): Error {
   if (!(error instanceof AggregateError)) return error;
-  return new Error(error.errors.map((one: Error) => one.message).join('; '), { cause: error });
+  const all = error.errors as NodeJS.ErrnoException[];
+  return Object.assign(new Error(all.map((one) => one.message).join('; '), { cause: error }), { code: all[0]?.code });
 }

@@ -1,9 +1,9 @@
 /** The relay that is a smarthost: a bounded number of SMTP sessions, kept for a while and used again. */
 
 import type { Outcome } from '../core/outcome.ts';
-import { noReply } from '../core/reply.ts';
+import { noReply, type Reply } from '../core/reply.ts';
 import type { Gate, Relay, Shipment } from './relay.ts';
-import { openSession, type SmtpOptions, type SmtpSession, stallTimeoutOf } from './smtp-session.ts';
+import { NoSession, openSession, quit, type SmtpOptions, type SmtpSession, stallTimeoutOf } from './smtp-session.ts';
 import { type Ended, type Next, transact } from './smtp-transaction.ts';
 import type { Wire } from './smtp-wire.ts';
 
@@ -27,8 +27,6 @@ const idleMsDefault = 8_000;
 const messagesPerSessionDefault = 100;
 /** Ten minutes are the client's patience, not the relay's: content filters behind it may take longer. */
 const lateVerdictMs = 60 * 60_000;
-/** A relay that does not answer QUIT is left without an answer. */
-const quitTimeoutMs = 1_000;
 
 export function createSmtpRelay(options: SmtpRelayOptions): Relay {
   return new SmtpRelay(options);
@@ -63,9 +61,9 @@ class SmtpRelay implements Relay {
     }
     // Not another idle one: what ended this one has likely ended those too.
     const fresh = await this.#open();
-    if (typeof fresh === 'string') {
+    if ('text' in fresh) {
       this.#leave();
-      return { phase: 'unreached', reply: noReply(fresh) };
+      return { phase: 'unreached', reply: fresh };
     }
     return this.#finish(fresh, await this.#transact(fresh, shipment, gate));
   }
@@ -101,12 +99,13 @@ class SmtpRelay implements Relay {
     return null;
   }
 
-  async #open(): Promise<Session | string> {
-    if (this.#closed) return 'the relay is closed';
+  async #open(): Promise<Session | Reply> {
+    if (this.#closed) return noReply('the relay is closed');
     try {
       return { ...(await openSession(this.#options)), messages: 0, idleTimer: null };
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      if (error instanceof NoSession) return noReply(error.message, error.trouble);
+      throw error;
     }
   }
 
@@ -162,11 +161,4 @@ class SmtpRelay implements Relay {
 async function isReset(wire: Wire): Promise<boolean> {
   const reply = await wire.ask('RSET').catch(() => '');
   return reply.startsWith('2');
-}
-
-async function quit(wire: Wire): Promise<void> {
-  const timer = setTimeout(() => wire.destroy(), quitTimeoutMs);
-  await wire.ask('QUIT').catch(() => '');
-  clearTimeout(timer);
-  wire.destroy();
 }

@@ -1,5 +1,6 @@
 /** How the relay is doing, how much waits for it, and what to do next. */
 
+import { type Advice, adviceOnTrouble } from '../core/relay-trouble.ts';
 import type { Said } from '../core/reply.ts';
 import type { Open, RelaySigns } from '../store/page/overview.ts';
 import { Count, Time } from './pieces.tsx';
@@ -39,13 +40,13 @@ export function Verdict({ visit, signs, isLate }: { visit: Visit; signs: RelaySi
   if (signs.trouble) {
     return (
       <div class={`notice stack tone-${signs.trouble.isAnswered ? 'warning' : 'bad'}`}>
-        <b>{signs.trouble.isAnswered ? 'The relay put some mail off' : 'The relay cannot be reached'}</b>
+        <b>{signs.trouble.isAnswered ? 'The relay put some mail off' : adviceOn(signs.trouble.said).heading}</b>
         <p>
           Tried <Count of={signs.trouble.times} />
           ×, again at <Time at={signs.trouble.nextAt} />. The last answer:
         </p>
         <pre class="wrap">{signs.trouble.reply}</pre>
-        <p>{adviceOn(signs.trouble.said)}</p>
+        <p>{adviceOn(signs.trouble.said).next}</p>
       </div>
     );
   }
@@ -79,21 +80,13 @@ export function Verdict({ visit, signs, isLate }: { visit: Visit; signs: RelaySi
 }
 
 /** What to try first. */
-export function adviceOn(said: Said | null): string {
-  switch (said?.problem) {
-    case 'login':
-      return 'Check user and password in RELAY_URL: special characters must be percent-encoded.';
-    case 'name':
-      return 'The name in RELAY_URL cannot be resolved. Is it spelled right?';
-    case 'nobody_listens':
-      return 'Nothing listens there. Check host and port in RELAY_URL; `sendonce doctor` tries it.';
-    case 'silence':
-      return 'No answer. Many hosts block port 25: use 587 or 465, and ask your provider.';
-    case 'tls':
-      return 'TLS failed. The name in RELAY_URL must be on the relay’s certificate.';
-    default:
-      return said?.class === 'transient' && said.code !== null
-        ? 'The relay asks to come back later. It will be tried again by itself.'
-        : 'It will be tried again by itself. `sendonce doctor` checks settings and relay.';
-  }
+function adviceOn(said: Said | null): Advice {
+  if (said?.problem) return adviceOnTrouble(said.problem);
+  const isAsked = said?.class === 'transient' && said.code !== null;
+  return {
+    heading: 'The relay could not be used',
+    next: isAsked
+      ? 'The relay asks to come back later. It will be tried again by itself.'
+      : 'It will be tried again by itself. `sendonce doctor` checks settings and relay.',
+  };
 }

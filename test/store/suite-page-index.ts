@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { before, describe, it } from 'node:test';
 import type { Email } from '../../src/core/email.ts';
+import { saidInOldRow } from '../../src/core/reply.ts';
 import { createIdSource } from '../../src/core/token.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import { findCount } from '../../src/store/counts.ts';
@@ -30,7 +31,6 @@ import { parseSearch } from '../../src/store/page/search-query.ts';
 import { suppress } from '../../src/store/suppressions.ts';
 import { createPurge } from '../../src/use-cases/purge.ts';
 import { recount } from '../support/counts.ts';
-import { replyOf } from '../support/reply.ts';
 
 const now = 1_800_000_000_000;
 const hour = now / hourMs;
@@ -281,7 +281,7 @@ export function describePageIndex(db: () => Database): void {
       assert.equal(await findOldestDue(db(), 'page-nobody'), null);
       assert.deepEqual(await findRelaySigns(db(), account), {
         takenAt: now + 3,
-        trouble: { reply: 'refused', said: replyOf('refused').said, isAnswered: false, times: 2, nextAt: now + 5 },
+        trouble: { reply: 'refused', said: saidInOldRow('refused'), isAnswered: false, times: 2, nextAt: now + 5 },
       });
       assert.deepEqual(await findRelaySigns(db(), 'page-nobody'), { takenAt: null, trouble: null });
     });
