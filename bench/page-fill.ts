@@ -1,9 +1,9 @@
 /** A database of many emails that have all been delivered, for `bench:page`: written through the store, without syncing. */
 
 import { randomBytes } from 'node:crypto';
+import { firstAccount } from '../src/core/account.ts';
 import type { Email } from '../src/core/email.ts';
 import { createIdSource } from '../src/core/token.ts';
-import { firstAccount } from '../src/process/bootstrap.ts';
 import { ensureAccount } from '../src/store/accounts.ts';
 import { openSqlite } from '../src/store/engine/sqlite/sqlite.ts';
 import { insertDelivery } from '../src/store/mail/deliveries.ts';

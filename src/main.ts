@@ -13,6 +13,9 @@ const usage = `Usage: sendonce [command] [--setting value …]
   key create [--name N] [--account A] [--permission full_access|sending_access]
   key list
   key revoke ID
+  account create NAME|list|disable NAME|enable NAME|delete NAME
+  account allow NAME DOMAIN          let it send from a domain (*.DOMAIN: from those below it); disallow takes it back
+  account limit NAME [--requests-per-second N] [--emails-per-day N] [--stored-bytes N]
   secret forget                      when the secret key of a database is lost: the next start takes another
   queue                              what is queued, deferred and in doubt
   queue settle EMAIL[.PART]|all sent|send-again|abandon
@@ -29,7 +32,17 @@ Every setting is an environment variable or a flag: PORT=3000 is --port 3000.
 ${settingNames.map((name) => `  ${name}`).join('\n')}`;
 
 /** Flags of commands, beside the settings. */
-const commandFlags = ['name', 'account', 'permission', 'forward-to', 'from', 'to'];
+const commandFlags = [
+  'name',
+  'account',
+  'permission',
+  'forward-to',
+  'from',
+  'to',
+  'requests-per-second',
+  'emails-per-day',
+  'stored-bytes',
+];
 
 // Natural-language times are read with the calendar of the process: in a zone with daylight saving, hours can be missing.
 process.env.TZ = 'UTC';
@@ -69,6 +82,8 @@ async function main(): Promise<void> {
       return (await import('./command/serve.ts')).runServer(config);
     case 'key':
       return (await import('./command/key.ts')).key(config, operands, flags);
+    case 'account':
+      return (await import('./command/account.ts')).account(config, operands, flags);
     case 'secret':
       return (await import('./command/secret.ts')).secret(config, operands);
     case 'queue':

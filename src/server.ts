@@ -108,7 +108,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
 
   const renderer = openRenderer(config, metrics, parts);
   const egress = createEgress({ allow: config.egressAllow });
-  const signerFor = createSigners(config.dkim);
+  const signerFor = createSigners(config.dkim, database);
   const facades = outside.facades ?? httpFacades;
   const telling = { egress, contractOf: (facade: string) => contractOf(facades, facade) };
   const lanes = { database, clock, relay, renderer, ...telling, metrics, signerFor, name };

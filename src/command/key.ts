@@ -1,7 +1,7 @@
 /** `sendonce key`: create, list and revoke API keys. */
 
 import type { Config } from '../config/config.ts';
-import { firstAccount } from '../process/bootstrap.ts';
+import { accountNameRule, firstAccount, isAccountName } from '../core/account.ts';
 import { listApiKeys, type Permission } from '../store/accounts.ts';
 import type { Database } from '../store/database.ts';
 import { type ApiKeys, createApiKeys } from '../use-cases/api-keys.ts';
@@ -23,9 +23,7 @@ async function create(config: Config, flags: Flags): Promise<void> {
   const name = flags.name ?? '';
   const account = flags.account ?? firstAccount;
   if (name.length > nameCharsMax) throw new CommandError(`--name must have at most ${nameCharsMax} characters.`);
-  if (!/^[a-z0-9][a-z0-9_-]{0,62}$/.test(account)) {
-    throw new CommandError('--account must be 1 to 63 lower-case letters, digits, "-" or "_".');
-  }
+  if (!isAccountName(account)) throw new CommandError(`--account ${accountNameRule}.`);
   const permission = permissionOf(flags);
   const made = await withDatabase(config, { create: true }, (database) =>
     keysOf(database).make({ account, name, permission }),

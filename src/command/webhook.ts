@@ -2,10 +2,10 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../config/config.ts';
+import { firstAccount } from '../core/account.ts';
 import { createWebhookSecret } from '../core/webhook-secret.ts';
 import { createEgress, type Egress } from '../egress/egress.ts';
 import { resendEventTypes, resendNameOf, resendPayload } from '../http/resend/webhook-payload.ts';
-import { firstAccount } from '../process/bootstrap.ts';
 import type { Database } from '../store/database.ts';
 import { lastEventId, listFactsAfter } from '../store/mail/events.ts';
 import { attemptWebhook } from '../webhook/attempt.ts';

@@ -41,6 +41,8 @@ export type Config = {
   role: 'all' | 'api' | 'worker';
   /** Null: from host and port, once listening. */
   publicUrl: string | null;
+  /** Whether the first account, too, may only send from domains it was given. */
+  requireDomains: boolean;
   /** Requests per second and account; null: no limit. */
   rateLimit: number | null;
   /** Null: contents are kept for ever. */
@@ -95,6 +97,7 @@ export function examineConfig(environment: Environment): Examined {
     sentCountsAsDelivered: read.choice('SENT_COUNTS_AS_DELIVERED', ['false', 'true']) === 'true',
     role: read.choice('ROLE', ['all', 'api', 'worker']),
     publicUrl: read.url('PUBLIC_URL'),
+    requireDomains: read.choice('REQUIRE_DOMAINS', ['false', 'true']) === 'true',
     rateLimit: read.optionalInteger('RATE_LIMIT', { min: 1, max: 1_000_000 }),
     retentionDays: read.optionalInteger('RETENTION_DAYS', { min: 1, max: 36_500 }),
     brevoKeyMustBeUuid: read.choice('BREVO_KEY_MUST_BE_UUID', ['false', 'true']) === 'true',

@@ -21,6 +21,7 @@ export type Limits = {
   attachmentLinkMs: number;
   garbagePerSecondMax: number;
   apiKeyCacheMs: number;
+  accountCacheMs: number;
   renderMsMax: number;
   renderLaterMsMax: number;
   renderQuickMs: number;
@@ -73,7 +74,9 @@ export const limits: Limits = {
   // Keys and purged contents a second: 86 million a day, in steps no accept notices.
   garbagePerSecondMax: 1_000,
   // How long a revoked key may still work.
+  // With the key's: how long a disabled account may still work is less than a second and a half.
   apiKeyCacheMs: 1_000,
+  accountCacheMs: 250,
   // All that one request has rendered, waiting included: it is to be answered within 2 s, reading and committing it too.
   renderMsMax: 1_500,
   // What no client waits for, such as the text part of a mail that an older version has accepted.

@@ -26,6 +26,7 @@ const plainNames = [
   'ROLE',
   'PUBLIC_URL',
   'RATE_LIMIT',
+  'REQUIRE_DOMAINS',
   'RETENTION_DAYS',
   'BREVO_KEY_MUST_BE_UUID',
   'DKIM_KEYS',

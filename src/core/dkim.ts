@@ -13,6 +13,9 @@ export type DkimSigner = {
   sign(headers: string, body: Uint8Array, signedAtMs: number): string;
 };
 
+/** Signs what an account sends from a domain; null: nothing does, or the domain is another account's. */
+export type SignerFor = (account: string, domain: string) => Promise<DkimSigner | null>;
+
 /** Verifiers refuse less (RFC 8301 3.2). */
 const rsaBitsMin = 1024;
 const lineLengthMax = 76;

@@ -23,6 +23,11 @@ export type ErrorCode =
   | 'route_not_found'
   | 'method_not_allowed'
   | 'rate_limited'
+  | 'account_disabled'
+  | 'first_account_only'
+  | 'domain_not_allowed'
+  | 'daily_quota'
+  | 'storage_full'
   | 'unavailable'
   | 'internal';
 

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto';
 import { testAddressOutcome } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { compose } from '../core/compose.ts';
-import type { DkimSigner } from '../core/dkim.ts';
+import type { SignerFor } from '../core/dkim.ts';
 import type { Email } from '../core/email.ts';
 import { senderAddress } from '../core/envelope.ts';
 import { type EnvelopeReply, outcomeName } from '../core/outcome.ts';
@@ -30,8 +30,7 @@ export type DeliverOptions = {
   settler: Settler;
   /** Names this process in claims. */
   worker: string;
-  /** The signer configured for a sender's domain, null where there is none. */
-  signerFor: (domain: string) => DkimSigner | null;
+  signerFor: SignerFor;
   /** 0 ≤ x < 1, for jitter. */
   random: () => number;
   /** Told each outcome, for metrics. */
@@ -144,7 +143,8 @@ export class DeliverLane implements Lane<Delivery> {
     const email = await this.#findEmail(delivery);
     if (!email) return settler.hold(delivery, 'The contents of this email are gone from the database.');
     const from = senderAddress(email);
-    const bytes = compose(email, this.#options.signerFor(from.split('@').pop() ?? ''));
+    const signer = await this.#options.signerFor(delivery.account, from.split('@').pop() ?? '');
+    const bytes = compose(email, signer);
     const contentHash = hash('sha256', bytes, 'buffer');
     if (delivery.boundTo && !contentHash.equals(delivery.boundTo)) {
       return settler.hold(delivery, 'This version composes other bytes than the first attempt handed over.');

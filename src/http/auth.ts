@@ -6,10 +6,16 @@ import { AppError } from '../core/error.ts';
 import { hashToken } from '../core/token.ts';
 import { findApiKey, type Permission } from '../store/accounts.ts';
 import type { Reader } from '../store/database.ts';
+import { type AccountRules, isActive } from '../use-cases/account-rules.ts';
 import type { ClientAddress } from './client-address.ts';
 import type { Guesses } from './guesses.ts';
 
-export type Caller = { account: string; permission: Permission };
+export type Caller = {
+  account: string;
+  permission: Permission;
+  /** Its own; null: what counts for all. */
+  requestsPerSecond: number | null;
+};
 
 /** What a request over a connection brings its key in: the next one over the same mostly brings the same key. */
 export type Auth = (incoming: IncomingMessage) => Caller | Promise<Caller>;
@@ -23,15 +29,16 @@ export type AuthOptions = {
   cacheMs: number;
   guesses: Guesses;
   clientAddress: ClientAddress;
+  rules: Pick<AccountRules, 'find'>;
 };
 
-/** @returns a function that throws AppError `missing_api_key`, `invalid_api_key` or `wrong_keys`. */
-export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress }: AuthOptions): Auth {
+/** @returns a function that throws AppError `missing_api_key`, `invalid_api_key`, `wrong_keys` or `account_disabled`. */
+export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress, rules }: AuthOptions): Auth {
   const bootstrapHash = bootstrap ? hashToken(bootstrap.token) : null;
   /** Per connection: nobody can fill it by guessing, and it goes with the connection. */
   const known = new WeakMap<object, Known>();
 
-  async function lookUp(hash: Uint8Array): Promise<Caller | null> {
+  async function lookUp(hash: Uint8Array): Promise<Pick<Caller, 'account' | 'permission'> | null> {
     if (bootstrap && bootstrapHash && timingSafeEqual(hash, bootstrapHash)) {
       return { account: bootstrap.account, permission: 'full_access' };
     }
@@ -43,12 +50,15 @@ export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress 
   async function authenticate(incoming: IncomingMessage, text: string, token: Buffer): Promise<Caller> {
     const address = clientAddress(incoming);
     await guesses.admit(address, text);
-    const caller = await lookUp(hashToken(text));
-    if (!caller) {
+    const key = await lookUp(hashToken(text));
+    if (!key) {
       guesses.failed(address, text);
       throw new AppError('invalid_api_key', 'API key is invalid');
     }
     guesses.succeeded(address, text);
+    const account = await rules.find(key.account);
+    if (!isActive(account)) throw new AppError('account_disabled', 'API key is not active: its account is disabled.');
+    const caller = { ...key, requestsPerSecond: account.requestsPerSecond };
     known.set(incoming.socket, { token, caller, until: performance.now() + cacheMs });
     return caller;
   }

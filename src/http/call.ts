@@ -82,7 +82,7 @@ const json = 'application/json; charset=utf-8';
 export function answerWith(gatekeeper: Gatekeeper, wording: Wording, needs: 'sending' | 'full', handler: Handler) {
   return async (context: HttpContext): Promise<Response> => {
     const caller = await gatekeeper.auth(context.env.incoming);
-    const rateState = gatekeeper.rateLimit(caller.account);
+    const rateState = gatekeeper.rateLimit(caller.account, caller.requestsPerSecond);
     if (rateState) context.set('rateState', rateState);
     if (needs === 'full' && caller.permission !== 'full_access') {
       throw new AppError('restricted_api_key', 'This API key is restricted to only send emails.');

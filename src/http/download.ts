@@ -3,16 +3,20 @@
 import { AppError } from '../core/error.ts';
 import type { Reader } from '../store/database.ts';
 import { findAttachmentContent } from '../store/mail/emails.ts';
+import { type AccountRules, isActive } from '../use-cases/account-rules.ts';
 import type { Door } from './app.ts';
 import { type AttachmentLinks, downloadPath } from './attachment-links.ts';
 
-export function downloadDoor(reader: Reader, links: AttachmentLinks): Door {
-  return (app) => app.get(downloadPath, (context) => download(reader, links, context.req.query()));
+export type DownloadParts = { database: Reader; links: AttachmentLinks; rules: Pick<AccountRules, 'find'> };
+
+export function downloadDoor(parts: DownloadParts): Door {
+  return (app) => app.get(downloadPath, (context) => download(parts, context.req.query()));
 }
 
-async function download(reader: Reader, links: AttachmentLinks, query: Record<string, string>): Promise<Response> {
+async function download({ database, links, rules }: DownloadParts, query: Record<string, string>): Promise<Response> {
   const ref = links.open(query);
-  const found = ref && (await findAttachmentContent(reader, ref.account, ref.email, ref.attachment));
+  const isOpen = ref && isActive(await rules.find(ref.account));
+  const found = isOpen && (await findAttachmentContent(database, ref.account, ref.email, ref.attachment));
   if (!found) throw new AppError('not_found', 'This link has expired: ask for the attachment again to get a new one.');
   return new Response(Buffer.from(found.content), { headers: downloadHeaders(found.contentType, found.filename) });
 }

@@ -1,16 +1,34 @@
-/** The routes no provider has: what an idempotency key did, and what is in doubt. They answer in Resend's shape. */
+/** The routes no provider has: what an idempotency key did, what is in doubt, and accounts. They answer in Resend's shape. */
 
 import type { Hono } from 'hono';
+import {
+  type AccountParts,
+  accountsPath,
+  allowDomain,
+  changeAccount,
+  disallowDomain,
+  forFirstAccount,
+  makeAccount,
+  makeKey,
+  removeAccount,
+  revokeKey,
+  showAccount,
+  showAccounts,
+  showKeys,
+} from './accounts.ts';
 import { answerWith, type Bindings, type Gatekeeper, type Handler, type HttpContext } from './call.ts';
 import { type KeyParts, keyPath, showKey } from './idempotency-keys.ts';
 import { answerOne, type DoubtParts, doubtPath, listDoubt } from './in-doubt.ts';
 import { refusals, wording } from './resend/errors.ts';
 import { addRoutes } from './route-table.ts';
 
-export type OwnParts = { keys: KeyParts; doubt: DoubtParts };
+export type OwnParts = { keys: KeyParts; doubt: DoubtParts; accounts: AccountParts };
 
-export function addOwnRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, { keys, doubt }: OwnParts): void {
+export function addOwnRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: OwnParts): void {
+  const { keys, doubt, accounts } = parts;
   const full = (handler: Handler) => answerWith(gatekeeper, wording, 'full', handler);
+  const managing = (handle: Parameters<typeof forFirstAccount>[0]) =>
+    full((call) => forFirstAccount(handle)(accounts, call));
   const history = (context: HttpContext) => full((call) => showKey(keys, call, rawPath(context)))(context);
 
   addRoutes(
@@ -19,6 +37,15 @@ export function addOwnRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, { keys
       [`${keyPath}*`, { GET: history }],
       [doubtPath, { GET: full((call) => listDoubt(doubt, call)) }],
       [`${doubtPath}/:id`, { POST: full((call) => answerOne(doubt, call)) }],
+      [accountsPath, { GET: managing(showAccounts), POST: managing(makeAccount) }],
+      [
+        `${accountsPath}/:name`,
+        { GET: managing(showAccount), PATCH: managing(changeAccount), DELETE: managing(removeAccount) },
+      ],
+      [`${accountsPath}/:name/domains`, { POST: managing(allowDomain) }],
+      [`${accountsPath}/:name/domains/:domain`, { DELETE: managing(disallowDomain) }],
+      [`${accountsPath}/:name/keys`, { GET: managing(showKeys), POST: managing(makeKey) }],
+      [`${accountsPath}/:name/keys/:id`, { DELETE: managing(revokeKey) }],
     ],
     refusals,
   );

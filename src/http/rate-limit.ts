@@ -4,14 +4,15 @@ import { AppError } from '../core/error.ts';
 
 export type RateState = { limit: number; remaining: number; resetSeconds: number };
 
-/** Null where there is no limit. @throws RateLimited */
-export type RateLimit = (account: string) => RateState | null;
+/** `own` is the account's, instead of the one for all. Null where there is no limit. @throws RateLimited */
+export type RateLimit = (account: string, own: number | null) => RateState | null;
 
-export function createRateLimit(perSecond: number | null): RateLimit {
-  if (perSecond === null) return () => null;
+export function createRateLimit(forAll: number | null): RateLimit {
   let window = 0;
   let used = new Map<string, number>();
-  return (account) => {
+  return (account, own) => {
+    const perSecond = own ?? forAll;
+    if (perSecond === null) return null;
     const second = Math.floor(performance.now() / 1_000);
     if (second !== window) {
       window = second;

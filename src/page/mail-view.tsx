@@ -107,23 +107,28 @@ async function Content({
     case 'text':
       return <TextPart email={email} />;
     case 'headers':
-      return <Headers source={sourceOf(visit, email)} />;
-    case 'source': {
-      const source = sourceOf(visit, email);
-      return (
-        <pre class="wrap" tabindex={0}>
-          <code>
-            {source.slice(0, sourceCharsMax)}
-            {source.length > sourceCharsMax && '\n\n… the rest is in the download.'}
-          </code>
-        </pre>
-      );
-    }
+      return <Headers visit={visit} email={email} />;
+    case 'source':
+      return <Source visit={visit} email={email} />;
     case 'files':
       return <Files visit={visit} email={email} />;
     default:
       return view satisfies never;
   }
+}
+
+type Shown = { visit: Visit; email: StoredEmail };
+
+async function Source({ visit, email }: Shown) {
+  const source = await sourceOf(visit, email);
+  return (
+    <pre class="wrap" tabindex={0}>
+      <code>
+        {source.slice(0, sourceCharsMax)}
+        {source.length > sourceCharsMax && '\n\n… the rest is in the download.'}
+      </code>
+    </pre>
+  );
 }
 
 function TextPart({ email }: { email: StoredEmail }) {
@@ -151,15 +156,17 @@ function Text({ of: text }: { of: string }) {
 }
 
 /** The very bytes a relay is handed: composing is a pure function of the stored email. */
-function bytesOf({ parts }: Pick<Visit, 'parts'>, email: StoredEmail): Buffer {
-  return Buffer.from(compose(email, parts.facts.signerFor(senderAddress(email).split('@').pop() ?? '')));
+async function bytesOf({ parts }: Pick<Visit, 'parts'>, email: StoredEmail): Promise<Buffer> {
+  const domain = senderAddress(email).split('@').pop() ?? '';
+  return Buffer.from(compose(email, await parts.facts.signerFor(email.account, domain)));
 }
 
-export function sourceOf(visit: Pick<Visit, 'parts'>, email: StoredEmail): string {
-  return bytesOf(visit, email).toString('utf8');
+export async function sourceOf(visit: Pick<Visit, 'parts'>, email: StoredEmail): Promise<string> {
+  return (await bytesOf(visit, email)).toString('utf8');
 }
 
-function Headers({ source }: { source: string }) {
+async function Headers({ visit, email }: Shown) {
+  const source = await sourceOf(visit, email);
   const head = source.slice(0, source.indexOf('\r\n\r\n')).replace(/\r\n[ \t]+/g, ' ');
   const fields = head
     .split('\r\n')
@@ -230,7 +237,7 @@ function decode(text: string): string {
 export async function mailEml(visit: Visit): Promise<Response> {
   const email = await requireEmail(visit);
   if (email.purged) throw new AppError('not_found', 'The contents of this email have been purged.');
-  const bytes = bytesOf(visit, email);
+  const bytes = await bytesOf(visit, email);
   return new Response(new Uint8Array(bytes), { headers: downloadHeaders('message/rfc822', `${email.id}.eml`) });
 }
 

@@ -5,6 +5,7 @@ import type { Mac, Secrets } from '../core/secrets.ts';
 import { hashToken } from '../core/token.ts';
 import { findApiKey, findApiKeyById, findSessionEpoch } from '../store/accounts.ts';
 import type { Reader } from '../store/database.ts';
+import { type AccountRules, isActive } from '../use-cases/account-rules.ts';
 import type { SignOut } from '../use-cases/sessions.ts';
 
 export type Session = {
@@ -31,6 +32,7 @@ export type SessionOptions = {
   signOut: SignOut;
   /** The key of the settings, which no table knows. */
   bootstrap: { token: string; account: string } | null;
+  rules: Pick<AccountRules, 'find'>;
   secrets: Secrets;
   now: () => number;
 };
@@ -46,7 +48,7 @@ type Key = { account: string; id: string; name: string; hash: Uint8Array };
 /** No stored key has this id: theirs begin with `key_`. */
 const bootstrapId = 'settings';
 
-export function createSessions({ database, signOut, bootstrap, secrets, now }: SessionOptions): Sessions {
+export function createSessions({ database, signOut, bootstrap, rules, secrets, now }: SessionOptions): Sessions {
   const macs = secrets.macs('dashboard session');
   const bootstrapKey: Key | null = bootstrap && {
     account: bootstrap.account,
@@ -57,6 +59,11 @@ export function createSessions({ database, signOut, bootstrap, secrets, now }: S
 
   function sign(mac: Mac, purpose: string, key: Key, stated: string): string {
     return mac(JSON.stringify([purpose, key.id, Buffer.from(key.hash).toString('base64'), stated]));
+  }
+
+  /** Nobody looks at an account that is disabled. */
+  async function ifActive(key: Key | null): Promise<Key | null> {
+    return key && isActive(await rules.find(key.account)) ? key : null;
   }
 
   async function findByToken(token: string): Promise<Key | null> {
@@ -74,7 +81,7 @@ export function createSessions({ database, signOut, bootstrap, secrets, now }: S
 
   return {
     async open(token) {
-      const key = await findByToken(token);
+      const key = await ifActive(await findByToken(token));
       if (!key) return null;
       const statement: Statement = [now() + sessionMs, mask(token), await findSessionEpoch(database, key.id)];
       const stated = Buffer.from(JSON.stringify(statement)).toString('base64url');
@@ -83,7 +90,7 @@ export function createSessions({ database, signOut, bootstrap, secrets, now }: S
 
     async find(cookie) {
       const [id = '', stated = '', signature = ''] = cookie?.split('.') ?? [];
-      const key = id === '' ? null : await findById(id);
+      const key = id === '' ? null : await ifActive(await findById(id));
       const mac = key && macs.find((one) => isSame(sign(one, 'session', key, stated), signature));
       if (!key || !mac) return null;
       const [endsAt, maskedKey, epoch = 0] = JSON.parse(Buffer.from(stated, 'base64url').toString()) as Statement;

@@ -74,7 +74,7 @@ export async function signIn(
     guesses.failed(address, key);
     return showSignIn(
       theme,
-      'This key opens nothing here: it is unknown, revoked, or may only send. Keys are listed by `key list`.',
+      'This key opens nothing here: it is unknown, revoked, may only send, or its account is disabled. Keys are listed by `key list`.',
       401,
     );
   }

@@ -1,7 +1,7 @@
 /** One request of a signed-in person: who they are, what they ask for, and what the page may use to answer. */
 
 import type { Clock } from '../core/clock.ts';
-import type { DkimSigner } from '../core/dkim.ts';
+import type { SignerFor } from '../core/dkim.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { AttachmentLinks } from '../http/attachment-links.ts';
 import type { Bodies } from '../http/bodies.ts';
@@ -53,7 +53,7 @@ export type PageFacts = {
   /** As logs name it: without its password. */
   relay: string;
   durable: boolean;
-  signerFor: (domain: string) => DkimSigner | null;
+  signerFor: SignerFor;
   inDoubtPolicy: 'hold' | 'send-again';
   retentionDays: number | null;
 };

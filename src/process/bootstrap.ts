@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../config/config.ts';
+import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { createApiKeyToken, createKeyId, hashToken } from '../core/token.ts';
@@ -14,9 +15,6 @@ import { keepAside } from './first-key.ts';
 import type { Recovery } from './recovery.ts';
 import type { RestoreGuard } from './restore-guard.ts';
 import { openSecrets, type SecretKeySetting } from './secret-key.ts';
-
-/** The account of whoever does not make others. */
-export const firstAccount = 'default';
 
 export type Ready = {
   migrations: string[];

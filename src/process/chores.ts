@@ -8,6 +8,7 @@ import { deleteExpiredKeys } from '../store/idempotency.ts';
 import { purgeContents } from '../store/mail/emails.ts';
 import { requeueExpiredClaims, sendAgainDue } from '../store/mail/recover.ts';
 import { forgetWebhookDeliveries } from '../store/webhooks/history.ts';
+import { forgetSome } from '../use-cases/forget-accounts.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
 import { keepPageIndex } from '../use-cases/page-index.ts';
 import type { Recovery } from './recovery.ts';
@@ -32,6 +33,9 @@ const stepSize = 500;
 
 /** Emails whose contents one transaction forgets: they may be large, and freeing their pages takes time. */
 const purgeStep = 20;
+
+/** Of some fifty emails each. */
+const accountSteps = 20;
 
 const dayMs = 24 * 60 * 60_000;
 
@@ -77,6 +81,7 @@ export class Chores {
     await attempt('keys', () => this.#deleteKeys());
     await attempt('retention', () => this.#purge());
     await attempt('webhooks', () => this.#forgetWebhooks());
+    await attempt('accounts', () => this.#forgetAccounts());
     await attempt('page', () => keepPageIndex(this.#options.database, clock));
   }
 
@@ -108,6 +113,13 @@ export class Chores {
     const { database, clock } = this.#options;
     const before = clock.now() - webhookHistoryMs;
     await database.write((tx) => forgetWebhookDeliveries(tx, before, webhookStep));
+  }
+
+  async #forgetAccounts(): Promise<void> {
+    const { database, clock } = this.#options;
+    for (let steps = 0; steps < accountSteps; steps += 1) {
+      if (!(await forgetSome(database, clock))) return;
+    }
   }
 
   async #purge(): Promise<void> {

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../config/config.ts';
+import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { createIdSource } from '../core/token.ts';
@@ -27,7 +28,10 @@ import type { PageFacts } from '../page/visit.ts';
 import type { Renderer } from '../render/renderer.ts';
 import type { Database } from '../store/database.ts';
 import { Accepting } from '../use-cases/accept.ts';
+import { type AccountRules, createAccountRules } from '../use-cases/account-rules.ts';
+import { createAccounts } from '../use-cases/accounts.ts';
 import { createAmend } from '../use-cases/amend.ts';
+import { createApiKeys } from '../use-cases/api-keys.ts';
 import { createFindKeyLives } from '../use-cases/key-history.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
 import { createPurge } from '../use-cases/purge.ts';
@@ -38,7 +42,6 @@ import { createSettleDoubt } from '../use-cases/settle-doubt.ts';
 import { createSubscribe } from '../use-cases/subscribe.ts';
 import { createSuppress } from '../use-cases/suppress.ts';
 import { createTemplates } from '../use-cases/templates.ts';
-import { firstAccount } from './bootstrap.ts';
 
 export type DoorOptions = {
   config: Config;
@@ -64,20 +67,22 @@ export function apiDoors(options: DoorOptions): Door[] {
   const { config, facades, database, clock, egress, keyUses, renderer } = options;
   const bootstrap = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
   const access = createAccess(options);
-  const gatekeeper = createGatekeeper(config, database, bootstrap, access);
+  const rules = createRules(options);
+  const gatekeeper = createGatekeeper(config, { reader: database, bootstrap, rules, ...access });
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
   const links = createLinks(options, now);
-  const use = createUseCases(options, nextId);
+  const use = createUseCases(options, rules, nextId);
   const reading = { database, egress, now, links, renderer };
   const remote = { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs };
   return [
     requestLog,
-    downloadDoor(database, links),
+    downloadDoor({ database, links, rules }),
     (app) =>
       addOwnRoutes(app, gatekeeper, {
         keys: { clock, findKeyLives: use.findKeyLives, keyScopes: keyScopesOf(facades) },
         doubt: { database, settleDoubt: use.settleDoubt },
+        accounts: { database, clock, accounts: use.accounts, apiKeys: use.apiKeys },
       }),
     (app) => {
       const parts = { ...reading, ...use, remote, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid };
@@ -92,7 +97,7 @@ export function apiDoors(options: DoorOptions): Door[] {
         facades,
         clock,
         live,
-        access: { ...access, sessions: createSessions({ database, signOut, bootstrap, secrets, now }) },
+        access: { ...access, sessions: createSessions({ database, signOut, bootstrap, rules, secrets, now }) },
         use: { ...use, flushUses: () => keyUses.flush() },
         facts: { ...shown, publicUrl, inDoubtPolicy: config.inDoubt, retentionDays: config.retentionDays },
       });
@@ -101,10 +106,12 @@ export function apiDoors(options: DoorOptions): Door[] {
 }
 
 /** What doors may ask for: only these write. */
-function createUseCases(options: DoorOptions, nextId: (now: number) => string) {
+function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now: number) => string) {
   const { database, clock, keyUses, onQueued } = options;
   return {
-    accepting: createAccepting(options, nextId),
+    accepting: createAccepting(options, rules, nextId),
+    accounts: createAccounts(database, clock, onQueued),
+    apiKeys: createApiKeys(database, clock),
     amend: createAmend(database, clock, onQueued),
     settleDoubt: createSettleDoubt({ database, now: () => clock.now(), onSettled: onQueued }),
     subscribe: createSubscribe(database, clock, onQueued),
@@ -136,15 +143,20 @@ function createAccess({ config, metrics }: DoorOptions): Access {
 
 type BootstrapKey = { token: string; account: string } | null;
 
-function createGatekeeper(
-  { rateLimit, limits }: Config,
-  reader: Database,
-  bootstrap: BootstrapKey,
-  { bodies, guesses, clientAddress }: Access,
-): Gatekeeper {
+function createRules({ config, database }: DoorOptions): AccountRules {
+  return createAccountRules({
+    reader: database,
+    cacheMs: config.limits.accountCacheMs,
+    firstNeedsGrant: config.requireDomains,
+  });
+}
+
+type GateParts = Access & { reader: Database; bootstrap: BootstrapKey; rules: AccountRules };
+
+function createGatekeeper({ rateLimit, limits }: Config, { bodies, ...asking }: GateParts): Gatekeeper {
   return {
     bodies,
-    auth: createAuth({ reader, bootstrap, cacheMs: limits.apiKeyCacheMs, guesses, clientAddress }),
+    auth: createAuth({ ...asking, cacheMs: limits.apiKeyCacheMs }),
     rateLimit: createRateLimit(rateLimit),
     bodyBytesMax: limits.bodyBytesMax,
     shape: {
@@ -160,13 +172,14 @@ function createLinks({ config, secrets, publicUrl }: DoorOptions, now: () => num
   return createAttachmentLinks({ secrets, publicUrl, now, lifetimeMs: config.limits.attachmentLinkMs });
 }
 
-function createAccepting(options: DoorOptions, nextId: (now: number) => string): Accepting {
+function createAccepting(options: DoorOptions, rules: AccountRules, nextId: (now: number) => string): Accepting {
   const { database, clock, keyUses, renderer, metrics, onQueued } = options;
   return new Accepting({
     database,
     clock,
     nextId,
     keyUses,
+    rules,
     renderer,
     onQueued: (emails) => {
       metrics.accepted(emails);

@@ -1,8 +1,9 @@
 /** The two lanes of a process, each with its worker: deliveries to the relay, events to webhooks. */
 
 import type { Config } from '../config/config.ts';
+import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
-import { createDkimSigner, type DkimKey, type DkimSigner } from '../core/dkim.ts';
+import { createDkimSigner, type DkimKey, type SignerFor } from '../core/dkim.ts';
 import { createCapture } from '../deliver/capture.ts';
 import { DeliverLane } from '../deliver/lane.ts';
 import type { Relay } from '../deliver/relay.ts';
@@ -11,7 +12,8 @@ import { createSmtpRelay } from '../deliver/smtp.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Renderer } from '../render/renderer.ts';
-import type { Database } from '../store/database.ts';
+import { findGrantee } from '../store/account-domains.ts';
+import type { Database, Reader } from '../store/database.ts';
 import { WebhookLane } from '../webhook/lane.ts';
 import type { WebhookContract } from '../webhook/request.ts';
 import { Worker } from '../worker.ts';
@@ -28,7 +30,7 @@ export type LaneOptions = {
   egress: Egress;
   contractOf: (facade: string) => WebhookContract;
   metrics: Metrics;
-  signerFor: (domain: string) => DkimSigner | null;
+  signerFor: SignerFor;
   /** Names this process in claims. */
   name: string;
 };
@@ -58,7 +60,13 @@ export function createRelay({ relay, relayConnections }: Config): Relay {
   return createSmtpRelay({ ...relay.server, concurrency: relayConnections });
 }
 
-export function createSigners(keys: readonly DkimKey[]): (domain: string) => DkimSigner | null {
+/** A domain is the first account's, unless it was given to one other: only its own mail is signed. */
+export function createSigners(keys: readonly DkimKey[], reader: Reader): SignerFor {
   const signers = new Map(keys.map((key) => [key.domain, createDkimSigner(key)]));
-  return (domain) => signers.get(domain) ?? null;
+  return async (account, domain) => {
+    const signer = signers.get(domain);
+    if (!signer) return null;
+    const owner = (await findGrantee(reader, domain)) ?? firstAccount;
+    return owner === account ? signer : null;
+  };
 }

@@ -16,6 +16,8 @@ import type { Database } from '../store/database.ts';
 import { findKey, type KeyRecord } from '../store/idempotency.ts';
 import { findEmail, type StoredEmail } from '../store/mail/emails.ts';
 import { insertAcceptance } from './acceptance.ts';
+import type { AccountRules } from './account-rules.ts';
+import { isCounted } from './accounts.ts';
 import type { KeyUses } from './key-uses.ts';
 import {
   fingerprintOf,
@@ -54,6 +56,7 @@ export type AcceptOptions = {
   clock: Clock;
   nextId: (now: number) => string;
   keyUses: KeyUses;
+  rules: AccountRules;
   renderer: Pick<Renderer, 'open'>;
   /** Told after a commit that queued something. */
   onQueued: (emails: number) => void;
@@ -101,6 +104,7 @@ export class Accepting {
   async commit(turn: Turn, preparing: Promise<Submission>): Promise<Outcome> {
     try {
       const submission = await preparing;
+      await this.#requireSenders(turn.request.account, submission.messages);
       const texts = await makeTextParts(turn.rendering, submission.messages);
       for (;;) {
         const answer = await this.#commitUnlessHeld(turn, submission, texts);
@@ -113,6 +117,15 @@ export class Accepting {
     } finally {
       this.#end(turn);
     }
+  }
+
+  /** @throws AppError `domain_not_allowed`: for whoever prepares several messages and can do without one. */
+  requireSender(account: string, message: Pick<Message, 'from'>): Promise<void> {
+    return this.#options.rules.requireSender(account, senderAddress(message));
+  }
+
+  async #requireSenders(account: string, messages: readonly Message[]): Promise<void> {
+    for (const from of new Set(messages.map((message) => message.from))) await this.requireSender(account, { from });
   }
 
   #begin(turn: Turn): Turn {
@@ -184,7 +197,9 @@ export class Accepting {
    */
   async #write(turn: Turn, { messages, answer }: Submission, texts: TextParts): Promise<StoredAnswer | null> {
     if (messages.length === 0) return answer([]);
-    const { database, clock } = this.#options;
+    const { database, clock, rules } = this.#options;
+    const account = await rules.find(turn.request.account);
+    const limits = account && isCounted(account) ? account : null;
     const now = clock.now();
     const emails = messages.map((message, index) =>
       this.#toEmail(message, turn.request.account, now, texts[index] ?? null),
@@ -196,11 +211,13 @@ export class Accepting {
       key: keyRecordOf(turn, emails, stored, now),
       emails,
       groups: emails.map(groupRecipients),
+      limits,
     };
-    const isOurs = await database.write((tx) => insertAcceptance(tx, acceptance, clock.expiryNow()), {
-      about: turn.about,
-    });
-    if (!isOurs) return null;
+    // All that an account with limits sends is about its counts.
+    const about = limits ? `account ${limits.name}` : turn.about;
+    const written = await database.write((tx) => insertAcceptance(tx, acceptance, clock.expiryNow()), { about });
+    if (written instanceof AppError) throw written;
+    if (written === 'taken') return null;
     this.#options.onQueued(emails.length);
     return stored;
   }

@@ -1,10 +1,13 @@
 /** What one transaction writes when a submission is accepted: the key with the answer, the emails, their deliveries. */
 
+import type { Limits } from '../core/account.ts';
 import type { Email } from '../core/email.ts';
 import { inDoubtPolicy } from '../core/envelope.ts';
+import { AppError } from '../core/error.ts';
 import { expiresAt } from '../core/retry.ts';
+import { addUsed, holdUsed, leastBytes, secondsLeftToday } from '../store/account-counts.ts';
 import type { Transaction } from '../store/database.ts';
-import { type KeyRecord, takeKey } from '../store/idempotency.ts';
+import { findKey, type KeyRecord, takeKey } from '../store/idempotency.ts';
 import { countInserted, insertUncounted } from '../store/mail/deliveries.ts';
 import { insertEmail } from '../store/mail/emails.ts';
 import { appendEvent } from '../store/mail/events.ts';
@@ -20,17 +23,27 @@ export type Acceptance = {
   emails: Email[];
   /** For each email, its recipients by what may share an SMTP transaction. */
   groups: string[][][];
+  /** Null: nothing of this account is counted. */
+  limits: Limits | null;
 };
 
-/** False: another request holds the key at `expiryNow`, and nothing was written. */
-export async function insertAcceptance(tx: Transaction, acceptance: Acceptance, expiryNow: number): Promise<boolean> {
-  const { facade, account, key, emails, groups } = acceptance;
+/** `taken`: another request holds the key at `expiryNow`. Nothing was written then, nor where it is beyond the account's limits. */
+export async function insertAcceptance(
+  tx: Transaction,
+  acceptance: Acceptance,
+  expiryNow: number,
+): Promise<'accepted' | 'taken' | AppError> {
+  const { facade, account, key, emails, groups, limits } = acceptance;
+  const now = emails[0]?.createdAt ?? 0;
+  const refusal = limits && (await refusalOf(tx, { ...acceptance, limits }, now));
+  // What was accepted before is a replay, however little there is left.
+  if (refusal) return key && (await isTaken(tx, key, expiryNow)) ? 'taken' : refusal;
   // Asked in one breath, which over a network is one way there and back.
   const [isOurs, suppressed] = await Promise.all([
     key ? takeKey(tx, key, expiryNow) : true,
     findSuppressed(tx, account, groups.flat(2)),
   ]);
-  if (!isOurs) return false;
+  if (!isOurs) return 'taken';
   const sifted = emails.map((_, index) => (groups[index] ?? []).map((group) => sift(group, suppressed)));
   await Promise.all([
     ...emails.flatMap((email, index) => [
@@ -39,7 +52,38 @@ export async function insertAcceptance(tx: Transaction, acceptance: Acceptance, 
     ]),
     countInserted(tx, account, sifted.flat().flatMap(queuedOf)),
   ]);
-  return true;
+  if (limits) await addUsed(tx, account, emails, now);
+  return 'accepted';
+}
+
+/** Whoever accepts for the same account waits from here on: no two are let in for the same rest. */
+async function refusalOf(
+  tx: Transaction,
+  { account, emails, limits }: Pick<Acceptance, 'account' | 'emails'> & { limits: Limits },
+  now: number,
+): Promise<AppError | null> {
+  const used = await holdUsed(tx, account, now);
+  if (!used) return null;
+  const { emailsPerDay, storedBytesMax } = limits;
+  if (emailsPerDay !== null && used.emailsToday + emails.length > emailsPerDay) {
+    const left = Math.max(0, emailsPerDay - used.emailsToday);
+    return new AppError(
+      'daily_quota',
+      `You have exceeded your daily email sending quota. It is ${emailsPerDay} emails a day (UTC), of which ${left} are left today; this request has ${emails.length}.`,
+      { retryAfterSeconds: secondsLeftToday(now) },
+    );
+  }
+  const bytes = emails.reduce((sum, email) => sum + leastBytes(email), 0);
+  if (storedBytesMax === null || used.storedBytes + bytes <= storedBytesMax) return null;
+  return new AppError(
+    'storage_full',
+    `This account may keep ${storedBytesMax} bytes of emails and files, has ${used.storedBytes}, and this request would add ${bytes}. Ask the operator for more, or to keep contents for a shorter time.`,
+  );
+}
+
+async function isTaken(tx: Transaction, key: KeyRecord, expiryNow: number): Promise<boolean> {
+  const known = await findKey(tx, key.account, key.keyHash);
+  return known !== null && known.expiresAt > expiryNow;
 }
 
 function queuedOf({ clear }: Sifted): { state: 'queued'; recipients: string[] }[] {

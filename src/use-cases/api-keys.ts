@@ -1,13 +1,16 @@
 /** API keys: made with a secret that is shown once, and revoked. */
 
 import { randomBytes } from 'node:crypto';
+import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
+import { AppError } from '../core/error.ts';
 import { createApiKeyToken, createKeyId, hashToken } from '../core/token.ts';
+import { holdAccount } from '../store/account-rules.ts';
 import { type ApiKey, ensureAccount, insertApiKey, revokeApiKey } from '../store/accounts.ts';
 import type { Database } from '../store/database.ts';
 
 export type ApiKeys = {
-  /** Makes the account, too, where it is new. The token is nowhere else: only its hash is stored. */
+  /** The token is nowhere else: only its hash is stored. @throws AppError `not_found` where there is no such account. */
   make(wanted: Pick<ApiKey, 'account' | 'name' | 'permission'>): Promise<{ id: string; token: string }>;
   /** False: there is no such key, or it was revoked before. */
   revoke(id: string): Promise<boolean>;
@@ -19,7 +22,9 @@ export function createApiKeys(database: Database, clock: Pick<Clock, 'now'>): Ap
       const token = createApiKeyToken(randomBytes);
       const key = { ...wanted, id: createKeyId(randomBytes), createdAt: clock.now() };
       await database.write(async (tx) => {
-        await ensureAccount(tx, key.account, key.createdAt);
+        // Before the first start there is none yet.
+        if (key.account === firstAccount) await ensureAccount(tx, firstAccount, key.createdAt);
+        else if (!(await holdAccount(tx, key.account))) throw noSuchAccount(key.account);
         await insertApiKey(tx, hashToken(token), key);
       });
       return { id: key.id, token };
@@ -29,4 +34,8 @@ export function createApiKeys(database: Database, clock: Pick<Clock, 'now'>): Ap
       return database.write((tx) => revokeApiKey(tx, id, clock.now()));
     },
   };
+}
+
+function noSuchAccount(name: string): AppError {
+  return new AppError('not_found', `There is no account ${name}: sendonce account create ${name} makes it.`);
 }

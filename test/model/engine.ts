@@ -1,14 +1,17 @@
 /** One real engine, driven through the real use cases and store, and its tables as plain values. */
 
 import { limits } from '../../src/config/limits.ts';
+import { anyDomain } from '../../src/core/account.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { AppError } from '../../src/core/error.ts';
 import { Renderer } from '../../src/render/renderer.ts';
+import { insertGrant } from '../../src/store/account-domains.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database, Transaction } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { insertWebhook, type Webhook } from '../../src/store/webhooks/webhooks.ts';
 import { Accepting } from '../../src/use-cases/accept.ts';
+import { createAccountRules } from '../../src/use-cases/account-rules.ts';
 import { type Amend, createAmend } from '../../src/use-cases/amend.ts';
 import { createKeyUses, type KeyUses } from '../../src/use-cases/key-uses.ts';
 import { createPurge, type Purge } from '../../src/use-cases/purge.ts';
@@ -73,6 +76,7 @@ export class Engine {
       database,
       clock: this.#clock,
       keyUses,
+      rules: createAccountRules({ reader: database, cacheMs: 0, firstNeedsGrant: false }),
       renderer,
       nextId: () => idOf(this.#ids++),
       onQueued: () => {},
@@ -82,7 +86,10 @@ export class Engine {
   async prepare(): Promise<void> {
     await migrate(this.database);
     await this.write(async (tx) => {
-      for (const account of accounts) await ensureAccount(tx, account, this.#clock.now());
+      for (const account of accounts) {
+        await ensureAccount(tx, account, this.#clock.now());
+        await insertGrant(tx, { account, domain: anyDomain }, this.#clock.now());
+      }
     });
   }
 

@@ -14,6 +14,7 @@ import { Renderer } from '../../src/render/renderer.ts';
 import type { Database, SqlValue } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { Accepting } from '../../src/use-cases/accept.ts';
+import { createAccountRules } from '../../src/use-cases/account-rules.ts';
 import { createKeyUses } from '../../src/use-cases/key-uses.ts';
 import type { Submission } from '../../src/use-cases/submission.ts';
 import { bendDatabase } from '../support/bent-database.ts';
@@ -119,6 +120,7 @@ async function openAccepting(t: TestContext, around: (own: Database) => Database
     clock,
     nextId,
     keyUses: createKeyUses(database),
+    rules: createAccountRules({ reader: database, cacheMs: 0, firstNeedsGrant: false }),
     renderer: new Renderer(limits),
     onQueued() {},
   });

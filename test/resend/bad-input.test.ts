@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
-import { firstAccount } from '../../src/process/bootstrap.ts';
+import { firstAccount } from '../../src/core/account.ts';
 import { addApiKey, allEmails } from '../support/served.ts';
 import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { exchange, requestBytes, Wire, type WireRequest } from '../support/wire.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { firstAccount } from '../../src/process/bootstrap.ts';
+import { firstAccount } from '../../src/core/account.ts';
 import { addApiKey, allEmails } from '../support/served.ts';
 import { message, startTestServer, type TestReply, type TestServer, testKey } from '../support/server.ts';
 import { exchange } from '../support/wire.ts';

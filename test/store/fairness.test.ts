@@ -88,7 +88,7 @@ function createLane(database: Database, worker: string): DeliverLane {
     renderer: new Renderer(limits),
     settler,
     worker,
-    signerFor: () => null,
+    signerFor: async () => null,
     random: Math.random,
     onOutcome: () => {},
   });

@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { anyDomain, firstAccount } from '../../src/core/account.ts';
 import { hashToken } from '../../src/core/token.ts';
+import { insertGrant } from '../../src/store/account-domains.ts';
 import { ensureAccount, insertApiKey, type Permission } from '../../src/store/accounts.ts';
 import { openDatabase } from './engine.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from './server.ts';
@@ -56,6 +58,7 @@ export async function addApiKey(
   const database = await openDatabase(server.databaseUrl);
   await database.write(async (tx) => {
     await ensureAccount(tx, account, server.clock.now());
+    if (account !== firstAccount) await insertGrant(tx, { account, domain: anyDomain }, server.clock.now());
     const key = { account, id: token, name: token, permission, createdAt: server.clock.now() };
     await insertApiKey(tx, hashToken(token), key);
   });

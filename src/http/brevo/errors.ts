@@ -8,7 +8,7 @@ type WireError = {
   status: number;
   code: string;
   /** Instead of the thrower's: Brevo's own words, where the thrower is shared by all facades. */
-  message?: string;
+  message?: string | ((error: AppError) => string);
 };
 
 /** docs/brevo.md lists the documented codes; the last three statuses have none there. */
@@ -50,13 +50,24 @@ export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
     message:
       'Too many requests: try again after the seconds in Retry-After. The server allows RATE_LIMIT requests a second.',
   },
+  account_disabled: { status: 403, code: 'permission_denied' },
+  first_account_only: { status: 403, code: 'permission_denied' },
+  domain_not_allowed: {
+    status: 400,
+    code: 'invalid_parameter',
+    message: ({ extra }) =>
+      `Sending has been rejected because the sender you used ${extra.sender} is not valid. Validate your sender or authenticate your domain`,
+  },
+  daily_quota: { status: 402, code: 'not_enough_credits' },
+  storage_full: { status: 403, code: 'permission_denied' },
   unavailable: { status: 503, code: 'service_unavailable' },
   internal: { status: 500, code: 'internal_server_error' },
 };
 
 /** `code`, `message`, then the extras. The cause is never shown. */
 function renderError(error: AppError): Reply {
-  const { status, code, message = error.message } = errorTable[error.code];
+  const { status, code, message: worded = error.message } = errorTable[error.code];
+  const message = typeof worded === 'string' ? worded : worded(error);
   const body = JSON.stringify({ code, message, ...error.extra });
   const { retryAfterSeconds } = error;
   // Brevo sends none; its SDKs read this one (docs/brevo.md).

@@ -33,6 +33,11 @@ export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
   route_not_found: { status: 404, name: 'not_found' },
   method_not_allowed: { status: 405, name: 'method_not_allowed' },
   rate_limited: { status: 429, name: 'rate_limit_exceeded' },
+  account_disabled: { status: 403, name: 'restricted_api_key' },
+  first_account_only: { status: 403, name: 'restricted_api_key' },
+  domain_not_allowed: { status: 403, name: 'validation_error' },
+  daily_quota: { status: 429, name: 'daily_quota_exceeded' },
+  storage_full: { status: 403, name: 'validation_error' },
   // `service_unavailable` is not among the 21.
   unavailable: { status: 503, name: 'internal_server_error' },
   internal: { status: 500, name: 'application_error' },

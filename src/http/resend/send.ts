@@ -53,7 +53,7 @@ async function prepareOne(parts: SendParts, { request: { json }, rendering }: Tu
 
 async function prepareBatch(
   parts: SendParts,
-  { request: { json }, rendering }: Turn,
+  { request: { account, json }, rendering }: Turn,
   mode: BatchMode,
 ): Promise<Submission> {
   const now = parts.now();
@@ -61,6 +61,8 @@ async function prepareBatch(
   const messages: Message[] = [];
   for (const { index, draft } of drafts) {
     try {
+      // Before its files are fetched: they are asked for by whoever may send.
+      await parts.accepting.requireSender(account, draft);
       messages.push(await complete(parts, draft));
     } catch (error) {
       if (!(error instanceof AppError)) throw error;

@@ -1,14 +1,15 @@
 /** Claims: a delivery that is due goes to one worker for a while, fairly across accounts, and comes back where it must. */
 
+import { expiresAt } from '../../core/retry.ts';
 import type { Reader, Transaction } from '../database.ts';
 import { type Delivery, partName } from './deliveries.ts';
 import { countMoves, type Moved, move, moves, moveUncounted } from './move.ts';
 
-/** Accounts that have something due, in order. */
+/** Accounts that have something due, and are not disabled, in order. */
 export async function accountsWithDue(reader: Reader, now: number): Promise<string[]> {
   const rows = await reader.all<{ id: string }>(
     // A look at the first one of each account: a planner that counts what is due would read a million of one account.
-    `select id from accounts where (select run_at from deliveries
+    `select id from accounts where disabled_at is null and (select run_at from deliveries
        where deliveries.account = accounts.id and deliveries.state = 'queued' order by run_at limit 1) <= ?`,
     now,
   );
@@ -16,7 +17,7 @@ export async function accountsWithDue(reader: Reader, now: number): Promise<stri
   return rows.map((row) => row.id).sort();
 }
 
-type DueRow = { email_id: string; part: number; attempt: number };
+type DueRow = { email_id: string; part: number; attempt: number; enabled_at: number | null };
 
 /** Claims up to `limit` due deliveries of one account, oldest first: a postponement by `leaseMs` under a new attempt. */
 export async function claimDue(
@@ -27,18 +28,18 @@ export async function claimDue(
 ): Promise<Delivery[]> {
   const { now } = terms;
   const rows = await tx.all<DueRow>(
-    `select email_id, part, attempt from deliveries
-     where account = ? and state = 'queued' and run_at <= ? order by run_at limit ? ${tx.skipLocked}`,
+    `select email_id, part, attempt, (select enabled_at from accounts where id = deliveries.account) as enabled_at
+     from deliveries where account = ? and state = 'queued' and run_at <= ? order by run_at limit ? ${tx.skipLocked}`,
     account,
     now,
     terms.limit,
   );
   const claimed = await Promise.all(
-    rows.map(async ({ email_id: emailId, part, attempt }) => {
+    rows.map(async ({ email_id: emailId, part, attempt, enabled_at: enabledAt }) => {
       const lease = { worker, run_at: now + terms.leaseMs, fence: attempt, now };
       // None: canceled, or another worker's, since it was read.
       const moved = await moveUncounted(tx, 'claim', { account, emailId, part }, lease);
-      return moved.map((one) => ({ emailId, moved: one }));
+      return moved.map((one) => ({ emailId, enabledAt, moved: one }));
     }),
   );
   await countMoves(
@@ -46,7 +47,13 @@ export async function claimDue(
     account,
     claimed.flat().map((one) => one.moved),
   );
-  return claimed.flat().map((one) => toDelivery(account, one.emailId, one.moved));
+  return claimed.flat().map(({ emailId, enabledAt, moved }) => {
+    const delivery = toDelivery(account, emailId, moved);
+    // While its account was disabled it could not be tried: its days begin anew.
+    return enabledAt === null
+      ? delivery
+      : { ...delivery, giveUpAt: Math.max(delivery.giveUpAt, expiresAt(enabledAt, null)) };
+  });
 }
 
 function toDelivery(account: string, emailId: string, moved: Moved): Delivery {
@@ -70,7 +77,7 @@ export async function handBackForgotten(
   held: ReadonlySet<string>,
   now: number,
 ): Promise<number> {
-  const rows = await tx.all<DueRow & { account: string }>(
+  const rows = await tx.all<Omit<DueRow, 'enabled_at'> & { account: string }>(
     `select account, email_id, part, attempt from deliveries
      where state in ('sending', 'handoff', 'in_doubt') and state = 'sending' and worker = ?`,
     worker,

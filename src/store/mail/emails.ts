@@ -2,6 +2,7 @@
 
 import type { Attachment, Email } from '../../core/email.ts';
 import type { EventType } from '../../core/event.ts';
+import { subtractContent } from '../account-counts.ts';
 import type { Reader, SqlValue, Transaction } from '../database.ts';
 
 /** What a list shows, and what is left of an email after the purge. */
@@ -342,11 +343,14 @@ export async function purgeContents(tx: Transaction, before: number, now: number
     before,
     limit,
   );
-  await Promise.all(rows.map(({ account, id }) => purgeContent(tx, account, id, now)));
+  // An account's counts are held in one order by all who hold several.
+  const byAccount = rows.toSorted((a, b) => (a.account < b.account ? -1 : 1));
+  await Promise.all(byAccount.map(({ account, id }) => purgeContent(tx, account, id, now)));
   return rows.length;
 }
 
-async function purgeContent(tx: Transaction, account: string, id: string, now: number): Promise<void> {
+export async function purgeContent(tx: Transaction, account: string, id: string, now: number): Promise<void> {
+  await subtractContent(tx, account, id);
   await tx.run(
     'update emails set content = null, html = null, text = null, made_text = null, purged_at = ? where account = ? and id = ?',
     now,

@@ -3,6 +3,7 @@
 import { afterAllIds } from '../../core/token.ts';
 import { findSetting, putSetting } from '../accounts.ts';
 import type { Reader, Transaction } from '../database.ts';
+import { purgeContent } from '../mail/emails.ts';
 
 /** Everything up to this email has been cleared. */
 function clearedName(account: string): string {
@@ -75,13 +76,7 @@ export async function clearSome(
   );
   for (const { id, open, purged_at } of rows) {
     if (open > 0 || purged_at !== null) continue;
-    await tx.run(
-      'update emails set content = null, html = null, text = null, purged_at = ? where account = ? and id = ?',
-      now,
-      account,
-      id,
-    );
-    await tx.run('delete from attachments where account = ? and email_id = ?', account, id);
+    await purgeContent(tx, account, id, now);
   }
   return { last: rows.at(-1)?.id ?? null, firstOpen: rows.find((row) => row.open > 0)?.id ?? null };
 }

@@ -155,7 +155,8 @@ export async function listWebhooks(reader: Reader, account: string, facade: stri
 /** The enabled ones that have something due, of all accounts, in a stable order. */
 export async function webhooksWithDue(reader: Reader, now: number): Promise<Webhook[]> {
   const rows = await reader.all<WebhookRow>(
-    `select ${columns} from webhooks where enabled = 1 and deleted_at is null and exists (
+    `select ${columns} from webhooks where enabled = 1 and deleted_at is null
+     and account not in (select id from accounts where disabled_at is not null) and exists (
        select 1 from webhook_deliveries
        where webhook_deliveries.webhook = webhooks.number and state = 'pending' and run_at <= ?)
      order by number`,
@@ -245,6 +246,12 @@ export async function rotateSecret(
  * Ends it at once; what was to be told is forgotten in steps (`forgetWebhookDeliveries`), since there may be much of it. Its id
  * is remembered for longer, so that a form that is sent once more does not make it anew. False: it was deleted before.
  */
+/** Of all facades, those that were not deleted. */
+export async function listWebhookNumbers(reader: Reader, account: string): Promise<number[]> {
+  const sql = 'select number from webhooks where account = ? and deleted_at is null order by number';
+  return (await reader.all<{ number: number }>(sql, account)).map((row) => row.number);
+}
+
 export async function deleteWebhook(tx: Transaction, number: number, now: number): Promise<boolean> {
   const deleted = await tx.run(
     'update webhooks set deleted_at = ?, enabled = 0 where number = ? and deleted_at is null',

@@ -1,0 +1,21 @@
+/** What the mail of deleted accounts said is forgotten, a step at a time; ids, events and live keys stay. */
+
+import type { Clock } from '../core/clock.ts';
+import { afterAllIds } from '../core/token.ts';
+import { findUnforgotten, noteForgotten } from '../store/account-rules.ts';
+import type { Database } from '../store/database.ts';
+import { clearSome, findCleared, putCleared } from '../store/page/inbox.ts';
+
+/** False: there is nothing left to forget. */
+export async function forgetSome(database: Database, clock: Pick<Clock, 'now'>): Promise<boolean> {
+  const account = await findUnforgotten(database);
+  if (account === null) return false;
+  const now = clock.now();
+  await database.write(async (tx) => {
+    const after = await findCleared(tx, account);
+    const { last } = await clearSome(tx, account, { after, until: afterAllIds, now });
+    if (last === null) await noteForgotten(tx, account, now);
+    else await putCleared(tx, account, { newest: last, firstOpen: null });
+  });
+  return true;
+}
