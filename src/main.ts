@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /** The command line: which command, which settings, and how the process ends. */
 
+import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CommandError } from './command/terminal.ts';
 import { ConfigError, examineConfig, readConfig } from './config/config.ts';
+import { findNearMisses, nearestOf } from './config/near-misses.ts';
 import { type Environment, settingNames, visibleSecrets } from './config/settings.ts';
 import { isUnavailable } from './core/error.ts';
 
@@ -30,6 +32,9 @@ const usage = `Usage: sendonce [command] [--setting value …]
 
 Every setting is an environment variable or a flag: PORT=3000 is --port 3000.
 ${settingNames.map((name) => `  ${name}`).join('\n')}`;
+
+const switches = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' } } as const;
+const commandNames = ['serve', 'key', 'secret', 'queue', 'webhook', 'migrate', 'doctor', 'help'];
 
 /** Flags of commands, beside the settings. */
 const commandFlags = [
@@ -61,9 +66,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 async function main(): Promise<void> {
   const { positionals, values } = readArguments();
-  const { help, ...rest } = values;
+  const { help, version, ...rest } = values;
   const flags = rest as Record<string, string | undefined>;
-  if (help || positionals[0] === 'help') return void console.log(usage);
+  if (version) return void console.log(readVersion());
+  if (positionals[0] === 'help') return void console.log(usageOf(positionals[1]));
+  if (help) return void console.log(usageOf(positionals[0]));
   const given: Environment = {};
   const environment: Environment = {};
   for (const name of settingNames) {
@@ -71,6 +78,9 @@ async function main(): Promise<void> {
     environment[name] = given[name] ?? process.env[name];
   }
   for (const name of visibleSecrets(given)) console.error(visible(name));
+  for (const [name, meant] of findNearMisses(process.env)) {
+    console.error(`sendonce: ${name} is set and is no setting of Sendonce: ${meant} is probably meant.`);
+  }
   const [command = 'serve', ...operands] = positionals;
   // It tells what is wrong, instead of ending at it.
   if (command === 'doctor') return (await import('./command/doctor.ts')).doctor(examineConfig(environment));
@@ -93,8 +103,24 @@ async function main(): Promise<void> {
     case 'migrate':
       return (await import('./command/migrate.ts')).migrateCommand(config, flags);
     default:
-      throw new CommandError(`There is no command "${command}".\n\n${usage}`);
+      throw new CommandError(`${usage}\n\nThere is no command "${command}"${suggestion(command, commandNames)}`);
   }
+}
+
+/** What the usage has on one command; all of it where there is none. */
+function usageOf(command: string | undefined): string {
+  const [head = '', ...entries] = usage.split(/\n {2}(?=[a-z])/);
+  const own = entries.filter((entry) => entry.split(/\s/)[0] === command);
+  return own.length === 0 ? usage : [head.trimEnd(), ...own.map((entry) => entry.split('\n\n')[0])].join('\n  ');
+}
+
+/** Beside what is compiled for the package, or a folder further up, for tests. */
+function readVersion(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    const file = new URL(path, import.meta.url);
+    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')).version;
+  }
+  return 'unknown';
 }
 
 function visible(name: string): string {
@@ -105,11 +131,19 @@ function readArguments() {
   const names = [...settingNames.map(flagOf), ...commandFlags];
   const strings = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
   try {
-    return parseArgs({ allowPositionals: true, options: { ...strings, help: { type: 'boolean', short: 'h' } } });
+    return parseArgs({ allowPositionals: true, options: { ...strings, ...switches } });
   } catch (error) {
     // The sentences after the first are about positional arguments that begin with a dash, which no command has.
-    throw new CommandError(`${(error as Error).message.split('. ')[0]}.\n\n${usage}`);
+    const [first = ''] = (error as Error).message.split('. ');
+    const [, option = ''] = /'--([\w-]+)/.exec(first) ?? [];
+    throw new CommandError(`${usage}\n\n${first}${suggestion(option, names, '--')}`);
   }
+}
+
+/** Said last, where it is read: after the usage. */
+function suggestion(word: string, names: readonly string[], before = ''): string {
+  const meant = nearestOf(word.toLowerCase(), names);
+  return meant === null ? '.' : `: did you mean ${before}${meant}?`;
 }
 
 function flagOf(setting: string): string {

@@ -251,11 +251,32 @@ describe('sendonce', () => {
     assert.match(help.out, /queue settle/);
     const unknown = await run(env, 'send');
     assert.equal(unknown.code, 1);
-    assert.match(unknown.err, /There is no command "send"/);
+    assert.match(unknown.err, /^Usage.*\n\nThere is no command "send"\.\n$/s);
+    assert.match((await run(env, 'quue')).err, /There is no command "quue": did you mean queue\?\n$/);
     assert.equal((await run(env, 'help')).out, help.out);
     const flag = await run(env, '--colour', 'red');
     assert.equal(flag.code, 1);
-    assert.match(flag.err, /^Unknown option '--colour'\.\n\nUsage/);
+    assert.match(flag.err, /^Usage.*\n\nUnknown option '--colour'\.\n$/s);
+    assert.match(
+      (await run(env, '--relay-ulr', 'x')).err,
+      /Unknown option '--relay-ulr': did you mean --relay-url\?\n$/,
+    );
+  });
+
+  it('says its version, and what one command can do', async (t) => {
+    const env = await environmentFor(t);
+    assert.match((await run(env, '--version')).out, /^\d+\.\d+\.\d+\n$/);
+    const { out } = await run(env, 'queue', '--help');
+    assert.match(out, /^Usage.*\n\n? *queue .*queue settle.*queue hold/s);
+    assert.doesNotMatch(out, /key create/);
+  });
+
+  it('warns of a setting that is spelled wrong, which would count for nothing', async (t) => {
+    const env = { ...(await environmentFor(t)), RELAY_URl: 'smtp://relay.example.com' };
+    assert.match(
+      (await run(env, 'migrate')).err,
+      /^sendonce: RELAY_URl is set and .*: RELAY_URL is probably meant\.\n$/,
+    );
   });
 
   it('ends quietly when nobody reads on, as before `| head`', async (t) => {

@@ -5,6 +5,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { ConfigError, examineConfig, readConfig } from '../../src/config/config.ts';
+import { findNearMisses } from '../../src/config/near-misses.ts';
 import { parseRelayUrl } from '../../src/config/relay-url.ts';
 import { type Environment, visibleSecrets } from '../../src/config/settings.ts';
 import { createTemp } from '../support/temp.ts';
@@ -22,6 +23,33 @@ function fileOf(t: TestContext, content: string): string {
 }
 
 const usable = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+
+describe('names that are no settings', () => {
+  it('are taken for the setting they nearly are, or that others call so', () => {
+    const misses = (name: string) => findNearMisses({ [name]: 'x' });
+    for (const [name, meant] of [
+      ['RELAY_URl', 'RELAY_URL'],
+      ['relay_url', 'RELAY_URL'],
+      ['DATABASE_URI', 'DATABASE_URL'],
+      ['LOGLEVEL', 'LOG_LEVEL'],
+      ['SMTP_URL', 'RELAY_URL'],
+      ['SENDONCE_APIKEY', 'SENDONCE_API_KEY'],
+    ] as const)
+      assert.deepEqual(misses(name), [[name, meant]]);
+    for (const name of [
+      'RELAY_URL',
+      'HOSTNAME',
+      'HOSTS',
+      'SORT',
+      'PATH',
+      'LANG',
+      'NODE_ENV',
+      'npm_config_user_agent',
+      'PWD',
+    ])
+      assert.deepEqual(misses(name), []);
+  });
+});
 
 describe('the settings', () => {
   it('are the defaults where nothing is set, or set to nothing', () => {
