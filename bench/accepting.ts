@@ -18,7 +18,7 @@ export type Plan = {
   flags: string[];
 };
 
-type Generator = Helper<LoadOrder, LoadReport>;
+export type Generator = Helper<LoadOrder, LoadReport>;
 
 /** Enough to fill groups; an SDK's user has fewer. */
 const connections = 50;
@@ -101,7 +101,7 @@ export async function compareReplays(plan: Plan): Promise<Summary> {
   return summary;
 }
 
-type Sender = { run(durationMs: number): Promise<Round>; acknowledged(): number };
+export type Sender = { run(durationMs: number): Promise<Round>; acknowledged(): number };
 
 /** Keys go on where the last run ended, unless `order` bounds them. */
 export function createSender(
@@ -160,7 +160,7 @@ function startApi(plan: Plan, path: string): Promise<Sendonce> {
 }
 
 /** What was acknowledged is there, once, and nothing else is. */
-function checkStored(path: string, expected: { emails: number; keys: number }): void {
+export function checkStored(path: string, expected: { emails: number; keys: number }): void {
   const database = new Sqlite(path, { readonly: true });
   const count = (table: string) => database.prepare(`select count(*) from ${table}`).pluck().get() as number;
   const stored = { emails: count('emails'), deliveries: count('deliveries'), keys: count('idempotency_keys') };

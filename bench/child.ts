@@ -1,6 +1,6 @@
 /** Processes of the benchmark: each side in one of its own, asked over IPC, its CPU time read from the system. */
 
-import { type ChildProcess, fork, type Serializable } from 'node:child_process';
+import { type ChildProcess, fork, type Serializable, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -70,11 +70,15 @@ export function serveHelper<Order, Answer>(ready: Answer, work: (order: Order) =
 
 export type Sendonce = Child & { port: number };
 
-/** The real program, as it is deployed. `flags` are for node itself. */
-export async function startSendonce(settings: Record<string, string>, flags: string[]): Promise<Sendonce> {
-  const main = join(import.meta.dirname, '../src/main.js');
+/** The real program, as it is deployed; `build` is another one's folder. `flags` are for node itself, `under` runs it. */
+export async function startSendonce(
+  settings: Record<string, string>,
+  flags: string[],
+  { build = join(import.meta.dirname, '..'), under = [] }: { build?: string; under?: string[] } = {},
+): Promise<Sendonce> {
   const env = { ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'error', ...settings };
-  const child = fork(main, [], { env, execArgv: flags, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  const [file = '', ...args] = [...under, process.execPath, ...flags, join(build, 'src/main.js')];
+  const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   watch(child);
   const port = await new Promise<number>((resolve, reject) => {
     let said = '';

@@ -16,6 +16,8 @@ export type LoadOrder = {
   /** Stops starting requests after this time or this many, whichever comes first. */
   durationMs: number;
   countMax: number;
+  /** On each connection, between the starts of two requests: a probe beside other load. Without it the next follows the answer. */
+  everyMs?: number;
   /** `keep` remembers the body of each key's answer, `compare` wants the same bytes again. */
   bodies: 'ignore' | 'keep' | 'compare';
 };
@@ -66,7 +68,7 @@ class Load {
   }
 
   #drive(socket: Socket): Promise<void> {
-    const { requests, digitsAt } = this.#order;
+    const { requests, digitsAt, everyMs } = this.#order;
     // Copies of its own: only what was answered may be written over.
     const buffers = requests.map((request) => Buffer.from(request));
     let key = 0;
@@ -92,10 +94,12 @@ class Load {
           return;
         }
         rest = null;
-        this.#latencies.push(performance.now() - sentAt);
+        const tookMs = performance.now() - sentAt;
+        this.#latencies.push(tookMs);
         const wrong = this.#wrongWith(key, bytes, body);
         if (wrong) return reject(new Error(wrong));
-        next();
+        if (everyMs === undefined) next();
+        else setTimeout(next, Math.max(0, everyMs - tookMs));
       });
       next();
     });

@@ -31,6 +31,13 @@ export function batchOf(variant: number) {
   return Array.from({ length: 100 }, (_, index) => createMail(variant * 100 + index));
 }
 
+/** Whose answers rest on nothing but what is stored. */
+export function reads(path: string): Requests {
+  const before = `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nx-number: `;
+  const request = `${before}000000000000\r\nauthorization: Bearer ${apiKey}\r\nuser-agent: sendonce-bench\r\n\r\n`;
+  return { requests: [Buffer.from(request)], digitsAt: before.length };
+}
+
 function build(name: string, path: string, bodyOf: (variant: number) => unknown, count = variants): Requests {
   const before = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nidempotency-key: ${name}/`;
   const after = `authorization: Bearer ${apiKey}\r\ncontent-type: application/json\r\nuser-agent: sendonce-bench\r\n`;
