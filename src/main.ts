@@ -25,6 +25,8 @@ const usage = `Usage: sendonce [command] [--setting value …]
   queue hold                         hold everything open, before serving a restored backup on a new machine
   webhook listen [--forward-to URL] [--account A]
                                      print events as they happen, and send them to a program on this machine
+  backup FILE [--force]              copy a SQLite database, while it is served too, and check the copy
+  restore FILE [--force]             put one back: what may have left since is held
   migrate                            bring the database's schema up to date
   migrate --from sqlite:PATH --to postgres://USER:PASSWORD@HOST/DATABASE
                                      (without --to: to DATABASE_URL) move everything from SQLite to PostgreSQL; may be interrupted and run again
@@ -33,8 +35,12 @@ const usage = `Usage: sendonce [command] [--setting value …]
 Every setting is an environment variable or a flag: PORT=3000 is --port 3000.
 ${settingNames.map((name) => `  ${name}`).join('\n')}`;
 
-const switches = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' } } as const;
-const commandNames = ['serve', 'key', 'secret', 'queue', 'webhook', 'migrate', 'doctor', 'help'];
+const switches = {
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'V' },
+  force: { type: 'boolean' },
+} as const;
+const commandNames = ['help', ...new Set(Array.from(usage.matchAll(/^ {2}([a-z]+) /gm), ([, name = '']) => name))];
 
 /** Flags of commands, beside the settings. */
 const commandFlags = [
@@ -66,7 +72,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 async function main(): Promise<void> {
   const { positionals, values } = readArguments();
-  const { help, version, ...rest } = values;
+  const { help, version, force, ...rest } = values;
   const flags = rest as Record<string, string | undefined>;
   if (version) return void console.log(readVersion());
   if (positionals[0] === 'help') return void console.log(usageOf(positionals[1]));
@@ -98,6 +104,10 @@ async function main(): Promise<void> {
       return (await import('./command/secret.ts')).secret(config, operands);
     case 'queue':
       return (await import('./command/queue.ts')).queue(config, operands);
+    case 'backup':
+      return (await import('./command/backup.ts')).backup(config, operands, { force });
+    case 'restore':
+      return (await import('./command/backup.ts')).restore(config, operands, { force });
     case 'webhook':
       return (await import('./command/webhook.ts')).webhook(config, operands, flags);
     case 'migrate':

@@ -19,6 +19,7 @@ export const shares = {
 
 /** Tests of what PostgreSQL has no such thing as. Names that end in a slash are folders. */
 export const sqliteOnly: Record<string, string> = {
+  'backup.test.ts': 'copies a file; PostgreSQL has tools of its own',
   'files.test.ts': 'the modes of the files beside a SQLite database; PostgreSQL keeps its own',
   'lab/':
     'kills, power cuts and full disks of one process and its file; test/postgres/fleet.test.ts is the lab of many',
