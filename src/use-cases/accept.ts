@@ -12,6 +12,7 @@ import { sameRequest } from '../core/fingerprint.ts';
 import { keyHash } from '../core/token.ts';
 import type { Renderer, Rendering } from '../render/renderer.ts';
 import { makeTextParts } from '../render/text-parts.ts';
+import { confirmRead } from '../store/confirm-read.ts';
 import type { Database } from '../store/database.ts';
 import { findKey, type KeyRecord } from '../store/idempotency.ts';
 import { findEmail, type StoredEmail } from '../store/mail/emails.ts';
@@ -146,6 +147,8 @@ export class Accepting {
   async #find(request: SendRequest, hash: Uint8Array, rendering: Rendering): Promise<Known | null> {
     const record = await findKey(this.#options.database, request.account, hash);
     if (!record || record.expiresAt <= this.#options.clock.expiryNow()) return null;
+    // A replay is an acknowledgement like the first one.
+    await confirmRead(this.#options.database);
     const use = { at: this.#options.clock.now(), client: request.client };
     if (sameRequest(fingerprintOf(request), { raw: record.rawHash, canonical: record.canonicalHash })) {
       this.#options.keyUses.add(record, { ...use, kind: 'replay', fields: [] });

@@ -1,7 +1,8 @@
 /** What an idempotency key did: its first request, its answer, and every later use of it. */
 
 import { keyHash } from '../core/token.ts';
-import type { Reader } from '../store/database.ts';
+import { confirmRead } from '../store/confirm-read.ts';
+import type { Database } from '../store/database.ts';
 import { findKey, findKeyHistory, type KeyHistory, type KeyRecord } from '../store/idempotency.ts';
 import type { KeyUses } from './key-uses.ts';
 
@@ -10,17 +11,19 @@ export type KeyLife = KeyRecord & KeyHistory;
 /** The same text may be a key in several scopes: each has a life of its own. In the order of the scopes. */
 export type FindKeyLives = (account: string, key: string, scopes: Iterable<string>) => Promise<KeyLife[]>;
 
-export function createFindKeyLives(reader: Reader, keyUses: Pick<KeyUses, 'flush'>): FindKeyLives {
+export function createFindKeyLives(database: Database, keyUses: Pick<KeyUses, 'flush'>): FindKeyLives {
   return async (account, key, scopes) => {
     // So that what was counted a moment ago is shown; a full disk must not keep the rest from being read.
     await keyUses.flush().catch(() => {});
     const lives: KeyLife[] = [];
     for (const scope of scopes) {
       const hash = keyHash(scope, key);
-      const record = await findKey(reader, account, hash);
-      const history = await findKeyHistory(reader, account, hash);
+      const record = await findKey(database, account, hash);
+      const history = await findKeyHistory(database, account, hash);
       if (record && history) lives.push({ ...record, ...history });
     }
+    // Who reads that a mail was accepted does not send it again.
+    if (lives.length > 0) await confirmRead(database);
     return lives;
   };
 }

@@ -17,12 +17,13 @@ describeStore('PostgreSQL', async () => {
   return { database, remove: async () => {} };
 });
 
-/** A migrated database of its own, closed with the test. */
+/** A migrated database of its own, closed with the test; its first connection that writes has been admitted. */
 async function open(t: TestContext, options: Partial<PostgresOptions> = {}): Promise<Database> {
   const url = options.url ?? (await (await sharedPostgres()).createDatabase());
   const database = await openPostgres({ ...options, url });
   t.after(() => database.close());
   await migrate(database);
+  await database.write(async () => null);
   return database;
 }
 

@@ -3,6 +3,7 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import type { SqlValue } from '../../database.ts';
+import { plainFacts, refuseUnfit, type ServerFacts, ServerRefused, serverFacts } from './server-facts.ts';
 
 export type Answered<R> = { rows: R[]; count: number; command: string };
 
@@ -10,14 +11,20 @@ export type ConnectionOptions = {
   url: string;
   /** Shown in pg_stat_activity. */
   name: string;
-  /** A statement without an answer for so long ends the connection; null: never. */
+  /** A statement without an answer for so long ends the connection; null: never, or a `Watch` sees to it. */
   silenceMs: number | null;
+  /** Told before the connection is open, so that silence is noticed from the start. */
+  onOpening?: (connection: Connection) => void;
 };
 
-const connectTimeoutMs = 5_000;
+/** A proxy may take connections for a server that has vanished: who waits longer there misses that another has taken over. */
+const connectTimeoutMs = 2_500;
 
-/** How long a server may promise less than it did before anybody notices. */
-const inspectEveryMs = 5_000;
+/** An idle connection whose other end has vanished is noticed some ten seconds after that. */
+const keepAliveAfterMs = 5_000;
+
+/** How long a server may promise less, or more, than it did before anybody notices. */
+const inspectEveryMs = 1_000;
 
 /** Texts that are kept prepared: more than the program has; lists of varying length must not fill the server's memory. */
 const preparedMax = 300;
@@ -38,13 +45,24 @@ export class Connection {
   #broken: ConnectionLost | null = null;
   /** Behind a pooler each transaction may meet another server process: what one has prepared the next does not know. */
   #pooled = true;
+  #facts: ServerFacts | null = null;
   #inspectedAt = 0;
+  #unanswered = 0;
+  /** The last time anything was heard, or was asked of a connection that owed no answer. */
+  #heardAt = performance.now();
+  #warnings = 0;
 
   private constructor(client: pg.Client, socket: Socket) {
     this.#client = client;
     this.#socket = socket;
     client.on('error', (error) => this.#break(error));
     client.on('end', () => this.#break(new Error('the connection ended')));
+    client.on('notice', () => {
+      this.#warnings += 1;
+    });
+    socket.on('data', () => {
+      this.#heardAt = performance.now();
+    });
   }
 
   /** @throws pg.DatabaseError; ConnectionLost; ServerRefused where the promise could not be kept on it. */
@@ -55,12 +73,14 @@ export class Connection {
       application_name: options.name,
       connectionTimeoutMillis: connectTimeoutMs,
       keepAlive: true,
+      keepAliveInitialDelayMillis: keepAliveAfterMs,
       pipeline: true,
       stream: () => socket,
       types,
       ...(options.silenceMs === null ? {} : { query_timeout: options.silenceMs }),
     });
     const connection = new Connection(client, socket);
+    options.onOpening?.(connection);
     try {
       await client.connect();
       await connection.#inspect(true);
@@ -81,6 +101,22 @@ export class Connection {
     return this.#pooled;
   }
 
+  /** What the server said of itself when it was last asked. */
+  get facts(): ServerFacts {
+    if (!this.#facts) throw new ConnectionLost('it is not open yet');
+    return this.#facts;
+  }
+
+  /** The process that answers, as far as it has said who it is. */
+  get backend(): Pick<ServerFacts, 'pid' | 'began'> | null {
+    return this.#facts;
+  }
+
+  /** Since when answers are owed and nothing was heard; null where none are. */
+  get silentSince(): number | null {
+    return this.#unanswered === 0 || this.#broken ? null : this.#heardAt;
+  }
+
   onNotification(listener: (payload: string) => void): void {
     this.#client.on('notification', ({ payload }) => listener(payload ?? ''));
   }
@@ -92,6 +128,8 @@ export class Connection {
   async query<R>(sql: string, params: SqlValue[] = []): Promise<Answered<R>> {
     if (this.#broken) throw this.#broken;
     this.#cork();
+    if (this.#unanswered === 0) this.#heardAt = performance.now();
+    this.#unanswered += 1;
     try {
       const { rows, rowCount, command } = await this.#client.query(this.#statement(sql, params));
       return { rows: rows as R[], count: rowCount ?? 0, command };
@@ -99,7 +137,21 @@ export class Connection {
       if (error instanceof pg.DatabaseError) throw error;
       this.#break(error);
       throw new ConnectionLost(error);
+    } finally {
+      this.#unanswered -= 1;
     }
+  }
+
+  /**
+   * Ends the transaction. False: it was undone. Where the wait for a standby is called off the server says COMMIT all the same,
+   * with a warning before it: the rows can be seen, and the next primary may not have them.
+   * @throws NotWaitedFor; pg.DatabaseError; ConnectionLost
+   */
+  async commit(): Promise<boolean> {
+    const warnings = this.#warnings;
+    const { command } = await this.query('commit');
+    if (this.#warnings !== warnings) throw new NotWaitedFor();
+    return command === 'COMMIT';
   }
 
   async close(): Promise<void> {
@@ -153,32 +205,35 @@ export class Connection {
     }
   }
 
-  /** Refuses a server on which a commit promises nothing, or whose rows may be old. */
   async #inspect(isNew: boolean): Promise<void> {
-    const { rows } = await this.query<ServerFacts>(serverFacts);
+    const facts = await this.#ask();
     this.#inspectedAt = performance.now();
-    const [facts] = rows;
-    if (!facts) throw new Error('the server does not answer');
-    if (facts.recovering === 'true') {
-      throw new ServerRefused('it is a replica: keys must be read where they are written');
-    }
-    if (facts.fsync === 'off')
-      throw new ServerRefused('fsync is off: an acknowledged mail would not survive a power cut');
-    // Later on, transactions that write see to it themselves.
-    if (isNew && facts.synchronous_commit === 'off') {
-      throw new ServerRefused('synchronous_commit is off: an acknowledged mail would not survive a crash');
-    }
+    refuseUnfit(facts, isNew);
+    this.#facts = facts;
     const connectedTo = (this.#client as unknown as { processID: number | null }).processID;
     this.#pooled = facts.pid !== connectedTo;
   }
+
+  async #ask(): Promise<ServerFacts> {
+    const { rows } = await this.query<ServerFacts>(serverFacts).catch((error: unknown) => {
+      if (error instanceof pg.DatabaseError && error.code === undefinedFunction)
+        return this.query<ServerFacts>(plainFacts);
+      throw error;
+    });
+    const [facts] = rows;
+    if (!facts) throw new Error('the server does not answer');
+    return facts;
+  }
 }
 
-/** The server works, but not so that our promise could be kept on it. */
-export class ServerRefused extends Error {
-  override readonly name = 'ServerRefused';
+const undefinedFunction = '42883';
 
-  constructor(why: string) {
-    super(`${why}.`);
+/** The server says that the transaction has committed, and that it has not waited for the standbys it should wait for. */
+export class NotWaitedFor extends Error {
+  override readonly name = 'NotWaitedFor';
+
+  constructor() {
+    super('The wait for a standby was called off: a commit may be missing on the next primary.');
   }
 }
 
@@ -196,11 +251,6 @@ function reasonOf(cause: unknown): string {
   if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join(', ');
   return cause instanceof Error ? cause.message : String(cause);
 }
-
-type ServerFacts = { pid: number; recovering: string; fsync: string | null; synchronous_commit: string | null };
-
-const serverFacts = `select pg_backend_pid() as pid, pg_is_in_recovery()::text as recovering,
-  current_setting('fsync', true) as fsync, current_setting('synchronous_commit', true) as synchronous_commit`;
 
 const numberedTexts = new Map<string, string>();
 

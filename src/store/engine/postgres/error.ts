@@ -2,7 +2,8 @@
 
 import pg from 'pg';
 import { AppError, Contended, cannotWrite } from '../../../core/error.ts';
-import { ConnectionLost, ServerRefused } from './connection.ts';
+import { ConnectionLost, NotWaitedFor } from './connection.ts';
+import { ServerRefused } from './server-facts.ts';
 
 /**
  * `contended`: somebody held a lock for too long. `again`: lost to another transaction, a second try may well win.
@@ -16,7 +17,8 @@ const lostToAnother = new Set(['40001', '40P01']);
 const unavailableClasses = /^(08|28|3D|53|57|58|XX|25006|25P0[34])/;
 
 export function troubleOf(error: unknown): Trouble {
-  if (error instanceof ConnectionLost || error instanceof ServerRefused) return 'unavailable';
+  if (error instanceof ConnectionLost || error instanceof NotWaitedFor) return 'unavailable';
+  if (error instanceof ServerRefused) return 'unavailable';
   if (!(error instanceof pg.DatabaseError) || error.code === undefined) return 'wrong';
   if (error.code === lockNotAvailable) return 'contended';
   if (lostToAnother.has(error.code)) return 'again';

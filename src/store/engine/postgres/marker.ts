@@ -16,22 +16,31 @@ const pauseMs = 100;
 const forgottenAfterMs = 24 * 60 * 60_000;
 
 export class Marker {
-  readonly #name = randomUUID();
+  readonly name = randomUUID();
   #sequence = 0;
   #registered = false;
 
-  /** The row has to be there before the first transaction locks it. False: the schema is not there yet. */
-  async register(connection: Connection, now: number): Promise<boolean> {
-    if (this.#registered) return true;
-    try {
-      await connection.query('delete from commits where at < ?', [now - forgottenAfterMs]);
-      await connection.query('insert into commits (writer, sequence, at) values (?, 0, ?)', [this.#name, now]);
-      this.#registered = true;
-      return true;
-    } catch (error) {
-      if (error instanceof pg.DatabaseError && error.code === undefinedTable) return false;
-      throw error;
-    }
+  /** Of the last transaction that was marked. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  get isRegistered(): boolean {
+    return this.#registered;
+  }
+
+  /** The row has to be there before the first transaction locks it. @throws pg.DatabaseError, `isWithoutSchema` above all. */
+  async insert(connection: Connection, now: number): Promise<void> {
+    await connection.query(
+      'delete from commits where writer in (select writer from commits where at < ? for update skip locked)',
+      [now - forgottenAfterMs],
+    );
+    await connection.query('insert into commits (writer, sequence, at) values (?, 0, ?)', [this.name, now]);
+  }
+
+  /** What `insert` wrote has committed. */
+  registered(): void {
+    this.#registered = true;
   }
 
   /** To be sent first in each transaction. */
@@ -41,7 +50,7 @@ export class Marker {
     const { count } = await connection.query('update commits set sequence = ?, at = ? where writer = ?', [
       this.#sequence,
       now,
-      this.#name,
+      this.name,
     ]);
     if (count === 1) return;
     this.#registered = false;
@@ -49,7 +58,7 @@ export class Marker {
   }
 
   async remove(connection: Connection): Promise<void> {
-    if (this.#registered) await connection.query('delete from commits where writer = ?', [this.#name]);
+    if (this.#registered) await connection.query('delete from commits where writer = ?', [this.name]);
   }
 
   /**
@@ -69,16 +78,21 @@ export class Marker {
     return null;
   }
 
+  /**
+   * The look is itself a commit that waits (`Connection.commit`): what can be seen need not be replicated, but whatever this
+   * transaction saw stands before it in the log.
+   */
   async #look(url: string): Promise<boolean> {
     const connection = await Connection.open({ url, name: 'sendonce asks', silenceMs: 2 * lookMs });
     try {
-      const begun = connection.query(`begin; set local lock_timeout = ${lookMs}`);
+      const begun = connection.query(`begin; set local lock_timeout = ${lookMs}; ${ownSettings}`);
       const looked = connection.query<{ sequence: number }>(
-        'select sequence from commits where writer = ? for update',
-        [this.#name],
+        'update commits set at = at where writer = ? returning sequence',
+        [this.name],
       );
-      const ended = connection.query('rollback');
-      const [, { rows }] = await Promise.all([begun, looked, ended]);
+      const [, { rows }] = await Promise.all([begun, looked]);
+      // Without a row the commit would have nothing to wait for; then nothing of ours has committed there, either.
+      if (rows.length > 0 && !(await connection.commit())) throw new Error('the look was undone');
       return rows[0]?.sequence === this.#sequence;
     } finally {
       connection.destroy();
@@ -86,4 +100,15 @@ export class Marker {
   }
 }
 
-const undefinedTable = '42P01';
+/**
+ * The transaction's own, whatever became of the settings since the start, or of another session's behind a pooler: a commit that
+ * is answered is on a disk, and one that has not waited for its standbys says so.
+ */
+export const ownSettings = `select set_config(name, wanted, true)
+  from (values ('synchronous_commit', 'on', 'off'), ('client_min_messages', 'warning', 'error')) as own (name, wanted, wrong)
+  where current_setting(name) = wrong`;
+
+/** The tables are not there yet. */
+export function isWithoutSchema(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '42P01';
+}

@@ -1,13 +1,16 @@
 /** The PostgreSQL engine: any number of processes, each with one write queue whose groups commit on a few connections. */
 
 import pg from 'pg';
+import { AppError } from '../../../core/error.ts';
 import type { Awaitable, Database, SqlValue, Transaction, WriteTerms } from '../../database.ts';
+import { Admission, type OnArrival } from './admission.ts';
 import { DatabaseClock } from './clock.ts';
 import { Connection, ConnectionLost } from './connection.ts';
 import { WriteQueue } from './queue.ts';
 import { Readers } from './reader.ts';
 import { type Hearing, Signals } from './signals.ts';
-import { Writer, type WriterOptions } from './writer.ts';
+import { type Hang, Watch } from './watch.ts';
+import { patienceMs, Writer, type WriterOptions } from './writer.ts';
 
 export type PostgresOptions = {
   url: string;
@@ -15,6 +18,10 @@ export type PostgresOptions = {
   listenUrl?: string | null;
   /** Told when announcements of other processes are no longer heard, and when they are again. */
   onHearing?: (hearing: Hearing) => void;
+  /** Judges each arrival at a server, before anything else is done there. */
+  onArrival?: OnArrival;
+  /** Told when commits hang, and when they do not any more. */
+  onHang?: (hang: Hang | null) => void;
   /** How long a server that is not there yet is waited for. */
   startPatienceMs?: number;
   /** How long a COMMIT whose answer was lost is asked about, before it is said to be unknown. */
@@ -109,11 +116,18 @@ class PostgresDatabase implements Database {
   readonly #reports: Readers;
   readonly #clock: DatabaseClock;
   readonly #signals: Signals;
+  readonly #watch: Watch;
 
   constructor(chosen: PostgresOptions) {
     const { url, listenUrl, onHearing = () => {}, findOutMs, silenceMs, assumeLostCommits } = chosen;
-    this.#readers = new Readers({ url, name: 'sendonce reads', connections: readers, silenceMs: readSilenceMs });
-    this.#reports = new Readers({ url, name: 'sendonce reports', connections: 1, silenceMs: reportSilenceMs });
+    const { onArrival = () => () => {}, onHang = () => {} } = chosen;
+    const wall = () => this.wall();
+    const admission = new Admission(onArrival);
+    const watch = new Watch({ url, wall, onHang, onRound: () => this.#refuseLate() });
+    this.#watch = watch;
+    const shared = { url, admission, watch };
+    this.#readers = new Readers({ ...shared, name: 'sendonce reads', connections: readers, silenceMs: readSilenceMs });
+    this.#reports = new Readers({ ...shared, name: 'sendonce reports', connections: 1, silenceMs: reportSilenceMs });
     this.#clock = new DatabaseClock(async () => {
       const [row] = await this.#readers.all<{ now: number }>(
         'select (extract(epoch from clock_timestamp()) * 1000)::numeric as now',
@@ -121,11 +135,11 @@ class PostgresDatabase implements Database {
       );
       return row?.now ?? 0;
     });
-    this.#signals = new Signals({ url: listenUrl ?? url, readers: this.#readers, onHearing });
+    this.#signals = new Signals({ url: listenUrl ?? url, readers: this.#readers, watch, onHearing });
     const options: WriterOptions = {
-      url,
+      ...shared,
       queue: this.#queue,
-      wall: () => this.wall(),
+      wall,
       onDone: () => this.#wake(),
       findOutMs: findOutMs ?? findOutMsMax,
       silenceMs: silenceMs ?? writeSilenceMs,
@@ -144,6 +158,8 @@ class PostgresDatabase implements Database {
   }
 
   write<T>(work: (tx: Transaction) => Awaitable<T>, terms: WriteTerms = {}): Promise<T> {
+    const { hang } = this.#watch;
+    if (hang && !terms.patient) return Promise.reject(hanging(hang));
     return new Promise<T>((resolve, reject) => {
       this.#queue.add({
         work,
@@ -180,6 +196,14 @@ class PostgresDatabase implements Database {
     for (const writer of this.#writers) await writer.close();
     await this.#readers.close();
     await this.#reports.close();
+    await this.#watch.close();
+  }
+
+  /** What has not begun while commits hang is refused as what comes new is: nothing of it was written. */
+  #refuseLate(): void {
+    const { hang } = this.#watch;
+    if (!hang) return;
+    for (const write of this.#queue.takeOlderThan(performance.now() - patienceMs)) write.reject(hanging(hang));
   }
 
   /** One at a time: while it gathers a group, more may arrive for it. */
@@ -187,4 +211,18 @@ class PostgresDatabase implements Database {
     if (this.#queue.isEmpty) return;
     this.#writers.find((writer) => writer.isIdle)?.wake();
   }
+}
+
+/** Longer than most standbys need to come back, and no longer than a client would wait by itself. */
+const retryAfterSeconds = 5;
+
+function hanging({ cause }: Hang): AppError {
+  return new AppError(
+    'unavailable',
+    'The database does not confirm what is written right now; nothing was accepted. Try again.',
+    {
+      retryAfterSeconds,
+      cause: new Error(`Commits hang: ${cause}.`),
+    },
+  );
 }

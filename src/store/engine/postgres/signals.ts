@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { Connection } from './connection.ts';
 import type { Readers } from './reader.ts';
+import type { Watch } from './watch.ts';
 
 /**
  * Whether what other processes announce is heard. `pooled`: a pooler stands between, behind which nobody would hear.
@@ -14,6 +15,7 @@ export type SignalsOptions = {
   url: string;
   /** Where announcements are sent from. */
   readers: Readers;
+  watch: Watch;
   /** Told at each change; that it works at first is no news. */
   onHearing: (hearing: Hearing) => void;
 };
@@ -22,6 +24,8 @@ export type SignalsOptions = {
 const announceEveryMs = 20;
 
 const backOffMs = 1_000;
+/** Nothing announces the silence of a session that only listens: it is asked once a second. */
+const silenceMs = 10_000;
 const channel = 'sendonce';
 
 export class Signals {
@@ -65,10 +69,13 @@ export class Signals {
   }
 
   async #keepListening(): Promise<void> {
-    if (this.#opening || (this.#connection && !this.#connection.isBroken)) return;
+    if (this.#opening) return;
+    if (this.#connection && !this.#connection.isBroken) return this.#ask(this.#connection);
     this.#opening = true;
+    const { url, watch } = this.#options;
+    const onOpening = (opening: Connection) => watch.add(opening, { commits: false, limitMs: silenceMs });
     try {
-      const connection = await Connection.open({ url: this.#options.url, name: 'sendonce listens', silenceMs: null });
+      const connection = await Connection.open({ url, name: 'sendonce listens', silenceMs: null, onOpening });
       connection.onNotification((sender) => this.#hear(sender));
       if (this.#isClosed) return await connection.close();
       this.#connection = connection;
@@ -84,6 +91,11 @@ export class Signals {
     } finally {
       this.#opening = false;
     }
+  }
+
+  /** Whether it is still there; that it is not shows at the next round. */
+  async #ask(connection: Connection): Promise<void> {
+    if (connection.silentSince === null) await connection.query('select 1').catch(() => {});
   }
 
   /**

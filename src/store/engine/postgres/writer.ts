@@ -2,21 +2,26 @@
 
 import { CommitUnknown } from '../../../core/error.ts';
 import { type SqlValue, type Transaction, TransactionEnded } from '../../database.ts';
-import { Connection } from './connection.ts';
+import type { Admission } from './admission.ts';
+import { Connection, ConnectionLost } from './connection.ts';
 import { refusalOf, troubleOf, unavailable } from './error.ts';
-import { Marker } from './marker.ts';
+import { type Marker, ownSettings } from './marker.ts';
 import type { Write, WriteQueue } from './queue.ts';
+import { upSince } from './server-facts.ts';
+import type { Watch } from './watch.ts';
 
 export type WriterOptions = {
   url: string;
   queue: WriteQueue;
   wall: () => number;
+  admission: Admission;
+  watch: Watch;
   /** After a transaction ended: what waited for it can go on. */
   onDone: () => void;
   findOutMs: number;
   /**
-   * Longer than all limits below: without an answer for so long the way to the server is taken for gone. COMMIT alone has no
-   * limit: one that waits longer for a standby counts as a lost answer, too.
+   * Longer than all limits below: without an answer for so long the way to the server is taken for gone, unless it is seen to
+   * be at work. COMMIT alone has no limit: it may wait for a standby.
    */
   silenceMs: number;
   assumeLostCommits: 'undone' | 'committed' | undefined;
@@ -31,7 +36,7 @@ const statementMs = 10_000;
 const idleMs = 5_000;
 
 /** How long a write waits for a server that is away, before it is refused with nothing written. */
-const patienceMs = 3_000;
+export const patienceMs = 3_000;
 const backOffMs = [20, 50, 100, 200, 400, 1_000] as const;
 
 /** How often a work that lost to other transactions is run again. */
@@ -64,11 +69,12 @@ export class Writer {
     this.#running = this.#run();
   }
 
+  /** A commit that hangs is not waited for: the next start finds out what became of it. */
   async close(): Promise<void> {
+    const timer = setTimeout(() => this.#open?.connection.destroy(), this.#options.silenceMs);
     await this.#running;
-    if (!this.#open || this.#open.connection.isBroken) return;
-    await this.#open.marker.remove(this.#open.connection).catch(() => {});
-    await this.#open.connection.close();
+    clearTimeout(timer);
+    if (this.#open && !this.#open.connection.isBroken) await this.#leave(this.#open);
   }
 
   async #run(): Promise<void> {
@@ -97,11 +103,8 @@ export class Writer {
   /** Null: not now; what has waited too long is refused. */
   async #connected(): Promise<Open | null> {
     try {
-      if (this.#open && !this.#open.connection.isBroken) {
-        await this.#open.connection.recheck();
-        return this.#open;
-      }
-      this.#open = await openWriter(this.#options.url, this.#options.silenceMs);
+      if (!this.#open || this.#open.connection.isBroken) this.#open = await this.#arrive(this.#options.silenceMs);
+      else await this.#recheck(this.#open);
       return this.#open;
     } catch (error) {
       const tooOld = this.#options.queue.takeOlderThan(performance.now() - patienceMs);
@@ -109,6 +112,45 @@ export class Writer {
       await this.#backOff();
       return null;
     }
+  }
+
+  /** In a schema that was not there yet nothing was acknowledged: there is nothing to be admitted to. */
+  async #arrive(silenceMs: number): Promise<Open> {
+    const { url, admission, watch } = this.#options;
+    const onOpening = (opening: Connection) => watch.add(opening, { commits: true, limitMs: silenceMs });
+    const connection = await Connection.open({ url, name: 'sendonce writes', silenceMs: null, onOpening });
+    try {
+      return { connection, marker: await admission.admit(connection) };
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
+  /** A server that promises something else than before is arrived at again. */
+  async #recheck({ connection, marker }: Open): Promise<void> {
+    const before = connection.facts;
+    await connection.recheck();
+    const { facts } = connection;
+    if (before === facts) return;
+    const isSame = before.timeline === facts.timeline && before.up_since === facts.up_since;
+    if (isSame && before.standbys === facts.standbys) return;
+    await this.#admit(connection, marker);
+  }
+
+  async #admit(connection: Connection, marker: Marker): Promise<void> {
+    try {
+      await this.#options.admission.admit(connection, marker);
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
+  async #leave({ connection, marker }: Open): Promise<void> {
+    this.#options.admission.forget(marker);
+    await marker.remove(connection).catch(() => {});
+    await connection.close();
   }
 
   async #backOff(): Promise<void> {
@@ -121,20 +163,20 @@ export class Writer {
   async #runPatiently(group: Write[]): Promise<void> {
     let open: Open;
     try {
-      open = await openWriter(this.#options.url, null);
+      open = await this.#arrive(Number.POSITIVE_INFINITY);
     } catch (error) {
       return this.#settleFailure(group, error);
     }
     await this.#runGroup(open, group);
-    await open.marker.remove(open.connection).catch(() => {});
-    await open.connection.close();
+    if (!open.connection.isBroken) await this.#leave(open);
   }
 
   async #runGroup(open: Open, group: Write[]): Promise<void> {
     try {
-      await open.marker.register(open.connection, this.#options.wall());
+      if (!open.marker.isRegistered) await this.#admit(open.connection, open.marker);
       const ran = await this.#runWorks(open, group);
-      if (!(await this.#commit(open))) throw new Undone();
+      if (!(await this.#commitWithin(open, group))) throw new Undone();
+      this.#options.admission.acknowledged(open.marker);
       this.#failures = 0;
       for (const [index, write] of group.entries()) settle(write, ran[index] as Ran);
     } catch (error) {
@@ -161,10 +203,31 @@ export class Writer {
   /** Waited for: behind a BEGIN that was refused (cancelled, timed out) each statement would commit by itself. */
   async #begin({ connection, marker }: Open, group: Write[]): Promise<void> {
     try {
-      await Promise.all([connection.query(begin(group)), marker.mark(connection, this.#options.wall())]);
+      const [, , [server]] = await Promise.all([
+        connection.query(begin(group)),
+        marker.mark(connection, this.#options.wall()),
+        connection.isPooled ? answering(connection) : [],
+      ]);
+      if (server && server.up_since !== connection.facts.up_since) throw new AnotherServer();
     } catch (error) {
       if (!connection.isBroken) await connection.query('rollback');
       throw error;
+    }
+  }
+
+  /**
+   * A commit that hangs goes on by itself, and this connection with it: another one would only hang, too. Those who ask are told
+   * after a while that nobody can tell.
+   */
+  async #commitWithin(open: Open, group: Write[]): Promise<boolean> {
+    const { silenceMs, findOutMs } = this.#options;
+    const timer = setTimeout(() => {
+      for (const write of group) write.reject(new CommitUnknown('A commit has been waiting for too long.'));
+    }, silenceMs + findOutMs);
+    try {
+      return await this.#commit(open);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -173,9 +236,9 @@ export class Writer {
     try {
       // A commit that waits for a standby must not be taken for confirmed because its time ran out.
       connection.query('set local statement_timeout = 0').catch(() => {});
-      return (await connection.query('commit')).command === 'COMMIT';
+      return await connection.commit();
     } catch (error) {
-      // Also an error the server answered with: it may have ended the session right after it committed.
+      // Also what the server answered with: it may have ended the session, or the wait for a standby, after it committed.
       connection.destroy();
       const { url, findOutMs, assumeLostCommits } = this.#options;
       if (assumeLostCommits) return assumeLostCommits === 'committed';
@@ -202,9 +265,16 @@ export class Writer {
   }
 }
 
-async function openWriter(url: string, silence: number | null): Promise<Open> {
-  const connection = await Connection.open({ url, name: 'sendonce writes', silenceMs: silence });
-  return { connection, marker: new Marker() };
+/** Behind a pooler a connection outlives the server behind it. */
+async function answering(connection: Connection): Promise<{ up_since: string }[]> {
+  if (connection.facts.up_since === null) return [];
+  return (await connection.query<{ up_since: string }>(upSince)).rows;
+}
+
+class AnotherServer extends ConnectionLost {
+  constructor() {
+    super('another server answers behind the pooler');
+  }
 }
 
 /** The settings are the transaction's own: behind a pooler the next one may meet another session. */
@@ -214,11 +284,8 @@ function begin(group: Write[]): string {
     ? [0, 0, 0]
     : [isSolo ? soloLockMs : groupLockMs, statementMs, idleMs];
   return `begin isolation level read committed read write; set local lock_timeout = ${lock};
-    set local statement_timeout = ${statement}; set local idle_in_transaction_session_timeout = ${idle}; ${syncs}`;
+    set local statement_timeout = ${statement}; set local idle_in_transaction_session_timeout = ${idle}; ${ownSettings}`;
 }
-
-/** Whatever became of the setting since the start, or is another session's behind a pooler: a commit that is answered is on a disk. */
-const syncs = `select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
 
 async function runWork(connection: Connection, write: Write, trouble: { first: unknown }): Promise<Ran> {
   let asked = false;
