@@ -178,6 +178,15 @@ export const edges = {
     sets: ['run_at', 'reply'],
     events: ['delivery_delayed'],
   },
+  /** No verdict was recorded in all the time there was for one, and its worker lives: it hangs, or has forgotten it. */
+  lost_handoff: {
+    from: ['handoff'],
+    to: 'in_doubt',
+    fence: 'attempt',
+    ends: true,
+    sets: ['run_at', 'reply'],
+    events: ['delivery_delayed'],
+  },
   /** The database went back in time, or an operator holds everything: it may have left since, or been called off. */
   hold: {
     from: ['queued', 'sending', 'handoff', 'in_doubt'],

@@ -10,12 +10,14 @@ import { senderAddress } from '../core/envelope.ts';
 import { type EnvelopeReply, outcomeName } from '../core/outcome.ts';
 import { noReply } from '../core/reply.ts';
 import { retryDelayMs } from '../core/retry.ts';
+import { log } from '../log.ts';
 import type { Renderer } from '../render/renderer.ts';
 import { makeTextParts } from '../render/text-parts.ts';
 import type { Database } from '../store/database.ts';
 import { accountsWithDue, claimDue, handBack, handBackForgotten } from '../store/mail/claim.ts';
-import { type Delivery, emailName, partName } from '../store/mail/deliveries.ts';
+import { type Delivery, type DeliveryRef, emailName, type InDoubtPolicy, partName } from '../store/mail/deliveries.ts';
 import { findEmailToCompose, keepMadeText } from '../store/mail/emails.ts';
+import { doubtForgottenHandoffs } from '../store/mail/recover.ts';
 import { openGate } from '../store/mail/settle.ts';
 import { settleSimulated, settleSuppressed, siftDelivery } from '../store/mail/suppressed.ts';
 import type { Lane } from '../worker.ts';
@@ -30,6 +32,7 @@ export type DeliverOptions = {
   settler: Settler;
   /** Names this process in claims. */
   worker: string;
+  policy: InDoubtPolicy;
   signerFor: SignerFor;
   /** 0 ≤ x < 1, for jitter. */
   random: () => number;
@@ -39,6 +42,9 @@ export type DeliverOptions = {
 
 /** Longer than any attempt may take up to its gate; only a hung worker loses its claim to it. */
 const leaseMs = 15 * 60_000;
+
+/** How often the rows are compared with what is held here: a commit may be gone whose answer came. */
+const compareEveryMs = 10_000;
 
 /** An attempt under way. `gate` is set once the gate was asked, `gated` once it has committed. */
 type Attempt = { delivery: Delivery; gated: boolean; gate: Promise<boolean> | null; done: Promise<void> };
@@ -52,6 +58,7 @@ export class DeliverLane implements Lane<Delivery> {
   readonly #held = new Set<string>();
   /** A claim may have committed without our learning what it took. */
   #isUnsure = false;
+  #comparedAt = 0;
   #draining = false;
   #lastAccount = '';
 
@@ -63,6 +70,7 @@ export class DeliverLane implements Lane<Delivery> {
   async claim(limit: number): Promise<Delivery[]> {
     const { database, clock } = this.#options;
     const now = clock.now();
+    if (now - this.#comparedAt >= compareEveryMs) this.#isUnsure = true;
     const due = await accountsWithDue(database, now);
     if (due.length === 0 && !this.#isUnsure) return [];
     const turns = startingAfter(due, this.#lastAccount);
@@ -73,12 +81,16 @@ export class DeliverLane implements Lane<Delivery> {
   }
 
   async #claimInTurns(turns: string[], limit: number, now: number): Promise<Delivery[]> {
-    const { database, worker } = this.#options;
+    const { database, worker, policy } = this.#options;
     const wasUnsure = this.#isUnsure;
     this.#isUnsure = true;
+    let lost: DeliveryRef[] = [];
     const claimed = await database.write(async (tx) => {
       const claimed: Delivery[] = [];
-      if (wasUnsure) await handBackForgotten(tx, worker, this.#held, now);
+      if (wasUnsure) {
+        await handBackForgotten(tx, worker, this.#held, now);
+        lost = await doubtForgottenHandoffs(tx, { worker, held: this.#held, now, policy });
+      }
       // Each account gets its share first; what is left over goes to whoever still has mail due.
       for (const most of [Math.max(1, Math.floor(limit / turns.length)), limit]) {
         for (const account of turns) {
@@ -90,6 +102,8 @@ export class DeliverLane implements Lane<Delivery> {
       return claimed;
     });
     this.#isUnsure = false;
+    if (wasUnsure) this.#comparedAt = now;
+    for (const ref of lost) log.inDoubt(ref, 'what its worker recorded of it is gone');
     return claimed;
   }
 

@@ -78,6 +78,7 @@ export class Chores {
     await attempt('witness', () => guard.check());
     await attempt('counts', () => keyUses.flush());
     await attempt('claims', () => this.#requeue());
+    await attempt('hand-offs', () => this.#options.recovery.doubtLost());
     await attempt('keys', () => this.#deleteKeys());
     await attempt('retention', () => this.#purge());
     await attempt('webhooks', () => this.#forgetWebhooks());

@@ -51,7 +51,18 @@ export function createWorkers(
     random: Math.random,
     onRecorded: () => webhooks.wake(),
   });
-  const parts = { database, clock, relay, renderer, settler, worker: name, signerFor, random: Math.random, onOutcome };
+  const parts = {
+    database,
+    clock,
+    relay,
+    renderer,
+    settler,
+    worker: name,
+    policy: config.inDoubt,
+    signerFor,
+    random: Math.random,
+    onOutcome,
+  };
   return [new Worker(new DeliverLane(parts)), webhooks];
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { log } from '../log.ts';
 import type { Database } from '../store/database.ts';
 import { type InDoubtPolicy, never } from '../store/mail/deliveries.ts';
-import { recover } from '../store/mail/recover.ts';
+import { doubtLostHandoffs, recover } from '../store/mail/recover.ts';
 import { recoverWebhookDeliveries } from '../store/webhooks/deliveries.ts';
 import { beat, deadAfterMs, sayGoodbye } from '../store/workers.ts';
 
@@ -60,6 +60,14 @@ export class Recovery {
     if (database.engine === 'sqlite') return;
     const now = clock.now();
     if (this.#steadyBeats >= steadyBeatsMin && !this.#isLate(now)) await this.#recoverAll(now - deadAfterMs);
+  }
+
+  /** About once a second, where one process serves, too: its worker may hang. */
+  async doubtLost(): Promise<void> {
+    const { database, clock, policy } = this.#options;
+    const terms = { now: clock.now(), policy, limit: recoverAtOnce };
+    const lost = await database.write((tx) => doubtLostHandoffs(tx, terms));
+    for (const ref of lost) log.inDoubt(ref, 'no verdict was recorded in all the time there was for one');
   }
 
   /** After the last claim was handed back or settled. */

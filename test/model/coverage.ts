@@ -14,6 +14,8 @@ const answers = {
   hold: ['some', 'none'],
   claim: ['some', 'none', 'bound'],
   'forgotten claims': ['some', 'none'],
+  'forgotten hand-offs': ['some', 'none'],
+  'lost hand-offs': ['some', 'none'],
   sift: ['some', 'all', 'nobody', 'lost'],
   gate: ['whole', 'split', 'lost'],
   refused: ['waits', 'split', 'over', 'lost'],

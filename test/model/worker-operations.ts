@@ -8,7 +8,13 @@ import { noReply, ownWords, type Reply, readReply } from '../../src/core/reply.t
 import { accountsWithDue, claimDue, handBack, handBackForgotten } from '../../src/store/mail/claim.ts';
 import { type Delivery, type DeliveryRef, never, partName } from '../../src/store/mail/deliveries.ts';
 import { move } from '../../src/store/mail/move.ts';
-import { recover, requeueExpiredClaims, sendAgainDue } from '../../src/store/mail/recover.ts';
+import {
+  doubtForgottenHandoffs,
+  doubtLostHandoffs,
+  recover,
+  requeueExpiredClaims,
+  sendAgainDue,
+} from '../../src/store/mail/recover.ts';
 import {
   openGate,
   settleInDoubt,
@@ -118,6 +124,24 @@ export const workerOperations = [
     return {
       expected: () => model.handBackForgotten(worker, some),
       act: (engine) => engine.write((tx) => handBackForgotten(tx, worker, new Set(some.map(partName)), model.now)),
+    };
+  }),
+  operation('forgotten hand-offs', 1, { worker, policy, known: fc.nat(2) }, ({ worker, policy, known }, model) => {
+    const some: DeliveryRef[] = model.held.slice(0, known);
+    const terms = { worker, held: new Set(some.map(partName)), now: model.now, policy };
+    return {
+      expected: () => names([model.loseHandoffs(policy, { worker, known: some })]),
+      act: async (engine) => names([await engine.write((tx) => doubtForgottenHandoffs(tx, terms))]),
+      isUnordered: true,
+    };
+  }),
+  operation('lost hand-offs', 2, { policy, isLater: fc.boolean() }, ({ policy, isLater }, model) => {
+    if (isLater) model.now += 16 * minuteMs;
+    return {
+      expected: () => names([model.loseHandoffs(policy, null)]),
+      act: async (engine) =>
+        names([await engine.write((tx) => doubtLostHandoffs(tx, { now: model.now, policy, limit: 100 }))]),
+      isUnordered: true,
     };
   }),
   onHeld('sift', 6, {}, (held, _, model) => {

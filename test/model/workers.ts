@@ -5,7 +5,13 @@ import type { EdgeName } from '../../src/core/delivery.ts';
 import { type EnvelopeReply, isPermanent, type RecipientReply } from '../../src/core/outcome.ts';
 import { ownWords, type Reply, simulatedBounce } from '../../src/core/reply.ts';
 import { type SuppressionOrigin, whySuppressed } from '../../src/core/suppression.ts';
-import { type Delivery, type DeliveryRef, type InDoubtPolicy, never } from '../../src/store/mail/deliveries.ts';
+import {
+  type Delivery,
+  type DeliveryRef,
+  handoffMs,
+  type InDoubtPolicy,
+  never,
+} from '../../src/store/mail/deliveries.ts';
 import { verdictWaitMs } from '../../src/store/mail/recover.ts';
 import { type ModelDelivery, Room, type Terms } from './room.ts';
 
@@ -111,7 +117,13 @@ export class Workers extends Room {
 
   gate(held: Delivery, reply: EnvelopeReply, terms: { contentHash: Uint8Array; retryAt: number }): boolean {
     const { contentHash, retryAt } = terms;
-    const gate = { gatedAt: this.now, runAt: never, contentHash, recipients: reply.accepted, fence: held.attempt };
+    const gate = {
+      gatedAt: this.now,
+      runAt: this.now + handoffMs,
+      contentHash,
+      recipients: reply.accepted,
+      fence: held.attempt,
+    };
     const isOpen = this.move('gate', held, gate) !== null;
     if (isOpen) this.#split(held, reply.refused, retryAt);
     this.coverage.answered('gate', isOpen ? (reply.refused.length > 0 ? 'split' : 'whole') : 'lost');
@@ -221,16 +233,28 @@ export class Workers extends Room {
     const dead = this.deliveries.filter(isDead);
     const [requeued, inDoubt] = [dead.filter(isIn('sending')), dead.filter(isIn('handoff'))];
     for (const one of requeued) this.move('orphaned', one, { runAt: this.now, fence: one.row.attempt });
-    for (const one of inDoubt) {
-      const sendsAgain = (one.policy ?? policy) === 'send-again';
-      this.move('orphaned_handoff', one, {
-        runAt: sendsAgain ? (one.gatedAt ?? this.now) + verdictWaitMs : never,
-        reply: ownWords('The process that sent it ended before the relay answered.'),
-        fence: one.row.attempt,
-      });
-    }
+    const why = 'The process that sent it ended before the relay answered.';
+    for (const one of inDoubt) this.#doubt('orphaned_handoff', one, policy, why);
     this.coverage.answered('recover', requeued.length + inDoubt.length > 0 ? 'some' : 'none');
     return { requeued: requeued.map(refOf), inDoubt: inDoubt.map(refOf) };
+  }
+
+  #doubt(edge: 'orphaned_handoff' | 'lost_handoff', one: ModelDelivery, policy: InDoubtPolicy, why: string): void {
+    const sendsAgain = (one.policy ?? policy) === 'send-again';
+    const runAt = sendsAgain ? (one.gatedAt ?? this.now) + verdictWaitMs : never;
+    this.move(edge, one, { runAt, reply: ownWords(why), fence: one.row.attempt });
+  }
+
+  /** All whose time is over, or those of a worker that knows nothing of them. */
+  loseHandoffs(policy: InDoubtPolicy, of: { worker: string; known: readonly DeliveryRef[] } | null): DeliveryRef[] {
+    const isKnown = (one: ModelDelivery) =>
+      of?.known.some(({ emailId, part }) => one.emailId === emailId && one.part === part);
+    const isLost = (one: ModelDelivery) => (of ? one.worker === of.worker && !isKnown(one) : one.runAt <= this.now);
+    const lost = this.deliveries.filter((one) => isIn('handoff')(one) && isLost(one));
+    const why = 'The worker that sent it has not recorded what the relay answered.';
+    for (const one of lost) this.#doubt('lost_handoff', one, policy, why);
+    this.coverage.answered(of ? 'forgotten hand-offs' : 'lost hand-offs', lost.length > 0 ? 'some' : 'none');
+    return lost.map(refOf);
   }
 
   sendAgainDue(): DeliveryRef[] {

@@ -82,6 +82,7 @@ function createLane(database: Database, worker: string): DeliverLane {
     onRecorded: () => {},
   });
   return new DeliverLane({
+    policy: 'hold',
     database,
     clock,
     relay,

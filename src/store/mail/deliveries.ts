@@ -37,6 +37,12 @@ export function partName(ref: DeliveryRef): string {
   return `${emailName(ref)} ${ref.part}`;
 }
 
+/**
+ * How long a hand-off is its worker's: it waits ten minutes for a verdict (`verdictWaitMs`), and some more for the database to
+ * take it.
+ */
+export const handoffMs = 15 * 60_000;
+
 /** A `run_at` that never comes: held until somebody decides. */
 export const never = Number.MAX_SAFE_INTEGER;
 

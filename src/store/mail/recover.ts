@@ -2,8 +2,8 @@
 
 import { ownWords } from '../../core/reply.ts';
 import type { Transaction } from '../database.ts';
-import { type DeliveryRef, type InDoubtPolicy, never } from './deliveries.ts';
-import { type Moved, move } from './move.ts';
+import { type DeliveryRef, type InDoubtPolicy, never, partName } from './deliveries.ts';
+import { type Moved, move, moves } from './move.ts';
 
 /** A living worker waits this long for a verdict (RFC 5321 4.5.3.2.6), so nobody sends again before. */
 export const verdictWaitMs = 10 * 60_000;
@@ -95,8 +95,49 @@ export async function requeueExpiredClaims(tx: Transaction, now: number, limit: 
   return expired;
 }
 
+/** Puts hand-offs in doubt whose worker has not recorded a verdict in all its time: it hangs, or has forgotten them. */
+export async function doubtLostHandoffs(
+  tx: Transaction,
+  terms: { now: number; policy: InDoubtPolicy; limit: number },
+): Promise<DeliveryRef[]> {
+  const lost: DeliveryRef[] = [];
+  for (const row of await dueRows(tx, 'handoff', terms.now, terms.limit)) {
+    if (await doubtLost(tx, row, terms)) lost.push(refOf(row));
+  }
+  return lost;
+}
+
+/** Of a worker that knows nothing of them: the answers to its commits never came, or those commits are gone. */
+export async function doubtForgottenHandoffs(
+  tx: Transaction,
+  terms: { worker: string; held: ReadonlySet<string>; now: number; policy: InDoubtPolicy },
+): Promise<DeliveryRef[]> {
+  const rows = await tx.all<OpenRow>(
+    `select ${openColumns} from deliveries where ${isOpen} and state = 'handoff' and worker = ?`,
+    terms.worker,
+  );
+  const forgotten: DeliveryRef[] = [];
+  for (const row of rows) {
+    const isHeld = terms.held.has(partName(refOf(row)));
+    if (!isHeld && (await doubtLost(tx, row, terms))) forgotten.push(refOf(row));
+  }
+  return forgotten;
+}
+
+function doubtLost(tx: Transaction, row: OpenRow, terms: { now: number; policy: InDoubtPolicy }): Promise<boolean> {
+  const { now } = terms;
+  const sendsAgain = (row.in_doubt_policy ?? terms.policy) === 'send-again';
+  const doubt = {
+    run_at: sendsAgain ? (row.gated_at ?? now) + verdictWaitMs : never,
+    reply: ownWords('The worker that sent it has not recorded what the relay answered.'),
+    fence: row.attempt,
+    now,
+  };
+  return moves(tx, 'lost_handoff', refOf(row), doubt);
+}
+
 /** Those whose `run_at` has come, oldest first. */
-function dueRows(tx: Transaction, state: 'sending' | 'in_doubt', now: number, limit: number) {
+function dueRows(tx: Transaction, state: 'sending' | 'handoff' | 'in_doubt', now: number, limit: number) {
   return tx.all<OpenRow>(
     `select ${openColumns} from deliveries where ${isOpen} and state = ? and run_at <= ?
      order by run_at limit ? ${tx.skipLocked}`,
@@ -106,6 +147,6 @@ function dueRows(tx: Transaction, state: 'sending' | 'in_doubt', now: number, li
   );
 }
 
-function refOf(row: OpenRow): DeliveryRef {
+function refOf(row: OpenRow): DeliveryRef & { part: number } {
   return { account: row.account, emailId: row.email_id, part: row.part };
 }

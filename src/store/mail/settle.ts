@@ -4,7 +4,7 @@ import type { EnvelopeReply, RecipientReply } from '../../core/outcome.ts';
 import { isPermanent } from '../../core/outcome.ts';
 import type { Reply, Words } from '../../core/reply.ts';
 import type { Transaction } from '../database.ts';
-import { type Delivery, insertDelivery, never, nextPart } from './deliveries.ts';
+import { type Delivery, handoffMs, insertDelivery, nextPart } from './deliveries.ts';
 import type { EventDetail } from './events.ts';
 import { appendEvent } from './events.ts';
 import { moves } from './move.ts';
@@ -23,7 +23,7 @@ export async function openGate(
   terms: Again & { contentHash: Uint8Array },
 ): Promise<boolean> {
   const { now } = terms;
-  const gate = { gated_at: now, run_at: never, content_hash: terms.contentHash, recipients: reply.accepted };
+  const gate = { gated_at: now, run_at: now + handoffMs, content_hash: terms.contentHash, recipients: reply.accepted };
   const opened = await moves(tx, 'gate', delivery, { ...gate, fence: delivery.attempt, now });
   if (opened && reply.refused.length > 0) await splitRefused(tx, delivery, reply.refused, terms);
   return opened;
