@@ -58,10 +58,17 @@ export const log = {
   },
   lateVerdict: (ref: DeliveryRef, outcome: string) =>
     out.warn({ ...named(ref), outcome }, 'the relay answered after all what was in doubt'),
+  wentBackFound: (why: string) => {
+    out.error(
+      { why },
+      'the database has lost what was acknowledged: what it has open is being held before anything is claimed',
+    );
+    flushed();
+  },
   wentBack: (held: number) => {
     out.error(
       { held },
-      'THE DATABASE WENT BACK IN TIME (a backup was restored?): every open delivery is held, since it may have left already; look at `sendonce queue`, then answer with `sendonce queue settle EMAIL|all sent|send-again|abandon`',
+      'THE DATABASE WENT BACK IN TIME (a backup was restored, or a standby promoted?): every open delivery is held, since it may have left already; look at `sendonce queue`, then answer with `sendonce queue settle EMAIL|all sent|send-again|abandon`',
     );
     flushed();
   },
@@ -84,6 +91,12 @@ export const log = {
       { account: webhook.account, webhook: webhook.id, reason },
       'a webhook has failed for five days and is disabled: it is told nothing until somebody enables it',
     ),
+  commitsHang: (cause: string) =>
+    out.error(
+      { cause },
+      'COMMITS HANG: new work is refused with 503 until the database confirms what is written again',
+    ),
+  commitsGoOn: () => out.warn('commits are confirmed again'),
   commitNotFoundOut: (error: unknown) =>
     out.error(
       { err: error },

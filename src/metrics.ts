@@ -43,12 +43,14 @@ export type MetricSources = {
   isUp: () => Promise<boolean>;
   /** What the others may take. */
   patienceMs: number;
+  /** What commits wait for in vain; null while they are answered. */
+  hang: () => { cause: string } | null;
   openByState: () => Promise<Partial<Record<DeliveryState, number>>>;
   webhooks: () => Promise<WebhookCounts>;
 };
 
 /** The sources are read at each scrape, away from the serving thread. */
-export function createMetrics({ isUp, patienceMs, openByState, webhooks }: MetricSources): Metrics {
+export function createMetrics({ isUp, hang, patienceMs, openByState, webhooks }: MetricSources): Metrics {
   const watched = processRegistry();
   const registry = new Registry();
   const stored = new Registry();
@@ -81,6 +83,17 @@ export function createMetrics({ isUp, patienceMs, openByState, webhooks }: Metri
   });
   const wrongKeys = new Counter({ name: 'sendonce_wrong_keys_total', help: 'API keys that open nothing.', registers });
   const up = new Gauge({ name: 'sendonce_database_up', help: '1 when the database answers, 0 otherwise.', registers });
+  const hanging: Gauge = new Gauge({
+    name: 'sendonce_commits_hang',
+    help: '1 while commits hang and new work is refused, by what they wait for.',
+    labelNames: ['cause'],
+    registers,
+    collect() {
+      hanging.reset();
+      const { cause } = hang() ?? {};
+      if (cause) hanging.set({ cause }, 1);
+    },
+  });
   const open: Gauge = new Gauge({
     name: 'sendonce_open_deliveries',
     help: 'Deliveries that are not settled, by state.',

@@ -14,10 +14,11 @@ import { type Health, watchDoor } from './http/watch.ts';
 import { log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createLive } from './page/live.ts';
+import { createArrivals } from './process/arrivals.ts';
 import { bootstrap } from './process/bootstrap.ts';
 import { Chores } from './process/chores.ts';
 import { apiDoors } from './process/doors.ts';
-import { createPulse } from './process/health.ts';
+import { createPulse, Hangs } from './process/health.ts';
 import { createRelay, createSigners, createWorkers } from './process/lanes.ts';
 import { databaseName, openServed } from './process/open-database.ts';
 import { closeToOthers } from './process/own-files.ts';
@@ -51,6 +52,8 @@ export type Outside = {
   trustsLog?: boolean;
   /** Instead of finding out what became of a COMMIT whose answer was lost: only a negative control assumes. */
   assumeLostCommits?: PostgresOptions['assumeLostCommits'];
+  /** Instead of judging what a connection arrives at: only negative controls do not. */
+  onArrival?: PostgresOptions['onArrival'];
   /** Instead of those there are. */
   facades?: readonly HttpFacade<FacadeParts>[];
   /** Around the database of the settings: only negative controls break it. */
@@ -85,20 +88,20 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const startedAt = performance.now();
   makeStateDir(config.stateDir);
   closeFiles(config);
-  const { database, clock } = await openStore(config, outside, parts);
+  const { database, clock, arrivals, hangs } = await openStore(config, outside, parts);
   const relay = outside.relay ?? createRelay(config);
   parts.opened(() => relay.close());
   const wakeUps = new WakeUps(database);
   const { onQueued } = wakeUps;
   const name = `${process.pid}.${randomBytes(4).toString('hex')}`;
-  const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir });
+  const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir, arrivals });
   const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued });
   // A worker has no use for a key: whoever serves the API makes the first one and shows it.
   const makesKey = config.apiKey === null && config.role !== 'worker';
   const ready = await bootstrap(database, { config, clock, makesKey, guard, recovery });
 
   const pulse = createPulse(database, config.limits.watchMs);
-  const metrics = metricsOf(database, pulse, config.limits.watchMs);
+  const metrics = metricsOf(database, pulse, hangs, config.limits.watchMs);
   const keyUses = createKeyUses(database, metrics.keyUsed);
   const { retentionDays } = config;
   const { garbagePerSecondMax } = config.limits;
@@ -119,7 +122,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const shared = { config, facades, database, clock, egress, keyUses, onQueued, renderer, metrics };
   const doors = [
     watchDoor(
-      healthOf(config, { database, pulse, relay: relay.name, durable: isDurable(outside) }),
+      healthOf(config, { database, pulse, hangs, relay: relay.name, durable: isDurable(outside) }),
       metrics,
       config.metricsToken,
     ),
@@ -166,7 +169,11 @@ function closeFiles(config: Config): void {
 }
 
 async function openStore(config: Config, outside: Outside, parts: Parts) {
+  const arrivals = createArrivals();
+  const hangs = new Hangs();
   const { database: own, release } = await openServed(config.database, {
+    onArrival: outside.onArrival ?? arrivals.judge,
+    onHang: hangs.tell,
     sync: outside.sync,
     assumeLostCommits: outside.assumeLostCommits,
     onUnknownCommit: (error) => {
@@ -179,7 +186,7 @@ async function openStore(config: Config, outside: Outside, parts: Parts) {
   parts.opened(() => database.close());
   if (config.database.engine === 'sqlite' && !outside.trustsLog) rewriteLog(config.database.path);
   const clock = typeof outside.clock === 'function' ? outside.clock(() => database.wall()) : outside.clock;
-  return { database, clock };
+  return { database, clock, arrivals, hangs };
 }
 
 function openRenderer({ limits }: Config, metrics: Metrics, parts: Parts): Renderer {
@@ -192,9 +199,10 @@ function isDurable({ sync }: Outside): boolean {
   return sync === undefined;
 }
 
-function metricsOf(database: Database, isUp: () => Promise<boolean>, patienceMs: number): Metrics {
+function metricsOf(database: Database, isUp: () => Promise<boolean>, hangs: Hangs, patienceMs: number): Metrics {
   return createMetrics({
     isUp,
+    hang: () => hangs.now,
     patienceMs,
     openByState: () => countOpen(database),
     webhooks: () => countWebhooks(database),
@@ -210,11 +218,18 @@ function hostCheckOf({ host, publicUrl, allowedHosts }: Config, metrics: Metrics
   };
 }
 
-type HealthOptions = { database: Database; pulse: () => Promise<boolean>; relay: string; durable: boolean };
+type HealthOptions = {
+  database: Database;
+  pulse: () => Promise<boolean>;
+  hangs: Hangs;
+  relay: string;
+  durable: boolean;
+};
 
-function healthOf(config: Config, { database, pulse, relay, durable }: HealthOptions): Health {
+function healthOf(config: Config, { database, pulse, hangs, relay, durable }: HealthOptions): Health {
   return async () => ({
     status: (await pulse()) ? 'ok' : 'unavailable',
+    ...(hangs.now ? { commits_hang: hangs.now.cause } : {}),
     database: database.engine,
     durable,
     relay,

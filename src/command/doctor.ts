@@ -14,8 +14,10 @@ import { findOpenings, mayBeReplaced, writeMode } from '../process/own-files.ts'
 import { isBehind, readWitness } from '../process/restore-guard.ts';
 import { problemOfSecretKey } from '../process/secret-key.ts';
 import type { Database } from '../store/database.ts';
+import { findHang, type HangCause } from '../store/engine/postgres/watch.ts';
 import { countOpen } from '../store/mail/open.ts';
-import { findProgress, findWentBack } from '../store/progress.ts';
+import { findProgress } from '../store/progress.ts';
+import { findWentBack } from '../store/went-back.ts';
 import { printable, withDatabase } from './terminal.ts';
 
 type Finding = { is: 'ok' | 'note' | 'FAIL'; text: string };
@@ -68,6 +70,8 @@ async function checkDatabase(config: Config): Promise<Finding[]> {
   if (!isThere(config.database)) {
     return [{ is: 'ok', text: `${name} does not exist yet: the first start makes it` }];
   }
+  const hanging = await checkCommits(name, config);
+  if (hanging) return [hanging];
   return withDatabase(config, { create: false }, async (database) => [
     ...(await found({ of: name, find: () => checkEngine(name, database) })),
     ...(await found({ of: 'secret key', find: () => checkSecretKey(config, database) })),
@@ -81,6 +85,20 @@ async function checkSecretKey(config: Config, database: Database): Promise<Findi
   if (problem !== null) return [{ is: 'FAIL', text: problem }];
   return [{ is: 'ok', text: 'the secret key is the one the database is served with' }];
 }
+
+/** Before anything else: the first thing a connection does is to commit. Null: nothing hangs. */
+async function checkCommits(name: string, { database }: Config): Promise<Finding | null> {
+  const cause = database.engine === 'postgres' ? await findHang(database.url) : null;
+  return cause && { is: 'FAIL', text: `${name}: commits hang (${cause}): ${hangAdvice[cause]}` };
+}
+
+const hangAdvice: Record<HangCause, string> = {
+  SyncRep:
+    'no synchronous standby confirms them; bring one back, or change synchronous_standby_names and lose what it promises',
+  disk: 'the disk does not take them',
+  lock: 'another session holds what they need; see pg_stat_activity',
+  server: 'the server does not say why',
+};
 
 async function checkQueue(database: Database): Promise<Finding[]> {
   const { in_doubt: inDoubt = 0, queued = 0 } = await countOpen(database);

@@ -1,19 +1,40 @@
-/** Whether the database answers: one small read with little patience, whatever asks, and however often. */
+/** Whether the database answers, and takes what is written: asked with little patience, whatever asks, and however often. */
 
 import { patiently } from '../core/patience.ts';
-import type { Reader } from '../store/database.ts';
+import { log } from '../log.ts';
+import type { Database } from '../store/database.ts';
+import type { Hang } from '../store/engine/postgres/watch.ts';
 
-export function createPulse(database: Reader, patienceMs: number): () => Promise<boolean> {
+export function createPulse(database: Database, patienceMs: number): () => Promise<boolean> {
   const ask = patiently(patienceMs, () => answers(database));
   return async () => (await ask()) ?? false;
 }
 
-/** A row of a table: without one SQLite would not look into its file. */
-async function answers(database: Reader): Promise<boolean> {
+/**
+ * A row of a table: without one SQLite would not look into its file. PostgreSQL may answer reads for as long as it likes while
+ * nothing can be accepted: there a commit is waited for.
+ */
+async function answers(database: Database): Promise<boolean> {
   try {
     await database.all('select id from accounts limit 1');
+    if (database.engine === 'postgres') await database.write(async () => null, { about: 'pulse' });
     return true;
   } catch {
     return false;
   }
+}
+
+/** Whether commits hang, for all who say so. */
+export class Hangs {
+  #now: Hang | null = null;
+
+  get now(): Hang | null {
+    return this.#now;
+  }
+
+  readonly tell = (hang: Hang | null): void => {
+    this.#now = hang;
+    if (hang) log.commitsHang(hang.cause);
+    else log.commitsGoOn();
+  };
 }

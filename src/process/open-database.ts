@@ -9,7 +9,8 @@ import type { Hearing } from '../store/engine/postgres/signals.ts';
 import { acquireServingLock } from '../store/engine/sqlite/lock.ts';
 import { openSqlite, type SqliteOptions } from '../store/engine/sqlite/sqlite.ts';
 
-export type OpenOptions = Omit<SqliteOptions, 'path'> & Pick<PostgresOptions, 'assumeLostCommits' | 'onHearing'>;
+export type OpenOptions = Omit<SqliteOptions, 'path'> &
+  Pick<PostgresOptions, 'assumeLostCommits' | 'onHearing' | 'onArrival' | 'onHang'>;
 
 /** Whoever types a command is there to type it again. */
 const besidePatienceMs = 3_000;
@@ -20,8 +21,9 @@ export type Served = { database: Database; release(): void };
 /** @throws Error when another process serves a database that takes one only, or when it cannot be used. */
 export async function openServed(setting: DatabaseSetting, options: OpenOptions): Promise<Served> {
   if (setting.engine === 'postgres') {
-    const { assumeLostCommits, onHearing = noteHearing } = options;
-    return { database: await openPostgres({ ...setting, assumeLostCommits, onHearing }), release: () => {} };
+    const { assumeLostCommits, onArrival, onHang, onHearing = noteHearing } = options;
+    const chosen = { ...setting, assumeLostCommits, onArrival, onHang, onHearing };
+    return { database: await openPostgres(chosen), release: () => {} };
   }
   const { release } = acquireServingLock(setting.path);
   try {

@@ -8,15 +8,15 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { log } from '../log.ts';
-import type { Database } from '../store/database.ts';
-import { beginGeneration, findProgress, findWentBack, type Progress, recordWentBack } from '../store/progress.ts';
-import { holdOpenDeliveries } from '../use-cases/hold.ts';
+import type { Database, Transaction } from '../store/database.ts';
+import { beginGeneration, findProgress, type Progress } from '../store/progress.ts';
+import { beginHold, findWentBack, lockHistory } from '../store/went-back.ts';
+import { finishHold } from '../use-cases/hold.ts';
+import type { Arrivals } from './arrivals.ts';
 import { makeStateDir } from './state-dir.ts';
 
 /** What the file in STATE_DIR says. */
 export type Witness = Pick<Progress, 'generation' | 'eventId'>;
-
-const reason = 'The database went back in time (a backup was restored?): whether this has left since is not known.';
 
 export class RestoreGuard {
   readonly #database: Database;
@@ -25,10 +25,12 @@ export class RestoreGuard {
   /** What was last seen: by this process, so that others on the same folder cannot make it look back. */
   #seen: Witness | null = null;
 
-  constructor(options: { database: Database; clock: Clock; stateDir: string }) {
+  constructor(options: { database: Database; clock: Clock; stateDir: string; arrivals?: Arrivals }) {
     this.#database = options.database;
     this.#clock = options.clock;
     this.#stateDir = options.stateDir;
+    // At once: until it is held nothing is claimed. Whatever fails is done by the next check.
+    options.arrivals?.onWentBack(() => void this.finish().catch((error: unknown) => log.choreFailed('hold', error)));
   }
 
   /**
@@ -39,35 +41,45 @@ export class RestoreGuard {
     makeStateDir(this.#stateDir);
     const databaseId = (await findProgress(this.#database))?.databaseId ?? randomUUID();
     const witness = await readWitness(this.#stateDir, databaseId);
-    // Read after the witness: another process may be writing it, and what it has seen must not be news to us.
-    const known = await findProgress(this.#database);
-    const unfinished = (await findWentBack(this.#database))?.isDone === false;
-    if (known && (unfinished || isBehind(known, witness))) await this.#hold(databaseId, witness ?? known);
-    else await this.#database.write((tx) => beginGeneration(tx, databaseId, 0));
+    await this.#database.write(async (tx) => {
+      await this.#judge(tx, witness);
+      await beginGeneration(tx, databaseId, witness?.generation ?? 0);
+    });
+    await this.finish();
     await this.check();
   }
 
   /** About once a second: writes down how far the database has come. One that went back under a running server is held, too. */
   async check(): Promise<void> {
+    if ((await findWentBack(this.#database))?.isDone === false) await this.finish();
     const progress = await findProgress(this.#database);
     if (!progress) return;
     const { databaseId, generation, eventId } = progress;
-    if (this.#seen && isBehind(progress, this.#seen)) return this.#hold(databaseId, this.#seen);
-    if (this.#seen && !isBehind(this.#seen, progress)) return;
+    const seen = this.#seen;
+    if (seen && isBehind(progress, seen)) {
+      await this.#database.write(async (tx) => {
+        if (await this.#judge(tx, seen)) await beginGeneration(tx, databaseId, seen.generation);
+      });
+      return this.finish();
+    }
+    if (seen && !isBehind(seen, progress)) return;
     await writeWitness(this.#stateDir, databaseId, { generation, eventId });
     this.#seen = { generation, eventId };
   }
 
-  /** Said in the database first: a start that dies in the middle of it goes on at the next one. */
-  async #hold(databaseId: string, { generation, eventId }: Witness): Promise<void> {
-    const wentBack = { at: this.#clock.now(), from: { generation, eventId } };
-    await this.#database.write((tx) => recordWentBack(tx, { ...wentBack, held: 0, isDone: false }));
-    const held = await holdOpenDeliveries(this.#database, wentBack.at, reason);
-    await this.#database.write(async (tx) => {
-      await recordWentBack(tx, { ...wentBack, held, isDone: true });
-      await beginGeneration(tx, databaseId, generation);
-    });
-    log.wentBack(held);
+  /** Whoever found it: what was open then is held before anything of it is claimed. */
+  async finish(): Promise<void> {
+    const held = await finishHold(this.#database, () => this.#clock.now());
+    if (held !== null) log.wentBack(held);
+  }
+
+  /** Read after the witness, and one process after the other: what one has found is no news to the next. */
+  async #judge(tx: Transaction, witness: Witness | null): Promise<boolean> {
+    await lockHistory(tx);
+    const progress = await findProgress(tx);
+    if (!progress || !witness || !isBehind(progress, witness)) return false;
+    await beginHold(tx, { at: this.#clock.now(), from: witness });
+    return true;
   }
 }
 

@@ -1,4 +1,4 @@
-/** How far a database has come, which a witness outside it compares, and that one was found to have gone back in time. */
+/** How far a database has come, which a witness outside it compares. */
 
 import { ensureSetting, findSetting, putSetting } from './accounts.ts';
 import type { Reader, Transaction } from './database.ts';
@@ -12,19 +12,7 @@ export type Progress = {
   eventId: number;
 };
 
-/** A database that was found to be behind its witness, and what became of its open deliveries. */
-export type WentBack = {
-  /** Epoch milliseconds when it was found. */
-  at: number;
-  /** What the witness had seen. */
-  from: { generation: number; eventId: number };
-  held: number;
-  /** False while they are being held: a start that died in between goes on. */
-  isDone: boolean;
-};
-
 const generationSetting = 'generation';
-const wentBackSetting = 'went_back';
 
 /** Null before the first start. */
 export async function findProgress(reader: Reader): Promise<Progress | null> {
@@ -40,13 +28,4 @@ export async function beginGeneration(tx: Transaction, databaseId: string, witne
   await ensureSetting(tx, 'database_id', databaseId);
   const generation = Number((await findSetting(tx, generationSetting)) ?? 0);
   await putSetting(tx, generationSetting, String(Math.max(generation, witnessed) + 1));
-}
-
-export async function findWentBack(reader: Reader): Promise<WentBack | null> {
-  const text = await findSetting(reader, wentBackSetting);
-  return text === null ? null : JSON.parse(text);
-}
-
-export async function recordWentBack(tx: Transaction, wentBack: WentBack): Promise<void> {
-  await putSetting(tx, wentBackSetting, JSON.stringify(wentBack));
 }

@@ -9,6 +9,7 @@ import type { Database, Transaction } from '../store/database.ts';
 import { findKey, moveExpiry } from '../store/idempotency.ts';
 import { cancelDeliveries, listStates, rescheduleDeliveries } from '../store/mail/amend.ts';
 import { type EmailSummary, findEmailSummary, rescheduleEmail } from '../store/mail/emails.ts';
+import { refuseWhileHolding } from '../store/went-back.ts';
 
 export type Amend = {
   /** A repeated cancel succeeds again. @throws AppError `not_found`, or `invalid_field` when it is too late. */
@@ -21,6 +22,7 @@ export function createAmend(database: Database, clock: Clock, onQueued: () => vo
   return {
     async cancel(account, emailId) {
       await database.write(async (tx) => {
+        await refuseWhileHolding(tx);
         const email = await existing(tx, account, emailId);
         if (await cancelDeliveries(tx, { account, emailId }, clock.now())) return;
         const states = await listStates(tx, { account, emailId });
@@ -31,6 +33,7 @@ export function createAmend(database: Database, clock: Clock, onQueued: () => vo
 
     async reschedule(account, emailId, to) {
       await database.write(async (tx) => {
+        await refuseWhileHolding(tx);
         const email = await existing(tx, account, emailId);
         const terms = { runAt: to.at, giveUpAt: expiresAt(email.createdAt, to.at), now: clock.now() };
         const isMoved = await rescheduleDeliveries(tx, { account, emailId }, terms);

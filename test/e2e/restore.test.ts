@@ -9,7 +9,7 @@ import { RestoreGuard } from '../../src/process/restore-guard.ts';
 import type { Database, SqlValue } from '../../src/store/database.ts';
 import { appendEvent } from '../../src/store/mail/events.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { findWentBack, recordWentBack } from '../../src/store/progress.ts';
+import { findWentBack, recordWentBack } from '../../src/store/went-back.ts';
 import { type Backup, backUp } from '../support/backup.ts';
 import { bendDatabase } from '../support/bent-database.ts';
 import { createTestClock } from '../support/clock.ts';

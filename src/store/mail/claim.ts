@@ -28,8 +28,11 @@ export async function claimDue(
 ): Promise<Delivery[]> {
   const { now } = terms;
   const rows = await tx.all<DueRow>(
+    // Nothing while what may have left is being held (`went-back.ts`).
     `select email_id, part, attempt, (select enabled_at from accounts where id = deliveries.account) as enabled_at
-     from deliveries where account = ? and state = 'queued' and run_at <= ? order by run_at limit ? ${tx.skipLocked}`,
+     from deliveries
+     where account = ? and state = 'queued' and run_at <= ? and not exists (select 1 from settings where name = 'holding')
+     order by run_at limit ? ${tx.skipLocked}`,
     account,
     now,
     terms.limit,

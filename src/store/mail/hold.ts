@@ -25,23 +25,24 @@ export const holdables = Object.keys(mayLeave) as Holdable[];
 type OpenRow = { account: string; email_id: string; part: number; attempt: number };
 
 /**
- * Puts some that are in this state in doubt until somebody decides; a worker that holds one is fenced at its gate. Tells how many
+ * Puts some that are in this state, of emails up to `until`, in doubt until somebody decides; a worker that holds one is fenced at its gate. Tells how many
  * were found and how many are held: what somebody else moved meanwhile is to be looked at again.
  */
 export async function holdSome(
   tx: Transaction,
   state: Holdable,
-  { now, reason }: { now: number; reason: string },
+  { now, reason, until }: { now: number; reason: string; until: string },
 ): Promise<{ found: number; held: number }> {
   const rows = await tx.all<OpenRow>(
-    `select account, email_id, part, attempt from deliveries where ${mayLeave[state]} limit ?`,
+    `select account, email_id, part, attempt from deliveries where ${mayLeave[state]} and email_id <= ? limit ?`,
+    until,
     holdAtOnce,
   );
-  let held = 0;
-  for (const { account, email_id: emailId, part, attempt } of rows) {
-    const terms = { run_at: never, reply: ownWords(reason), fence: attempt, now };
-    const moved = await move(tx, 'hold', { account, emailId, part }, terms, () => []);
-    held += moved.length;
-  }
-  return { found: rows.length, held };
+  const held = await Promise.all(
+    rows.map(async ({ account, email_id: emailId, part, attempt }) => {
+      const terms = { run_at: never, reply: ownWords(reason), fence: attempt, now };
+      return (await move(tx, 'hold', { account, emailId, part }, terms, () => [])).length;
+    }),
+  );
+  return { found: rows.length, held: held.reduce((sum, one) => sum + one, 0) };
 }
