@@ -27,6 +27,7 @@ import { Recovery } from './process/recovery.ts';
 import { RestoreGuard } from './process/restore-guard.ts';
 import { makeStateDir } from './process/state-dir.ts';
 import { WakeUps } from './process/wake-ups.ts';
+import { Composer } from './render/composer.ts';
 import { Renderer } from './render/renderer.ts';
 import type { Database } from './store/database.ts';
 import type { PostgresOptions } from './store/engine/postgres/postgres.ts';
@@ -112,13 +113,15 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const renderer = openRenderer(config, metrics, parts);
   const egress = createEgress({ allow: config.egressAllow });
   const signerFor = createSigners(config.dkim, database);
+  const composer = new Composer();
+  parts.opened(() => composer.stop());
   const facades = outside.facades ?? httpFacades;
   const telling = { egress, contractOf: (facade: string) => contractOf(facades, facade) };
-  const lanes = { database, clock, relay, renderer, ...telling, metrics, signerFor, name };
+  const lanes = { database, clock, relay, renderer, ...telling, metrics, signerFor, compose: composer.compose, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
   const publicUrl = (): string => config.publicUrl ?? listener.url;
-  const page = { live, relay: relay.name, durable: isDurable(outside), signerFor };
+  const page = { live, relay: relay.name, durable: isDurable(outside), signerFor, compose: composer.compose };
   const shared = { config, facades, database, clock, egress, keyUses, onQueued, renderer, metrics };
   const doors = [
     watchDoor(

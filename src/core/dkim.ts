@@ -6,6 +6,8 @@ import { createHash, createPrivateKey, type KeyObject, sign } from 'node:crypto'
 export type DkimKey = { domain: string; selector: string; privateKeyPem: string };
 
 export type DkimSigner = {
+  /** What it was made of: threads make it again. */
+  key: DkimKey;
   /**
    * The DKIM-Signature field with its CRLF, to stand before `headers`. `headers` is the header block (each field ends in
    * CRLF, no empty line after the last), `body` what follows the empty line: both exactly as they leave.
@@ -28,7 +30,8 @@ const signedNames = [
 ];
 
 /** Throws when the key is unreadable, neither RSA nor Ed25519, or too short; when domain or selector are no domain names. */
-export function createDkimSigner({ domain, selector, privateKeyPem }: DkimKey): DkimSigner {
+export function createDkimSigner(made: DkimKey): DkimSigner {
+  const { domain, selector, privateKeyPem } = made;
   const key = createPrivateKey(privateKeyPem);
   const algorithm = algorithmOf(key);
   for (const name of [domain, selector]) {
@@ -36,6 +39,7 @@ export function createDkimSigner({ domain, selector, privateKeyPem }: DkimKey): 
   }
 
   return {
+    key: made,
     sign(headers, body, signedAtMs) {
       const fields = signedFields(headers);
       // One `from` more than there is: a second From added on the way breaks the signature (RFC 6376 8.15).

@@ -3,7 +3,6 @@
 import { hash } from 'node:crypto';
 import { testAddressOutcome } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
-import { compose } from '../core/compose.ts';
 import type { SignerFor } from '../core/dkim.ts';
 import type { Email } from '../core/email.ts';
 import { senderAddress } from '../core/envelope.ts';
@@ -11,6 +10,7 @@ import { type EnvelopeReply, outcomeName } from '../core/outcome.ts';
 import { noReply } from '../core/reply.ts';
 import { retryDelayMs } from '../core/retry.ts';
 import { log } from '../log.ts';
+import type { Composing } from '../render/composer.ts';
 import type { Renderer } from '../render/renderer.ts';
 import { makeTextParts } from '../render/text-parts.ts';
 import type { Database } from '../store/database.ts';
@@ -29,6 +29,7 @@ export type DeliverOptions = {
   clock: Clock;
   relay: Relay;
   renderer: Pick<Renderer, 'openLater'>;
+  compose: Composing;
   settler: Settler;
   /** Names this process in claims. */
   worker: string;
@@ -158,7 +159,7 @@ export class DeliverLane implements Lane<Delivery> {
     if (!email) return settler.hold(delivery, 'The contents of this email are gone from the database.');
     const from = senderAddress(email);
     const signer = await this.#options.signerFor(delivery.account, from.split('@').pop() ?? '');
-    const bytes = compose(email, signer);
+    const bytes = await this.#options.compose(email, signer);
     const contentHash = hash('sha256', bytes, 'buffer');
     if (delivery.boundTo && !contentHash.equals(delivery.boundTo)) {
       return settler.hold(delivery, 'This version composes other bytes than the first attempt handed over.');

@@ -3,6 +3,8 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { AppError } from '../core/error.ts';
+import { type DatabaseReader, readerUntil } from '../store/database.ts';
+import { ClientGone } from './arriving.ts';
 import type { Auth, Caller } from './auth.ts';
 import type { Bodies, Body } from './bodies.ts';
 import { refuseCompressed } from './body.ts';
@@ -54,6 +56,11 @@ export class Call {
     return this.#context.req.query();
   }
 
+  /** What is read for this request is not read on once its client has hung up. */
+  reading(reader: DatabaseReader): DatabaseReader {
+    return readerUntil(reader, goneSignal(this.#context));
+  }
+
   /** The raw bytes, which look like JSON that may be parsed; to be read once. */
   async body(): Promise<Uint8Array> {
     refuseCompressed(this.header('content-encoding'));
@@ -67,6 +74,16 @@ export class Call {
   end(): void {
     this.#body?.release();
   }
+}
+
+/** Aborted with ClientGone when the connection ends before the answer is whole. */
+export function goneSignal(context: HttpContext): AbortSignal {
+  const { outgoing } = context.env;
+  const gone = new AbortController();
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) gone.abort(new ClientGone('the client hung up'));
+  });
+  return gone.signal;
 }
 
 /** How bodies are read. */

@@ -1,7 +1,6 @@
 /** A mail inside the page: rendered in a sandbox, as text, as its source, with its headers and files. */
 
 import { parseMailbox } from '../core/address.ts';
-import { compose } from '../core/compose.ts';
 import { senderAddress } from '../core/envelope.ts';
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
@@ -41,7 +40,7 @@ export function viewOf(query: Visit['query'], email: StoredEmail): View {
 }
 
 /** Shown at most: what is longer is downloaded. */
-const sourceCharsMax = 300_000;
+const sourceBytesMax = 300_000;
 
 export async function MailView({ visit, email, base }: { visit: Visit; email: StoredEmail; base: string }) {
   const view = viewOf(visit.query, email);
@@ -120,12 +119,12 @@ async function Content({
 type Shown = { visit: Visit; email: StoredEmail };
 
 async function Source({ visit, email }: Shown) {
-  const source = await sourceOf(visit, email);
+  const { text, isWhole } = await sourceOf(visit, email);
   return (
     <pre class="wrap" tabindex={0}>
       <code>
-        {source.slice(0, sourceCharsMax)}
-        {source.length > sourceCharsMax && '\n\n… the rest is in the download.'}
+        {text}
+        {!isWhole && '\n\n… the rest is in the download.'}
       </code>
     </pre>
   );
@@ -156,17 +155,19 @@ function Text({ of: text }: { of: string }) {
 }
 
 /** The very bytes a relay is handed: composing is a pure function of the stored email. */
-async function bytesOf({ parts }: Pick<Visit, 'parts'>, email: StoredEmail): Promise<Buffer> {
+async function bytesOf({ parts }: Pick<Visit, 'parts'>, email: StoredEmail): Promise<Uint8Array> {
   const domain = senderAddress(email).split('@').pop() ?? '';
-  return Buffer.from(compose(email, await parts.facts.signerFor(email.account, domain)));
+  return parts.facts.compose(email, await parts.facts.signerFor(email.account, domain));
 }
 
-export async function sourceOf(visit: Pick<Visit, 'parts'>, email: StoredEmail): Promise<string> {
-  return (await bytesOf(visit, email)).toString('utf8');
+async function sourceOf(visit: Visit, email: StoredEmail): Promise<{ text: string; isWhole: boolean }> {
+  const bytes = await bytesOf(visit, email);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8', 0, sourceBytesMax);
+  return { text, isWhole: bytes.length <= sourceBytesMax };
 }
 
 async function Headers({ visit, email }: Shown) {
-  const source = await sourceOf(visit, email);
+  const { text: source } = await sourceOf(visit, email);
   const head = source.slice(0, source.indexOf('\r\n\r\n')).replace(/\r\n[ \t]+/g, ' ');
   const fields = head
     .split('\r\n')

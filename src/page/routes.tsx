@@ -3,7 +3,8 @@
 import type { Hono } from 'hono';
 import { AppError, isUnavailable } from '../core/error.ts';
 import { ClientGone } from '../http/arriving.ts';
-import type { Bindings, HttpContext } from '../http/call.ts';
+import { type Bindings, goneSignal, type HttpContext } from '../http/call.ts';
+import { readerUntil } from '../store/database.ts';
 import { script, style } from './assets.ts';
 import { cancel, email, reschedule, sendAsNew } from './email.tsx';
 import { emails } from './emails.tsx';
@@ -104,7 +105,8 @@ function visitWith(parts: PageParts, context: HttpContext, page: Page): Promise<
     if (isForm) requireToken(visit.session, form);
     // Before anything is read: what comes while the page is made is news to it.
     const since = isForm ? '' : await parts.live.now(visit.session.account);
-    return page({ ...visit, since, form });
+    const database = readerUntil(parts.database, goneSignal(context));
+    return page({ ...visit, parts: { ...parts, database }, since, form });
   });
 }
 

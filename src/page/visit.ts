@@ -9,6 +9,7 @@ import type { HttpContext } from '../http/call.ts';
 import type { ClientAddress } from '../http/client-address.ts';
 import type { Facade } from '../http/facade.ts';
 import type { Guesses } from '../http/guesses.ts';
+import type { Composing } from '../render/composer.ts';
 import type { Renderer } from '../render/renderer.ts';
 import type { DatabaseReader } from '../store/database.ts';
 import type { Accepting } from '../use-cases/accept.ts';
@@ -54,6 +55,7 @@ export type PageFacts = {
   relay: string;
   durable: boolean;
   signerFor: SignerFor;
+  compose: Composing;
   inDoubtPolicy: 'hold' | 'send-again';
   retentionDays: number | null;
 };

@@ -61,7 +61,7 @@ export type DoorOptions = {
 };
 
 /** What the page shows beside the database. */
-export type PageOptions = Pick<PageFacts, 'relay' | 'durable' | 'signerFor'> & { live: Live };
+export type PageOptions = Pick<PageFacts, 'relay' | 'durable' | 'signerFor' | 'compose'> & { live: Live };
 
 export function apiDoors(options: DoorOptions): Door[] {
   const { config, facades, database, clock, egress, keyUses, renderer } = options;

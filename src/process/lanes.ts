@@ -11,6 +11,7 @@ import { Settler } from '../deliver/settle.ts';
 import { createSmtpRelay } from '../deliver/smtp.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Composing } from '../render/composer.ts';
 import type { Renderer } from '../render/renderer.ts';
 import { findGrantee } from '../store/account-domains.ts';
 import type { Database, Reader } from '../store/database.ts';
@@ -31,13 +32,14 @@ export type LaneOptions = {
   contractOf: (facade: string) => WebhookContract;
   metrics: Metrics;
   signerFor: SignerFor;
+  compose: Composing;
   /** Names this process in claims. */
   name: string;
 };
 
 export function createWorkers(
   config: Config,
-  { database, clock, relay, renderer, egress, contractOf, metrics, signerFor, name }: LaneOptions,
+  { database, clock, relay, renderer, egress, contractOf, metrics, signerFor, compose, name }: LaneOptions,
 ): Loop[] {
   const { webhookAttempt: onAttempt, webhookDisabled: onDisabled, outcome: onOutcome } = metrics;
   const webhooks = new Worker(
@@ -60,6 +62,7 @@ export function createWorkers(
     worker: name,
     policy: config.inDoubt,
     signerFor,
+    compose,
     random: Math.random,
     onOutcome,
   };

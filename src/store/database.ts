@@ -58,6 +58,21 @@ export interface Database extends DatabaseReader {
   close(): Promise<void>;
 }
 
+/**
+ * The same reader for somebody who may stop waiting: reports that are asked for after that, as the next part of a long walk, are
+ * refused. @throws the signal's reason.
+ */
+export function readerUntil(reader: DatabaseReader, signal: AbortSignal): DatabaseReader {
+  return {
+    engine: reader.engine,
+    all: (sql, ...params) => reader.all(sql, ...params),
+    report: async (sql, ...params) => {
+      signal.throwIfAborted();
+      return reader.report(sql, ...params);
+    },
+  };
+}
+
 /** A work has ended, and part of it still asks: what it wrote now would be part of another transaction, or of none. */
 export class TransactionEnded extends Error {
   override readonly name = 'TransactionEnded';

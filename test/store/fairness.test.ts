@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { limits } from '../../src/config/limits.ts';
+import { compose } from '../../src/core/compose.ts';
 import { DeliverLane } from '../../src/deliver/lane.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { Settler } from '../../src/deliver/settle.ts';
@@ -90,6 +91,7 @@ function createLane(database: Database, worker: string): DeliverLane {
     settler,
     worker,
     signerFor: async () => null,
+    compose: async (email, signer) => compose(email, signer),
     random: Math.random,
     onOutcome: () => {},
   });
