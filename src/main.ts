@@ -15,7 +15,7 @@ const usage = `Usage: sendonce [command] [--setting value …]
   key create [--name N] [--account A] [--permission full_access|sending_access]
   key list
   key revoke ID
-  account create NAME|list|disable NAME|enable NAME|delete NAME
+  account create NAME|list|disable NAME|enable NAME|cancel NAME|delete NAME
   account allow NAME DOMAIN          let it send from a domain (*.DOMAIN: from those below it); disallow takes it back
   account limit NAME [--requests-per-second N] [--emails-per-day N] [--stored-bytes N]
   secret forget                      when the secret key of a database is lost: the next start takes another

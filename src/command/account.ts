@@ -13,7 +13,7 @@ import { CommandError, table, withDatabase } from './terminal.ts';
 export type AccountFlags = { 'requests-per-second'?: string; 'emails-per-day'?: string; 'stored-bytes'?: string };
 
 const usage = `Usage: sendonce account list
-       sendonce account create|disable|enable|delete NAME
+       sendonce account create|disable|enable|cancel|delete NAME
        sendonce account allow|disallow NAME DOMAIN
        sendonce account limit NAME [--requests-per-second N|none] [--emails-per-day N|none] [--stored-bytes N|none]`;
 
@@ -50,6 +50,8 @@ async function change(accounts: Accounts, { action, name, domain, flags }: Chang
     case 'delete':
       await accounts.remove(name);
       return `${name} is deleted: its keys and webhooks have ended, its domains are free, and the server forgets what its mail said. Ids and events stay, and so does the name.`;
+    case 'cancel':
+      return `${await accounts.cancel(name)} emails of ${name} are canceled. What may have left once already is not: see sendonce queue.`;
     case 'allow':
       await accounts.allow(name, grantOf(domain));
       return `${name} may send from ${grantOf(domain)}.`;

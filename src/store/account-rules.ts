@@ -90,6 +90,18 @@ export async function hasOpenDeliveries(reader: Reader, name: string): Promise<b
 /** As the indexes have them. */
 const openStates = ["state = 'queued'", "state in ('sending', 'handoff', 'in_doubt')"];
 
+/** Emails with something queued, in the order of their ids. */
+export async function listQueuedAfter(reader: Reader, name: string, after: string, limit: number): Promise<string[]> {
+  const rows = await reader.all<{ id: string }>(
+    `select distinct email_id as id from deliveries where account = ? and state = 'queued' and email_id > ?
+     order by email_id limit ?`,
+    name,
+    after,
+    limit,
+  );
+  return rows.map((row) => row.id);
+}
+
 /** Its keys, domains and counts end with it. What it had queued a moment ago still leaves. */
 export async function endAccount(tx: Transaction, name: string, now: number): Promise<void> {
   await tx.run('update api_keys set revoked_at = ? where account = ? and revoked_at is null', now, name);

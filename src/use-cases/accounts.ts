@@ -13,10 +13,12 @@ import {
   findAccount,
   hasOpenDeliveries,
   holdAccount,
+  listQueuedAfter,
   putLimits,
 } from '../store/account-rules.ts';
 import { ensureAccount } from '../store/accounts.ts';
 import type { Database, Transaction } from '../store/database.ts';
+import { cancelDeliveries } from '../store/mail/amend.ts';
 import { deleteWebhook, listWebhookNumbers } from '../store/webhooks/webhooks.ts';
 
 export type Accounts = {
@@ -32,6 +34,8 @@ export type Accounts = {
   allow(name: string, domain: string): Promise<void>;
   /** False: it was not allowed. */
   disallow(name: string, domain: string): Promise<boolean>;
+  /** Cancels what it has queued, and what has not left once already. Tells how many emails. @throws AppError `not_found`. */
+  cancel(name: string): Promise<number>;
   /** @throws AppError `not_found`; `invalid_field` for the first one, and while mail of it is open. */
   remove(name: string): Promise<void>;
 };
@@ -71,8 +75,28 @@ export function createAccounts(database: Database, clock: Pick<Clock, 'now'>, on
 
     disallow: (name, domain) => database.write((tx) => deleteGrant(tx, { account: name, domain })),
 
+    cancel: (name) => cancelQueued(database, name, () => clock.now()),
+
     remove: (name) => database.write((tx) => endHeld(tx, name, clock.now())),
   };
+}
+
+/** As many as one transaction cancels: claims go on beside it. */
+const canceledAtOnce = 100;
+
+async function cancelQueued(database: Database, name: string, now: () => number): Promise<number> {
+  if (!(await findAccount(database, name))) throw noSuch(name);
+  let canceled = 0;
+  for (let after = ''; ; ) {
+    const ids = await listQueuedAfter(database, name, after, canceledAtOnce);
+    canceled += await database.write(async (tx) => {
+      const done = [];
+      for (const emailId of ids) done.push(await cancelDeliveries(tx, { account: name, emailId }, now()));
+      return done.filter(Boolean).length;
+    });
+    after = ids.at(-1) ?? '';
+    if (ids.length < canceledAtOnce) return canceled;
+  }
 }
 
 /** Whether acceptances have to be counted. */
@@ -94,7 +118,7 @@ async function endHeld(tx: Transaction, name: string, now: number): Promise<void
   if (await hasOpenDeliveries(tx, name)) {
     throw new AppError(
       'invalid_field',
-      `Mail of ${name} has not left yet, or is in doubt, and would be lost: let it go, cancel it, or settle it (sendonce queue). sendonce account disable ${name} closes the account meanwhile.`,
+      `Mail of ${name} has not left yet, or is in doubt, and would be lost: let it go, cancel it (sendonce account cancel ${name}), or settle it (sendonce queue). sendonce account disable ${name} closes the account meanwhile.`,
     );
   }
   for (const number of await listWebhookNumbers(tx, name)) await deleteWebhook(tx, number, now);

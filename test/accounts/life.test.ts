@@ -11,6 +11,7 @@ import { modes } from '../support/smtp-sink-modes.ts';
 import { clientOf, heardAtOnce, makeKey, newAccount, operate } from './operator.ts';
 
 const minute = 60_000;
+const file = { filename: 'a.txt', content: 'YQ==' };
 const day = 24 * 60 * minute;
 
 describe('an account', () => {
@@ -41,12 +42,18 @@ describe('an account', () => {
     await server.until('it is told', () => receiver.told.length === 1);
     await acme.send({ from, subject: 'scheduled', scheduled_at: inAnHour });
     const visitor = await signIn(server, acme.key);
+    const withFile = await acme.send({ from: 'a@acme.test', scheduled_at: inAnHour, attachments: [file] });
+    const { json: files } = await acme.call('GET', `/emails/${withFile.json.id}/attachments`);
+    const link = files.data[0].download_url;
+    assert.equal((await fetch(link)).status, 200);
+    await acme.call('POST', `/emails/${withFile.json.id}/cancel`);
 
     assert.match(await operate(server, 'disable acme'), /Nothing is lost/);
     const refused = await acme.send({ from });
     assert.deepEqual([refused.status, refused.json.name], [403, 'restricted_api_key']);
     assert.equal((await acme.call('GET', '/v3/account')).json.code, 'permission_denied');
     assert.equal((await visitor.get('')).status, 303, 'its sessions are over');
+    assert.equal((await fetch(link)).status, 404, 'so are its links');
     await assert.rejects(signIn(server, acme.key), /answered 401/);
     server.clock.advance(10 * day);
     await server.call('POST', '/emails', { from, to: ['x@y.test'], subject: 'of the first', text: 'x' });
@@ -87,6 +94,12 @@ describe('an account', () => {
       /Mail of acme has not left yet, or is in doubt, and would be lost/,
     );
     await assert.rejects(operate(server, 'delete default'), /The first account cannot be deleted/);
+    // What is scheduled may be called off for it.
+    await acme.send({ from, scheduled_at: new Date(server.clock.now() + 60 * minute).toISOString(), subject: 'no' });
+    await operate(server, 'disable acme');
+    await operate(server, 'enable acme');
+    assert.match(await operate(server, 'cancel acme'), /^2 emails of acme are canceled/);
+    await acme.send({ from });
     server.clock.advance(60 * minute);
     await drained(server);
     const { json } = await acme.call('GET', '/emails');
@@ -105,7 +118,7 @@ describe('an account', () => {
     const database = await openDatabase(server.databaseUrl);
     const rows = await database.all<{ content: string | null }>("select content from emails where account = 'acme'");
     await database.close();
-    assert.deepEqual(rows, [{ content: null }]);
+    assert.deepEqual(rows, Array(3).fill({ content: null }));
   });
 });
 

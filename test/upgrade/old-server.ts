@@ -57,7 +57,21 @@ export async function startOldServer(checkout: string, databaseUrl: string, stat
   const clock = createTestClock(bornAt);
   const outside = { clock, choresEveryMs: neverMs, die: () => process.exit(1) };
   const server: Started = await startServer(readConfig(environment), outside);
-  const words = [join(checkout, 'build/src/main.js'), 'key', 'create', '--account', 'other', '--name', 'of the other'];
+  const main = join(checkout, 'build/src/main.js');
+  for (const made of [
+    ['create', 'other'],
+    ['allow', 'other', '*'],
+  ]) {
+    try {
+      execFileSync(process.execPath, [main, 'account', ...made], {
+        env: { ...process.env, ...environment },
+        stdio: 'ignore',
+      });
+    } catch {
+      // Older than accounts: the key makes it.
+    }
+  }
+  const words = [main, 'key', 'create', '--account', 'other', '--name', 'of the other'];
   const said = execFileSync(process.execPath, words, { env: { ...process.env, ...environment }, encoding: 'utf8' });
   const keys = { own: testKey, other: said.split('\n')[0] ?? '' };
 

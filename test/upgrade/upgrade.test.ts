@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { operate } from '../accounts/operator.ts';
 import { signIn } from '../page/visitor.ts';
 import { createTestClock } from '../support/clock.ts';
 import { chosenEngine, discardDatabase } from '../support/engine.ts';
@@ -216,6 +217,18 @@ function describeLeft(left: Left): void {
     await server.until('what had failed is told', () =>
       told('down').some(({ json }) => json.type === failed[0].type && json.created_at === failed[0].payload.created_at),
     );
+  });
+
+  it('lets an account send as it did, until an operator gives domains away', async (t) => {
+    const { server, ask } = await open(t, left);
+    const body = { from: 'a@anybody.test', to: ['x@y.test'], subject: 's', text: 't' };
+    const send = () => ask({ account: 'other', method: 'POST', path: '/emails', body: body as never });
+    assert.equal((await send()).status, 200);
+    assert.match(await operate(server, 'list'), /^other +active .* \\*$/m);
+    await operate(server, 'allow default anybody.test');
+    assert.equal((await send()).status, 200, 'the first one takes nothing from others');
+    await operate(server, 'disallow other *');
+    assert.equal((await send()).status, 403);
   });
 
   it('is shown by the page', async (t) => {
