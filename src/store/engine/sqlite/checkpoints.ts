@@ -33,6 +33,7 @@ export class Checkpoints {
   #aside: Aside | null = null;
   #hasCommitted = false;
   #isCopying = false;
+  #isClosed = false;
   #lastAt = performance.now();
   #triedAt = Number.NEGATIVE_INFINITY;
 
@@ -68,13 +69,14 @@ export class Checkpoints {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#aside?.close();
   }
 
   #consider({ pages }: Copied): void {
     const isQuiet = !this.#hasCommitted;
     if (pages < (isQuiet ? pagesWhenQuiet : pagesMax)) return;
-    if (performance.now() - this.#triedAt < patienceMs) return;
+    if (this.#isClosed || performance.now() - this.#triedAt < patienceMs) return;
     this.isDue = true;
     this.#options.onDue();
   }
