@@ -3,9 +3,10 @@
 import { randomBytes } from 'node:crypto';
 import type { SystemClock } from './clock.ts';
 import type { Config } from './config/config.ts';
+import { Room } from './core/room.ts';
 import type { Relay } from './deliver/relay.ts';
 import { createEgress } from './egress/egress.ts';
-import { createApp, guarded } from './http/app.ts';
+import { createApp, type Fetch, guarded } from './http/app.ts';
 import { contractOf, type HttpFacade } from './http/facade.ts';
 import { type FacadeParts, httpFacades } from './http/facades.ts';
 import { createHostCheck, type HostCheck } from './http/host.ts';
@@ -117,27 +118,29 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   parts.opened(() => composer.stop());
   const facades = outside.facades ?? httpFacades;
   const telling = { egress, contractOf: (facade: string) => contractOf(facades, facade) };
-  const lanes = { database, clock, relay, renderer, ...telling, metrics, signerFor, compose: composer.compose, name };
+  const atWork = new Room(config.limits.bodiesAtWorkBytesMax);
+  const lanes = {
+    database,
+    clock,
+    relay,
+    renderer,
+    atWork,
+    ...telling,
+    metrics,
+    signerFor,
+    compose: composer.compose,
+    name,
+  };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
   const publicUrl = (): string => config.publicUrl ?? listener.url;
   const page = { live, relay: relay.name, durable: isDurable(outside), signerFor, compose: composer.compose };
-  const shared = { config, facades, database, clock, egress, keyUses, onQueued, renderer, metrics };
+  const shared = { config, facades, database, clock, egress, keyUses, onQueued, renderer, atWork, metrics };
   const doors = [
-    watchDoor(
-      healthOf(config, { database, pulse, hangs, relay: relay.name, durable: isDurable(outside) }),
-      metrics,
-      config.metricsToken,
-    ),
+    watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken),
     ...(config.role === 'worker' ? [] : apiDoors({ ...shared, secrets: ready.secrets, publicUrl, page })),
   ];
-  const { host, port } = config;
-  const listener = new Listener({
-    host,
-    port,
-    bodyTimeoutMs: config.limits.bodyTimeoutMs,
-    fetch: guarded(createApp(doors, facades), facades, hostCheckOf(config, metrics)),
-  });
+  const listener = createListener(config, guarded(createApp(doors, facades), facades, hostCheckOf(config, metrics)));
   // The listener first: what cannot listen has claimed nothing. At the end requests under way are answered while verdicts
   // come in.
   await parts.start(together([listener, ...workers]));
@@ -210,6 +213,10 @@ function metricsOf(database: Database, isUp: () => Promise<boolean>, hangs: Hang
     openByState: () => countOpen(database),
     webhooks: () => countWebhooks(database),
   });
+}
+
+function createListener({ host, port, limits }: Config, fetch: Fetch): Listener {
+  return new Listener({ host, port, bodyTimeoutMs: limits.bodyTimeoutMs, fetch });
 }
 
 function hostCheckOf({ host, publicUrl, allowedHosts }: Config, metrics: Metrics): HostCheck {

@@ -12,6 +12,10 @@ export type Limits = {
   largeBodiesBytesMax: number;
   bodiesAtWorkBytesMax: number;
   bodyTurnMs: number;
+  largeMailBytesMin: number;
+  largeMailsBytesMax: number;
+  largeMailWaitMs: number;
+  largeMailPauseMs: number;
   jsonDepthMax: number;
   jsonValuesMax: number;
   jsonMembersMax: number;
@@ -51,12 +55,19 @@ export const limits: Limits = {
   smallBodyBytesMax: 64 * 1024,
   // 512 of the largest of them at once.
   smallBodiesBytesMax: 32 * 1024 * 1024,
-  // Raw bytes of large requests under way: two of the largest, one at work while the next one arrives.
-  largeBodiesBytesMax: 128 * 1024 * 1024,
+  // Raw bytes of large requests under way: one of the largest, and others beside it.
+  largeBodiesBytesMax: 96 * 1024 * 1024,
   // At work a body takes some five times its size (raw, as text, parsed, decoded, canonical): one of the largest at a time.
   bodiesAtWorkBytesMax: 64 * 1024 * 1024,
   // Under the 30 s after which the Python SDK gives up and retries.
   bodyTurnMs: 20_000,
+  // From here on a mail waits for its turn: 20 smaller ones at once take no more than 100 MB.
+  largeMailBytesMin: 1024 * 1024,
+  // Composed, and not yet taken by the relay: two of the largest.
+  largeMailsBytesMax: 96 * 1024 * 1024,
+  // It keeps another mail from being sent meanwhile.
+  largeMailWaitMs: 2_000,
+  largeMailPauseMs: 2_000,
   // Ours: mails are flat; the params of a template are nested as deep as somebody has thought.
   jsonDepthMax: 100,
   // Ours: a full batch of 100 with 50 recipients in each of to, cc, bcc and reply_to, headers, tags and files has some 200,000.

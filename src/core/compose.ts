@@ -1,10 +1,10 @@
 /** Turns a stored email into the bytes that leave (RFC 5322, MIME); a pure function, so that every attempt sends the same. */
 
 import assert from 'node:assert/strict';
-import * as qp from 'nodemailer/lib/qp';
 import { parseMailbox } from './address.ts';
 import type { DkimSigner } from './dkim.ts';
 import type { Attachment, Email } from './email.ts';
+import { encodeQuotedPrintable } from './quoted-printable.ts';
 
 /** A MIME entity: its own header fields, each ending in CRLF, and its encoded body. ASCII but for addresses beyond it. */
 type Part = { fields: string; body: string };
@@ -295,31 +295,19 @@ function hasShortLines(text: string): boolean {
   return true;
 }
 
+/** 76 columns of Base64. */
+const lineBytes = 57;
+
 /** RFC 2045 6.8, 76 columns; without a CRLF after the last line. */
 function encodeBase64(bytes: Uint8Array): string {
-  const encoded = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
-  const lines: string[] = [];
-  for (let start = 0; start < encoded.length; start += columnsMax) lines.push(encoded.slice(start, start + columnsMax));
-  return lines.join('\r\n');
-}
-
-/** RFC 2045 6.7. Wrapping by column: nodemailer's own `wrap`, which looks for words, takes as long again as encoding. */
-function encodeQuotedPrintable(text: string): string {
-  const lines: string[] = [];
-  for (const line of qp.encode(text).split('\r\n')) {
-    let start = 0;
-    while (line.length - start > columnsMax) {
-      const end = wholeEscapesEnd(line, start + columnsMax - 1);
-      lines.push(`${line.slice(start, end)}=`);
-      start = end;
-    }
-    lines.push(line.slice(start));
+  const pieces: string[] = [];
+  const pieceBytes = lineBytes * 1024;
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    const length = Math.min(pieceBytes, bytes.length - at);
+    const encoded = Buffer.from(bytes.buffer, bytes.byteOffset + at, length).toString('base64');
+    const lines: string[] = [];
+    for (let from = 0; from < encoded.length; from += columnsMax) lines.push(encoded.slice(from, from + columnsMax));
+    pieces.push(lines.join('\r\n'));
   }
-  return lines.join('\r\n');
-}
-
-/** `end`, or where the `=XX` starts that it would cut in two. */
-function wholeEscapesEnd(line: string, end: number): number {
-  if (line[end - 1] === '=') return end - 1;
-  return line[end - 2] === '=' ? end - 2 : end;
+  return pieces.join('\r\n');
 }

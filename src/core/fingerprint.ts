@@ -1,7 +1,7 @@
 /** What a request body looked like, so that a retry is told from a different request under the same key. */
 
 import { isUtf8 } from 'node:buffer';
-import { hash } from 'node:crypto';
+import { createHash, type Hash, hash } from 'node:crypto';
 
 /** Two SHA-256; `canonical` is null where the body has no safe canonical form and only `raw` counts. */
 export type Fingerprint = { readonly raw: Uint8Array; readonly canonical: Uint8Array | null };
@@ -13,6 +13,9 @@ const version = 1;
 const numberLengthMax = 64;
 /** Any decimal of up to 15 significant digits comes back unchanged from a double (IEEE 754 binary64). */
 const exactLengthMax = 15;
+
+/** Longer texts are hashed in pieces; nearly all requests are shorter, and one call is faster for those. */
+const pieceChars = 64 * 1024;
 
 const quoteByte = 0x22;
 const minusByte = 0x2d;
@@ -28,12 +31,11 @@ const backslashByte = 0x5c;
 export function fingerprint(raw: Uint8Array, parsed: unknown, mode: string): Fingerprint {
   let canonical: Uint8Array | null | undefined;
   return {
-    raw: digest('raw', mode, raw),
+    raw: rawDigest(raw, mode),
     /** Made when it is asked for: an honest retry mostly repeats its bytes, and its raw fingerprint decides. */
     get canonical() {
       if (canonical === undefined) {
-        const form = canonicalForm(raw, parsed);
-        canonical = form === null ? null : digest('canonical', mode, form);
+        canonical = canonicalDigest(raw, parsed, mode);
       }
       return canonical;
     },
@@ -47,14 +49,18 @@ export function sameRequest(a: Fingerprint, b: Fingerprint): boolean {
 }
 
 /** The prefix is one line of JSON, which escapes line feeds: no mode and body can be cut in another place. */
-function digest(form: 'raw' | 'canonical', mode: string, content: Uint8Array | string): Uint8Array {
-  const prefix = `${JSON.stringify(['sendonce-fingerprint', version, form, mode])}\n`;
-  const whole = typeof content === 'string' ? prefix + content : Buffer.concat([Buffer.from(prefix), content]);
-  return hash('sha256', whole, 'buffer');
+function prefixOf(form: 'raw' | 'canonical', mode: string): string {
+  return `${JSON.stringify(['sendonce-fingerprint', version, form, mode])}\n`;
+}
+
+function rawDigest(raw: Uint8Array, mode: string): Uint8Array {
+  const prefix = prefixOf('raw', mode);
+  if (raw.length > pieceChars) return createHash('sha256').update(prefix).update(raw).digest();
+  return hash('sha256', Buffer.concat([Buffer.from(prefix), raw]), 'buffer');
 }
 
 /** Equal for two bodies exactly where their RFC 8785 forms are; null where two different bodies could share one form. */
-function canonicalForm(raw: Uint8Array, parsed: unknown): string | null {
+function canonicalDigest(raw: Uint8Array, parsed: unknown, mode: string): Uint8Array | null {
   // Invalid UTF-8 is decoded to U+FFFD, whatever the bytes were.
   if (!isUtf8(raw)) return null;
   // Bytes will do: all that JSON's syntax is made of is ASCII, and no byte of a longer character is.
@@ -62,10 +68,10 @@ function canonicalForm(raw: Uint8Array, parsed: unknown): string | null {
   const written = countMembersWritten(body);
   if (written === null) return null;
   try {
-    const canonical = new CanonicalWriter(body.includes('\\u'));
+    const canonical = new CanonicalWriter(prefixOf('canonical', mode), body.includes('\\u'));
     canonical.write(parsed);
     // JSON.parse keeps one of several members of the same name, however they were spelled: fewer kept than written is a duplicate.
-    return canonical.members === written && canonical.isWellFormed ? canonical.text : null;
+    return canonical.members === written && canonical.isWellFormed ? canonical.digest() : null;
   } catch (error) {
     // Nesting deeper than the stack: the raw fingerprint remains.
     if (error instanceof RangeError) return null;
@@ -78,32 +84,56 @@ function canonicalForm(raw: Uint8Array, parsed: unknown): string | null {
  * and makes escapes needless: escaping whole mails was a tenth of what accepting costs (docs/decisions/0006).
  */
 class CanonicalWriter {
-  text = '';
   members = 0;
   isWellFormed = true;
+  #text: string;
+  /** Made for what is longer than a piece: all of a large body as one text, and as its bytes, would take three times its size. */
+  #hash: Hash | null = null;
   readonly #hasEscapes: boolean;
 
   /** In valid UTF-8 half a surrogate pair can only be written as an escape. */
-  constructor(hasEscapes: boolean) {
+  constructor(prefix: string, hasEscapes: boolean) {
+    this.#text = prefix;
     this.#hasEscapes = hasEscapes;
   }
 
+  digest(): Uint8Array {
+    return this.#hash ? this.#hash.update(this.#text).digest() : hash('sha256', this.#text, 'buffer');
+  }
+
+  #flush(): void {
+    this.#hash ??= createHash('sha256');
+    this.#hash.update(this.#text);
+    this.#text = '';
+  }
+
   write(value: unknown): void {
+    if (this.#text.length > pieceChars) this.#flush();
     if (typeof value === 'string') this.#writeString(value);
     // As RFC 8785 3.2.2.3 has it: the shortest text that reads back as the same double; -0 is 0.
-    else if (typeof value === 'number') this.text += `#${value};`;
-    else if (typeof value !== 'object' || value === null) this.text += `${value};`;
+    else if (typeof value === 'number') this.#text += `#${value};`;
+    else if (typeof value !== 'object' || value === null) this.#text += `${value};`;
     else if (Array.isArray(value)) this.#writeArray(value);
     else this.#writeObject(value as Record<string, unknown>);
   }
 
   #writeString(value: string): void {
     if (this.#hasEscapes && !isWellFormed(value)) this.isWellFormed = false;
-    this.text += `"${value.length}:${value}`;
+    if (value.length <= pieceChars) {
+      this.#text += `"${value.length}:${value}`;
+      return;
+    }
+    this.#text += `"${value.length}:`;
+    for (let at = 0; at < value.length; ) {
+      const end = pieceEnd(value, at + pieceChars);
+      this.#text += value.slice(at, end);
+      this.#flush();
+      at = end;
+    }
   }
 
   #writeArray(values: unknown[]): void {
-    this.text += `[${values.length}:`;
+    this.#text += `[${values.length}:`;
     for (const value of values) this.write(value);
   }
 
@@ -111,12 +141,18 @@ class CanonicalWriter {
   #writeObject(value: Record<string, unknown>): void {
     const names = Object.keys(value).sort();
     this.members += names.length;
-    this.text += `{${names.length}:`;
+    this.#text += `{${names.length}:`;
     for (const name of names) {
       this.#writeString(name);
       this.write(value[name]);
     }
   }
+}
+
+/** Never between the halves of a character, which alone would be hashed as something else. */
+function pieceEnd(text: string, end: number): number {
+  const code = text.charCodeAt(end - 1);
+  return code >= 0xd800 && code <= 0xdbff ? end + 1 : end;
 }
 
 /** The method is in Node 20 but not in TypeScript's es2023 library. */

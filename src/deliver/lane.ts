@@ -16,11 +16,13 @@ import { makeTextParts } from '../render/text-parts.ts';
 import type { Database } from '../store/database.ts';
 import { accountsWithDue, claimDue, handBack, handBackForgotten } from '../store/mail/claim.ts';
 import { type Delivery, type DeliveryRef, emailName, type InDoubtPolicy, partName } from '../store/mail/deliveries.ts';
-import { findEmailToCompose, keepMadeText } from '../store/mail/emails.ts';
+import { findEmailToCompose } from '../store/mail/email-to-compose.ts';
+import { keepMadeText } from '../store/mail/emails.ts';
 import { doubtForgottenHandoffs } from '../store/mail/recover.ts';
 import { openGate } from '../store/mail/settle.ts';
 import { settleSimulated, settleSuppressed, siftDelivery } from '../store/mail/suppressed.ts';
 import type { Lane } from '../worker.ts';
+import type { LargeMails, Passage } from './large-mails.ts';
 import type { Relay } from './relay.ts';
 import type { Settler } from './settle.ts';
 
@@ -30,6 +32,7 @@ export type DeliverOptions = {
   relay: Relay;
   renderer: Pick<Renderer, 'openLater'>;
   compose: Composing;
+  largeMails: LargeMails;
   settler: Settler;
   /** Names this process in claims. */
   worker: string;
@@ -48,7 +51,14 @@ const leaseMs = 15 * 60_000;
 const compareEveryMs = 10_000;
 
 /** An attempt under way. `gate` is set once the gate was asked, `gated` once it has committed. */
-type Attempt = { delivery: Delivery; gated: boolean; gate: Promise<boolean> | null; done: Promise<void> };
+type Attempt = {
+  delivery: Delivery;
+  gated: boolean;
+  gate: Promise<boolean> | null;
+  done: Promise<void>;
+  /** Of a large mail. */
+  passage: Passage | null;
+};
 
 export class DeliverLane implements Lane<Delivery> {
   readonly name = 'deliveries';
@@ -109,9 +119,10 @@ export class DeliverLane implements Lane<Delivery> {
   }
 
   async attempt(delivery: Delivery): Promise<void> {
-    const one: Attempt = { delivery, gated: false, gate: null, done: Promise.resolve() };
+    const one: Attempt = { delivery, gated: false, gate: null, done: Promise.resolve(), passage: null };
     this.#underWay.add(one);
     one.done = this.#tryAndSettle(one).finally(() => {
+      one.passage?.done();
       this.#underWay.delete(one);
       this.#held.delete(partName(delivery));
     });
@@ -155,11 +166,13 @@ export class DeliverLane implements Lane<Delivery> {
       await settler.record(delivery, (tx) => settleSimulated(tx, delivery, simulated, clock.now()));
       return onOutcome('simulated');
     }
-    const email = await this.#findEmail(delivery);
+    const email = await this.#findEmail(one, delivery);
+    if (email === 'later') return this.#postpone(delivery);
     if (!email) return settler.hold(delivery, 'The contents of this email are gone from the database.');
     const from = senderAddress(email);
     const signer = await this.#options.signerFor(delivery.account, from.split('@').pop() ?? '');
     const bytes = await this.#options.compose(email, signer);
+    one.passage?.composed();
     const contentHash = hash('sha256', bytes, 'buffer');
     if (delivery.boundTo && !contentHash.equals(delivery.boundTo)) {
       return settler.hold(delivery, 'This version composes other bytes than the first attempt handed over.');
@@ -178,14 +191,34 @@ export class DeliverLane implements Lane<Delivery> {
   }
 
   /** What an older version accepted has no text part made yet: it is made once, so that every attempt sends the same. */
-  async #findEmail(delivery: Delivery): Promise<Email | null> {
+  async #findEmail(one: Attempt, delivery: Delivery): Promise<Email | 'later' | null> {
     const { database, renderer } = this.#options;
-    const email = await findEmailToCompose(database, delivery.account, delivery.emailId);
+    const email = await this.#readEmail(one, delivery);
+    if (email === 'later') return email;
     if (!email || email.madeText !== null) return email;
     const [madeText = null] = await makeTextParts(renderer.openLater(delivery.account), [email]);
     if (madeText === null) return email;
     await database.write((tx) => keepMadeText(tx, email, madeText), { about: emailName(delivery) });
     return { ...email, madeText };
+  }
+
+  /** `later`: it is large, and there is no memory for it now. */
+  async #readEmail(one: Attempt, { account, emailId }: Delivery): Promise<Email | 'later' | null> {
+    const { database, largeMails } = this.#options;
+    const found = await findEmailToCompose(database, account, emailId, largeMails.limits.largeMailBytesMin);
+    if (typeof found !== 'number') return found;
+    one.passage = await largeMails.enter(found);
+    if (!one.passage) return 'later';
+    const email = await findEmailToCompose(database, account, emailId, Number.MAX_SAFE_INTEGER);
+    return typeof email === 'number' ? null : email;
+  }
+
+  /** Its place is another mail's meanwhile. */
+  async #postpone(delivery: Delivery): Promise<void> {
+    const { database, clock, largeMails } = this.#options;
+    if (this.#draining) return;
+    const dueAt = clock.now() + largeMails.limits.largeMailPauseMs;
+    await database.write((tx) => handBack(tx, delivery, clock.now(), dueAt), { about: emailName(delivery) });
   }
 
   /** Recipients that were suppressed since the email was accepted are taken out before the relay hears of them. Null: nobody is left. */

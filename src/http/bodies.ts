@@ -1,6 +1,7 @@
 /** The bodies of all requests under way: how much memory they may hold together, and how fast they have to arrive. */
 
 import type { IncomingMessage } from 'node:http';
+import { collectAfter } from '../collect.ts';
 import type { Limits } from '../config/limits.ts';
 import { AppError } from '../core/error.ts';
 import { Room } from '../core/room.ts';
@@ -11,7 +12,6 @@ export type BodyLimits = Pick<
   | 'smallBodyBytesMax'
   | 'smallBodiesBytesMax'
   | 'largeBodiesBytesMax'
-  | 'bodiesAtWorkBytesMax'
   | 'bodyTurnMs'
   | 'bodyWindowMs'
   | 'bodyBytesPerSecondMin'
@@ -33,12 +33,13 @@ export class Bodies {
   readonly #arriving = new Set<Arriving>();
   #sweep: NodeJS.Timeout | null = null;
 
-  constructor(limits: BodyLimits, onRefused: (why: BodyRefusal) => void = () => {}) {
+  /** `atWork` is shared with large mails on their way out. */
+  constructor(limits: BodyLimits, atWork: Room, onRefused: (why: BodyRefusal) => void) {
     this.#limits = limits;
     this.#onRefused = onRefused;
     this.#small = new Room(limits.smallBodiesBytesMax);
     this.#large = new Room(limits.largeBodiesBytesMax);
-    this.#atWork = new Room(limits.bodiesAtWorkBytesMax);
+    this.#atWork = atWork;
   }
 
   /**
@@ -51,9 +52,15 @@ export class Bodies {
     try {
       const bytes = await this.#arrive(incoming, bytesMax, held, look);
       const atWork = held.isLarge ? await this.#turn(bytes.length) : 0;
+      const { length } = bytes;
       const release = () => {
-        held.release();
-        this.#atWork.give(atWork);
+        if (!held.isLarge) return held.release();
+        // What was made of it is nobody's by then.
+        setImmediate(() => {
+          collectAfter(length);
+          held.release();
+          this.#atWork.give(atWork);
+        });
       };
       return { bytes, release };
     } catch (error) {

@@ -1,12 +1,20 @@
 /** From the bytes of a request to JSON: what is no text, no JSON, or too much of either, is refused with a sentence. */
 
 import { isUtf8 } from 'node:buffer';
+import { collectAfter } from '../collect.ts';
 import { AppError } from '../core/error.ts';
 
 /** Undefined where there is no body (some SDKs send a JSON content type with none). @throws AppError `invalid_json` */
 export function parseJson(body: Uint8Array): unknown {
   if (body.length === 0) return undefined;
   if (!isUtf8(body)) throw notUtf8();
+  const parsed = parseText(body);
+  // The text is as large again, and needed no more.
+  collectAfter(body.length);
+  return parsed;
+}
+
+function parseText(body: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8'));
   } catch (cause) {

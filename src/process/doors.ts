@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Room } from '../core/room.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { createIdSource } from '../core/token.ts';
 import type { Egress } from '../egress/egress.ts';
@@ -51,6 +52,8 @@ export type DoorOptions = {
   egress: Egress;
   keyUses: KeyUses;
   renderer: Renderer;
+  /** Bytes of large requests and mails that are worked on at once. */
+  atWork: Room;
   /** Told after a commit that queued something. */
   onQueued: () => void;
   metrics: Pick<Metrics, 'accepted' | 'refused' | 'wrongKey'>;
@@ -127,7 +130,7 @@ function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now:
 type Access = { bodies: Bodies; guesses: Guesses; clientAddress: ClientAddress };
 
 /** What the API and the page share before they know who asks. */
-function createAccess({ config, metrics }: DoorOptions): Access {
+function createAccess({ config, atWork, metrics }: DoorOptions): Access {
   const { limits, trustedProxies } = config;
   const guesses = new Guesses({
     limits,
@@ -137,7 +140,7 @@ function createAccess({ config, metrics }: DoorOptions): Access {
     },
     onTurnedAway: () => metrics.refused('wrong_keys'),
   });
-  const bodies = new Bodies(limits, metrics.refused);
+  const bodies = new Bodies(limits, atWork, metrics.refused);
   return { bodies, guesses, clientAddress: createClientAddress(trustedProxies) };
 }
 

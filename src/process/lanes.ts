@@ -4,8 +4,10 @@ import type { Config } from '../config/config.ts';
 import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
 import { createDkimSigner, type DkimKey, type SignerFor } from '../core/dkim.ts';
+import type { Room } from '../core/room.ts';
 import { createCapture } from '../deliver/capture.ts';
 import { DeliverLane } from '../deliver/lane.ts';
+import { LargeMails } from '../deliver/large-mails.ts';
 import type { Relay } from '../deliver/relay.ts';
 import { Settler } from '../deliver/settle.ts';
 import { createSmtpRelay } from '../deliver/smtp.ts';
@@ -28,6 +30,8 @@ export type LaneOptions = {
   clock: Clock;
   relay: Relay;
   renderer: Renderer;
+  /** Bytes of large requests and mails that are worked on at once. */
+  atWork: Room;
   egress: Egress;
   contractOf: (facade: string) => WebhookContract;
   metrics: Metrics;
@@ -39,7 +43,7 @@ export type LaneOptions = {
 
 export function createWorkers(
   config: Config,
-  { database, clock, relay, renderer, egress, contractOf, metrics, signerFor, compose, name }: LaneOptions,
+  { database, clock, relay, renderer, atWork, egress, contractOf, metrics, signerFor, compose, name }: LaneOptions,
 ): Loop[] {
   const { webhookAttempt: onAttempt, webhookDisabled: onDisabled, outcome: onOutcome } = metrics;
   const webhooks = new Worker(
@@ -53,19 +57,9 @@ export function createWorkers(
     random: Math.random,
     onRecorded: () => webhooks.wake(),
   });
-  const parts = {
-    database,
-    clock,
-    relay,
-    renderer,
-    settler,
-    worker: name,
-    policy: config.inDoubt,
-    signerFor,
-    compose,
-    random: Math.random,
-    onOutcome,
-  };
+  const largeMails = new LargeMails(atWork, config.limits);
+  const own = { worker: name, policy: config.inDoubt, signerFor, compose, random: Math.random, onOutcome };
+  const parts = { database, clock, relay, renderer, largeMails, settler, ...own };
   return [new Worker(new DeliverLane(parts)), webhooks];
 }
 

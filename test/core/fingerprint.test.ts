@@ -1,7 +1,7 @@
 /** Which bodies count as the same request, and which have no safe canonical form. */
 
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
@@ -362,3 +362,27 @@ function fraction(text: string): { numerator: bigint; denominator: bigint } {
   if (shift >= 0) return { numerator: digits * 10n ** BigInt(shift), denominator: 1n };
   return { numerator: digits, denominator: 10n ** BigInt(-shift) };
 }
+
+describe('a body longer than what is hashed at once', () => {
+  const wide = '🎉'.repeat(100_000);
+  const body = (odd: string) => JSON.stringify({ a: odd + wide, b: [wide, 1.5, null] });
+  const of = (text: string) => fingerprint(Buffer.from(text), JSON.parse(text), '');
+
+  test('has the fingerprint of its whole text, wherever it is cut', () => {
+    for (const odd of ['', 'x']) {
+      const text = body(odd);
+      const prefix = (form: string) => `${JSON.stringify(['sendonce-fingerprint', 1, form, ''])}\n`;
+      const sha = (content: string) => hash('sha256', content, 'hex');
+      const string = (value: string) => `"${value.length}:${value}`;
+      const canonical = `{2:${string('a')}${string(odd + wide)}${string('b')}[3:${string(wide)}#1.5;null;`;
+      const { raw, canonical: made } = of(text);
+      assert.equal(Buffer.from(raw).toString('hex'), sha(prefix('raw') + text));
+      assert.equal(Buffer.from(made ?? []).toString('hex'), sha(prefix('canonical') + canonical));
+    }
+  });
+
+  test('has no canonical form where it is a file as an array of bytes: the bytes of the request decide', () => {
+    assert.equal(of(`[${'7,'.repeat(100_001)}7]`).canonical, null);
+    assert.notEqual(of(`[${'7,'.repeat(1_000)}7]`).canonical, null);
+  });
+});

@@ -98,7 +98,7 @@ describe('a body that does not arrive', () => {
   });
 
   it('must come faster the more it holds: a trickle keeps a short one alive and not a long one', async (t) => {
-    const server = await serve(t, { ...slow, bodyTimeoutMs: 10_000 });
+    const server = await serve(t, { bodyWindowMs: 300, bodyBytesPerSecondMin: 50, bodyTimeoutMs: 10_000 });
     const long = await stall(t, server, 400_000, 300_000);
     const short = await stall(t, server, 4_000, 0);
     let left = 4_000;

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { limits } from '../../src/config/limits.ts';
 import { compose } from '../../src/core/compose.ts';
+import { Room } from '../../src/core/room.ts';
 import { DeliverLane } from '../../src/deliver/lane.ts';
+import { LargeMails } from '../../src/deliver/large-mails.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { Settler } from '../../src/deliver/settle.ts';
 import { Renderer } from '../../src/render/renderer.ts';
@@ -88,6 +90,7 @@ function createLane(database: Database, worker: string): DeliverLane {
     clock,
     relay,
     renderer: new Renderer(limits),
+    largeMails: new LargeMails(new Room(limits.bodiesAtWorkBytesMax), limits),
     settler,
     worker,
     signerFor: async () => null,

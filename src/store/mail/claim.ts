@@ -65,9 +65,9 @@ function toDelivery(account: string, emailId: string, moved: Moved): Delivery {
   return { account, emailId, part, attempt, tries, failures, recipients, giveUpAt, policy, possibleDuplicate, boundTo };
 }
 
-/** Gives a claim that was never started back, due at once; one that was canceled, or taken back, is not this worker's to give. */
-export async function handBack(tx: Transaction, delivery: Delivery, now: number): Promise<void> {
-  await move(tx, 'hand_back', delivery, { run_at: now, fence: delivery.attempt, now }, () => null);
+/** Gives a claim that was never started back, due at `dueAt`; one that was canceled, or taken back, is not this worker's to give. */
+export async function handBack(tx: Transaction, delivery: Delivery, now: number, dueAt = now): Promise<void> {
+  await move(tx, 'hand_back', delivery, { run_at: dueAt, fence: delivery.attempt, now }, () => null);
 }
 
 /**

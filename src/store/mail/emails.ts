@@ -42,10 +42,10 @@ export type Summary = Pick<
   'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'tags' | 'topicId' | 'templateId' | 'batchId' | 'scheduledText'
 > & { forgotten?: string[] | undefined };
 /** `files` spares the reader a look for attachments where there are none. */
-type Content = Pick<Email, 'headers'> & { files: number };
+export type Content = Pick<Email, 'headers'> & { files: number };
 
 /** Bodies are kept as bytes: JSON around them would be escaped and parsed for nothing, and PostgreSQL's text refuses NUL. */
-type ContentRow = {
+export type ContentRow = {
   content: string | null;
   html: Uint8Array | null;
   text: Uint8Array | null;
@@ -170,18 +170,6 @@ export async function findEmail(reader: Reader, account: string, id: string): Pr
   return { ...toSummary(row), ...(await readContent(reader, account, id, row)), purged: row.content === null };
 }
 
-/** Only what composing needs, without the look-ups a reader of the API wants. */
-export async function findEmailToCompose(reader: Reader, account: string, id: string): Promise<Email | null> {
-  const [row] = await reader.all<EmailRow & ContentRow>(
-    `select account, id, message_id, created_at, scheduled_at, key_hash, summary, content, html, text, made_text
-     from emails where account = ? and id = ?`,
-    account,
-    id,
-  );
-  if (!row || row.content === null) return null;
-  return { ...toSummary(row), ...(await readContent(reader, account, id, row)) };
-}
-
 /** What webhooks are told of an email. */
 export type EmailToTell = Pick<
   Email,
@@ -204,7 +192,7 @@ export async function findEmailToTell(reader: Reader, account: string, id: strin
 
 type StoredContent = { facade: string; content: string | null };
 
-async function readContent(reader: Reader, account: string, id: string, row: ContentRow) {
+export async function readContent(reader: Reader, account: string, id: string, row: ContentRow) {
   const { files, headers }: Content = row.content === null ? { headers: [], files: 0 } : JSON.parse(row.content);
   return {
     html: decode(row.html),
