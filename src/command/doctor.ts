@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import type { Config, Examined } from '../config/config.ts';
 import type { RelayServer } from '../config/relay-url.ts';
 import type { Problem, SettingName } from '../config/settings.ts';
+import { anyDomain } from '../core/account.ts';
 import { adviceOnTrouble } from '../core/relay-trouble.ts';
 import { type Extensions, NoSession, openSession, quit } from '../deliver/smtp-session.ts';
 import type { Wire } from '../deliver/smtp-wire.ts';
@@ -13,6 +14,7 @@ import { databaseName, isThere } from '../process/open-database.ts';
 import { findOpenings, mayBeReplaced, writeMode } from '../process/own-files.ts';
 import { isBehind, readWitness } from '../process/restore-guard.ts';
 import { problemOfSecretKey } from '../process/secret-key.ts';
+import { listGrants } from '../store/account-domains.ts';
 import type { Database } from '../store/database.ts';
 import { findHang, type HangCause } from '../store/engine/postgres/watch.ts';
 import { countOpen } from '../store/mail/open.ts';
@@ -75,6 +77,7 @@ async function checkDatabase(config: Config): Promise<Finding[]> {
   return withDatabase(config, { create: false }, async (database) => [
     ...(await found({ of: name, find: () => checkEngine(name, database) })),
     ...(await found({ of: 'secret key', find: () => checkSecretKey(config, database) })),
+    ...(await found({ of: 'accounts', find: () => checkAccounts(database) })),
     ...(await found({ of: 'queue', find: () => checkQueue(database) })),
     ...(await found({ of: 'witness', find: () => checkRestored(config, database) })),
   ]);
@@ -84,6 +87,15 @@ async function checkSecretKey(config: Config, database: Database): Promise<Findi
   const problem = await problemOfSecretKey(database, config);
   if (problem !== null) return [{ is: 'FAIL', text: problem }];
   return [{ is: 'ok', text: 'the secret key is the one the database is served with' }];
+}
+
+/** Those an older version made may send as anybody until the operator has said otherwise. */
+async function checkAccounts(database: Database): Promise<Finding[]> {
+  const grants = await listGrants(database);
+  const names = grants.filter(({ domain }) => domain === anyDomain).map(({ account }) => account);
+  if (names.length === 0) return [];
+  const text = `may send from any domain that no other account was given: ${names.join(', ')}. See sendonce account allow and disallow`;
+  return [{ is: 'note', text }];
 }
 
 /** Before anything else: the first thing a connection does is to commit. Null: nothing hangs. */

@@ -59,6 +59,8 @@ function apiLines(config: Config, { url, newApiKey }: Started): string[] {
     lines.push('', `  API key: in ${firstKeyFile}, which only this user can read. It is stored as a hash only.`);
   else if (newApiKey)
     lines.push('', `  API key: ${newApiKey}`, '  Keep it: it is stored as a hash only and not shown again.');
+  if (newApiKey && !inFile && !process.stdout.isTTY)
+    lines.push('  A journal that keeps this output keeps it, too: with FIRST_KEY_FILE it goes to a file instead.');
   const key = inFile
     ? `$(cat ${firstKeyFile})`
     : (newApiKey ?? (config.apiKey === null ? 're_…' : '$SENDONCE_API_KEY'));

@@ -1,6 +1,6 @@
 /** From a message to who SMTP is told about. */
 
-import { envelopeAddress, testAddressOutcome } from './address.ts';
+import { envelopeAddress, parseMailbox, testAddressOutcome } from './address.ts';
 import type { Message } from './email.ts';
 
 /** The tag or header by which one email chooses what happens when it is in doubt. */
@@ -8,6 +8,13 @@ const policyName = 'sendonce-in-doubt';
 
 export function senderAddress(message: Pick<Message, 'from'>): string {
   return envelopeAddress(message.from);
+}
+
+/** Whom a reader is told it comes from: the author, and who is named as having sent it for them (RFC 5322 3.6.2). */
+export function namedSenders(message: Pick<Message, 'from' | 'headers'>): string[] {
+  const named = message.headers.filter(([name]) => name.toLowerCase() === 'sender');
+  const others = named.map(([, value]) => parseMailbox(value)?.address ?? value.trim());
+  return [senderAddress(message), ...others];
 }
 
 /**

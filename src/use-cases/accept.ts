@@ -6,7 +6,7 @@
 import assert from 'node:assert';
 import type { Clock } from '../core/clock.ts';
 import { type Email, emailOf, type Message } from '../core/email.ts';
-import { groupRecipients, senderAddress } from '../core/envelope.ts';
+import { groupRecipients, namedSenders, senderAddress } from '../core/envelope.ts';
 import { AppError, Contended } from '../core/error.ts';
 import { sameRequest } from '../core/fingerprint.ts';
 import { keyHash } from '../core/token.ts';
@@ -121,12 +121,14 @@ export class Accepting {
   }
 
   /** @throws AppError `domain_not_allowed`: for whoever prepares several messages and can do without one. */
-  requireSender(account: string, message: Pick<Message, 'from'>): Promise<void> {
-    return this.#options.rules.requireSender(account, senderAddress(message));
+  requireSender(account: string, message: Pick<Message, 'from' | 'headers'>): Promise<void> {
+    return this.#requireSenders(account, [message]);
   }
 
-  async #requireSenders(account: string, messages: readonly Message[]): Promise<void> {
-    for (const from of new Set(messages.map((message) => message.from))) await this.requireSender(account, { from });
+  async #requireSenders(account: string, messages: readonly Pick<Message, 'from' | 'headers'>[]): Promise<void> {
+    for (const address of new Set(messages.flatMap(namedSenders))) {
+      await this.#options.rules.requireSender(account, address);
+    }
   }
 
   #begin(turn: Turn): Turn {

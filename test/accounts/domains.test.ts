@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { signIn } from '../page/visitor.ts';
 import { bendDatabase } from '../support/bent-database.ts';
 import { drained, serve, subjects } from '../support/served.ts';
 import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
@@ -40,6 +41,22 @@ describe('an account sends', () => {
         `Sending has been rejected because the sender you used ceo@${domain} is not valid. Validate your sender or authenticate your domain`,
       );
     }
+  });
+
+  test('nothing under another name with a header of its own', async () => {
+    const withSender = (sender: string) => acme.send({ from: 'a@acme.test', headers: { Sender: sender } });
+    for (const sender of ['ceo@victim.test', 'The Boss <ceo@victim.test>', 'x@acme.test, ceo@victim.test']) {
+      assert.equal((await withSender(sender)).status, 403, sender);
+    }
+    assert.equal((await withSender('Post <post@acme.test>')).status, 200);
+    // These are ours to write: what an author gives is left out.
+    const { json } = await acme.send({
+      from: 'a@acme.test',
+      headers: { From: 'ceo@victim.test', 'Return-Path': 'ceo@victim.test' },
+    });
+    const source = await (await signIn(server, acme.key)).get(`/emails/${json.id}/eml`);
+    assert.match(source.text, /^From: a@acme\.test\r$/m);
+    assert.doesNotMatch(source.text, /victim/);
   });
 
   test('subdomains only where they were given', async () => {
