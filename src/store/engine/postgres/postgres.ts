@@ -10,7 +10,7 @@ import { WriteQueue } from './queue.ts';
 import { Readers } from './reader.ts';
 import { type Hearing, Signals } from './signals.ts';
 import { type Hang, Watch } from './watch.ts';
-import { patienceMs, Writer, type WriterOptions } from './writer.ts';
+import { type AssumedCommits, Writer, type WriterOptions } from './writer.ts';
 
 export type PostgresOptions = {
   url: string;
@@ -29,7 +29,7 @@ export type PostgresOptions = {
   /** How long a statement that writes goes without an answer before the way to the server is taken for gone. */
   silenceMs?: number;
   /** Instead of finding out what became of a COMMIT whose answer was lost: only negative controls assume. */
-  assumeLostCommits?: 'undone' | 'committed';
+  assumeLostCommits?: AssumedCommits;
   /** Connections that write: only the benchmark asks for another number. */
   writers?: number;
 };
@@ -50,6 +50,9 @@ const writeSilenceMs = 20_000;
 /** How long a start waits for a server that is starting, too. */
 const startPatienceMsMax = 15_000;
 const startPauseMs = 200;
+
+/** How long new work waits for commits that hang: refused at once, clients that try again at once would be all there is to do. */
+const hangPatienceMs = 1_000;
 
 /** Where containers start together a name may appear a moment later; most often it is wrong. */
 const namePatienceMs = 3_000;
@@ -158,8 +161,6 @@ class PostgresDatabase implements Database {
   }
 
   write<T>(work: (tx: Transaction) => Awaitable<T>, terms: WriteTerms = {}): Promise<T> {
-    const { hang } = this.#watch;
-    if (hang && !terms.patient) return Promise.reject(hanging(hang));
     return new Promise<T>((resolve, reject) => {
       this.#queue.add({
         work,
@@ -199,11 +200,11 @@ class PostgresDatabase implements Database {
     await this.#watch.close();
   }
 
-  /** What has not begun while commits hang is refused as what comes new is: nothing of it was written. */
+  /** What has not begun while commits hang: nothing of it was written. */
   #refuseLate(): void {
     const { hang } = this.#watch;
     if (!hang) return;
-    for (const write of this.#queue.takeOlderThan(performance.now() - patienceMs)) write.reject(hanging(hang));
+    for (const write of this.#queue.takeOlderThan(performance.now() - hangPatienceMs)) write.reject(hanging(hang));
   }
 
   /** One at a time: while it gathers a group, more may arrive for it. */
