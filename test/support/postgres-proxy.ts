@@ -16,6 +16,8 @@ export type PostgresProxy = {
   cutNext(...cuts: Cut[]): void;
   /** The next BEGIN arrives as something the server refuses, as if it had been cancelled. */
   spoilNextBegin(): void;
+  /** Leads to another server from now on; who is connected is cut off. */
+  pointTo(url: string): void;
   /** How many were cut so far. */
   readonly cuts: number;
   /** Refuses new connections and ends the present ones, until told otherwise: then no cut of before is `for good` any more. */
@@ -28,7 +30,7 @@ const commit = Buffer.from('Q\0\0\0\x0bcommit\0', 'latin1');
 
 export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
   const target = new URL(url.replace('@/', '@localhost/'));
-  const socketPath = `${target.searchParams.get('host')}/.s.PGSQL.5432`;
+  let socketPath = socketOf(target);
   const sockets = new Set<net.Socket>();
   const planned: { cut: Cut; era: number }[] = [];
   let cuts = 0;
@@ -94,6 +96,10 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     spoilNextBegin() {
       isSpoiling = true;
     },
+    pointTo(other) {
+      socketPath = socketOf(new URL(other.replace('@/', '@localhost/')));
+      for (const socket of sockets) socket.destroy();
+    },
     get cuts() {
       return cuts;
     },
@@ -108,4 +114,8 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
       await once(server, 'close');
     },
   };
+}
+
+function socketOf(url: URL): string {
+  return `${url.searchParams.get('host')}/.s.PGSQL.5432`;
 }

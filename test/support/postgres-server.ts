@@ -2,9 +2,19 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import pg from 'pg';
 import { type PostgresUser, postgresFolder, postgresUser } from './postgres-files.ts';
 
@@ -17,6 +27,10 @@ export type PostgresServer = {
   replaceDatabase(url: string, like: string): Promise<void>;
   /** Nobody will connect to it any more: it goes as soon as nobody is connected. */
   discardDatabase(url: string): void;
+  /** A standby that follows it, as it is now: nobody may be writing meanwhile. Named `standby` in `synchronous_standby_names`. */
+  follow(): Promise<PostgresServer>;
+  /** One statement of its administrator. */
+  administer(sql: string): Promise<void>;
   /** SIGKILL to all its processes at once: what they had in memory is gone. */
   kill(): Promise<void>;
   /** Starts again on the same data, and waits until it answers. */
@@ -32,12 +46,17 @@ const settings = {
   log_min_messages: 'panic',
 };
 
-export async function startPostgres(more: Record<string, string> = {}, parent = tmpdir()): Promise<PostgresServer> {
+export function startPostgres(more: Record<string, string> = {}, parent = tmpdir()): Promise<PostgresServer> {
+  return startOn(null, more, parent);
+}
+
+async function startOn(copied: string | null, more: Record<string, string>, parent: string): Promise<PostgresServer> {
   const owner = postgresUser();
   const native = postgresFolder(owner);
   const folder = mkdtempSync(join(parent, 'sendonce-pg-'));
   const data = join(folder, 'data');
-  cpSync(initializedData(native, owner), data, { recursive: true });
+  cpSync(copied ?? initializedData(native, owner), data, { recursive: true });
+  if (copied) becomeStandby(data, dirname(copied));
   handOver(folder, owner);
   chmodSync(data, 0o700);
   const flags = Object.entries({ ...settings, ...more, unix_socket_directories: folder });
@@ -84,6 +103,8 @@ export async function startPostgres(more: Record<string, string> = {}, parent = 
         await client.query(`create database ${nameOf(url)} template ${nameOf(like)}`);
       }),
     discardDatabase: (url) => void discarded.add(nameOf(url)),
+    follow: () => startOn(data, more, parent),
+    administer: (sql) => administer(folder, (client) => client.query(sql)),
     async kill() {
       await killAll(data);
       await stop('keep\n');
@@ -91,6 +112,14 @@ export async function startPostgres(more: Record<string, string> = {}, parent = 
     start,
     stop: () => stop(''),
   };
+}
+
+/** What was copied from a server that rests is what a crash would have left of it: it goes on where the log does. */
+function becomeStandby(data: string, primary: string): void {
+  rmSync(join(data, 'postmaster.pid'), { force: true });
+  writeFileSync(join(data, 'standby.signal'), '');
+  const way = `host=${primary} user=postgres application_name=standby`;
+  writeFileSync(join(data, 'postgresql.auto.conf'), `primary_conninfo = '${way}'\nwal_retrieve_retry_interval = 100\n`);
 }
 
 let shared: Promise<PostgresServer> | null = null;

@@ -10,6 +10,9 @@ import type { Write, WriteQueue } from './queue.ts';
 import { upSince } from './server-facts.ts';
 import type { Watch } from './watch.ts';
 
+/** `visible`: what can be seen counts as done, as if seeing it meant that a standby has it. */
+export type AssumedCommits = 'undone' | 'committed' | 'visible';
+
 export type WriterOptions = {
   url: string;
   queue: WriteQueue;
@@ -24,7 +27,7 @@ export type WriterOptions = {
    * be at work. COMMIT alone has no limit: it may wait for a standby.
    */
   silenceMs: number;
-  assumeLostCommits: 'undone' | 'committed' | undefined;
+  assumeLostCommits: AssumedCommits | undefined;
 };
 
 /** Of a group: many answers wait behind one held row; each is tried by itself then. */
@@ -36,7 +39,7 @@ const statementMs = 10_000;
 const idleMs = 5_000;
 
 /** How long a write waits for a server that is away, before it is refused with nothing written. */
-export const patienceMs = 3_000;
+const patienceMs = 3_000;
 const backOffMs = [20, 50, 100, 200, 400, 1_000] as const;
 
 /** How often a work that lost to other transactions is run again. */
@@ -241,8 +244,8 @@ export class Writer {
       // Also what the server answered with: it may have ended the session, or the wait for a standby, after it committed.
       connection.destroy();
       const { url, findOutMs, assumeLostCommits } = this.#options;
-      if (assumeLostCommits) return assumeLostCommits === 'committed';
-      const committed = await marker.findOut(url, findOutMs);
+      if (assumeLostCommits && assumeLostCommits !== 'visible') return assumeLostCommits === 'committed';
+      const committed = await marker.findOut(url, findOutMs, assumeLostCommits === 'visible');
       if (committed === null) throw new CommitUnknown('What became of a commit cannot be found out.', { cause: error });
       return committed;
     }
