@@ -50,6 +50,10 @@ export type Edge = {
     failures?: '+ 1' | '= 0';
     unanswered?: '+ 1' | '- 1' | 'own_gate';
     possible_duplicate?: '+ 1';
+    /** Attempts that ended without a word, since the last one that had something to say. */
+    wordless?: '+ 1' | '= 0';
+    /** How far an attempt made alone has come (core/silence.ts). */
+    alone?: '= 0' | '= 1' | '= 2' | '= 3';
   };
   sets: readonly MovedColumn[];
   /** What is told, in this order. */
@@ -71,21 +75,50 @@ const verdict = {
 
 const requeue = { from: ['sending'], to: 'queued', fence: 'attempt', ends: true, sets: ['run_at'] } as const;
 
+const wordless = { ...requeue, counts: { wordless: '+ 1' } } as const;
+
+const goesOn = { from: ['sending'], to: 'sending', fence: 'attempt', sets: [] } as const;
+
 const answer = { from: ['in_doubt'], fence: 'state', ends: true, by: 'operator' } as const;
 
 const simulated = { from: ['sending'], fence: 'attempt', sets: ['run_at', 'reply'] } as const;
 
 export const edges = {
   /** A worker takes what is due for a while: `run_at` is when its lease ends. */
-  claim: { from: ['queued'], to: 'sending', fence: 'attempt', ends: true, sets: ['worker', 'run_at'] },
+  claim: {
+    from: ['queued'],
+    to: 'sending',
+    fence: 'attempt',
+    ends: true,
+    counts: { alone: '= 0' },
+    sets: ['worker', 'run_at'],
+  },
   /** A worker that stops gives back what it has not started. */
   hand_back: { from: ['sending'], to: 'queued', fence: 'attempt', sets: ['run_at'] },
   /** A worker has claimed it without knowing: the answer to that commit never came. */
   forgotten: requeue,
   /** The lease ran out: the worker hangs. */
-  lease_over: requeue,
+  lease_over: wordless,
   /** Its worker is dead. */
-  orphaned: requeue,
+  orphaned: wordless,
+  /** The same, and it cannot have been to blame: it had not begun, or the worker had lived on with it. */
+  spared: requeue,
+  /** The same, once too often, the last time alone: it is not tried again by itself. */
+  silenced: {
+    from: ['sending'],
+    to: 'in_doubt',
+    fence: 'attempt',
+    ends: true,
+    counts: { wordless: '+ 1' },
+    sets: ['run_at', 'reply'],
+    events: ['delivery_delayed'],
+  },
+  /** After attempts without a word it is tried alone: nothing else of this process has begun and is not known to be harmless. */
+  try_alone: { ...goesOn, counts: { alone: '= 1' } },
+  /** It has been read and composed: from here on it is in the relay's hands. */
+  composed_alone: { ...goesOn, counts: { alone: '= 2' } },
+  /** The relay has it, and the worker lives. */
+  harmless: { ...goesOn, counts: { alone: '= 3' } },
   /** Some recipients were suppressed since: it goes on with the others. */
   narrow: { from: ['sending'], to: 'sending', fence: 'attempt', sets: ['recipients'] },
   /** All recipients were suppressed since. */
@@ -118,7 +151,7 @@ export const edges = {
     to: 'queued',
     fence: 'handoff_attempt',
     ends: true,
-    counts: { tries: '+ 1', unanswered: '- 1', failures: '= 0' },
+    counts: { tries: '+ 1', unanswered: '- 1', failures: '= 0', wordless: '= 0' },
     sets: ['run_at', 'reply'],
     events: ['delivery_delayed'],
   },
@@ -128,7 +161,7 @@ export const edges = {
     from: ['sending'],
     to: 'queued',
     fence: 'attempt',
-    counts: { tries: '+ 1', failures: '= 0' },
+    counts: { tries: '+ 1', failures: '= 0', wordless: '= 0' },
     sets: ['run_at', 'reply', 'recipients'],
     events: ['delivery_delayed'],
   },
@@ -146,7 +179,7 @@ export const edges = {
     from: ['sending', 'handoff'],
     to: 'queued',
     fence: 'attempt',
-    counts: { failures: '+ 1', unanswered: 'own_gate' },
+    counts: { failures: '+ 1', unanswered: 'own_gate', wordless: '= 0' },
     sets: ['run_at', 'reply'],
     events: ['delivery_delayed'],
     tells: 'first_failure',
@@ -202,7 +235,7 @@ export const edges = {
     to: 'queued',
     fence: 'attempt',
     ends: true,
-    counts: { possible_duplicate: '+ 1' },
+    counts: { possible_duplicate: '+ 1', wordless: '= 0' },
     sets: ['run_at', 'reply', 'held_until'],
     events: ['queued'],
     by: 'policy',
@@ -213,7 +246,7 @@ export const edges = {
   answer_send_again: {
     ...answer,
     to: 'queued',
-    counts: { possible_duplicate: '+ 1' },
+    counts: { possible_duplicate: '+ 1', wordless: '= 0' },
     sets: ['run_at', 'reply', 'held_until', 'content_hash'],
     events: ['queued'],
   },
@@ -236,6 +269,7 @@ export const edges = {
     fence: 'state',
     unless: 'was_tried',
     ends: true,
+    counts: { wordless: '= 0' },
     sets: ['run_at', 'give_up_at', 'content_hash'],
     events: ['scheduled'],
   },

@@ -6,15 +6,16 @@ import type { Clock } from '../core/clock.ts';
 import type { SignerFor } from '../core/dkim.ts';
 import type { Email } from '../core/email.ts';
 import { senderAddress } from '../core/envelope.ts';
-import { type EnvelopeReply, outcomeName } from '../core/outcome.ts';
+import { type EnvelopeReply, type Outcome, outcomeName } from '../core/outcome.ts';
 import { noReply } from '../core/reply.ts';
 import { retryDelayMs } from '../core/retry.ts';
+import { aloneAfter } from '../core/silence.ts';
 import { log } from '../log.ts';
 import type { Composing } from '../render/composer.ts';
 import type { Renderer } from '../render/renderer.ts';
 import { makeTextParts } from '../render/text-parts.ts';
 import type { Database } from '../store/database.ts';
-import { accountsWithDue, claimDue, handBack, handBackForgotten } from '../store/mail/claim.ts';
+import { accountsWithDue, claimDue, handBack, handBackForgotten, markAlone } from '../store/mail/claim.ts';
 import { type Delivery, type DeliveryRef, emailName, type InDoubtPolicy, partName } from '../store/mail/deliveries.ts';
 import { findEmailToCompose } from '../store/mail/email-to-compose.ts';
 import { keepMadeText } from '../store/mail/emails.ts';
@@ -23,8 +24,9 @@ import { openGate } from '../store/mail/settle.ts';
 import { settleSimulated, settleSuppressed, siftDelivery } from '../store/mail/suppressed.ts';
 import type { Lane } from '../worker.ts';
 import type { LargeMails, Passage } from './large-mails.ts';
-import type { Relay } from './relay.ts';
+import type { Relay, Shipment } from './relay.ts';
 import type { Settler } from './settle.ts';
+import { harmlessAfterMs, type Turn, Turns } from './turns.ts';
 
 export type DeliverOptions = {
   database: Database;
@@ -70,6 +72,7 @@ export class DeliverLane implements Lane<Delivery> {
   /** A claim may have committed without our learning what it took. */
   #isUnsure = false;
   #comparedAt = 0;
+  readonly #turns = new Turns();
   #draining = false;
   #lastAccount = '';
 
@@ -88,7 +91,8 @@ export class DeliverLane implements Lane<Delivery> {
     this.#lastAccount = turns[Math.min(limit, turns.length) - 1] ?? '';
     const claimed = await this.#claimInTurns(turns, limit, now);
     for (const delivery of claimed) this.#held.add(partName(delivery));
-    return claimed;
+    // What may end this process comes last, so that the others have begun.
+    return claimed.sort((a, b) => Number(isSuspect(a)) - Number(isSuspect(b)));
   }
 
   async #claimInTurns(turns: string[], limit: number, now: number): Promise<Delivery[]> {
@@ -157,8 +161,22 @@ export class DeliverLane implements Lane<Delivery> {
     }
   }
 
+  /** After attempts that ended without a word it is tried alone, and how far it comes is written down before it goes on. */
   async #tryOnce(one: Attempt): Promise<void> {
-    const { clock, relay, settler, onOutcome } = this.#options;
+    const isAlone = isSuspect(one.delivery);
+    const turn = await (isAlone ? this.#turns.beginAlone() : this.#turns.begin());
+    try {
+      // Handed back while it waited for its turn.
+      if (this.#draining) return;
+      if (isAlone && !(await this.#mark(one, 'try_alone'))) return;
+      await this.#tryInTurn(one, isAlone, turn);
+    } finally {
+      turn.end();
+    }
+  }
+
+  async #tryInTurn(one: Attempt, isAlone: boolean, turn: Turn): Promise<void> {
+    const { clock, settler, onOutcome } = this.#options;
     const delivery = await this.#withoutSuppressed(one.delivery);
     if (!delivery) return;
     const simulated = testAddressOutcome(delivery.recipients[0] ?? '');
@@ -177,17 +195,39 @@ export class DeliverLane implements Lane<Delivery> {
     if (delivery.boundTo && !contentHash.equals(delivery.boundTo)) {
       return settler.hold(delivery, 'This version composes other bytes than the first attempt handed over.');
     }
+    if (isAlone && !(await this.#mark(one, 'composed_alone'))) return;
     const shipment = { envelope: { from, to: delivery.recipients }, bytes, envelopeId: envelopeId(delivery) };
-    const outcome = await relay.ship(shipment, (reply) => {
-      one.gate = this.#openGate(one, contentHash, reply);
-      return one.gate;
-    });
+    const outcome = await this.#ship(one, isAlone, turn, { shipment, contentHash });
     // A session may die while its gate is still committing: what to record depends on whether it opened.
     await one.gate?.catch(() => false);
     // Handed back at the shutdown: it is the next process's now, and the database may be closed already.
     if (this.#draining && one.gate === null) return;
     onOutcome(outcomeName(outcome));
     await settler.settle(delivery, outcome);
+  }
+
+  async #ship(
+    one: Attempt,
+    isAlone: boolean,
+    turn: Turn,
+    { shipment, contentHash }: { shipment: Shipment; contentHash: Uint8Array },
+  ): Promise<Outcome> {
+    const shipping = this.#options.relay.ship(shipment, (reply) => {
+      one.gate = this.#openGate(one, contentHash, reply);
+      return one.gate;
+    });
+    turn.shipped();
+    if (!isAlone) return shipping;
+    const harmless = setTimeout(() => {
+      turn.letOthers();
+      if (one.gate === null && !this.#draining) void this.#mark(one, 'harmless').catch(() => {});
+    }, harmlessAfterMs);
+    return shipping.finally(() => clearTimeout(harmless));
+  }
+
+  #mark({ delivery }: Attempt, stage: 'try_alone' | 'composed_alone' | 'harmless'): Promise<boolean> {
+    const { database, clock } = this.#options;
+    return database.write((tx) => markAlone(tx, stage, delivery, clock.now()), { about: emailName(delivery) });
   }
 
   /** What an older version accepted has no text part made yet: it is made once, so that every attempt sends the same. */
@@ -246,6 +286,10 @@ export class DeliverLane implements Lane<Delivery> {
     );
     return one.gated;
   }
+}
+
+function isSuspect({ wordless }: Delivery): boolean {
+  return wordless >= aloneAfter;
 }
 
 function startingAfter(accounts: string[], last: string): string[] {

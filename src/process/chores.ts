@@ -100,7 +100,7 @@ export class Chores {
       expired: await requeueExpiredClaims(tx, clock.now(), stepSize),
       again: await sendAgainDue(tx, clock.now(), stepSize),
     }));
-    for (const ref of moved.expired) log.leaseExpired(ref);
+    for (const ref of moved.expired) ref.held === null ? log.leaseExpired(ref) : log.inDoubt(ref, ref.held);
     for (const ref of moved.again) log.sentAgain(ref);
     if (moved.expired.length + moved.again.length > 0) onQueued();
   }

@@ -95,8 +95,9 @@ export class Recovery {
       const terms = { now: clock.now(), policy, limit: recoverAtOnce, deadBefore };
       const step = await database.write((tx) => recover(tx, terms));
       for (const ref of step.inDoubt) log.inDoubt(ref, 'the process that sent it ended before the relay answered');
+      for (const one of step.held) log.inDoubt(one, one.held ?? '');
       requeued += step.requeued.length;
-      if (step.requeued.length + step.inDoubt.length === 0) break;
+      if (step.requeued.length + step.inDoubt.length + step.held.length === 0) break;
     }
     if (requeued === 0) return;
     log.requeued(requeued);

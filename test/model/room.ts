@@ -193,7 +193,10 @@ export class Room {
     },
   ): void {
     const { state, tries = 0, ...given } = delivery;
-    const fresh = { attempt: 0, handoffAttempt: null, failures: 0, unanswered: 0, possibleDuplicate: 0 };
+    const fresh = {
+      ...{ attempt: 0, handoffAttempt: null, failures: 0, unanswered: 0, possibleDuplicate: 0 },
+      ...{ wordless: 0, alone: 0 },
+    };
     this.deliveries.push({
       ...given,
       part: this.partsOf(given).length,
@@ -208,7 +211,7 @@ export class Room {
   /** What a worker is given of what it claims. */
   claimed(one: ModelDelivery): Delivery {
     const { account, emailId, part, recipients, giveUpAt, policy, row } = one;
-    const { attempt, tries, failures } = row;
+    const { attempt, tries, failures, wordless } = row;
     const isOpen = row.unanswered > 0 || row.possibleDuplicate > 0;
     const boundTo = isOpen ? one.contentHash : null;
     const possibleDuplicate = row.possibleDuplicate > 0;
@@ -219,6 +222,7 @@ export class Room {
       attempt,
       tries,
       failures,
+      wordless,
       recipients,
       giveUpAt,
       policy,

@@ -15,7 +15,7 @@ const selects: [kind: string, columns: string[], from: string][] = [
     [
       ...['account', 'email_id', 'part', 'state', 'attempt', 'handoff_attempt', 'tries', 'failures', 'unanswered'],
       ...['possible_duplicate', 'run_at', 'give_up_at', 'gated_at', 'worker', 'recipients', 'recipient_count'],
-      ...['in_doubt_policy', 'reply', 'case when content_hash is null then 0 else 1 end'],
+      ...['in_doubt_policy', 'reply', 'case when content_hash is null then 0 else 1 end', 'wordless', 'alone'],
     ],
     'deliveries',
   ],
@@ -102,6 +102,7 @@ function stateOf(model: Model): string[] {
         ...[one.account, one.emailId, one.part, row.state, row.attempt, row.handoffAttempt, row.tries, row.failures],
         ...[row.unanswered, row.possibleDuplicate, one.runAt, one.giveUpAt, one.gatedAt, one.worker],
         ...[JSON.stringify(recipients), recipients.length, one.policy, one.reply, one.contentHash ? 1 : 0],
+        ...[row.wordless, row.alone],
       ]);
     }),
     ...model.emails.map((one) =>

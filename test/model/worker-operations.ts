@@ -5,7 +5,7 @@ import type { TestOutcome } from '../../src/core/address.ts';
 import { type Edge, edges } from '../../src/core/delivery.ts';
 import type { RecipientReply } from '../../src/core/outcome.ts';
 import { noReply, ownWords, type Reply, readReply } from '../../src/core/reply.ts';
-import { accountsWithDue, claimDue, handBack, handBackForgotten } from '../../src/store/mail/claim.ts';
+import { accountsWithDue, claimDue, handBack, handBackForgotten, markAlone } from '../../src/store/mail/claim.ts';
 import { type Delivery, type DeliveryRef, never, partName } from '../../src/store/mail/deliveries.ts';
 import { move } from '../../src/store/mail/move.ts';
 import {
@@ -92,6 +92,7 @@ function isUnderWay(row: DeliveryRow, held: Delivery): boolean {
 }
 
 /** What another process may have read before somebody else was faster. */
+const stagesAlone = ['try_alone', 'composed_alone', 'harmless'] as const;
 const lateEdges = ['claim', 'forgotten', 'lease_over', 'orphaned', 'orphaned_handoff', 'hold', 'send_again'] as const;
 
 export const workerOperations = [
@@ -115,6 +116,10 @@ export const workerOperations = [
       };
     },
   ),
+  onHeld('try alone', 4, { edge: fc.constantFrom(...stagesAlone) }, (held, { edge }, model) => ({
+    expected: () => model.markAlone(edge, held),
+    act: (engine) => engine.write((tx) => markAlone(tx, edge, held, model.now)),
+  })),
   onHeld('hand back', 2, {}, (held, _, model) => ({
     expected: () => model.handBack(held),
     act: (engine) => engine.write((tx) => handBack(tx, held, model.now)),

@@ -51,6 +51,10 @@ export class Workers extends Room {
     return claimed;
   }
 
+  markAlone(edge: 'try_alone' | 'composed_alone' | 'harmless', held: Delivery): boolean {
+    return this.move(edge, held, { fence: held.attempt }) !== null;
+  }
+
   handBack(held: Delivery): void {
     this.move('hand_back', held, { runAt: this.now, fence: held.attempt });
   }
@@ -228,15 +232,37 @@ export class Workers extends Room {
     this.workers.delete(worker);
   }
 
-  recover(policy: InDoubtPolicy): { requeued: DeliveryRef[]; inDoubt: DeliveryRef[] } {
+  recover(policy: InDoubtPolicy): { requeued: DeliveryRef[]; inDoubt: DeliveryRef[]; held: DeliveryRef[] } {
     const isDead = ({ worker }: ModelDelivery) => (this.workers.get(worker ?? '') ?? 0) <= this.now - deadAfterMs;
     const dead = this.deliveries.filter(isDead);
-    const [requeued, inDoubt] = [dead.filter(isIn('sending')), dead.filter(isIn('handoff'))];
-    for (const one of requeued) this.move('orphaned', one, { runAt: this.now, fence: one.row.attempt });
+    const [claims, inDoubt] = [dead.filter(isIn('sending')), dead.filter(isIn('handoff'))];
+    // Of those made alone: what dies before it is composed is to blame, and what dies behind that often enough.
+    const isHeld = ({ row: { alone, wordless } }: ModelDelivery) => alone === 1 || (alone === 2 && wordless >= 4);
+    const isSpared = ({ row: { alone, wordless } }: ModelDelivery) => alone === 3 || (alone === 0 && wordless >= 2);
+    const [held, requeued] = this.#takeBack(claims, { edge: 'orphaned', isHeld, isSpared });
     const why = 'The process that sent it ended before the relay answered.';
     for (const one of inDoubt) this.#doubt('orphaned_handoff', one, policy, why);
-    this.coverage.answered('recover', requeued.length + inDoubt.length > 0 ? 'some' : 'none');
-    return { requeued: requeued.map(refOf), inDoubt: inDoubt.map(refOf) };
+    const isAny = requeued.length + inDoubt.length + held.length > 0;
+    this.coverage.answered('recover', held.length > 0 ? 'held' : isAny ? 'some' : 'none');
+    return { requeued: requeued.map(refOf), inDoubt: inDoubt.map(refOf), held: held.map(refOf) };
+  }
+
+  #takeBack(
+    claims: ModelDelivery[],
+    judge: { edge: EdgeName; isHeld: (one: ModelDelivery) => boolean; isSpared: (one: ModelDelivery) => boolean },
+  ): [held: ModelDelivery[], requeued: ModelDelivery[]] {
+    const held = claims.filter(judge.isHeld);
+    const requeued = claims.filter((one) => !held.includes(one));
+    for (const one of requeued) {
+      this.move(judge.isSpared(one) ? 'spared' : judge.edge, one, { runAt: this.now, fence: one.row.attempt });
+    }
+    for (const one of held) {
+      const reply = ownWords(
+        `${one.row.wordless + 1} attempts ended without a word, the last one made alone: this mail may hang or crash what handles it. That attempt had not passed its gate, so nothing left with it.`,
+      );
+      this.move('silenced', one, { runAt: never, reply, fence: one.row.attempt });
+    }
+    return [held, requeued];
   }
 
   #doubt(edge: 'orphaned_handoff' | 'lost_handoff', one: ModelDelivery, policy: InDoubtPolicy, why: string): void {
@@ -269,8 +295,12 @@ export class Workers extends Room {
 
   endLeases(): DeliveryRef[] {
     const due = this.deliveries.filter((one) => isIn('sending')(one) && one.runAt <= this.now);
-    for (const one of due) this.move('lease_over', one, { runAt: this.now, fence: one.row.attempt });
-    this.coverage.answered('leases', due.length > 0 ? 'some' : 'none');
+    const [held] = this.#takeBack(due, {
+      edge: 'lease_over',
+      isHeld: ({ row: { alone, wordless } }) => wordless >= 2 && alone > 0,
+      isSpared: ({ row: { alone, wordless } }) => wordless >= 2 && alone === 0,
+    });
+    this.coverage.answered('leases', held.length > 0 ? 'held' : due.length > 0 ? 'some' : 'none');
     return due.map(refOf);
   }
 }

@@ -19,8 +19,16 @@ import { createTemp } from '../support/temp.ts';
 const now = 1_800_000_000_000;
 const account = 'edges';
 
-const fresh = { handoffAttempt: null, tries: 0, failures: 0, unanswered: 0, possibleDuplicate: 0 };
-const sentAgain = { handoffAttempt: 3, tries: 1, failures: 0, unanswered: 1, possibleDuplicate: 1 };
+const fresh = {
+  handoffAttempt: null,
+  tries: 0,
+  failures: 0,
+  unanswered: 0,
+  possibleDuplicate: 0,
+  wordless: 0,
+  alone: 0,
+};
+const sentAgain = { ...fresh, handoffAttempt: 3, tries: 1, unanswered: 1, possibleDuplicate: 1, wordless: 2, alone: 1 };
 
 /** Each state an edge leaves; `queued` and `sending` also after a hand-off that has no verdict. */
 const rows: DeliveryRow[] = [
@@ -91,7 +99,8 @@ async function insert(database: Database, row: DeliveryRow): Promise<string> {
     };
     await insertDelivery(tx, { ...delivery, state: 'queued', tries: row.tries });
     await tx.run(
-      `update deliveries set state = ?, attempt = ?, handoff_attempt = ?, failures = ?, unanswered = ?, possible_duplicate = ?
+      `update deliveries set state = ?, attempt = ?, handoff_attempt = ?, failures = ?, unanswered = ?, possible_duplicate = ?,
+         wordless = ?, alone = ?
        where account = ? and email_id = ?`,
       row.state,
       row.attempt,
@@ -99,6 +108,8 @@ async function insert(database: Database, row: DeliveryRow): Promise<string> {
       row.failures,
       row.unanswered,
       row.possibleDuplicate,
+      row.wordless,
+      row.alone,
       account,
       emailId,
     );
@@ -136,7 +147,7 @@ type Stored = { row: DeliveryRow; events: EventType[] };
 async function read(database: Database, emailId: string): Promise<Stored> {
   const [row] = await database.all<DeliveryRow>(
     `select state, attempt, handoff_attempt as "handoffAttempt", tries, failures, unanswered,
-       possible_duplicate as "possibleDuplicate" from deliveries where account = ? and email_id = ?`,
+       possible_duplicate as "possibleDuplicate", wordless, alone from deliveries where account = ? and email_id = ?`,
     account,
     emailId,
   );

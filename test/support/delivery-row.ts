@@ -11,6 +11,8 @@ export type DeliveryRow = {
   failures: number;
   unanswered: number;
   possibleDuplicate: number;
+  wordless: number;
+  alone: number;
 };
 
 export const edgeNames = Object.keys(edges) as EdgeName[];
@@ -37,6 +39,8 @@ export function take(
       failures,
       unanswered: row.unanswered + (counts.unanswered ? unanswered : 0),
       possibleDuplicate: row.possibleDuplicate + (counts.possible_duplicate ? 1 : 0),
+      wordless: counts.wordless === '= 0' ? 0 : row.wordless + (counts.wordless ? 1 : 0),
+      alone: counts.alone ? Number(counts.alone.slice(2)) : row.alone,
     },
     events: isTold ? [...(edge.events ?? [])] : [],
   };

@@ -60,9 +60,20 @@ export async function claimDue(
 }
 
 function toDelivery(account: string, emailId: string, moved: Moved): Delivery {
-  const { part, attempt, tries, failures, recipients, giveUpAt, policy, possibleDuplicate } = moved;
+  const { part, attempt, tries, failures, recipients, giveUpAt, policy, possibleDuplicate, wordless } = moved;
   const boundTo = moved.unanswered > 0 || possibleDuplicate ? moved.contentHash : null;
-  return { account, emailId, part, attempt, tries, failures, recipients, giveUpAt, policy, possibleDuplicate, boundTo };
+  const counted = { attempt, tries, failures, wordless };
+  return { account, emailId, part, ...counted, recipients, giveUpAt, policy, possibleDuplicate, boundTo };
+}
+
+/** How far an attempt made alone has come, written down before it goes on. False: the claim was lost. */
+export function markAlone(
+  tx: Transaction,
+  stage: 'try_alone' | 'composed_alone' | 'harmless',
+  delivery: Delivery,
+  now: number,
+): Promise<boolean> {
+  return moves(tx, stage, delivery, { fence: delivery.attempt, now });
 }
 
 /** Gives a claim that was never started back, due at `dueAt`; one that was canceled, or taken back, is not this worker's to give. */

@@ -21,6 +21,8 @@ export type Delivery = DeliveryRef & {
   /** Null: the server's policy. */
   policy: InDoubtPolicy | null;
   possibleDuplicate: boolean;
+  /** Attempts that ended without a word, since the last one that had something to say. */
+  wordless: number;
   /**
    * SHA-256 of the bytes an earlier attempt handed over, while it may yet turn out to have left: no verdict came to it, or
    * this one may be a duplicate. Null otherwise: after a clear 4yz nothing binds the next attempt.

@@ -47,6 +47,7 @@ export type Moved = {
   policy: InDoubtPolicy | null;
   possibleDuplicate: boolean;
   contentHash: Uint8Array | null;
+  wordless: number;
 };
 
 /**
@@ -138,10 +139,11 @@ type MovedRow = {
   in_doubt_policy: InDoubtPolicy | null;
   possible_duplicate: number;
   content_hash: Uint8Array | null;
+  wordless: number;
 };
 
 const returned = `part, moved_from, state, attempt, tries, failures, unanswered, recipients, give_up_at, in_doubt_policy,
-  possible_duplicate, content_hash`;
+  possible_duplicate, content_hash, wordless`;
 
 function toMoved(row: MovedRow): Moved {
   return {
@@ -157,6 +159,7 @@ function toMoved(row: MovedRow): Moved {
     policy: row.in_doubt_policy,
     possibleDuplicate: row.possible_duplicate > 0,
     contentHash: row.content_hash,
+    wordless: row.wordless,
   };
 }
 
@@ -210,7 +213,7 @@ const conditions = {
 };
 
 function countsOf({ to, ends, counts = {} }: Edge): string[] {
-  const { tries, failures, unanswered, possible_duplicate } = counts;
+  const { tries, failures, unanswered, possible_duplicate, wordless, alone } = counts;
   return [
     ...(ends ? ['attempt = attempt + 1'] : []),
     ...(to === 'handoff' ? ['handoff_attempt = attempt'] : []),
@@ -218,6 +221,8 @@ function countsOf({ to, ends, counts = {} }: Edge): string[] {
     ...(failures ? [failures === '= 0' ? 'failures = 0' : `failures = failures ${failures}`] : []),
     ...(unanswered ? (unanswered === 'own_gate' ? ownGateTakenBack : [`unanswered = unanswered ${unanswered}`]) : []),
     ...(possible_duplicate ? [`possible_duplicate = possible_duplicate ${possible_duplicate}`] : []),
+    ...(wordless ? [wordless === '= 0' ? 'wordless = 0' : `wordless = wordless ${wordless}`] : []),
+    ...(alone ? [`alone ${alone}`] : []),
   ];
 }
 

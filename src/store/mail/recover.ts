@@ -1,6 +1,7 @@
 /** What is taken back without its worker's word: after a death, after a lease, after a doubt that the policy has waited out. */
 
 import { ownWords } from '../../core/reply.ts';
+import { type Judgement, judgeDeath, judgeLease, silenceReason } from '../../core/silence.ts';
 import type { Transaction } from '../database.ts';
 import { type DeliveryRef, type InDoubtPolicy, never, partName } from './deliveries.ts';
 import { type Moved, move, moves } from './move.ts';
@@ -15,14 +16,21 @@ type OpenRow = {
   attempt: number;
   in_doubt_policy: InDoubtPolicy | null;
   gated_at: number | null;
+  wordless: number;
+  alone: number;
 };
 
-const openColumns = 'account, email_id, part, attempt, in_doubt_policy, gated_at';
+const openColumns = 'account, email_id, part, attempt, in_doubt_policy, gated_at, wordless, alone';
 
 /** As the partial index has it: SQLite uses one only where its condition stands in the query word for word. */
 const isOpen = "state in ('sending', 'handoff', 'in_doubt')";
 
-export type Recovered = { requeued: DeliveryRef[]; inDoubt: DeliveryRef[] };
+/** `held`: an attempt made alone has ended without a word; null where it was taken back to be tried again. */
+export type TakenBack = DeliveryRef & { held: string | null };
+
+export type Recovered = { requeued: DeliveryRef[]; inDoubt: DeliveryRef[]; held: TakenBack[] };
+
+const doubtReason = 'The process that sent it ended before the relay answered.';
 
 /**
  * Ends what dead workers left: claims go back to the queue, hand-offs are in doubt. Dead is who has had no beat after
@@ -33,16 +41,17 @@ export async function recover(
   terms: { now: number; policy: InDoubtPolicy; limit: number; deadBefore: number },
 ): Promise<Recovered> {
   const { now } = terms;
-  const recovered: Recovered = { requeued: [], inDoubt: [] };
+  const recovered: Recovered = { requeued: [], inDoubt: [], held: [] };
   for (const row of await deadRows(tx, 'sending', terms)) {
-    const moved = await move(tx, 'orphaned', refOf(row), { run_at: now, fence: row.attempt, now }, movedMeanwhile);
-    if (moved.length > 0) recovered.requeued.push(refOf(row));
+    const back = await takeBack(tx, row, { edge: 'orphaned', judgement: judgeDeath(row), now });
+    if (back?.held) recovered.held.push(back);
+    else if (back) recovered.requeued.push(refOf(row));
   }
   for (const row of await deadRows(tx, 'handoff', terms)) {
     const sendsAgain = (row.in_doubt_policy ?? terms.policy) === 'send-again';
     const doubt = {
       run_at: sendsAgain ? (row.gated_at ?? now) + verdictWaitMs : never,
-      reply: ownWords('The process that sent it ended before the relay answered.'),
+      reply: ownWords(doubtReason),
       fence: row.attempt,
       now,
     };
@@ -50,6 +59,23 @@ export async function recover(
     if (moved.length > 0) recovered.inDoubt.push(refOf(row));
   }
   return recovered;
+}
+
+/** Null: somebody else has moved it. */
+async function takeBack(
+  tx: Transaction,
+  row: OpenRow,
+  { edge, judgement, now }: { edge: 'orphaned' | 'lease_over'; judgement: Judgement; now: number },
+): Promise<TakenBack | null> {
+  const ref = refOf(row);
+  const terms = { fence: row.attempt, now };
+  if (judgement !== 'held') {
+    const taken = judgement === 'spared' ? 'spared' : edge;
+    return (await moves(tx, taken, ref, { ...terms, run_at: now })) ? { ...ref, held: null } : null;
+  }
+  const held = silenceReason(row);
+  const isHeld = await moves(tx, 'silenced', ref, { ...terms, run_at: never, reply: ownWords(held) });
+  return isHeld ? { ...ref, held } : null;
 }
 
 /** It was not as it was read: who moved it has said what became of it. */
@@ -85,12 +111,12 @@ export async function sendAgainDue(tx: Transaction, now: number, limit: number):
   return again;
 }
 
-/** Puts claims whose lease ran out back into the queue: their worker hangs, and its gate is fenced from here on. */
-export async function requeueExpiredClaims(tx: Transaction, now: number, limit: number): Promise<DeliveryRef[]> {
-  const expired: DeliveryRef[] = [];
+/** Takes back claims whose lease ran out: their worker hangs, and its gate is fenced from here on. */
+export async function requeueExpiredClaims(tx: Transaction, now: number, limit: number): Promise<TakenBack[]> {
+  const expired: TakenBack[] = [];
   for (const row of await dueRows(tx, 'sending', now, limit)) {
-    const moved = await move(tx, 'lease_over', refOf(row), { run_at: now, fence: row.attempt, now }, movedMeanwhile);
-    if (moved.length > 0) expired.push(refOf(row));
+    const back = await takeBack(tx, row, { edge: 'lease_over', judgement: judgeLease(row), now });
+    if (back) expired.push(back);
   }
   return expired;
 }
