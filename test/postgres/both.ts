@@ -21,6 +21,8 @@ export const shares = {
 export const sqliteOnly: Record<string, string> = {
   'backup.test.ts': 'copies a file; PostgreSQL has tools of its own',
   'files.test.ts': 'the modes of the files beside a SQLite database; PostgreSQL keeps its own',
+  'cost/':
+    'the processor time of the thread that reads requests and renders pages, which no engine changes; statements are counted elsewhere',
   'lab/':
     'kills, power cuts and full disks of one process and its file; test/postgres/fleet.test.ts is the lab of many',
   'store/page-plans.test.ts': 'reads the plans of SQLite',
