@@ -1,6 +1,6 @@
 /**
  * The one place that knows what is on the disk. It syncs the write-ahead log beside the serving thread, and shows readers
- * nothing that is not synced (docs/decisions/0042-commits-do-not-block.md).
+ * nothing that is not synced (docs/decisions/0050-commits-do-not-block.md).
  */
 
 import { closeSync, fdatasync, openSync } from 'node:fs';
