@@ -22,6 +22,14 @@ function named(ref: DeliveryRef) {
   return { account: ref.account, email: ref.emailId, part: ref.part };
 }
 
+/** A relay's words are whatever it likes to say, mostly with the recipient in them; what was said in full is in the database. */
+function redacted(words: string): string {
+  return words.slice(0, wordsMax).replace(/[^\s<>"'@]{1,64}@[^\s<>"'@]{1,255}/g, '[address]');
+}
+
+/** Enough to know what is wrong. */
+const wordsMax = 300;
+
 export const log = {
   started: (facts: { url: string; database: string; relay: string; migrated: string[]; tookMs: number }) =>
     out.info(facts, 'started'),
@@ -53,7 +61,10 @@ export const log = {
   conflict: (key: string, fields: string[]) => out.warn({ key, fields }, 'a key was used again for another request'),
   requeued: (deliveries: number) => out.warn({ deliveries }, 'a process ended with claims; they are queued again'),
   inDoubt: (ref: DeliveryRef, reason: string) => {
-    out.error({ ...named(ref), reason }, 'IN DOUBT: held until somebody decides; see `sendonce queue`');
+    out.error(
+      { ...named(ref), reason: redacted(reason) },
+      'IN DOUBT: held until somebody decides; see `sendonce queue`',
+    );
     flushed();
   },
   lateVerdict: (ref: DeliveryRef, outcome: string) =>
@@ -75,7 +86,7 @@ export const log = {
   sentAgain: (ref: DeliveryRef) => out.warn(named(ref), 'in doubt and sent again by policy: a possible duplicate'),
   leaseExpired: (ref: DeliveryRef) => out.warn(named(ref), 'a claim ran out and was taken back'),
   unreached: (ref: DeliveryRef, reason: string) =>
-    out.warn({ ...named(ref), reason }, 'not handed off; will be tried again'),
+    out.warn({ ...named(ref), reason: redacted(reason) }, 'not handed off; will be tried again'),
   claimFailed: (lane: string, error: unknown) => out.error({ lane, err: error }, 'claiming failed; trying again'),
   attemptCrashed: (lane: string, error: unknown) =>
     out.error({ lane, err: error }, 'an attempt failed in a way that should not happen'),

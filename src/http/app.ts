@@ -3,13 +3,13 @@
 import assert from 'node:assert';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
+import { matchedRoutes } from 'hono/route';
 import { AppError, CommitUnknown } from '../core/error.ts';
 import { log } from '../log.ts';
 import { ClientGone } from './arriving.ts';
 import { type Bindings, type HttpContext, toResponse } from './call.ts';
 import { type Facade, facadeOf, type Wording } from './facade.ts';
 import type { HostCheck } from './host.ts';
-import { keyPath } from './idempotency-keys.ts';
 import { RateLimited } from './rate-limit.ts';
 
 /** Adds the routes of one subject; of two that match, the one added first answers. */
@@ -45,21 +45,22 @@ function nowhere(facades: readonly Facade[], context: HttpContext): string {
   return ['The requested endpoint does not exist.', ...hints].join(' ');
 }
 
-/** Paths only, and never a key: those carry user ids. */
-function loggable(path: string): string {
-  return path.startsWith(keyPath) ? `${keyPath}…` : path;
+/** The route, never what stands in its place: paths carry recipients' addresses, keys and user ids. */
+function patternOf(context: HttpContext): string {
+  const routes = matchedRoutes(context).filter(({ path }) => path !== '*' && path !== '/*');
+  return routes.at(-1)?.path ?? '(no route)';
 }
 
 async function logRequest(context: HttpContext, next: () => Promise<void>): Promise<void> {
   const started = performance.now();
   await next();
   const { method } = context.env.incoming;
-  log.request(method ?? '', loggable(context.req.path), context.res.status, performance.now() - started);
+  log.request(method ?? '', patternOf(context), context.res.status, performance.now() - started);
 }
 
 /** Refusals in the facade's own shape; what should not happen is logged and never shown. */
 function refuse(facades: readonly Facade[], error: Error, context: HttpContext): Response {
-  const { method = '', url = '' } = context.env.incoming;
+  const { method = '' } = context.env.incoming;
   if (error instanceof CommitUnknown) log.commitNotFoundOut(error.cause);
   // No status would be true, and a client that gets none asks again under the same key.
   if (error instanceof ClientGone || error instanceof CommitUnknown) {
@@ -68,7 +69,7 @@ function refuse(facades: readonly Facade[], error: Error, context: HttpContext):
   }
   const refusal =
     error instanceof AppError ? error : new AppError('internal', 'An unexpected error occurred.', { cause: error });
-  if (refusal.code === 'internal') log.requestFailed(method, loggable(pathOf(url)), error);
+  if (refusal.code === 'internal') log.requestFailed(method, patternOf(context), error);
   if (refusal.code === 'unavailable') log.unavailable(error);
   const wording = wordingOf(facades, context.req.path);
   const rateState = error instanceof RateLimited ? error.state : context.get('rateState');

@@ -27,12 +27,12 @@ export async function insertSender(
   return row.id;
 }
 
-async function nextNumber(reader: Reader, account: string): Promise<number> {
-  const [row] = await reader.all<{ id: number }>(
-    'select coalesce(max(id), 0) + 1 as id from senders where account = ?',
-    account,
-  );
-  return row?.id ?? 1;
+/** Never one that was given before, whatever was deleted since. */
+async function nextNumber(tx: Transaction, account: string): Promise<number> {
+  await tx.run('update accounts set last_sender_id = last_sender_id + 1 where id = ?', account);
+  const [row] = await tx.all<{ id: number }>('select last_sender_id as id from accounts where id = ?', account);
+  assert(row, 'senders belong to an account that exists');
+  return row.id;
 }
 
 async function findByEmail(reader: Reader, account: string, email: string): Promise<Sender | null> {

@@ -53,6 +53,16 @@ describe('senders', () => {
     }
   });
 
+  test('have numbers that are never given again: programs hold them in their code', async (t) => {
+    const { server } = await serve(t);
+    for (const [number, name] of ['a', 'b'].entries()) {
+      const { json } = await call(server, 'POST', '', { name, email: `${name}@example.com` });
+      assert.equal(json.id, number + 1);
+    }
+    assert.equal((await call(server, 'DELETE', '/2')).status, 204);
+    assert.equal((await call(server, 'POST', '', { name: 'c', email: 'c@example.com' })).json.id, 3);
+  });
+
   test('stand for their name and address in a send, and belong to their account', async (t) => {
     const { server, sink } = await serve(t);
     const other = await addApiKey(server, 'xkeysib-other', 'other');
