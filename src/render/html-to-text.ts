@@ -1,4 +1,4 @@
-/** The text part that an author left out, made from the html. Not linear in its input: runs in renderer threads alone. */
+/** The text part that an author left out, made from the html. Not linear in its input: what is long runs in renderer threads alone. */
 
 import { createRequire } from 'node:module';
 
