@@ -24,7 +24,7 @@ const answers = {
   beat: ['steady', 'first'],
   recover: ['some', 'none', 'held'],
   'send again': ['some', 'none'],
-  leases: ['some', 'none', 'held'],
+  leases: ['some', 'none'],
   suppress: ['made', 'known'],
   unsuppress: ['removed', 'unknown'],
   'unsuppress bounces': ['some', 'none'],

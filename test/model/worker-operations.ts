@@ -93,7 +93,10 @@ function isUnderWay(row: DeliveryRow, held: Delivery): boolean {
 
 /** What another process may have read before somebody else was faster. */
 const stagesAlone = ['try_alone', 'composed_alone', 'harmless'] as const;
-const lateEdges = ['claim', 'forgotten', 'lease_over', 'orphaned', 'orphaned_handoff', 'hold', 'send_again'] as const;
+const lateEdges = [
+  ...(['claim', 'forgotten', 'lease_over', 'orphaned', 'spared', 'silenced', 'orphaned_handoff'] as const),
+  ...(['lost_handoff', 'hold', 'send_again'] as const),
+];
 
 export const workerOperations = [
   operation(
