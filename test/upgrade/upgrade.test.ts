@@ -64,6 +64,14 @@ async function open(t: TestContext, left: Left, reaches = ''): Promise<Opened> {
   };
 }
 
+/** What an older version answered that strict SDKs could not read, as it is answered now. */
+function mended(text: string): string {
+  return text
+    .replace('"type":"unlimited"', '"type":"payAsYouGo"')
+    .replaceAll('"content_id":null,', '')
+    .replaceAll('"senderEmail":null', '"senderEmail":""');
+}
+
 function describeLeft(left: Left): void {
   it('is read as it was before, by both facades', async (t) => {
     const { ask } = await open(t, left);
@@ -71,7 +79,7 @@ function describeLeft(left: Left): void {
       const { status, text } = await ask(exchange);
       assert.deepEqual(
         [status, JSON.parse(withoutLinks(text))],
-        [exchange.status, JSON.parse(exchange.text)],
+        [exchange.status, JSON.parse(mended(exchange.text))],
         exchange.path,
       );
     }
