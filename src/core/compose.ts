@@ -54,11 +54,10 @@ function sentAtMs(email: Email): number {
 // --- header fields
 
 function messageFields(email: Email): string {
-  assert(email.to.length > 0, 'an accepted email has somebody in To');
   assert(/^<[!-~]{1,900}>$/.test(email.messageId), 'a Message-ID is made by us, printable and in angle brackets');
   return (
     mailboxesField('From', [email.from]) +
-    mailboxesField('To', email.to) +
+    (email.to.length > 0 ? mailboxesField('To', email.to) : 'To: undisclosed-recipients:;\r\n') +
     mailboxesField('Cc', email.cc) +
     mailboxesField('Reply-To', email.replyTo) +
     textField('Subject', email.subject) +

@@ -3,10 +3,11 @@
 import { hash } from 'node:crypto';
 import { testAddressOutcome } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
-import type { SignerFor } from '../core/dkim.ts';
+import type { DkimSigner, SignerFor } from '../core/dkim.ts';
 import type { Email } from '../core/email.ts';
 import { senderAddress } from '../core/envelope.ts';
 import { type EnvelopeReply, type Outcome, outcomeName } from '../core/outcome.ts';
+import { isAsciiText, needsUtf8, plainOf } from '../core/plain.ts';
 import { noReply } from '../core/reply.ts';
 import { retryDelayMs } from '../core/retry.ts';
 import { aloneAfter } from '../core/silence.ts';
@@ -189,15 +190,15 @@ export class DeliverLane implements Lane<Delivery> {
     if (!email) return settler.hold(delivery, 'The contents of this email are gone from the database.');
     const from = senderAddress(email);
     const signer = await this.#options.signerFor(delivery.account, from.split('@').pop() ?? '');
-    const bytes = await this.#options.compose(email, signer);
+    const made = await this.#compose(email, signer, delivery.recipients);
     one.passage?.composed();
-    const contentHash = hash('sha256', bytes, 'buffer');
-    if (delivery.boundTo && !contentHash.equals(delivery.boundTo)) {
+    const leaving = boundTo(delivery, made);
+    if (!leaving) {
       return settler.hold(delivery, 'This version composes other bytes than the first attempt handed over.');
     }
     if (isAlone && !(await this.#mark(one, 'composed_alone'))) return;
-    const shipment = { envelope: { from, to: delivery.recipients }, bytes, envelopeId: envelopeId(delivery) };
-    const outcome = await this.#ship(one, isAlone, turn, { shipment, contentHash });
+    const shipment = { envelope: { from, to: delivery.recipients }, ...leaving, envelopeId: envelopeId(delivery) };
+    const outcome = await this.#ship(one, isAlone, turn, shipment);
     // A session may die while its gate is still committing: what to record depends on whether it opened.
     await one.gate?.catch(() => false);
     // Handed back at the shutdown: it is the next process's now, and the database may be closed already.
@@ -206,14 +207,9 @@ export class DeliverLane implements Lane<Delivery> {
     await settler.settle(delivery, outcome);
   }
 
-  async #ship(
-    one: Attempt,
-    isAlone: boolean,
-    turn: Turn,
-    { shipment, contentHash }: { shipment: Shipment; contentHash: Uint8Array },
-  ): Promise<Outcome> {
-    const shipping = this.#options.relay.ship(shipment, (reply) => {
-      one.gate = this.#openGate(one, contentHash, reply);
+  async #ship(one: Attempt, isAlone: boolean, turn: Turn, shipment: Shipment): Promise<Outcome> {
+    const shipping = this.#options.relay.ship(shipment, (reply, isPlain) => {
+      one.gate = this.#openGate(one, sha256((isPlain && shipment.plain) || shipment.bytes), reply);
       return one.gate;
     });
     turn.shipped();
@@ -272,6 +268,15 @@ export class DeliverLane implements Lane<Delivery> {
     return sifted.clear.length > 0 ? { ...delivery, recipients: sifted.clear } : null;
   }
 
+  async #compose(email: Email, signer: DkimSigner | null, recipients: readonly string[]): Promise<Made> {
+    const { compose } = this.#options;
+    const isPlain = !needsUtf8(email) && recipients.every(isAsciiText);
+    return {
+      bytes: await compose(email, signer),
+      plain: isPlain ? null : await compose(plainOf(email), signer),
+    };
+  }
+
   async #openGate(one: Attempt, contentHash: Uint8Array, reply: EnvelopeReply): Promise<boolean> {
     if (this.#draining) return false;
     const { delivery } = one;
@@ -300,4 +305,18 @@ function startingAfter(accounts: string[], last: string): string[] {
 /** Same on every attempt, so that a DSN names the delivery it is about (RFC 3461 4.4). */
 function envelopeId(delivery: Delivery): string {
   return `${delivery.emailId}.${delivery.part}`;
+}
+
+/** `plain`: without addresses beyond ASCII, where there are any. */
+type Made = { bytes: Uint8Array; plain: Uint8Array | null };
+
+/** What an earlier attempt may have handed over is all that may leave. Null: it is not what this version makes. */
+function boundTo({ boundTo }: Delivery, { bytes, plain }: Made): Made | null {
+  if (!boundTo) return { bytes, plain };
+  if (sha256(bytes).equals(boundTo)) return { bytes, plain: null };
+  return plain && sha256(plain).equals(boundTo) ? { bytes: plain, plain: null } : null;
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return hash('sha256', bytes, 'buffer');
 }

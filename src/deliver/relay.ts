@@ -7,13 +7,16 @@ export type Envelope = { from: string; to: string[] };
 /**
  * The durable, fenced commit that must succeed before the final dot may leave.
  * Resolves true once it has committed; false when no row matched. Rejects when the result is an error or unknown.
+ * `isPlain`: it is `plain` that leaves.
  */
-export type Gate = (reply: EnvelopeReply) => Promise<boolean>;
+export type Gate = (reply: EnvelopeReply, isPlain?: boolean) => Promise<boolean>;
 
 export type Shipment = {
   envelope: Envelope;
   /** The whole message, CRLF line ends, without dot-stuffing. */
   bytes: Uint8Array;
+  /** What leaves instead to a relay without SMTPUTF8, to recipients that do not need it. Absent: the same. */
+  plain?: Uint8Array | null;
   /** Identifies this email at the relay (DSN ENVID, RFC 3461), printable ASCII. */
   envelopeId: string;
 };

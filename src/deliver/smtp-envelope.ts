@@ -1,7 +1,10 @@
 /** MAIL, RCPT and DATA: what they say, and what the relay answered each. */
 
 import { isAscii } from 'node:buffer';
+import type { RecipientReply } from '../core/outcome.ts';
+import { isAsciiText } from '../core/plain.ts';
 import type { Shipment } from './relay.ts';
+import { impossible } from './smtp-reply.ts';
 import type { Extensions, SmtpSession } from './smtp-session.ts';
 
 /** What was answered, in order, until `error`, if any, or a 421 ended it; MAIL, each RCPT and DATA have a place of their own. */
@@ -24,6 +27,24 @@ export function findUnspeakable({ envelope, bytes }: Shipment, extensions: Exten
   const sizeMax = Number(extensions.get('SIZE')?.[0] ?? 0);
   return sizeMax > 0 && bytes.length > sizeMax ? `Message size larger than allowed ${sizeMax}` : null;
 }
+
+/** `unspoken`: recipients that this relay cannot be told of, and never could be by trying again. */
+export type Fitted = { shipment: Shipment; unspoken: RecipientReply[]; isPlain: boolean };
+
+/** What this relay can take of a shipment: without SMTPUTF8 neither an address nor a header field may be beyond ASCII. */
+export function fit(shipment: Shipment, extensions: Extensions): Fitted {
+  const { envelope, plain } = shipment;
+  const { from, to } = envelope;
+  if (!plain || extensions.has('SMTPUTF8')) return { shipment, unspoken: [], isPlain: false };
+  const spoken = isAsciiText(from) ? to.filter(isAsciiText) : [];
+  const unspoken = to
+    .filter((address) => !spoken.includes(address))
+    .map((address) => ({ address, reply: impossible(needsSmtputf8).reply }));
+  return { shipment: { ...shipment, envelope: { from, to: spoken }, bytes: plain }, unspoken, isPlain: true };
+}
+
+const needsSmtputf8 =
+  'The address of the sender or of this recipient is beyond ASCII, which the relay does not take (it offers no SMTPUTF8, RFC 6531): nothing was sent.';
 
 /** DATA is not said to a relay that is known to want none of it; with PIPELINING (RFC 2920) all goes out before it can be known. */
 export async function sendEnvelope({ wire, extensions }: SmtpSession, shipment: Shipment): Promise<Answers> {
@@ -60,9 +81,9 @@ function isHopeless([mail, ...rcpt]: readonly string[], recipients: number): boo
 
 function mailCommand({ envelope, bytes, envelopeId }: Shipment, extensions: Extensions): string {
   const parameters: string[] = [];
-  // RFC 6531 3.4. Without the extension the relay is told all the same, and refuses what it cannot take.
-  const isAsciiEnvelope = [envelope.from, ...envelope.to].every((address) => isAscii(Buffer.from(address)));
-  if (!isAsciiEnvelope && extensions.has('SMTPUTF8')) parameters.push('SMTPUTF8');
+  // RFC 6531 3.4: for addresses and for header fields; bodies are encoded.
+  const isPlain = isAscii(bytes) && [envelope.from, ...envelope.to].every(isAsciiText);
+  if (!isPlain && extensions.has('SMTPUTF8')) parameters.push('SMTPUTF8');
   if (extensions.has('8BITMIME') && !isAscii(bytes)) parameters.push('BODY=8BITMIME');
   if (extensions.has('SIZE')) parameters.push(`SIZE=${bytes.length}`);
   if (extensions.has('DSN')) parameters.push('RET=HDRS', `ENVID=${encodeXtext(envelopeId)}`);

@@ -3,7 +3,7 @@
 import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
 import { stuffedPieces } from './dot-stuffing.ts';
 import type { Gate, Shipment } from './relay.ts';
-import { type Answers, findUnspeakable, isRefusal, sendEnvelope } from './smtp-envelope.ts';
+import { type Answers, findUnspeakable, fit, isRefusal, sendEnvelope } from './smtp-envelope.ts';
 import {
   envelopeReplyOf,
   impossible,
@@ -38,6 +38,23 @@ type Answer = { error: Error; reply: null } | { error: null; reply: string };
 
 /** Never rejects. Never lets the dot go before `gate` resolved true, and once `gate` was asked, waits for its answer. */
 export async function transact(
+  session: SmtpSession,
+  shipment: Shipment,
+  gate: Gate,
+  timeouts: TransactionTimeouts,
+): Promise<Ended> {
+  const { shipment: fitted, unspoken, isPlain } = fit(shipment, session.extensions);
+  if (unspoken.length > 0 && fitted.envelope.to.length === 0) {
+    return { outcome: { phase: 'refused', refused: unspoken, isOneReply: false }, next: 'reuse', isStale: false };
+  }
+  const opening: Gate = ({ accepted, refused }) => gate({ accepted, refused: [...unspoken, ...refused] }, isPlain);
+  const ended = await transactFitted(session, fitted, opening, timeouts);
+  const { outcome } = ended;
+  if (unspoken.length === 0 || outcome.phase !== 'refused') return ended;
+  return { ...ended, outcome: { ...outcome, refused: [...unspoken, ...outcome.refused], isOneReply: false } };
+}
+
+async function transactFitted(
   session: SmtpSession,
   shipment: Shipment,
   gate: Gate,
