@@ -81,13 +81,18 @@ function isHopeless([mail, ...rcpt]: readonly string[], recipients: number): boo
 
 function mailCommand({ envelope, bytes, envelopeId }: Shipment, extensions: Extensions): string {
   const parameters: string[] = [];
-  // RFC 6531 3.4: for addresses and for header fields; bodies are encoded.
-  const isPlain = isAscii(bytes) && [envelope.from, ...envelope.to].every(isAsciiText);
+  // RFC 6531 3.4: for addresses and for header fields. For a body beyond ASCII 8BITMIME is enough.
+  const isPlain = isAscii(headerOf(bytes)) && [envelope.from, ...envelope.to].every(isAsciiText);
   if (!isPlain && extensions.has('SMTPUTF8')) parameters.push('SMTPUTF8');
   if (extensions.has('8BITMIME') && !isAscii(bytes)) parameters.push('BODY=8BITMIME');
   if (extensions.has('SIZE')) parameters.push(`SIZE=${bytes.length}`);
   if (extensions.has('DSN')) parameters.push('RET=HDRS', `ENVID=${encodeXtext(envelopeId)}`);
   return `${[`MAIL FROM:<${envelope.from}>`, ...parameters].join(' ')}\r\n`;
+}
+
+function headerOf(bytes: Uint8Array): Uint8Array {
+  const end = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('\r\n\r\n');
+  return end === -1 ? bytes : bytes.subarray(0, end);
 }
 
 /** RFC 3461 4. */
