@@ -20,8 +20,8 @@ export type LostAnswersOptions = {
 
 const clientsAtOnce = 8;
 
-/** Of the server's writes to its log, so that a few commits fail and there are 503s to look at. */
-const failing = '60+97';
+/** Of the server's writes to its log, so that a few commits fail and there are 503s to look at: a commit of all clients has some 200. */
+const failing = '60+401';
 
 /** Gives up and comes again after this long; some delays are longer. */
 const timeoutMs = 400;
