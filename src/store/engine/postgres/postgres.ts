@@ -1,7 +1,7 @@
 /** The PostgreSQL engine: any number of processes, each with one write queue whose groups commit on a few connections. */
 
 import pg from 'pg';
-import { AppError } from '../../../core/error.ts';
+import { AppError, isUnavailable } from '../../../core/error.ts';
 import type { Awaitable, Database, SqlValue, Transaction, WriteTerms } from '../../database.ts';
 import { Admission, type OnArrival } from './admission.ts';
 import { DatabaseClock } from './clock.ts';
@@ -59,14 +59,19 @@ const namePatienceMs = 3_000;
 
 /** @throws Error when the server cannot be reached, does not let us in, or could not keep the promise. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
-  await reachable(options.url, options.startPatienceMs ?? startPatienceMsMax);
-  const database = new PostgresDatabase(options);
-  try {
-    await database.start();
-    return database;
-  } catch (error) {
-    await database.close();
-    throw error;
+  const patienceMs = options.startPatienceMs ?? startPatienceMsMax;
+  const giveUpAt = performance.now() + patienceMs;
+  await reachable(options.url, patienceMs);
+  for (;;) {
+    const database = new PostgresDatabase(options);
+    try {
+      await database.start();
+      return database;
+    } catch (error) {
+      await database.close();
+      // It was there a moment ago: a busy machine takes its time for each of the connections.
+      if (!isUnavailable(error) || performance.now() > giveUpAt) throw error;
+    }
   }
 }
 
