@@ -2,7 +2,7 @@
 
 import { AppError } from '../core/error.ts';
 import type { Reader } from '../store/database.ts';
-import { findAttachmentContent } from '../store/mail/emails.ts';
+import { findAttachmentContent } from '../store/mail/attachments.ts';
 import { type AccountRules, isActive } from '../use-cases/account-rules.ts';
 import type { Door } from './app.ts';
 import { type AttachmentLinks, downloadPath } from './attachment-links.ts';

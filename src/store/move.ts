@@ -12,9 +12,10 @@ const movedTo = 'moved_to';
 /** Of no use to another database: which migrations ran, and who beats. */
 const ownTables = new Set(['migrations', 'workers']);
 
-/** Rows one transaction copies, and those of attachments, which may have 30 MB each. */
+/** Rows one transaction copies, and those that are files, which may have 30 MB each. */
 const rowsAtOnce = 500;
-const attachmentsAtOnce = 2;
+const filesAtOnce = 2;
+const tablesOfFiles = new Set(['attachments', 'shared_files']);
 
 type Table = { name: string; columns: string[]; key: string[]; rows: number };
 
@@ -132,7 +133,7 @@ async function* copyTable(source: Database, target: Database, table: Table): Asy
   const { name, columns, key } = table;
   const insert = `insert into ${name} (${columns.join(', ')}) overriding system value
     values (${columns.map(() => '?').join(', ')}) on conflict do nothing`;
-  const limit = name === 'attachments' ? attachmentsAtOnce : rowsAtOnce;
+  const limit = tablesOfFiles.has(name) ? filesAtOnce : rowsAtOnce;
   let last = await lastRow(target, table);
   for (;;) {
     const after: string = last ? `where (${key.join(', ')}) > (${key.map(() => '?').join(', ')})` : '';

@@ -8,6 +8,7 @@ import { expiresAt } from '../core/retry.ts';
 import { addUsed, holdUsed, leastBytes, secondsLeftToday } from '../store/account-counts.ts';
 import type { Transaction } from '../store/database.ts';
 import { findKey, type KeyRecord, takeKey } from '../store/idempotency.ts';
+import { insertSharedFiles, shareFiles } from '../store/mail/attachments.ts';
 import { countInserted, insertUncounted } from '../store/mail/deliveries.ts';
 import { insertEmail } from '../store/mail/emails.ts';
 import { appendEvent } from '../store/mail/events.ts';
@@ -45,9 +46,11 @@ export async function insertAcceptance(
   ]);
   if (!isOurs) return 'taken';
   const sifted = emails.map((_, index) => (groups[index] ?? []).map((group) => sift(group, suppressed)));
+  const shared = shareFiles(emails);
   await Promise.all([
+    insertSharedFiles(tx, account, shared),
     ...emails.flatMap((email, index) => [
-      insertEmail(tx, email, facade, key?.keyHash ?? null),
+      insertEmail(tx, email, facade, key?.keyHash ?? null, shared),
       insertDeliveries(tx, email, sifted[index] ?? []),
     ]),
     countInserted(tx, account, sifted.flat().flatMap(queuedOf)),

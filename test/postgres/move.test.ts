@@ -13,6 +13,7 @@ import { databaseName } from '../../src/process/open-database.ts';
 import type { Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { beginMove, copyAll, endMove } from '../../src/store/move.ts';
+import { mail, send } from '../brevo/brevo.ts';
 import { openDatabase } from '../support/engine.ts';
 import { sharedPostgres } from '../support/postgres-server.ts';
 import { printed } from '../support/printed.ts';
@@ -42,7 +43,7 @@ type Sent = { key: string; body: Record<string, unknown>; text: string };
 const post = (server: TestServer, { key, body }: Pick<Sent, 'key' | 'body'>) =>
   server.call('POST', '/emails', body, { 'idempotency-key': key });
 
-/** A SQLite server with a bit of everything: sent, scheduled, in doubt, with attachments, with a NUL in the text. */
+/** A SQLite server with a bit of everything: sent, scheduled, in doubt, with attachments, two with one file, with a NUL in the text. */
 async function lived(t: TestContext): Promise<{ server: TestServer; sent: Sent[] }> {
   const server = await startTestServer({ relay });
   t.after(() => server.stop().catch(() => {}));
@@ -61,6 +62,9 @@ async function lived(t: TestContext): Promise<{ server: TestServer; sent: Sent[]
     assert.equal(status, 200, text);
     sent.push({ key, body, text });
   }
+  const messageVersions = ['a', 'b'].map((name) => ({ to: [{ email: `${name}@example.org` }] }));
+  const shared = mail({ attachment: [{ name: 'a.txt', content: 'c2hhcmVk' }], messageVersions });
+  assert.equal((await send(server, shared)).status, 201);
   await server.until('all but the scheduled one have left', async () => {
     const { text } = await server.call('GET', '/metrics');
     return text.includes('sendonce_open_deliveries{state="in_doubt"} 1') && /\{state="queued"\} 1$/m.test(text);
@@ -71,7 +75,7 @@ async function lived(t: TestContext): Promise<{ server: TestServer; sent: Sent[]
 /** A server on what has arrived answers as the first one did, and goes on where that stopped. */
 async function assertNothingForgotten(
   t: TestContext,
-  before: { sent: Sent[]; emails: unknown; now: number },
+  before: { sent: Sent[]; emails: { id: string }[]; now: number },
   url: string,
 ) {
   const moved = await startTestServer({ relay, environment: { DATABASE_URL: url } });
@@ -81,6 +85,13 @@ async function assertNothingForgotten(
     assert.deepEqual([again.text, again.headers.get('idempotent-replayed')], [one.text, 'true']);
   }
   assert.deepEqual((await moved.call('GET', '/emails?limit=100')).json.data, before.emails);
+  for (const { id } of before.emails.slice(0, 2)) {
+    const { json } = await moved.call('GET', `/emails/${id}/attachments`);
+    const downloads = json.data.map((one: { download_url: string }) =>
+      fetch(one.download_url).then((file) => file.text()),
+    );
+    assert.deepEqual(await Promise.all(downloads), ['shared']);
+  }
   const doubts = (await moved.call('GET', '/in-doubt')).json.data;
   assert.equal(doubts.length, 1);
   const scheduled = JSON.parse(before.sent[2]?.text ?? '{}').id;
@@ -134,7 +145,7 @@ describe('a move from SQLite to PostgreSQL', () => {
     const moving = server.restart(async () => {
       const said = await move(server, url);
       assert.match(said, /Everything is in/);
-      assert.match(said, /^emails +35 +35$/m);
+      assert.match(said, /^emails +37 +37$/m);
       assert.match(said, /^idempotency_keys +35 +35$/m);
     });
     await assert.rejects(moving, /cannot be served. Everything in it was moved to/);

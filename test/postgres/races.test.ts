@@ -1,11 +1,13 @@
-/** Two processes and one key, on PostgreSQL. */
+/** Two processes and one key, or one file that two emails share, on PostgreSQL. */
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import pg from 'pg';
 import { keyHash } from '../../src/core/token.ts';
-import { useEngine } from '../support/engine.ts';
-import { serve } from '../support/served.ts';
+import { purgeContent } from '../../src/store/mail/emails.ts';
+import { asBrevo, emailIdOf, mail, messageIdsOf, send } from '../brevo/brevo.ts';
+import { openDatabase, useEngine } from '../support/engine.ts';
+import { drained, serve } from '../support/served.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
 
 useEngine('postgres');
@@ -99,6 +101,36 @@ describe('two processes and one key', () => {
     assert.equal((await post(server, 'very slow')).status, 200);
     await sink.waitFor(11);
     assert.deepEqual(sink.duplicates(), []);
+  });
+});
+
+describe('two processes and one file', () => {
+  it('whose last two emails they purge: the second one waits, and takes it along', async (t) => {
+    const { server } = await serve(t);
+    const other = await openDatabase(server.databaseUrl);
+    t.after(() => other.close());
+    const messageVersions = [{ to: [{ email: 'a@example.org' }] }, { to: [{ email: 'b@example.org' }] }];
+    const body = mail({ attachment: [{ name: 'a.txt', content: 'c2hhcmVk' }], messageVersions });
+    const [first = '', second = ''] = messageIdsOf(await send(server, body));
+    await drained(server);
+    let commit = () => {};
+    let purging: Promise<void> | null = null;
+    await new Promise<void>((purged) => {
+      purging = other.write(async (tx) => {
+        await purgeContent(tx, 'default', emailIdOf(first), server.clock.now());
+        purged();
+        await new Promise<void>((resolve) => {
+          commit = resolve;
+        });
+      });
+    });
+    const path = `/v3/smtp/log/${encodeURIComponent(second)}`;
+    const forgetting = server.call('DELETE', path, undefined, asBrevo());
+    await waitsForLock(t, server);
+    commit();
+    await purging;
+    assert.equal((await forgetting).status, 204);
+    assert.deepEqual(await other.all('select id from shared_files'), []);
   });
 });
 

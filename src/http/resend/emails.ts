@@ -3,13 +3,8 @@
 import { AppError } from '../../core/error.ts';
 import type { Renderer } from '../../render/renderer.ts';
 import type { DatabaseReader } from '../../store/database.ts';
-import {
-  type AttachmentInfo,
-  findEmail,
-  findEmailSummary,
-  listAttachments,
-  listEmails,
-} from '../../store/mail/emails.ts';
+import { type AttachmentInfo, listAttachments } from '../../store/mail/attachments.ts';
+import { findEmail, findEmailSummary, listEmails } from '../../store/mail/emails.ts';
 import { listEvents } from '../../store/mail/events.ts';
 import type { Amend } from '../../use-cases/amend.ts';
 import type { AttachmentLinks } from '../attachment-links.ts';

@@ -1,9 +1,10 @@
 /** Accepted messages: written once, read back whole for composing or in short for lists. */
 
-import type { Attachment, Email } from '../../core/email.ts';
+import type { Email } from '../../core/email.ts';
 import type { EventType } from '../../core/event.ts';
 import { subtractContent } from '../account-counts.ts';
 import type { Reader, SqlValue, Transaction } from '../database.ts';
+import { deleteAttachments, insertAttachments, listAttachmentContents, type SharedFiles } from './attachments.ts';
 
 /** What a list shows, and what is left of an email after the purge. */
 export type EmailSummary = Pick<
@@ -34,8 +35,6 @@ export type EmailSummary = Pick<
 };
 
 export type StoredEmail = EmailSummary & Email & { purged: boolean };
-
-export type AttachmentInfo = Omit<Attachment, 'content'> & { id: string; sizeBytes: number };
 
 export type Summary = Pick<
   Email,
@@ -69,6 +68,7 @@ export async function insertEmail(
   email: Email,
   facade: string,
   keyHash: Uint8Array | null,
+  shared: SharedFiles = new Map(),
 ): Promise<void> {
   const { html, text, madeText, headers } = email;
   await tx.run(
@@ -88,9 +88,7 @@ export async function insertEmail(
     text === null ? null : Buffer.from(text),
     madeText === null ? null : Buffer.from(madeText),
   );
-  for (const [position, attachment] of email.attachments.entries()) {
-    await insertAttachment(tx, email, position, attachment);
-  }
+  await insertAttachments(tx, email, shared);
   if (email.batchId !== undefined) {
     await tx.run(
       'insert into batches (account, batch_id, email_id) values (?, ?, ?)',
@@ -118,29 +116,6 @@ function summaryOf(email: Summary): string {
     scheduledText,
     forgotten,
   } satisfies Summary);
-}
-
-async function insertAttachment(tx: Transaction, email: Email, position: number, attachment: Attachment) {
-  await tx.run(
-    `insert into attachments
-       (account, email_id, position, id, filename, content_type, content_id, path, size_bytes, content)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    email.account,
-    email.id,
-    position,
-    attachmentId(email.id, position),
-    attachment.filename,
-    attachment.contentType,
-    attachment.contentId,
-    attachment.path,
-    attachment.content.length,
-    attachment.content,
-  );
-}
-
-/** The email's id with its variant bits replaced by the position: a UUID that needs no randomness of its own. */
-function attachmentId(emailId: string, position: number): string {
-  return `${emailId.slice(0, 14)}8${emailId.slice(15, 19)}${position.toString(16).padStart(4, '0')}${emailId.slice(23)}`;
 }
 
 // The last event is looked up, not kept: a column would have to be rewritten at each step of every email.
@@ -263,61 +238,6 @@ export async function rescheduleEmail(
   );
 }
 
-type AttachmentRow = {
-  id: string;
-  filename: string;
-  content_type: string;
-  content_id: string | null;
-  path: string | null;
-  size_bytes: number;
-};
-
-const attachmentColumns = 'id, filename, content_type, content_id, path, size_bytes';
-
-export async function listAttachments(reader: Reader, account: string, emailId: string): Promise<AttachmentInfo[]> {
-  const rows = await reader.all<AttachmentRow>(
-    `select ${attachmentColumns} from attachments where account = ? and email_id = ? order by position`,
-    account,
-    emailId,
-  );
-  return rows.map(toAttachmentInfo);
-}
-
-async function listAttachmentContents(reader: Reader, account: string, emailId: string): Promise<Attachment[]> {
-  const rows = await reader.all<AttachmentRow & { content: Uint8Array }>(
-    `select ${attachmentColumns}, content from attachments where account = ? and email_id = ? order by position`,
-    account,
-    emailId,
-  );
-  return rows.map((row) => ({ ...toAttachmentInfo(row), content: row.content }));
-}
-
-export async function findAttachmentContent(
-  reader: Reader,
-  account: string,
-  emailId: string,
-  id: string,
-): Promise<(AttachmentInfo & Attachment) | null> {
-  const [row] = await reader.all<AttachmentRow & { content: Uint8Array }>(
-    `select ${attachmentColumns}, content from attachments where account = ? and email_id = ? and id = ?`,
-    account,
-    emailId,
-    id,
-  );
-  return row ? { ...toAttachmentInfo(row), content: row.content } : null;
-}
-
-function toAttachmentInfo(row: AttachmentRow): AttachmentInfo {
-  return {
-    id: row.id,
-    filename: row.filename,
-    contentType: row.content_type,
-    contentId: row.content_id,
-    path: row.path,
-    sizeBytes: row.size_bytes,
-  };
-}
-
 /**
  * Forgets the contents of at most `limit` emails accepted before `before` whose deliveries are all settled.
  * Ids, events and live keys stay.
@@ -345,7 +265,7 @@ export async function purgeContent(tx: Transaction, account: string, id: string,
     account,
     id,
   );
-  await tx.run('delete from attachments where account = ? and email_id = ?', account, id);
+  await deleteAttachments(tx, account, id);
 }
 
 /** Keeps the text part of an email that an older version accepted without making one. */
