@@ -190,7 +190,11 @@ describe('what an account has', () => {
 
   test('would be seen without the account in a look-up: the control', async (t) => {
     const bends: Bend[] = [
-      { when: 'from emails where account = ? and id = ?', find: 'account = ? and id', replace: '? is not null and id' },
+      {
+        when: 'from emails where account = ? and id = ?',
+        find: 'account = ? and id',
+        replace: 'cast(? as text) is not null and id',
+      },
     ];
     const { server, ours } = await furnished(t, bends);
     const stranger = await newAccount(server, 'stranger', 'stranger.test');

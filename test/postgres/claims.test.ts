@@ -15,7 +15,7 @@ import { sharedPostgres } from '../support/postgres-server.ts';
 const now = 1_800_000_000_000;
 
 const claimsWait: Bend = {
-  when: 'run_at <= ? order by run_at limit ? for update skip locked',
+  when: 'order by run_at limit ? for update skip locked',
   find: ' skip locked',
   replace: '',
 };
