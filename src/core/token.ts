@@ -2,6 +2,7 @@
 
 import assert from 'node:assert';
 import { hash } from 'node:crypto';
+import { readableKey } from './key-text.ts';
 
 /** Exactly `size` random bytes, fit for secrets (`crypto.randomBytes`). */
 export type RandomBytes = (size: number) => Uint8Array;
@@ -87,10 +88,21 @@ export function createKeyId(random: RandomBytes): string {
 
 /**
  * What is stored for an idempotency key (32 bytes): SHA-256 of the JSON of [scope, key], in which no scope and key can be cut in
- * another place. The scope is (facade, account, method and endpoint).
+ * another place. The scope is (facade, account, method and endpoint). A key beyond ASCII has a mark, so that no row of an older
+ * version is taken for it, which had one hash for UTF-8 and for Latin-1.
  */
 export function keyHash(scope: string | readonly string[], key: string): Uint8Array {
-  return hashToken(JSON.stringify([scope, key]));
+  return hashToken(JSON.stringify(isAscii(key) ? [scope, key] : [scope, key, 'exact']));
+}
+
+/** What an older version may have stored for it; none where that is the same. */
+export function formerKeyHashes(scope: string | readonly string[], key: string): Uint8Array[] {
+  if (isAscii(key)) return [];
+  return [...new Set([readableKey(key), key])].map((text) => hashToken(JSON.stringify([scope, text])));
+}
+
+function isAscii(text: string): boolean {
+  return Buffer.byteLength(text) === text.length;
 }
 
 /** The first 8 hex digits of a SHA-256, for logs: enough to find the stored hash by, useless to find the secret by. */

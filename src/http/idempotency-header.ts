@@ -1,6 +1,7 @@
 /** The key a client names its operation by, read from the raw headers: Node joins repeated ones, which would hide a mistake. */
 
 import { AppError } from '../core/error.ts';
+import { keyFromBytes } from '../core/key-text.ts';
 
 /** Contract: "Idempotency keys, if present, must have between 1 and 256 characters." */
 const keyCharsMax = 256;
@@ -17,7 +18,7 @@ export function readIdempotencyKey(rawHeaders: string[], name = 'idempotency-key
   }
   if (values.length === 0) return null;
   if (values.length > 1) throw invalid('The Idempotency-Key header was sent more than once.');
-  return checkIdempotencyKey(decode(values[0] ?? ''));
+  return checkIdempotencyKey(keyFromBytes(values[0] ?? ''));
 }
 
 /** @throws AppError `invalid_idempotency_key` */
@@ -26,13 +27,6 @@ export function checkIdempotencyKey(key: string): string {
   const length = key.length > 2 * keyCharsMax ? key.length : [...key].length;
   if (length >= 1 && length <= keyCharsMax) return key;
   throw invalid(`Idempotency keys, if present, must have between 1 and ${keyCharsMax} characters.`);
-}
-
-/** Header bytes arrive as Latin-1; most clients mean UTF-8. */
-function decode(value: string): string {
-  const bytes = Buffer.from(value, 'latin1');
-  const text = bytes.toString('utf8');
-  return text.includes('\uFFFD') ? value : text;
 }
 
 function invalid(message: string): AppError {

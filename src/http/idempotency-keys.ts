@@ -2,6 +2,7 @@
 
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/error.ts';
+import { keyFromBytes, readableKey } from '../core/key-text.ts';
 import type { FindKeyLives, KeyLife } from '../use-cases/key-history.ts';
 import type { Call, Reply } from './call.ts';
 
@@ -19,16 +20,16 @@ export async function showKey(parts: KeyParts, call: Call, path: string): Promis
   const key = decodeKey(path.slice(keyPath.length));
   const scopes = wantedScopes(parts.keyScopes, call.query().endpoint);
   const [life] = await parts.findKeyLives(call.caller.account, key, scopes);
-  if (life) return { status: 200, body: JSON.stringify(view(key, life, parts.clock.expiryNow())) };
+  if (life) return { status: 200, body: JSON.stringify(view(readableKey(key), life, parts.clock.expiryNow())) };
   throw new AppError('not_found', 'Nothing was accepted under this idempotency key, or it has been forgotten since.');
 }
 
+/** Its bytes, as the header has them: a key need not be UTF-8. */
 function decodeKey(encoded: string): string {
-  try {
-    return decodeURIComponent(encoded);
-  } catch {
+  if (/%(?![0-9a-f]{2})/i.test(encoded)) {
     throw new AppError('invalid_parameter', 'The key must be percent-encoded UTF-8.');
   }
+  return keyFromBytes(encoded.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))));
 }
 
 function wantedScopes(keyScopes: KeyParts['keyScopes'], endpoint: string | undefined): string[] {

@@ -9,7 +9,7 @@ import { type Email, emailOf, type Message } from '../core/email.ts';
 import { groupRecipients, namedSenders, senderAddress } from '../core/envelope.ts';
 import { AppError, Contended } from '../core/error.ts';
 import { sameRequest } from '../core/fingerprint.ts';
-import { keyHash } from '../core/token.ts';
+import { formerKeyHashes, keyHash } from '../core/token.ts';
 import type { Renderer, Rendering } from '../render/renderer.ts';
 import { makeTextParts } from '../render/text-parts.ts';
 import { confirmRead } from '../store/confirm-read.ts';
@@ -86,10 +86,12 @@ export class Accepting {
     const rendering = this.#options.renderer.open(request.account);
     const turn = { kind: 'new', request, giveUpAt, rendering } as const;
     if (request.key === null) return { ...turn, keyHash: null, about: this.#newName() };
-    const hash = keyHash(scopeOf(request.endpoint), request.key);
+    const scope = scopeOf(request.endpoint);
+    const hash = keyHash(scope, request.key);
+    const hashes = [hash, ...formerKeyHashes(scope, request.key)];
     const about = `key ${request.account} ${Buffer.from(hash).toString('base64')}`;
     do {
-      const known = await this.#find(request, hash, rendering);
+      const known = await this.#findFirst(request, hashes, rendering);
       if (known) return known;
       const winner = this.#underWay.get(about);
       if (!winner) return this.#begin({ ...turn, keyHash: hash, about });
@@ -144,6 +146,14 @@ export class Accepting {
     const mine = this.#underWay.get(about);
     this.#underWay.delete(about);
     mine?.end();
+  }
+
+  async #findFirst(request: SendRequest, hashes: Uint8Array[], rendering: Rendering): Promise<Known | null> {
+    for (const hash of hashes) {
+      const known = await this.#find(request, hash, rendering);
+      if (known) return known;
+    }
+    return null;
   }
 
   async #find(request: SendRequest, hash: Uint8Array, rendering: Rendering): Promise<Known | null> {

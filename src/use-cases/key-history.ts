@@ -1,6 +1,6 @@
 /** What an idempotency key did: its first request, its answer, and every later use of it. */
 
-import { keyHash } from '../core/token.ts';
+import { formerKeyHashes, keyHash } from '../core/token.ts';
 import { confirmRead } from '../store/confirm-read.ts';
 import type { Database } from '../store/database.ts';
 import { findKey, findKeyHistory, type KeyHistory, type KeyRecord } from '../store/idempotency.ts';
@@ -17,13 +17,20 @@ export function createFindKeyLives(database: Database, keyUses: Pick<KeyUses, 'f
     await keyUses.flush().catch(() => {});
     const lives: KeyLife[] = [];
     for (const scope of scopes) {
-      const hash = keyHash(scope, key);
-      const record = await findKey(database, account, hash);
-      const history = await findKeyHistory(database, account, hash);
-      if (record && history) lives.push({ ...record, ...history });
+      const life = await findLife(database, account, [keyHash(scope, key), ...formerKeyHashes(scope, key)]);
+      if (life) lives.push(life);
     }
     // Who reads that a mail was accepted does not send it again.
     if (lives.length > 0) await confirmRead(database);
     return lives;
   };
+}
+
+async function findLife(database: Database, account: string, hashes: Uint8Array[]): Promise<KeyLife | null> {
+  for (const hash of hashes) {
+    const record = await findKey(database, account, hash);
+    const history = await findKeyHistory(database, account, hash);
+    if (record && history) return { ...record, ...history };
+  }
+  return null;
 }

@@ -4,7 +4,16 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { createApiKeyToken, createIdSource, hashToken, isUuid, keyHash, shortHash } from '../../src/core/token.ts';
+import { keyFromBytes } from '../../src/core/key-text.ts';
+import {
+  createApiKeyToken,
+  createIdSource,
+  formerKeyHashes,
+  hashToken,
+  isUuid,
+  keyHash,
+  shortHash,
+} from '../../src/core/token.ts';
 
 const nowMs = 1_760_000_000_123;
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -137,6 +146,18 @@ describe('hashes', () => {
       hex(keyHash(['resend', 'acc_1', 'POST /emails'], 'k')),
       hex(hashToken('[["resend","acc_1","POST /emails"],"k"]')),
     );
+    assert.deepEqual(formerKeyHashes('s', 'k'), []);
+    assert.deepEqual(formerKeyHashes('s', 'é').map(hex), [hex(hashToken('["s","é"]'))]);
+    const spelled = formerKeyHashes('s', keyFromBytes('\xe9')).map(hex);
+    assert.deepEqual(spelled, [hex(hashToken('["s","é"]')), hex(hashToken('["s","\\udce9"]'))]);
+    assert.notEqual(hex(keyHash('s', 'é')), hex(hashToken('["s","é"]')));
+  });
+
+  test('keyFromBytes gives each row of bytes a key of its own', () => {
+    const bytes = [...'A\x7f\x80\xbf\xc3\xef\xbd\xff'];
+    const rows = [''];
+    for (const row of rows) if (row.length < 3) rows.push(...bytes.map((byte) => row + byte));
+    assert.equal(new Set(rows.map(keyFromBytes)).size, 1 + 8 + 64 + 512);
   });
 
   test('shortHash is the beginning of the stored hash, and refuses what is none', () => {

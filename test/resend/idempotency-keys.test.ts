@@ -86,13 +86,26 @@ describe('GET /idempotency-keys/:key', () => {
 
   const auth: [string, string][] = [['Authorization', testKey]];
 
-  test('a key that is not UTF-8 in percent signs is refused', async () => {
+  test('a key that is not in percent signs is refused', async () => {
     const { status, json } = await exchange(server.url, {
       method: 'GET',
-      path: '/idempotency-keys/%ff',
+      path: '/idempotency-keys/%f',
       headers: auth,
     });
     assert.deepEqual([status, json.name], [422, 'invalid_parameter']);
+  });
+
+  test('a key that is not UTF-8 is another one than the text it looks like', async () => {
+    const byte = await send('\xff');
+    const text = await send(Buffer.from('\xff').toString('latin1'));
+    for (const [path, sent] of [
+      ['%FF', byte],
+      ['%C3%BF', text],
+    ] as const) {
+      const request = { method: 'GET', path: `/idempotency-keys/${path}`, headers: auth };
+      const { json } = await exchange(server.url, request);
+      assert.deepEqual([json.key, json.email_ids, json.conflicts], ['\xff', [sent.json.id], 0]);
+    }
   });
 
   test('`endpoint` tells a single email from a batch under the same key', async () => {

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { firstAccount } from '../../src/core/account.ts';
+import { hashToken } from '../../src/core/token.ts';
+import { openDatabase } from '../support/engine.ts';
 import { addApiKey, allEmails } from '../support/served.ts';
 import { message, startTestServer, type TestReply, type TestServer, testKey } from '../support/server.ts';
 import { exchange } from '../support/wire.ts';
@@ -86,6 +88,35 @@ describe('an idempotency key', () => {
         const first = await send(bytes);
         assertReplay(await send(bytes), first);
       }
+    });
+  });
+
+  describe('made of other bytes is another one', () => {
+    test('also where one is UTF-8 and the other is Latin-1 for the same text', async () => {
+      const [byte, text] = ['\xff', Buffer.from('\xff').toString('latin1')];
+      const first = await send(byte);
+      assertNew(await send(text), first);
+      assertReplay(await send(byte), first);
+    });
+  });
+
+  describe('that an older version stored, for one text in either writing,', () => {
+    const former = async (text: string, bytes: string, again: string) => {
+      const first = await send(bytes);
+      const database = await openDatabase(server.databaseUrl);
+      const old = hashToken(JSON.stringify(['resend POST /emails', text]));
+      const change = 'update idempotency_keys set key_hash = ? where email_ids = ?';
+      await database.write((tx) => tx.run(change, old, JSON.stringify([first.json.id])));
+      await database.close();
+      assertReplay(await send(again), first);
+      assertConflict(await send(again, message({ subject: 'other' })), ['subject']);
+    };
+
+    test('is found by both, and sends nothing twice', async () => {
+      await former('former \xff', 'former \xff', 'former \xff');
+      const utf8 = Buffer.from('former \xfe').toString('latin1');
+      await former('former \xfe', utf8, utf8);
+      await former('former \xfd', Buffer.from('former \xfd').toString('latin1'), 'former \xfd');
     });
   });
 
