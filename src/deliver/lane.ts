@@ -63,6 +63,9 @@ type Attempt = {
   passage: Passage | null;
 };
 
+/** More than any email has; PostgreSQL compares lengths with an integer of 32 bits. */
+const anyBytes = 2 ** 31 - 1;
+
 export class DeliverLane implements Lane<Delivery> {
   readonly name = 'deliveries';
   readonly concurrency: number;
@@ -245,7 +248,7 @@ export class DeliverLane implements Lane<Delivery> {
     if (typeof found !== 'number') return found;
     one.passage = await largeMails.enter(found);
     if (!one.passage) return 'later';
-    const email = await findEmailToCompose(database, account, emailId, Number.MAX_SAFE_INTEGER);
+    const email = await findEmailToCompose(database, account, emailId, anyBytes);
     return typeof email === 'number' ? null : email;
   }
 

@@ -29,8 +29,8 @@ export function answerUnreadable(server: Server): void {
 
 function answerTo(code: string): string {
   const [status, message] = refusals[code] ?? [400, 'The request is not valid HTTP.'];
-  // The path may not have been read: each facade finds its own members, of names that all its SDKs know.
-  const body = JSON.stringify({ statusCode: status, name: 'validation_error', code: 'bad_request', message });
+  // One of the names all SDKs know.
+  const body = JSON.stringify({ statusCode: status, name: 'validation_error', message });
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'content-type: application/json; charset=utf-8',

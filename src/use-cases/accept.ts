@@ -3,7 +3,6 @@
  * A door looks its request up; what is new it prepares and commits; what came of either it renders.
  */
 
-import assert from 'node:assert';
 import type { Clock } from '../core/clock.ts';
 import { type Email, emailOf, type Message } from '../core/email.ts';
 import { groupRecipients, namedSenders, senderAddress } from '../core/envelope.ts';
@@ -112,10 +111,9 @@ export class Accepting {
       for (;;) {
         const answer = await this.#commitUnlessHeld(turn, submission, texts);
         if (answer) return { kind: 'accepted', answer };
-        assert(turn.keyHash, 'a request without a key cannot lose it');
-        const known = await this.#find(turn.request, turn.keyHash, turn.rendering);
+        const known = turn.keyHash && (await this.#find(turn.request, turn.keyHash, turn.rendering));
         if (known) return known;
-        if (performance.now() >= turn.giveUpAt) throw busy();
+        if (performance.now() >= turn.giveUpAt) throw turn.keyHash ? busy() : held();
       }
     } finally {
       this.#end(turn);
@@ -270,6 +268,13 @@ async function settledBefore(winner: Promise<void>, giveUpAt: number): Promise<v
   });
   await Promise.race([winner, expired]);
   clearTimeout(timer);
+}
+
+/** What it wants to write is locked by somebody else, for longer than it may be waited for. */
+function held(): AppError {
+  return new AppError('unavailable', 'The database is held by another program; nothing was accepted. Try again.', {
+    retryAfterSeconds: 1,
+  });
 }
 
 function busy(): AppError {

@@ -1,8 +1,6 @@
 /** Refusals below /v3, in Brevo's shape, whoever they come from. */
 
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { describe, type TestContext, test } from 'node:test';
 import { startTestServer, testKey } from '../support/server.ts';
 
@@ -47,17 +45,6 @@ describe('below /v3', () => {
     for (const path of ['senders/domains', 'senders/ips', 'webhooks/export'])
       assert.equal((await server.call('GET', `/v3/${path}`)).json.code, 'document_not_found', path);
     assert.equal(method.headers.get('allow'), 'GET, HEAD');
-  });
-
-  test('headers that are too large are refused in words that both facades’ clients read', async (t) => {
-    const server = await start(t);
-    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
-    socket.end(`POST /v3/smtp/email HTTP/1.1\r\nhost: localhost\r\nx-long: ${'x'.repeat(20_000)}\r\n\r\n`);
-    const answer = await text(socket);
-    assert.match(answer, /^HTTP\/1\.1 431 /);
-    const { statusCode, name, code, message } = JSON.parse(answer.split('\r\n\r\n')[1] ?? '');
-    assert.deepEqual([statusCode, name, code], [431, 'validation_error', 'bad_request']);
-    assert.equal(message, 'The request headers are too large.');
   });
 
   test('paths that only look like it answer in Resend’s shape', async (t) => {

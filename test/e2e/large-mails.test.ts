@@ -16,8 +16,9 @@ describe('large mails', () => {
     });
     const accepted = await Promise.all(mails.map((mail) => server.call('POST', '/emails', mail)));
     const ids = accepted.map(({ json }) => json.id);
-    await server.until('all were taken', () => {
+    await server.until('all were taken', async () => {
       server.clock.advance(10);
+      await server.tick();
       return sink.received.length >= mails.length;
     });
     await assertSentOnce(server, sink, ids);
