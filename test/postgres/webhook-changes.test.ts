@@ -78,7 +78,7 @@ describe('a webhook that two processes change at once', () => {
   it('would be told nothing if its row were read before it is held: the control', async (t) => {
     const readsFirst: Bend = {
       when: 'update webhooks set modified_at = ? where number = ? and deleted_at is null',
-      replace: "update settings set value = value where cast(? as bigint) > cast(? as bigint) and name = 'link_secret'",
+      replace: "update settings set value = value where cast(? as bigint) > cast(? as bigint) and name = 'database_id'",
     };
     assert.deepEqual(
       await changeWhileEnabled(t, { outside: { database: (own) => bendDatabase(own, [readsFirst]) } }),
