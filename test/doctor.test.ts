@@ -59,6 +59,8 @@ describe('doctor and the relay', () => {
     assert.match(plain, /^FAIL .*does not begin with TLS .*Write smtp:\/\/ instead of smtps:\/\//);
     const turnedAway = await lineOf(t, (host) => `smtp://${host}`, { greet: () => ({ say: '554 go away\r\n' }) });
     assert.match(turnedAway, /^FAIL .*: it turns this server away \(connection: Invalid greeting: 554 go away\)/);
+    const leaves = await lineOf(t, (host) => `smtp://${host}`, { greet: () => ({ leave: 'close' }) });
+    assert.match(leaves, /^FAIL .*: it ends the session \(connection: .*\)\. Its log may say why\./);
     const gone = await lineOf(t, () => 'smtp://127.0.0.1:1');
     assert.match(gone, /^FAIL .*: it cannot be reached .*Nothing listens there/);
   });

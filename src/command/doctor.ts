@@ -188,7 +188,7 @@ async function checkRelay({ relay }: Config): Promise<Finding[]> {
     return [{ is: 'ok', text: `${where} ${[...greetedWith(relay.server, wire, extensions)].join(', ')}` }];
   } catch (error) {
     if (!(error instanceof NoSession)) throw error;
-    const { heading, next } = adviceOnTrouble(error.trouble ?? 'silence');
+    const { heading, next } = adviceOnTrouble(error.trouble);
     const text = `${where}: ${heading.replace(/^The relay /, 'it ')} (${printable(error.message)}). ${next} Until then mail waits in the queue.`;
     return [{ is: 'FAIL', text }];
   }

@@ -62,6 +62,7 @@ const advice: Record<RelayTrouble, Advice> = {
   },
 };
 
-export function adviceOnTrouble(trouble: RelayTrouble): Advice {
-  return advice[trouble];
+/** Null: the session broke for none of these reasons. */
+export function adviceOnTrouble(trouble: RelayTrouble | null): Advice {
+  return trouble ? advice[trouble] : { heading: 'The relay ends the session', next: 'Its log may say why.' };
 }
