@@ -11,10 +11,6 @@ export class Room {
     this.#sizeBytes = sizeBytes;
   }
 
-  get usedBytes(): number {
-    return this.#usedBytes;
-  }
-
   hasFree(bytes: number): boolean {
     return this.#usedBytes + bytes <= this.#sizeBytes;
   }
