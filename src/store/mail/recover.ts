@@ -48,13 +48,7 @@ export async function recover(
     else if (back) recovered.requeued.push(refOf(row));
   }
   for (const row of await deadRows(tx, 'handoff', terms)) {
-    const sendsAgain = (row.in_doubt_policy ?? terms.policy) === 'send-again';
-    const doubt = {
-      run_at: sendsAgain ? (row.gated_at ?? now) + verdictWaitMs : never,
-      reply: ownWords(doubtReason),
-      fence: row.attempt,
-      now,
-    };
+    const doubt = doubtAbout(row, terms, doubtReason);
     const moved = await move(tx, 'orphaned_handoff', refOf(row), doubt, movedMeanwhile);
     if (moved.length > 0) recovered.inDoubt.push(refOf(row));
   }
@@ -151,15 +145,15 @@ export async function doubtForgottenHandoffs(
 }
 
 function doubtLost(tx: Transaction, row: OpenRow, terms: { now: number; policy: InDoubtPolicy }): Promise<boolean> {
-  const { now } = terms;
-  const sendsAgain = (row.in_doubt_policy ?? terms.policy) === 'send-again';
-  const doubt = {
-    run_at: sendsAgain ? (row.gated_at ?? now) + verdictWaitMs : never,
-    reply: ownWords('The worker that sent it has not recorded what the relay answered.'),
-    fence: row.attempt,
-    now,
-  };
-  return moves(tx, 'lost_handoff', refOf(row), doubt);
+  const reason = 'The worker that sent it has not recorded what the relay answered.';
+  return moves(tx, 'lost_handoff', refOf(row), doubtAbout(row, terms, reason));
+}
+
+/** What no verdict came for: by its policy, or the server's, it waits for an answer, or for the time after which it is sent again. */
+function doubtAbout(row: OpenRow, { now, policy }: { now: number; policy: InDoubtPolicy }, reason: string) {
+  const sendsAgain = (row.in_doubt_policy ?? policy) === 'send-again';
+  const runAt = sendsAgain ? (row.gated_at ?? now) + verdictWaitMs : never;
+  return { run_at: runAt, reply: ownWords(reason), fence: row.attempt, now };
 }
 
 /** Those whose `run_at` has come, oldest first. */
