@@ -1,11 +1,11 @@
 /** One writing connection: runs groups of works, each group in a transaction, and settles them once it has committed. */
 
 import { CommitUnknown } from '../../../core/error.ts';
-import { type SqlValue, type Transaction, TransactionEnded } from '../../database.ts';
 import type { Admission } from './admission.ts';
 import { Connection, ConnectionLost } from './connection.ts';
 import { refusalOf, troubleOf, unavailable } from './error.ts';
-import { type Marker, ownSettings } from './marker.ts';
+import { begin, mayRunAgain, type Ran, runWork, settle } from './group.ts';
+import type { Marker } from './marker.ts';
 import type { Write, WriteQueue } from './queue.ts';
 import { upSince } from './server-facts.ts';
 import type { Watch } from './watch.ts';
@@ -23,32 +23,18 @@ export type WriterOptions = {
   onDone: () => void;
   findOutMs: number;
   /**
-   * Longer than all limits below: without an answer for so long the way to the server is taken for gone, unless it is seen to
+   * Longer than all limits of a group: without an answer for so long the way to the server is taken for gone, unless it is seen to
    * be at work. COMMIT alone has no limit: it may wait for a standby.
    */
   silenceMs: number;
   assumeLostCommits: AssumedCommits | undefined;
 };
 
-/** Of a group: many answers wait behind one held row; each is tried by itself then. */
-const groupLockMs = 200;
-/** Of a work by itself: a fraction of the 3 s after which a duplicate is told to come back. */
-const soloLockMs = 500;
-const statementMs = 10_000;
-/** A process that stands still in the middle of a transaction must not hold rows for long. */
-const idleMs = 5_000;
-
 /** How long a write waits for a server that is away, before it is refused with nothing written. */
 const patienceMs = 3_000;
 const backOffMs = [20, 50, 100, 200, 400, 1_000] as const;
 
-/** How often a work that lost to other transactions is run again. */
-const lossesMax = 5;
-
 type Open = { connection: Connection; marker: Marker };
-
-/** What running one work came to, before the commit. */
-type Ran = { value: unknown } | { error: unknown; asked: boolean };
 
 export class Writer {
   readonly #options: WriterOptions;
@@ -280,50 +266,6 @@ class AnotherServer extends ConnectionLost {
   }
 }
 
-/** The settings are the transaction's own: behind a pooler the next one may meet another session. */
-function begin(group: Write[]): string {
-  const isSolo = group[0]?.solo || group[0]?.terms.about === undefined;
-  const [lock, statement, idle] = group[0]?.terms.patient
-    ? [0, 0, 0]
-    : [isSolo ? soloLockMs : groupLockMs, statementMs, idleMs];
-  return `begin isolation level read committed read write; set local lock_timeout = ${lock};
-    set local statement_timeout = ${statement}; set local idle_in_transaction_session_timeout = ${idle}; ${ownSettings}`;
-}
-
-async function runWork(connection: Connection, write: Write, trouble: { first: unknown }): Promise<Ran> {
-  let asked = false;
-  let ended = false;
-  async function ask<R>(sql: string, params: SqlValue[]) {
-    if (ended) throw new TransactionEnded();
-    asked = true;
-    try {
-      return await connection.query<R>(sql, params);
-    } catch (error) {
-      // The first one is the cause; whatever follows it in the transaction is refused for that alone.
-      trouble.first ??= error;
-      throw error;
-    }
-  }
-  const transaction: Transaction = {
-    skipLocked: 'for update skip locked',
-    writer: 'pg_backend_pid()',
-    all: async <R>(sql: string, ...params: SqlValue[]) => (await ask<R>(sql, params)).rows,
-    run: async (sql, ...params) => (await ask(sql, params)).count,
-  };
-  try {
-    return { value: await write.work(transaction) };
-  } catch (error) {
-    return { error, asked };
-  } finally {
-    ended = true;
-  }
-}
-
-function settle(write: Write, ran: Ran): void {
-  if ('error' in ran) write.reject(ran.error);
-  else write.resolve(ran.value);
-}
-
 /** A transaction that is known not to have committed, for no fault of its works. */
 class Undone extends Error {
   override readonly name = 'Undone';
@@ -335,12 +277,4 @@ function splitByAge(group: Write[]): { tooOld: Write[]; patient: Write[] } {
     tooOld: group.filter((write) => write.since < since),
     patient: group.filter((write) => write.since >= since),
   };
-}
-
-function mayRunAgain(write: Write, groupSize: number, trouble: ReturnType<typeof troubleOf>): boolean {
-  if (groupSize > 1) return true;
-  if (trouble === 'contended') return !write.solo && write.terms.about !== undefined;
-  if (trouble !== 'again') return false;
-  write.lost += 1;
-  return write.lost <= lossesMax;
 }
