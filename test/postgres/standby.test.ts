@@ -2,56 +2,29 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import pg from 'pg';
 import { createArrivals } from '../../src/process/arrivals.ts';
 import type { Database } from '../../src/store/database.ts';
 import { openPostgres, type PostgresOptions } from '../../src/store/engine/postgres/postgres.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { findWentBack } from '../../src/store/went-back.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+import { memoryFolder, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+import { callOff, caughtUp, clusterSettings, followed, urlAt, waitFor, waiting } from '../support/standbys.ts';
 
 const put = (database: Database, name: string) =>
   database.write((tx) => tx.run("insert into settings (name, value) values (?, '')", name), { about: name });
 
-/** As the database of the same name is reached at another server. */
-const urlAt = (server: PostgresServer, url: string) =>
-  url.replace(/host=[^&]*/, `host=${encodeURIComponent(server.folder)}`);
+/** Longer than any of these servers needs to come back. */
+const findOutMs = 60_000;
 
-async function ask<R extends pg.QueryResultRow>(server: PostgresServer, sql: string): Promise<R[]> {
-  const client = new pg.Client({ host: server.folder, user: 'postgres', database: 'postgres' });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    return (await client.query<R>(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const giveUpAt = performance.now() + 60_000;
-  while (!(await condition().catch(() => false))) {
-    assert.ok(performance.now() < giveUpAt, `waited in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-const waits = "select pid from pg_stat_activity where wait_event = 'SyncRep' and application_name = 'sendonce";
-const synchronous = (server: PostgresServer, names: string) =>
-  server
-    .administer(`alter system set synchronous_standby_names = '${names}'`)
-    .then(() => server.administer('select pg_reload_conf()'));
-const isFollowed = (server: PostgresServer) => async () =>
-  (await ask(server, "select 1 from pg_stat_replication where state = 'streaming'")).length > 0;
-
-describe('a primary whose synchronous standby is away', () => {
+describe('a primary and its standby', () => {
   let primary: PostgresServer;
   let standby: PostgresServer;
+  let url: string;
 
   before(async () => {
-    primary = await startPostgres();
-    await primary.administer('checkpoint');
+    primary = await startPostgres(clusterSettings, memoryFolder());
+    url = await migrated();
     standby = await primary.follow();
   });
   after(async () => {
@@ -59,33 +32,23 @@ describe('a primary whose synchronous standby is away', () => {
     await primary.stop();
   });
 
-  /** A write whose COMMIT waits in vain, and what then befalls the session that waits. */
-  async function befallen(t: TestContext, befall: () => Promise<unknown>, options: Partial<PostgresOptions> = {}) {
-    await synchronous(primary, 'standby');
-    await until('commits wait for the standby', async () => {
-      const [row] = await ask<{ sync_state: string }>(primary, 'select sync_state from pg_stat_replication');
-      return row?.sync_state === 'sync';
-    });
-    const database = await openPostgres({ findOutMs: 60_000, ...options, url: await primary.createDatabase() });
-    t.after(() => database.close());
+  async function migrated(): Promise<string> {
+    const own = await primary.createDatabase();
+    const database = await openPostgres({ url: own });
     await migrate(database);
-    await put(database, 'before');
-    await standby.kill();
-    t.after(async () => {
-      await synchronous(primary, '');
-    });
-    const write = { isAnswered: false };
-    const written = put(database, 'waits').then(() => {
-      write.isAnswered = true;
-    });
-    await until('a commit waits', async () => (await ask(primary, `${waits} writes'`)).length > 0);
-    await befall();
-    return { database, write, written };
+    await database.close();
+    return own;
+  }
+
+  async function open(t: TestContext, options: Partial<PostgresOptions> = {}): Promise<Database> {
+    const database = await openPostgres({ url, findOutMs, ...options });
+    t.after(() => database.close());
+    return database;
   }
 
   const ways = {
-    'is canceled': () => ask(primary, `select pg_cancel_backend(pid) from (${waits} writes') as ours`),
-    'is terminated': () => ask(primary, `select pg_terminate_backend(pid) from (${waits} writes') as ours`),
+    'is canceled': () => callOff(primary, 'cancel', 'writes'),
+    'is terminated': () => callOff(primary, 'terminate', 'writes'),
     'ends with a restart of the server': async () => {
       await primary.kill();
       await primary.start();
@@ -93,75 +56,65 @@ describe('a primary whose synchronous standby is away', () => {
   };
 
   for (const [way, befall] of Object.entries(ways)) {
-    it(`does not acknowledge a commit whose wait ${way}, until a standby has it`, async (t) => {
-      const { database, write, written } = await befallen(t, befall);
-      await until('the look waits, too', async () => (await ask(primary, `${waits} asks'`)).length > 0);
+    it(`acknowledges a commit whose wait ${way} once the standby has it; who takes what can be seen for done does not wait (control)`, async (t) => {
+      await waitFor(primary, '*');
+      await followed(primary, true);
+      const guarded = await open(t);
+      const unguarded = await open(t, { assumeLostCommits: 'visible' });
+      await Promise.all([put(guarded, `${way}: before`), put(unguarded, `${way}: before, too`)]);
+      await standby.kill();
+      const write = { isAnswered: false };
+      const written = put(guarded, way).then(() => {
+        write.isAnswered = true;
+      });
+      const believed = put(unguarded, `${way}: believed`);
+      await waiting(primary, 'writes', 2);
+      await befall();
+      await believed;
+      await waiting(primary, 'asks');
       assert.equal(write.isAnswered, false);
       await standby.start();
       await written;
-      assert.equal((await database.all("select 1 from settings where name = 'waits'")).length, 1);
-    });
-
-    it(`would acknowledge it if what can be seen were taken for done: ${way} (control)`, async (t) => {
-      const { written } = await befallen(t, befall, { assumeLostCommits: 'visible' });
-      await written;
-      await standby.start();
+      assert.equal((await guarded.all('select 1 from settings where name = ?', way)).length, 1);
     });
   }
-});
 
-describe('a standby that was promoted and lacks what was acknowledged', () => {
-  /** Acknowledged there, and unknown to the one that takes over. */
-  async function failedOver(t: TestContext, options: Partial<PostgresOptions>): Promise<Database> {
-    const primary = await startPostgres();
-    const url = await primary.createDatabase();
-    const proxy = await startPostgresProxy(url);
-    const database = await openPostgres({ ...options, url: proxy.url });
-    await migrate(database);
-    await primary.administer('checkpoint');
-    const standby = await primary.follow();
-    t.after(async () => {
-      await database.close();
-      await proxy.close();
-      await standby.stop();
-      await primary.stop();
-    });
-    await until('the standby follows', isFollowed(primary));
-    await database.write((tx) => tx.run("insert into settings (name, value) values ('database_id', 'one')"));
-    await until('the standby has it', async () => {
-      const [row] = await ask<{ lag: string }>(
-        primary,
-        'select pg_current_wal_flush_lsn() - replay_lsn as lag from pg_stat_replication',
-      );
-      return Number(row?.lag) === 0;
-    });
+  it('finds out with its first connection that a promoted standby lacks what was acknowledged, and once; a guard that comes later sees nothing (control)', async (t) => {
+    await waitFor(primary, '');
+    const { judge } = createArrivals();
+    let losses = 0;
+    const onArrival: PostgresOptions['onArrival'] = async (tx, arrival) => {
+      if (arrival.isBehind()) losses += 1;
+      return judge(tx, arrival);
+    };
+    const first = await behindProxy(t, url, { onArrival });
+    const second = await behindProxy(t, await migrated(), {});
+    for (const { database } of [first, second])
+      await database.write((tx) => tx.run("insert into settings (name, value) values ('database_id', 'one')"));
+    await followed(primary, false);
+    await caughtUp(primary);
     await standby.kill();
-    await put(database, 'lost');
+    for (const { database } of [first, second]) await put(database, 'lost');
     await primary.kill();
     await standby.start();
     await standby.administer('select pg_promote()');
-    proxy.pointTo(urlAt(standby, url));
-    return database;
-  }
-
-  it('is found out by the first connection, before it does anything else, and once', async (t) => {
-    const { judge } = createArrivals();
-    let losses = 0;
-    const database = await failedOver(t, {
-      onArrival: async (tx, arrival) => {
-        if (arrival.isBehind()) losses += 1;
-        return judge(tx, arrival);
-      },
-    });
-    const seen = await database.write((tx) => findWentBack(tx));
+    for (const { lead } of [first, second]) lead();
+    const seen = await first.database.write((tx) => findWentBack(tx));
     assert.deepEqual([seen?.isDone, seen?.until], [false, '']);
     assert.ok(losses > 0);
-    await database.all('select 1');
-    assert.equal((await database.write((tx) => findWentBack(tx)))?.at, seen?.at);
+    await first.database.all('select 1');
+    assert.equal((await first.database.write((tx) => findWentBack(tx)))?.at, seen?.at);
+    assert.equal(await second.database.write((tx) => findWentBack(tx)), null);
   });
 
-  it('would not be noticed by a guard that comes later (control)', async (t) => {
-    const database = await failedOver(t, {});
-    assert.equal(await database.write((tx) => findWentBack(tx)), null);
-  });
+  /** `lead`: to the same database at the standby from now on. */
+  async function behindProxy(t: TestContext, direct: string, options: Partial<PostgresOptions>) {
+    const proxy = await startPostgresProxy(direct);
+    const database = await openPostgres({ ...options, findOutMs, url: proxy.url });
+    t.after(async () => {
+      await database.close();
+      await proxy.close();
+    });
+    return { database, lead: () => proxy.pointTo(urlAt(standby, direct)) };
+  }
 });

@@ -16,7 +16,9 @@ export type PostgresProxy = {
   cutNext(...cuts: Cut[]): void;
   /** The next BEGIN arrives as something the server refuses, as if it had been cancelled. */
   spoilNextBegin(): void;
-  /** Leads to another server from now on; who is connected is cut off. */
+  /** The server is gone without a word: who is connected, and who connects from now on, hears nothing, nor a reset. */
+  vanish(): void;
+  /** Leads to another server from now on; who is connected is cut off, unless the server has vanished for them. */
   pointTo(url: string): void;
   /** How many were cut so far. */
   readonly cuts: number;
@@ -32,10 +34,14 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
   const target = new URL(url.replace('@/', '@localhost/'));
   let socketPath = socketOf(target);
   const sockets = new Set<net.Socket>();
+  const clients = new Set<net.Socket>();
   const planned: { cut: Cut; era: number }[] = [];
   let cuts = 0;
   let isSpoiling = false;
   let isDown = false;
+  let isVanished = false;
+  /** Connections whose other end is gone, and who has not been told. */
+  const lonely = new Set<net.Socket>();
   /** Ends whenever the way is open again. */
   let era = 0;
 
@@ -48,8 +54,16 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     return other;
   }
 
+  function leaveAlone(client: net.Socket): void {
+    lonely.add(client);
+    client.on('error', () => client.destroy());
+    client.on('close', () => lonely.delete(client));
+    client.resume();
+  }
+
   const server = net.createServer((client) => {
     if (isDown) return void client.destroy();
+    if (isVanished) return leaveAlone(client);
     const upstream = net.connect(socketPath);
     const both = [client, upstream];
     const end = () => {
@@ -57,7 +71,9 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     };
     let cut: Cut | null = null;
     let cutEra = 0;
-    const isSilent = () => cut?.startsWith('silence');
+    const isSilent = () => cut?.startsWith('silence') || lonely.has(client);
+    clients.add(client);
+    client.on('close', () => clients.delete(client));
     for (const socket of both) {
       sockets.add(socket);
       socket.on('error', end);
@@ -96,9 +112,15 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     spoilNextBegin() {
       isSpoiling = true;
     },
+    vanish() {
+      isVanished = true;
+      for (const client of clients) leaveAlone(client);
+      for (const socket of sockets) if (!lonely.has(socket)) socket.destroy();
+    },
     pointTo(other) {
       socketPath = socketOf(new URL(other.replace('@/', '@localhost/')));
-      for (const socket of sockets) socket.destroy();
+      isVanished = false;
+      for (const socket of sockets) if (!lonely.has(socket)) socket.destroy();
     },
     get cuts() {
       return cuts;
@@ -109,7 +131,7 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
       if (down) for (const socket of sockets) socket.destroy();
     },
     async close() {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of [...sockets, ...lonely]) socket.destroy();
       server.close();
       await once(server, 'close');
     },

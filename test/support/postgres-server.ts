@@ -14,8 +14,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import pg from 'pg';
+import { backUp } from './postgres-backup.ts';
 import { type PostgresUser, postgresFolder, postgresUser } from './postgres-files.ts';
 
 export type PostgresServer = {
@@ -27,10 +28,10 @@ export type PostgresServer = {
   replaceDatabase(url: string, like: string): Promise<void>;
   /** Nobody will connect to it any more: it goes as soon as nobody is connected. */
   discardDatabase(url: string): void;
-  /** A standby that follows it, as it is now: nobody may be writing meanwhile. Named `standby` in `synchronous_standby_names`. */
-  follow(): Promise<PostgresServer>;
+  /** A standby that follows it, whoever writes meanwhile. `name`: its own in `synchronous_standby_names`. */
+  follow(name?: string): Promise<PostgresServer>;
   /** One statement of its administrator. */
-  administer(sql: string): Promise<void>;
+  administer<R>(sql: string): Promise<R[]>;
   /** SIGKILL to all its processes at once: what they had in memory is gone. */
   kill(): Promise<void>;
   /** Starts again on the same data, and waits until it answers. */
@@ -47,16 +48,19 @@ const settings = {
 };
 
 export function startPostgres(more: Record<string, string> = {}, parent = tmpdir()): Promise<PostgresServer> {
-  return startOn(null, more, parent);
+  const owner = postgresUser();
+  const initialized = initializedData(postgresFolder(owner), owner);
+  return startOn(async (data) => cpSync(initialized, data, { recursive: true }), more, parent);
 }
 
-async function startOn(copied: string | null, more: Record<string, string>, parent: string): Promise<PostgresServer> {
+type Fill = (data: string) => Promise<void>;
+
+async function startOn(fill: Fill, more: Record<string, string>, parent: string): Promise<PostgresServer> {
   const owner = postgresUser();
   const native = postgresFolder(owner);
   const folder = mkdtempSync(join(parent, 'sendonce-pg-'));
   const data = join(folder, 'data');
-  cpSync(copied ?? initializedData(native, owner), data, { recursive: true });
-  if (copied) becomeStandby(data, dirname(copied));
+  await fill(data);
   handOver(folder, owner);
   chmodSync(data, 0o700);
   const flags = Object.entries({ ...settings, ...more, unix_socket_directories: folder });
@@ -103,8 +107,14 @@ async function startOn(copied: string | null, more: Record<string, string>, pare
         await client.query(`create database ${nameOf(url)} template ${nameOf(like)}`);
       }),
     discardDatabase: (url) => void discarded.add(nameOf(url)),
-    follow: () => startOn(data, more, parent),
-    administer: (sql) => administer(folder, (client) => client.query(sql)),
+    follow(name = 'standby') {
+      const fill: Fill = async (to) => {
+        await administer(folder, (client) => backUp(client, data, to));
+        becomeStandby(to, folder, name);
+      };
+      return startOn(fill, more, parent);
+    },
+    administer: <R>(sql: string) => administer(folder, async (client) => (await client.query(sql)).rows as R[]),
     async kill() {
       await killAll(data);
       await stop('keep\n');
@@ -114,11 +124,9 @@ async function startOn(copied: string | null, more: Record<string, string>, pare
   };
 }
 
-/** What was copied from a server that rests is what a crash would have left of it: it goes on where the log does. */
-function becomeStandby(data: string, primary: string): void {
-  rmSync(join(data, 'postmaster.pid'), { force: true });
+function becomeStandby(data: string, primary: string, name: string): void {
   writeFileSync(join(data, 'standby.signal'), '');
-  const way = `host=${primary} user=postgres application_name=standby`;
+  const way = `host=${primary} user=postgres application_name=${name}`;
   writeFileSync(join(data, 'postgresql.auto.conf'), `primary_conninfo = '${way}'\nwal_retrieve_retry_interval = 100\n`);
 }
 
@@ -134,7 +142,7 @@ const memory = '/dev/shm';
 const memoryBytesMin = 1024 ** 3;
 
 /** No test pulls a plug, and on a disk the syncs of a new database take longer than most tests. */
-function memoryFolder(): string {
+export function memoryFolder(): string {
   if (!existsSync(memory)) return tmpdir();
   const { bavail, bsize } = statfsSync(memory);
   return bavail * bsize >= memoryBytesMin ? memory : tmpdir();
@@ -202,7 +210,7 @@ async function answering(folder: string): Promise<void> {
   const giveUpAt = performance.now() + startTimeoutMs;
   for (;;) {
     try {
-      return await administer(folder, (client) => client.query('select 1'));
+      return void (await administer(folder, (client) => client.query('select 1')));
     } catch (error) {
       if (performance.now() > giveUpAt) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -210,18 +218,19 @@ async function answering(folder: string): Promise<void> {
   }
 }
 
-async function administer(folder: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
+async function administer<R>(folder: string, work: (client: pg.Client) => Promise<R>): Promise<R> {
   const client = new pg.Client({ connectionString: databaseUrl(folder, 'postgres') });
   client.on('error', () => {});
   await client.connect();
   try {
-    await work(client);
+    return await work(client);
   } finally {
     await client.end();
   }
 }
 
-async function killAll(data: string): Promise<void> {
+/** A server and all its processes, by its data folder. */
+export async function killAll(data: string): Promise<void> {
   const postmaster = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
   const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8').split(' ').filter(Boolean);
   const all = [postmaster, ...children.map(Number)];
