@@ -33,13 +33,16 @@ export function sqliteBooks(path: string): Books {
   };
 }
 
-/** `processesUrl` is what the processes are given: another way to the same database, through what may break. */
-export function postgresBooks(url: string, processesUrl: string): Books {
-  const rows = <R>(sql: string) => askPostgres<R>(url, sql);
+/**
+ * `url` tells where the database is now. `processesUrl` is what the processes are given: another way to it, through what may
+ * break.
+ */
+export function postgresBooks(url: () => string, processesUrl: string): Books {
+  const rows = <R>(sql: string) => askPostgres<R>(url(), sql);
   return {
     url: processesUrl,
     rows,
-    rowsAtOnce: (sqls) => askPostgresAtOnce(url, sqls) as never,
+    rowsAtOnce: (sqls) => askPostgresAtOnce(url(), sqls) as never,
     hasSchema: async () => {
       const [found] = await rows<{ it: string | null }>(`select to_regclass('deliveries')::text as it`);
       return typeof found?.it === 'string';
@@ -48,7 +51,7 @@ export function postgresBooks(url: string, processesUrl: string): Books {
       const [given] = await rows<{ last_value: number }>('select last_value from events_id_seq');
       return given?.last_value ?? 0;
     },
-    faults: () => amcheck(url),
+    faults: () => amcheck(url()),
   };
 }
 

@@ -14,7 +14,8 @@ export type Asking = {
   token?: string;
 };
 
-export type Reply = { status: number; text: string; isReplayed: boolean };
+/** `url`: who answered. */
+export type Reply = { status: number; text: string; isReplayed: boolean; url: string };
 
 export class Client {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -37,7 +38,7 @@ export class Client {
           body += chunk;
         });
         incoming.on('error', () => resolve(null));
-        incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text: body, isReplayed }));
+        incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text: body, isReplayed, url }));
       });
       outgoing.on('error', () => resolve(null));
       outgoing.on('close', () => {

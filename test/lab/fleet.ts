@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+import { startPostgres } from '../support/postgres-server.ts';
 import { createTemp, type Temp } from '../support/temp.ts';
 import { postgresBooks } from './books.ts';
 import { pause } from './load.ts';
@@ -16,6 +16,8 @@ export type FleetOptions = LifeOptions & { apis: number; workers: number };
 /** A place for one process: whatever ends it, another one takes its place. */
 export type Member = {
   role: Role;
+  /** As its DATABASE_URL has it. */
+  databaseUrl: string;
   program: Program;
   url: string | null;
   isEnding: boolean;
@@ -23,7 +25,19 @@ export type Member = {
   disturbances: number;
 };
 
-type Ground = { temp: Temp; server: PostgresServer; proxy: PostgresProxy; url: string };
+/** The servers below a fleet, and the ways that lead to them: each process has one of these, in turns. */
+export type Ground = {
+  readonly ways: string[];
+  /** Of the database, past what may break on the way. */
+  url(): string;
+  /** Where there is one way, and it is made to break. */
+  readonly proxy?: PostgresProxy;
+  /** SIGKILL to PostgreSQL. */
+  kill(): Promise<void>;
+  /** On the same data. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+};
 
 /** Between two looks at who hands off what: shorter than anybody may take a silent process for dead. */
 const lookMs = 100;
@@ -39,13 +53,12 @@ const takenOver = 'The process that sent it ended before the relay answered.';
 
 export class Fleet extends World {
   readonly members: Member[] = [];
-  readonly server: PostgresServer;
-  readonly proxy: PostgresProxy;
+  readonly ground: Ground;
   /** What will yet befall some process. */
   readonly pending: Promise<void>[] = [];
   /** What a process did that nobody made it do. */
   readonly violations: string[] = [];
-  readonly #temp: Temp;
+  readonly #temp: Temp = createTemp();
   readonly #command: string[] | undefined;
   readonly #dead = new Set<number>();
   /** Who was seen handing a delivery off, by its email and part. */
@@ -55,11 +68,8 @@ export class Fleet extends World {
   #isParked = false;
   #isOver = false;
 
-  static async start(options: FleetOptions): Promise<Fleet> {
-    const server = await startPostgres();
-    const url = await server.createDatabase();
-    const ground = { temp: createTemp(), server, url, proxy: await startPostgresProxy(url) };
-    const fleet = new Fleet(options, await surround(options), ground);
+  static async start(options: FleetOptions, ground?: Ground): Promise<Fleet> {
+    const fleet = new Fleet(options, await surround(options), ground ?? (await oneServer()));
     const roles = [...Array<Role>(options.apis).fill('api'), ...Array<Role>(options.workers).fill('worker')];
     // At once: one of them migrates.
     for (const role of roles) fleet.#join(role);
@@ -68,11 +78,15 @@ export class Fleet extends World {
     return fleet;
   }
 
-  private constructor(options: FleetOptions, surroundings: Surroundings, { temp, server, proxy, url }: Ground) {
-    super(options, surroundings, postgresBooks(url, proxy.url));
-    this.#temp = temp;
-    this.server = server;
-    this.proxy = proxy;
+  private constructor(options: FleetOptions, surroundings: Surroundings, ground: Ground) {
+    const [way] = ground.ways;
+    assert(way, 'some way leads to PostgreSQL');
+    super(
+      options,
+      surroundings,
+      postgresBooks(() => ground.url(), way),
+    );
+    this.ground = ground;
     this.#command = options.command;
   }
 
@@ -83,6 +97,11 @@ export class Fleet extends World {
 
   someMember(): Member {
     return this.members[Math.floor(this.random() * this.members.length)] as Member;
+  }
+
+  get proxy(): PostgresProxy {
+    assert(this.ground.proxy, 'the way is made to break');
+    return this.ground.proxy;
   }
 
   /** SIGKILL or SIGTERM. The next one starts in its place as soon as it has ended. */
@@ -104,29 +123,33 @@ export class Fleet extends World {
   }
 
   /** What is between the processes and PostgreSQL, or that itself: a start that is under way meanwhile may fail for it. */
-  async disturb(work: () => Promise<unknown>): Promise<void> {
+  async disturb<T>(work: () => Promise<T>): Promise<T> {
     this.#isDisturbed = true;
-    await work();
+    const done = await work();
     this.#isDisturbed = false;
     this.#disturbances += 1;
+    return done;
   }
 
   /** COMMITs that are cut off disturb whenever they come. */
   #disturbed(): number {
-    return this.#disturbances + this.proxy.cuts;
+    return this.#disturbances + (this.ground.proxy?.cuts ?? 0);
   }
 
   #join(role: Role): void {
-    const program = this.#spawn(role);
-    const member: Member = { role, program, url: null, isEnding: false, disturbances: this.#disturbed() };
+    const { ways } = this.ground;
+    const databaseUrl = ways[this.members.length % ways.length] ?? '';
+    const program = this.#spawn({ role, databaseUrl });
+    const disturbances = this.#disturbed();
+    const member: Member = { role, databaseUrl, program, url: null, isEnding: false, disturbances };
     this.members.push(member);
     this.#watch(member);
   }
 
-  #spawn(role: Role): Program {
+  #spawn({ role, databaseUrl }: Pick<Member, 'role' | 'databaseUrl'>): Program {
     const own = { ROLE: role, STATE_DIR: this.#temp.path('state'), LAB_CHORES_MS: String(choresMs) };
     const environment = { ...this.setting.environment, ...own };
-    return startProgram({ ...this.setting, environment }, this.#command);
+    return startProgram({ ...this.setting, databaseUrl, environment }, this.#command);
   }
 
   #watch(member: Member): void {
@@ -150,7 +173,7 @@ export class Fleet extends World {
   }
 
   #restart(member: Member): void {
-    member.program = this.#spawn(member.role);
+    member.program = this.#spawn(member);
     member.isEnding = false;
     member.disturbances = this.#disturbed();
     this.#watch(member);
@@ -204,9 +227,25 @@ export class Fleet extends World {
     this.load.abandon();
     for (const { program } of this.members) program.signal('SIGKILL');
     await Promise.all(this.members.map(({ program }) => program.ended));
-    await this.proxy.close();
     await this.close();
-    await this.server.stop();
+    await this.ground.stop();
     this.#temp.remove();
   }
+}
+
+async function oneServer(): Promise<Ground> {
+  const server = await startPostgres();
+  const url = await server.createDatabase();
+  const proxy = await startPostgresProxy(url);
+  return {
+    ways: [proxy.url],
+    proxy,
+    url: () => url,
+    kill: () => server.kill(),
+    start: () => server.start(),
+    async stop() {
+      await proxy.close();
+      await server.stop();
+    },
+  };
 }

@@ -1,7 +1,9 @@
 /** Each guard switched off: without it the lab has to see a duplicate or a loss. */
 
+import { acts, hangingCommits, synchronously } from './failovers.ts';
 import { type KillOptions, killAgainAndAgain } from './kills.ts';
 import { fleetSpeed, labServer, labSpeed } from './lab-server.ts';
+import { asynchronously, standbyLags } from './lagging-standby.ts';
 import { type After, copiesAfterPause, copiesAfterTakeover, unfenced } from './late-workers.ts';
 import { type MischiefOptions, makeMischief } from './mischief.ts';
 import { createMoods } from './moods.ts';
@@ -15,7 +17,14 @@ import { thoughtful } from './world.ts';
 export type Control = {
   guard: string;
   /** What the lab has to see without the guard: a count, or a violation in these words. */
-  sees: 'duplicates' | 'lost' | 'were never told' | 'its log says' | 'which was acknowledged' | 'would send';
+  sees:
+    | 'duplicates'
+    | 'lost'
+    | 'were never told'
+    | 'its log says'
+    | 'which was acknowledged'
+    | 'would send'
+    | 'leases have run out';
   /** Seconds at most: `npm test` runs it, too. */
   isQuick?: boolean;
   run: (scale: Scale) => Promise<Row>;
@@ -151,7 +160,36 @@ export const controls: Control[] = [
         hasPeople: true,
       }),
   },
+  {
+    guard: 'cluster: the guard before the first claim',
+    sees: 'duplicates',
+    run: (scale) =>
+      asynchronously('a failover is noticed once a second', standbyLags, { command: labServer('judges-late') })(
+        2,
+        scale,
+      ),
+  },
+  {
+    guard: 'cluster: what was handed off expires',
+    sees: 'leases have run out',
+    run: (scale) =>
+      asynchronously('hand-offs stay with a worker that lives', standbyLags, {
+        command: labServer('forgets-handoffs'),
+      })(2, scale),
+  },
 ];
+
+/** One for each way in which a commit that waits is called off. */
+for (const act of acts) {
+  controls.push({
+    guard: `cluster: the look at a commit is one that waits (${act})`,
+    sees: 'lost',
+    run: (scale) =>
+      synchronously('what can be seen is taken for done', hangingCommits(act), {
+        command: labServer('trusts-sight'),
+      })(2, scale),
+  });
+}
 
 /** A guard that can be taken out without anybody noticing guards nothing. */
 export function bites({ sees }: Pick<Control, 'sees'>, row: Row): boolean {

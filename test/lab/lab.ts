@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { runClockJumps } from './clock-jumps.ts';
+import { clusterLines } from './cluster-lines.ts';
 import { runDiskFaults } from './disk-faults.ts';
 import { runFullDisk } from './full-disk.ts';
 import { bites, controls } from './guards.ts';
@@ -25,7 +26,7 @@ import {
   rollingRestarts,
   type Scale,
 } from './scenarios.ts';
-import { renderTable, sumRows } from './table.ts';
+import { renderClusterTable, renderTable, sumRows } from './table.ts';
 
 const { values } = parseArgs({
   options: { seed: { type: 'string' }, scale: { type: 'string' }, only: { type: 'string', multiple: true } },
@@ -59,6 +60,7 @@ const scenarios: Scenario[] = [
   { name: 'PostgreSQL: send-again', run: async (scale) => [await mixedMischief(times(300), 'send-again', scale)] },
   { name: 'PostgreSQL: webhooks', run: async (scale) => [await heardMischief(times(100), scale)] },
   { name: 'PostgreSQL: people', run: async (scale) => [await peopleAndMischief(times(300), scale)] },
+  ...clusterLines(times),
   { name: 'relay: each mood', run: (scale) => moodsAlone(times(30), scale) },
 ];
 
@@ -117,9 +119,11 @@ function kindsOf(all: string[]): [string, number][] {
 
 function report(): void {
   const moods = rows.filter(({ fault }) => fault.startsWith('relay: '));
-  const others = rows.filter((row) => !moods.includes(row));
+  const clusters = rows.filter(({ cluster }) => cluster);
+  const others = rows.filter((row) => !moods.includes(row) && !clusters.includes(row));
   const summed = moods.length > 1 ? [sumRows('each relay mood by itself, no kill', moods)] : moods;
-  console.log(`\n${renderTable([...others, ...summed])}`);
+  if (others.length + summed.length > 0) console.log(`\n${renderTable([...others, ...summed])}`);
+  if (clusters.length > 0) console.log(`\n${renderClusterTable(clusters)}`);
   if (moods.length > 1) console.log(`\nThe moods one by one:\n\n${renderTable(moods)}`);
   if (switchedOff.length > 0) console.log(`\nGuards switched off, which must be seen:\n\n${renderTable(switchedOff)}`);
   for (const { fault, skipped } of [...rows, ...switchedOff])

@@ -13,6 +13,8 @@ export type LoadOptions = {
   mixture?: Mixture;
   /** The API key of a request; null: the one of the settings. */
   token?: () => string | null;
+  /** How long most clients wait for an answer before they come again. */
+  answerMs?: number | undefined;
 };
 
 /** A request under another API key than the one of the settings. Begun and answered by `performance.now()`. */
@@ -20,7 +22,7 @@ export type KeyUse = { token: string; begunAt: number; answeredAt: number; isTak
 
 /** An operation that is not answered for this long is a failure of its own; where the machine is busy, starts and kills take most of it. */
 const patienceMs = 180_000;
-/** Shorter than a pause of the server in these tests: clients give up and come again. */
+/** Shorter than a pause of the server in most scenarios: clients give up and come again. */
 const timeoutMs = 800;
 
 export class Load {
@@ -48,6 +50,11 @@ export class Load {
 
   start(): void {
     this.#clients = Array.from({ length: this.#options.clients ?? 16 }, () => this.#work());
+  }
+
+  /** One operation more, whatever the clients wait for. */
+  knock(): void {
+    this.#clients.push(this.#untilAnswered(this.#begin()));
   }
 
   /** Resolves when so many more operations are answered; after some seconds anyway, since the server may be busy dying. */
@@ -124,6 +131,7 @@ export class Load {
     operation.ids ??= ids;
     operation.answer ??= answer;
     operation.answeredAt ??= performance.now();
+    operation.answeredBy ??= reply.url;
     if (isFirst) this.accepted.push(operation);
     if (operation.answer === answer) return;
     this.violations.push(`${operation.key} was answered ${operation.answer}, then ${answer}`);
@@ -135,7 +143,7 @@ export class Load {
     if (url === null) return null;
     const isImpatient = this.#options.random() < 0.1;
     if (isImpatient) this.aborts += 1;
-    const giveUpMs = isImpatient ? 1 + this.#options.random() * 20 : timeoutMs;
+    const giveUpMs = isImpatient ? 1 + this.#options.random() * 20 : (this.#options.answerMs ?? timeoutMs);
     const { path, text } = operation;
     const asking = { method: 'POST', path, text, ...(operation.facade === 'resend' ? { key: operation.key } : {}) };
     const token = this.#options.token?.() ?? null;

@@ -92,9 +92,9 @@ async function standStill(fleet: Fleet, ms: number): Promise<void> {
   fleet.pending.push(over);
 }
 
-function endSessions(fleet: Fleet): Promise<void> {
+async function endSessions(fleet: Fleet): Promise<void> {
   const some = "select pid from pg_stat_activity where application_name like 'sendonce%' order by random() limit 3";
-  return fleet.disturb(() => fleet.books.rows(`select pg_terminate_backend(pid) from (${some}) as picked`));
+  await fleet.disturb(() => fleet.books.rows(`select pg_terminate_backend(pid) from (${some}) as picked`));
 }
 
 /** At the next COMMIT, whose answer is lost with it. */
@@ -111,10 +111,10 @@ function cutOff(fleet: Fleet, ms: number): Promise<void> {
 }
 
 function killPostgres(fleet: Fleet): Promise<void> {
-  const { server, random } = fleet;
+  const { ground, random } = fleet;
   return fleet.disturb(async () => {
-    await server.kill();
+    await ground.kill();
     await pause(random() * downMsMax);
-    await server.start();
+    await ground.start();
   });
 }

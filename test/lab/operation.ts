@@ -18,6 +18,8 @@ export type Operation = {
   /** By `performance.now()`. */
   begunAt: number;
   answeredAt: number | null;
+  /** The server that gave the first answer. */
+  answeredBy: string | null;
   /** Emails it was answered, in order. */
   ids: string[] | null;
   /** The first answer: what every later one has to be. */
@@ -44,7 +46,7 @@ export function compose(number: number, random: Random, mixture?: Mixture): Oper
   const facade = mixture && random() < mixture.brevo ? 'brevo' : 'resend';
   const batchId = facade === 'brevo' && scheduledAt !== null ? randomUUID() : null;
   const wanted = { facade, key: `load/${number}`, asked, scheduledAt, batchId } as const;
-  const unanswered = { begunAt: performance.now(), answeredAt: null, ids: null, answer: null };
+  const unanswered = { begunAt: performance.now(), answeredAt: null, answeredBy: null, ids: null, answer: null };
   return { ...wanted, ...unanswered, ...(facade === 'resend' ? writeResend(wanted) : writeBrevo(wanted)) };
 }
 
@@ -52,7 +54,7 @@ export function compose(number: number, random: Random, mixture?: Mixture): Oper
 export function composeOne(number: number, words: number, scheduledAt: number | null): Operation {
   const asked = [{ to: [addressOf(number)], subject: `mail ${number}.0` }];
   const wanted = { facade: 'resend', key: `load/${number}`, asked, scheduledAt, batchId: null } as const;
-  const unanswered = { begunAt: performance.now(), answeredAt: null, ids: null, answer: null };
+  const unanswered = { begunAt: performance.now(), answeredAt: null, answeredBy: null, ids: null, answer: null };
   return { ...wanted, ...unanswered, ...writeResend(wanted, htmlOf(words)) };
 }
 

@@ -14,6 +14,20 @@ export type Row = {
   /** How many of the held are explained by a fault that was made. */
   explained: number;
   violations: string[];
+  /** Of a failover. */
+  cluster?: ClusterFigures;
   /** Why it did not run here, where it did not. */
   skipped?: string;
+};
+
+/** What else a failover comes to. */
+export type ClusterFigures = {
+  /** Acknowledged mails that the next primary does not know, and that have left. */
+  forgotten: number;
+  /** Left open by a living worker that does not know of them any more. */
+  stuck: number;
+  /** Held although they cannot have left. */
+  needless: number;
+  /** From the moment the ways lead to the next primary, or the standby is back, until each API process has accepted something new. */
+  acceptsAgainMs: number[];
 };

@@ -1,9 +1,11 @@
 /** The lab's result, a line a fault. */
 
-import type { Row } from './row.ts';
+import type { ClusterFigures, Row } from './row.ts';
 import type { Findings } from './world.ts';
 
-const columns: [title: string, cell: (row: Row) => string | number][] = [
+type Column = [title: string, cell: (row: Row) => string | number];
+
+const columns: Column[] = [
   ['fault', (row) => row.fault],
   ['runs', (row) => row.runs],
   ['mails', (row) => row.mails],
@@ -13,8 +15,35 @@ const columns: [title: string, cell: (row: Row) => string | number][] = [
   ['explained', (row) => row.explained],
 ];
 
+const clusterColumns: Column[] = [
+  ['failover', (row) => row.fault],
+  ['rounds', (row) => row.runs],
+  ['mails', (row) => row.mails],
+  ['lost', (row) => row.lost],
+  ['twice', (row) => row.duplicates],
+  ['stuck', (row) => row.cluster?.stuck ?? 0],
+  ['forgotten', (row) => row.cluster?.forgotten ?? 0],
+  ['held', (row) => row.held],
+  ['needlessly', (row) => row.cluster?.needless ?? 0],
+  ['accepts again after', (row) => seconds(row.cluster?.acceptsAgainMs ?? [])],
+];
+
+function seconds(all: number[]): string {
+  if (all.length === 0) return '';
+  const [least, most] = [Math.min(...all), Math.max(...all)].map((ms) => (ms / 1_000).toFixed(1));
+  return `${least}..${most} s`;
+}
+
 /** Markdown, so that it may be quoted as it is. */
 export function renderTable(rows: Row[]): string {
+  return render(rows, columns);
+}
+
+export function renderClusterTable(rows: Row[]): string {
+  return render(rows, clusterColumns);
+}
+
+function render(rows: Row[], columns: Column[]): string {
   const shown = rows.filter((row) => row.skipped === undefined);
   const cells = [columns.map(([title]) => title), ...shown.map((row) => columns.map(([, cell]) => String(cell(row))))];
   const widths = columns.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
@@ -41,6 +70,20 @@ export function sumRows(fault: string, rows: Row[]): Row {
     held: sum((row) => row.held),
     explained: sum((row) => row.explained),
     violations: rows.flatMap((row) => row.violations),
+    ...sumClusters(rows.flatMap(({ cluster }) => cluster ?? [])),
+  };
+}
+
+function sumClusters(all: ClusterFigures[]): Pick<Row, 'cluster'> {
+  if (all.length === 0) return {};
+  const sum = (of: (one: ClusterFigures) => number) => all.reduce((total, one) => total + of(one), 0);
+  return {
+    cluster: {
+      forgotten: sum((one) => one.forgotten),
+      stuck: sum((one) => one.stuck),
+      needless: sum((one) => one.needless),
+      acceptsAgainMs: all.flatMap((one) => one.acceptsAgainMs),
+    },
   };
 }
 

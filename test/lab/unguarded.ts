@@ -16,6 +16,16 @@ const doubtIsQueued: Bend = bendEdge('doubt', { to: 'queued', runAt: 0 });
 /** What a dead process had claimed is given up. */
 const claimsAreForgotten: Bend = bendEdge('orphaned', { to: 'failed' });
 
+/** A hold leaves hand-offs to themselves, as if no failover had been noticed in time. */
+const handoffsAreNotHeld: Bend = {
+  when: "and state = 'handoff' and email_id <= ?",
+  find: "state = 'handoff' and email_id",
+  replace: "state = 'none' and email_id",
+};
+
+/** What a living worker has handed off stays with it for ever. */
+const handoffsNeverExpire: Bend = bendEdge('lost_handoff', { from: ['canceled'] });
+
 /** What an endpoint was to be told counts as told as soon as somebody sets out to tell it. */
 const claimsCountAsTold: Bend = {
   when: 'update webhook_deliveries set attempt = attempt + 1, worker = ?, run_at = ?',
@@ -37,6 +47,10 @@ export function variantsOf(createClock: (wall: () => number) => SystemClock): Re
     'refuses-late': { database: (own) => refusesLate(own, 'insert into emails') },
     'outlives-unknown-commits': { die: diesLate },
     'believes-in-commits': { assumeLostCommits: 'committed' },
+    'trusts-sight': { assumeLostCommits: 'visible' },
+    'judges-late': { onArrival: () => () => {} },
+    'holds-no-handoffs': { database: (own) => bendDatabase(own, [handoffsAreNotHeld]) },
+    'forgets-handoffs': { database: (own) => bendDatabase(own, [handoffsAreNotHeld, handoffsNeverExpire]) },
     'syncs-little': { sync: async () => {} },
     'answers-before-sync': syncsLate('insert into emails'),
     'gates-before-sync': syncsLate(textOf('gate')),

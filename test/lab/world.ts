@@ -31,6 +31,8 @@ export type LifeOptions = {
   /** How many times faster its clock runs: the lab's own server only. */
   speed?: number;
   clients?: number;
+  /** How long most clients wait for an answer. */
+  answerMs?: number;
   /** An endpoint is told of everything that happens. */
   isHeard?: boolean;
   /** Beside the load, people cancel, reschedule, settle doubts, suppress, change webhooks and revoke keys. */
@@ -88,6 +90,7 @@ export abstract class World {
   readonly #options: LifeOptions;
   readonly #policy: Evidence['policy'];
   #begun: Promise<void> | null = null;
+  #rested: Promise<void> | null = null;
   #hooks: Hooks | null = null;
   #people: People | null = null;
 
@@ -102,6 +105,7 @@ export abstract class World {
       random,
       target: () => this.target(),
       clients: options.clients,
+      answerMs: options.answerMs,
       ...(options.hasPeople ? { mixture: mixtureFor(random, clock), token: () => this.#people?.token() ?? null } : {}),
     });
     this.setting = {
@@ -155,8 +159,13 @@ export abstract class World {
   /** Where a request is sent now; null while nobody listens. */
   protected abstract target(): string | null;
 
-  /** Ends the load, lets everything leave through a relay that is well again, and examines. The program must be up. */
-  async examine(): Promise<Findings> {
+  /** Ends the load, and lets everything leave through a relay that is well again. The program must be up. */
+  rest(): Promise<void> {
+    this.#rested ??= this.#rest();
+    return this.#rested;
+  }
+
+  async #rest(): Promise<void> {
     await this.#begun;
     await this.load.end();
     await this.#people?.end();
@@ -164,6 +173,11 @@ export abstract class World {
     this.relay.badGreetings = 0;
     this.relay.badHandshakes = 0;
     this.#hooks?.calm();
+  }
+
+  /** Waits until everything has come to an end, and examines. */
+  async examine(): Promise<Findings> {
+    await this.rest();
     await this.#drained();
     await this.lastLook();
     const { operations, keyUses, aborts, replays } = this.load;

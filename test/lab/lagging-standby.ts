@@ -1,0 +1,90 @@
+/** Failovers to a standby that lags: what it lacks is lost. It is noticed before anything else, what was open is held, and nothing leaves twice. */
+
+import { failOver, sayStuck } from './failovers.ts';
+import { pause } from './load.ts';
+import { countStuck, cries, lateNotice, type Reckoning, reckon, type Window } from './reckoning.ts';
+import type { Row } from './row.ts';
+import type { Scale } from './scenarios.ts';
+import { sumRows } from './table.ts';
+import { Trial, type TrialOptions } from './trial.ts';
+
+type Lost = { window: Window; pointedAt: number; isAlone: boolean };
+type Round = (trial: Trial) => Promise<Lost>;
+
+/** What an answer needs to its client on a busy machine, and what a standby is behind anyway. */
+const marginMs = 300;
+
+/** Until what was held, or left, has shown. */
+const afterwardsMs = 3_000;
+
+/** One life a round: what a failover holds nobody settles. */
+export function asynchronously(fault: string, round: Round, more: Partial<TrialOptions> = {}) {
+  return async (rounds: number, { seed, onProgress }: Scale): Promise<Row> => {
+    const rows: Row[] = [];
+    for (let done = 1; done <= rounds; done++) {
+      const trial = await Trial.start({ seed: seed + done, isSynchronous: false, ...more });
+      try {
+        await trial.work();
+        const lost = await trial.fleet.disturb(() => round(trial));
+        await pause(afterwardsMs);
+        rows.push(await conclude(fault, trial, lost));
+      } finally {
+        await trial.destroy();
+      }
+      onProgress?.(`${fault}: ${done} of ${rounds}`);
+    }
+    return sumRows(fault, rows);
+  };
+}
+
+async function conclude(fault: string, { fleet, acceptsAgainMs }: Trial, lost: Lost): Promise<Row> {
+  await fleet.allUp();
+  const stuck = await countStuck(fleet);
+  const reckoning: Reckoning = await reckon(fleet, lost.window, lost.pointedAt);
+  const { mails, twice, held, forgotten, needless } = reckoning;
+  const said = cries(fleet.members.map(({ program }) => program.words()));
+  const violations = [
+    ...reckoning.violations,
+    ...(await lateNotice(fleet, lost.pointedAt)),
+    ...fleet.violations,
+    ...sayStuck(stuck),
+    ...(lost.isAlone && said > 1 ? [`${said} processes said that the database went back`] : []),
+    ...(twice > 0 ? [`${twice} left twice`] : []),
+    ...(needless > 0 ? [`${needless} are held that cannot have left before`] : []),
+  ];
+  const cluster = { forgotten, stuck, needless, acceptsAgainMs };
+  return { fault, runs: 1, mails, duplicates: twice, lost: reckoning.lost, held, explained: held, violations, cluster };
+}
+
+/** The standby hears nothing for a second or two, and then the primary dies. */
+export const standbyLags: Round = async (trial) => {
+  const from = performance.now() - marginMs;
+  await trial.cluster.holdUpStandby();
+  await trial.pause(1_000, 2_000);
+  await trial.cluster.losePrimary();
+  const until = performance.now() + marginMs;
+  await trial.pause(500, 2_000);
+  await trial.cluster.promote();
+  const pointedAt = trial.cluster.point();
+  await trial.acceptsAgain(pointedAt);
+  return { window: { from, until }, pointedAt, isAlone: true };
+};
+
+/** After the failover the old primary comes back, and half of the processes work there for five seconds: both accept, and both send. */
+export const bothAtWork: Round = async (trial) => {
+  const { cluster } = trial;
+  const old = cluster.primary;
+  const [way] = cluster.proxies;
+  const from = performance.now() - marginMs;
+  await cluster.holdUpStandby();
+  await trial.pause(200, 400);
+  const pointedAt = await failOver(trial);
+  await old.start();
+  cluster.lead(way, old);
+  await pause(5_000);
+  cluster.lead(way, null);
+  await old.kill();
+  const until = performance.now() + marginMs;
+  await trial.acceptsAgain(cluster.point());
+  return { window: { from, until }, pointedAt, isAlone: false };
+};
