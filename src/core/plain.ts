@@ -4,14 +4,16 @@ import { isAscii } from 'node:buffer';
 import { parseMailbox } from './address.ts';
 import type { Email } from './email.ts';
 
+type HeaderFields = Pick<Email, 'from' | 'to' | 'cc' | 'replyTo' | 'headers'>;
+
 /** Whether some address of its header fields, or its sender's, is beyond ASCII: everything else is encoded. */
-export function needsUtf8(email: Email): boolean {
+export function needsUtf8(email: HeaderFields): boolean {
   const mailboxes = [email.from, ...email.to, ...email.cc, ...email.replyTo];
   return mailboxes.some(isBeyondAscii) || email.headers.some(isAddressBeyondAscii);
 }
 
 /** Of an email whose sender is ASCII all header fields are then ASCII, too. */
-export function plainOf(email: Email): Email {
+export function plainOf<E extends HeaderFields>(email: E): E {
   const ofAscii = (mailboxes: string[]) => mailboxes.filter((mailbox) => !isBeyondAscii(mailbox));
   return {
     ...email,

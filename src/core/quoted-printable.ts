@@ -1,7 +1,7 @@
-/** Quoted-printable (RFC 2045 6.7), written byte by byte: a library that joins characters takes a hundred times a text's size. */
+/** Quoted-printable (RFC 2045 6.7), written byte by byte and in pieces: a library that joins characters takes a hundred times a text's size. */
 
 const columnsMax = 76;
-/** What is turned into a string at once. */
+/** What is handed on at once. */
 const pieceBytes = 64 * 1024;
 
 const cr = 0x0d;
@@ -12,34 +12,51 @@ const equals = 0x3d;
 
 const hexDigits = Buffer.from('0123456789ABCDEF');
 
-/** Of text whose line ends are CRLF: lines of at most 76 columns, wrapped by column and never within an escape. */
-export function encodeQuotedPrintable(text: string): string {
-  const bytes = Buffer.from(text);
-  const out = new Lines();
+/** Of UTF-8 whose line ends may be of any kind: lines of at most 76 columns, wrapped by column and never within an escape. */
+export function* quotedPrintablePieces(bytes: Uint8Array): Generator<Uint8Array> {
+  const out = new Lines(bytes.length);
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number;
-    if (byte === cr && bytes[at + 1] === lf) {
+    if (byte === cr || byte === lf) {
       out.end();
-      at += 1;
+      if (byte === cr && bytes[at + 1] === lf) at += 1;
     } else if (isLiteral(byte, bytes[at + 1])) out.put(byte);
     else out.escape(byte);
+    if (out.isFull) yield out.take();
   }
-  return out.finish();
+  yield out.finish();
 }
 
 /** A blank before a line's end would be lost on the way. */
 function isLiteral(byte: number, next: number | undefined): boolean {
   if (byte === space || byte === tab) return next !== undefined && next !== cr && next !== lf;
-  return (byte > space && byte < 0x7f && byte !== equals) || byte === cr || byte === lf;
+  return byte > space && byte < 0x7f && byte !== equals;
 }
 
 class Lines {
-  readonly #pieces: string[] = [];
-  readonly #piece = Buffer.allocUnsafe(pieceBytes + 2 * columnsMax);
+  readonly #roomBytes: number;
+  #piece: Buffer;
   #size = 0;
   /** The line under way: one more than fits, and an escape, before it is wrapped. */
   readonly #line = Buffer.allocUnsafe(columnsMax + 4);
   #length = 0;
+
+  constructor(bytes: number) {
+    // An escape is three bytes, and some are for wrapping.
+    this.#roomBytes = Math.min(pieceBytes, 4 * bytes) + 2 * columnsMax;
+    this.#piece = Buffer.allocUnsafe(this.#roomBytes);
+  }
+
+  get isFull(): boolean {
+    return this.#size >= pieceBytes;
+  }
+
+  take(): Uint8Array {
+    const full = this.#piece.subarray(0, this.#size);
+    this.#piece = Buffer.allocUnsafe(this.#roomBytes);
+    this.#size = 0;
+    return full;
+  }
 
   put(byte: number): void {
     this.#line[this.#length++] = byte;
@@ -57,10 +74,9 @@ class Lines {
     this.#write(this.#length, false);
   }
 
-  finish(): string {
-    this.#line.copy(this.#piece, this.#size, 0, this.#length);
-    this.#pieces.push(this.#piece.toString('latin1', 0, this.#size + this.#length));
-    return this.#pieces.join('');
+  finish(): Uint8Array {
+    this.#size += this.#line.copy(this.#piece, this.#size, 0, this.#length);
+    return this.#piece.subarray(0, this.#size);
   }
 
   #wrap(): void {
@@ -79,8 +95,5 @@ class Lines {
     this.#piece[this.#size++] = lf;
     this.#line.copyWithin(0, end, this.#length);
     this.#length -= end;
-    if (this.#size < pieceBytes) return;
-    this.#pieces.push(this.#piece.toString('latin1', 0, this.#size));
-    this.#size = 0;
   }
 }

@@ -1,5 +1,7 @@
 /** Transparency (RFC 5321 4.5.2): the message as DATA carries it, in pieces, without the dot that ends it. */
 
+import { bufferOf, type Pieces } from '../core/pieces.ts';
+
 /** One write of a large message. Small enough for the event loop, large enough to be few. */
 const pieceBytes = 64 * 1024;
 /** Line ends other than CRLF would let a message end early at a relay that takes them for one (SMTP smuggling). */
@@ -9,17 +11,30 @@ const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
 /** A last line without an end gets one. */
-export function* stuffedPieces(bytes: Uint8Array): Generator<Uint8Array> {
-  const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function* stuffedPieces(pieces: Pieces): Generator<Uint8Array> {
   let beginsLine = true;
-  for (let start = 0; start < message.length; ) {
-    const end = pieceEnd(message, start);
-    const piece = stuffed(message.subarray(start, end), beginsLine);
-    beginsLine = piece.endsLine;
-    start = end;
-    yield piece.bytes;
+  for (const message of uncutLineEnds(pieces)) {
+    for (let start = 0; start < message.length; ) {
+      const end = pieceEnd(message, start);
+      const piece = stuffed(message.subarray(start, end), beginsLine);
+      beginsLine = piece.endsLine;
+      start = end;
+      yield piece.bytes;
+    }
   }
   if (!beginsLine) yield Buffer.from('\r\n');
+}
+
+/** A CR at the end of a piece is moved into the next: what follows it decides what it is. */
+function* uncutLineEnds(pieces: Pieces): Generator<Buffer> {
+  let cut = '';
+  for (const piece of pieces) {
+    const message = cut === '' ? bufferOf(piece) : Buffer.concat([Buffer.from(cut), piece]);
+    const end = message.length - (message.at(-1) === carriageReturn ? 1 : 0);
+    cut = '\r'.repeat(message.length - end);
+    yield message.subarray(0, end);
+  }
+  if (cut !== '') yield Buffer.from(cut);
 }
 
 /** Behind a line end, where the piece has one; never between CR and LF. */

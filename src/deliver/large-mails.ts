@@ -52,7 +52,11 @@ export class LargeMails {
       composed,
       done: () => {
         composed();
-        this.#onTheirWay.give(onTheWay);
+        // What has left is nobody's by then.
+        setImmediate(() => {
+          collectAfter(storedBytes);
+          this.#onTheirWay.give(onTheWay);
+        });
       },
     };
   }

@@ -1,6 +1,7 @@
 /** The boundary of hand-off: what an adapter that speaks to the outside must do, and the gate it must pass. */
 
 import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
+import type { Pieces } from '../core/pieces.ts';
 
 export type Envelope = { from: string; to: string[] };
 
@@ -14,9 +15,9 @@ export type Gate = (reply: EnvelopeReply, isPlain?: boolean) => Promise<boolean>
 export type Shipment = {
   envelope: Envelope;
   /** The whole message, CRLF line ends, without dot-stuffing. */
-  bytes: Uint8Array;
+  pieces: Pieces;
   /** What leaves instead to a relay without SMTPUTF8, to recipients that do not need it. Absent: the same. */
-  plain?: Uint8Array | null;
+  plain?: Pieces | null;
   /** Identifies this email at the relay (DSN ENVID, RFC 3461), printable ASCII. */
   envelopeId: string;
 };

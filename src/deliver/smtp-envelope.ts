@@ -2,6 +2,7 @@
 
 import { isAscii } from 'node:buffer';
 import type { RecipientReply } from '../core/outcome.ts';
+import { bufferOf, type Pieces, sizeOf } from '../core/pieces.ts';
 import { isAsciiText } from '../core/plain.ts';
 import type { Shipment } from './relay.ts';
 import { impossible } from './smtp-reply.ts';
@@ -18,14 +19,14 @@ export type Answers = {
 };
 
 /** What no relay, or not this one, could be told. Null: nothing. */
-export function findUnspeakable({ envelope, bytes }: Shipment, extensions: Extensions): string | null {
+export function findUnspeakable({ envelope, pieces }: Shipment, extensions: Extensions): string | null {
   const { from, to } = envelope;
   if (to.length === 0) return 'No recipients defined';
   if (/[\r\n<>]/.test(from)) return `Invalid sender ${JSON.stringify(from)}`;
   const invalid = to.find((address) => address === '' || /[\r\n<>]/.test(address));
   if (invalid !== undefined) return `Invalid recipient ${JSON.stringify(invalid)}`;
   const sizeMax = Number(extensions.get('SIZE')?.[0] ?? 0);
-  return sizeMax > 0 && bytes.length > sizeMax ? `Message size larger than allowed ${sizeMax}` : null;
+  return sizeMax > 0 && sizeOf(pieces) > sizeMax ? `Message size larger than allowed ${sizeMax}` : null;
 }
 
 /** `unspoken`: recipients that this relay cannot be told of, and never could be by trying again. */
@@ -40,7 +41,7 @@ export function fit(shipment: Shipment, extensions: Extensions): Fitted {
   const unspoken = to
     .filter((address) => !spoken.includes(address))
     .map((address) => ({ address, reply: impossible(needsSmtputf8).reply }));
-  return { shipment: { ...shipment, envelope: { from, to: spoken }, bytes: plain }, unspoken, isPlain: true };
+  return { shipment: { ...shipment, envelope: { from, to: spoken }, pieces: plain }, unspoken, isPlain: true };
 }
 
 const needsSmtputf8 =
@@ -79,20 +80,21 @@ function isHopeless([mail, ...rcpt]: readonly string[], recipients: number): boo
   return isRefusal(mail) || (rcpt.length === recipients && rcpt.every(isRefusal));
 }
 
-function mailCommand({ envelope, bytes, envelopeId }: Shipment, extensions: Extensions): string {
+function mailCommand({ envelope, pieces, envelopeId }: Shipment, extensions: Extensions): string {
   const parameters: string[] = [];
   // RFC 6531 3.4: for addresses and for header fields. For a body beyond ASCII 8BITMIME is enough.
-  const isPlain = isAscii(headerOf(bytes)) && [envelope.from, ...envelope.to].every(isAsciiText);
+  const isPlain = isAscii(headerOf(pieces)) && [envelope.from, ...envelope.to].every(isAsciiText);
   if (!isPlain && extensions.has('SMTPUTF8')) parameters.push('SMTPUTF8');
-  if (extensions.has('8BITMIME') && !isAscii(bytes)) parameters.push('BODY=8BITMIME');
-  if (extensions.has('SIZE')) parameters.push(`SIZE=${bytes.length}`);
+  if (extensions.has('8BITMIME') && !pieces.every(isAscii)) parameters.push('BODY=8BITMIME');
+  if (extensions.has('SIZE')) parameters.push(`SIZE=${sizeOf(pieces)}`);
   if (extensions.has('DSN')) parameters.push('RET=HDRS', `ENVID=${encodeXtext(envelopeId)}`);
   return `${[`MAIL FROM:<${envelope.from}>`, ...parameters].join(' ')}\r\n`;
 }
 
-function headerOf(bytes: Uint8Array): Uint8Array {
-  const end = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('\r\n\r\n');
-  return end === -1 ? bytes : bytes.subarray(0, end);
+/** Header fields stand whole in the first piece. */
+function headerOf([first = new Uint8Array()]: Pieces): Uint8Array {
+  const end = bufferOf(first).indexOf('\r\n\r\n');
+  return end === -1 ? first : first.subarray(0, end);
 }
 
 /** RFC 3461 4. */

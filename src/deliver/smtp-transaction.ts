@@ -1,6 +1,7 @@
 /** One mail on one session: envelope, body, gate, dot, verdict. Read top to bottom, it is the hand-off of docs/architecture.md. */
 
 import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
+import type { Pieces } from '../core/pieces.ts';
 import { stuffedPieces } from './dot-stuffing.ts';
 import type { Gate, Shipment } from './relay.ts';
 import { type Answers, findUnspeakable, fit, isRefusal, sendEnvelope } from './smtp-envelope.ts';
@@ -72,7 +73,7 @@ async function transactFitted(
   if (refused) return endedBeforeData(wire, answers, refused);
 
   // Asked when the last piece has left our hands: at once for a usual mail, and not minutes before the end of a large one.
-  if (!(await handOver(wire, shipment.bytes)))
+  if (!(await handOver(wire, shipment.pieces)))
     return drop(wire, refusedBeforeGate(await insideData(wire), to, reply.refused));
   const opened = await ask(gate, reply);
   if (opened === false) return drop(wire, { phase: 'fenced' });
@@ -126,9 +127,9 @@ function endedBeforeData(wire: Wire, { mail, error, last }: Answers, outcome: Ou
 }
 
 /** False where the session ended, or the relay answered, before the last piece was written. */
-async function handOver(wire: Wire, bytes: Uint8Array): Promise<boolean> {
+async function handOver(wire: Wire, pieces: Pieces): Promise<boolean> {
   let isFirst = true;
-  for (const piece of stuffedPieces(bytes)) {
+  for (const piece of stuffedPieces(pieces)) {
     if (!isFirst) {
       await wire.written();
       // A relay that takes everything at once must not keep others waiting.

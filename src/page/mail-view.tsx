@@ -3,6 +3,7 @@
 import { parseMailbox } from '../core/address.ts';
 import { senderAddress } from '../core/envelope.ts';
 import { AppError } from '../core/error.ts';
+import { joined, type Pieces, sizeOf, startOf } from '../core/pieces.ts';
 import { isUuid } from '../core/token.ts';
 import { downloadHeaders } from '../http/download.ts';
 import { makeTextParts } from '../render/text-parts.ts';
@@ -156,15 +157,16 @@ function Text({ of: text }: { of: string }) {
 }
 
 /** The very bytes a relay is handed: composing is a pure function of the stored email. */
-async function bytesOf({ parts }: Pick<Visit, 'parts'>, email: StoredEmail): Promise<Uint8Array> {
+async function piecesOf({ parts }: Pick<Visit, 'parts'>, email: StoredEmail): Promise<Pieces> {
   const domain = senderAddress(email).split('@').pop() ?? '';
-  return parts.facts.compose(email, await parts.facts.signerFor(email.account, domain));
+  const { whole } = await parts.facts.compose(email, await parts.facts.signerFor(email.account, domain));
+  return whole.pieces;
 }
 
 async function sourceOf(visit: Visit, email: StoredEmail): Promise<{ text: string; isWhole: boolean }> {
-  const bytes = await bytesOf(visit, email);
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8', 0, sourceBytesMax);
-  return { text, isWhole: bytes.length <= sourceBytesMax };
+  const pieces = await piecesOf(visit, email);
+  const text = startOf(pieces, sourceBytesMax).toString();
+  return { text, isWhole: sizeOf(pieces) <= sourceBytesMax };
 }
 
 async function Headers({ visit, email }: Shown) {
@@ -239,8 +241,10 @@ function decode(text: string): string {
 export async function mailEml(visit: Visit): Promise<Response> {
   const email = await requireEmail(visit);
   if (email.purged) throw new AppError('not_found', 'The contents of this email have been purged.');
-  const bytes = await bytesOf(visit, email);
-  return new Response(new Uint8Array(bytes), { headers: downloadHeaders('message/rfc822', `${email.id}.eml`) });
+  const pieces = await piecesOf(visit, email);
+  return new Response(new Uint8Array(joined(pieces)), {
+    headers: downloadHeaders('message/rfc822', `${email.id}.eml`),
+  });
 }
 
 /** A person's name, or the address where there is none. */

@@ -1,20 +1,23 @@
 /** The thread behind `composer.ts`: composes one email after the other. */
 
 import { parentPort } from 'node:worker_threads';
+import { collectAfter } from '../collect.ts';
 import { compose } from '../core/compose.ts';
 import { createDkimSigner } from '../core/dkim.ts';
-import type { Composed, ComposeWork } from './composer.ts';
+import { sizeOf } from '../core/pieces.ts';
+import { type ComposeAnswer, type ComposeWork, largeBuffers } from './composer.ts';
 
 parentPort?.on('message', (work: ComposeWork) => {
-  const composed = composedOf(work);
-  if ('bytes' in composed) parentPort?.postMessage(composed, [composed.bytes.buffer as ArrayBuffer]);
-  else parentPort?.postMessage(composed);
+  const answer = answerTo(work);
+  const pieces = 'made' in answer ? [answer.made.whole, answer.made.plain].flatMap((one) => one?.pieces ?? []) : [];
+  // Handed over without being copied; what they were made of is nobody's then.
+  parentPort?.postMessage(answer, largeBuffers(pieces));
+  setImmediate(() => collectAfter(sizeOf(pieces)));
 });
 
-function composedOf({ id, email, key }: ComposeWork): Composed {
+function answerTo({ id, email, key, alsoPlain }: ComposeWork): ComposeAnswer {
   try {
-    // Bytes of its own, which can be handed over without being copied.
-    return { id, bytes: new Uint8Array(compose(email, key && createDkimSigner(key))) };
+    return { id, made: compose(email, key && createDkimSigner(key), alsoPlain) };
   } catch (error) {
     return { id, problem: error instanceof Error ? error.message : String(error) };
   }

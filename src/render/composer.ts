@@ -1,24 +1,29 @@
 /** Composing: at once where a mail is small, in a thread beside the serving one where it is large. Both make the same bytes. */
 
 import { Worker } from 'node:worker_threads';
-import { compose } from '../core/compose.ts';
+import { type Composable, compose, type Made } from '../core/compose.ts';
 import type { DkimKey, DkimSigner } from '../core/dkim.ts';
-import { draftBytes } from '../core/draft.ts';
-import type { Email } from '../core/email.ts';
+import { sizeOf } from '../core/pieces.ts';
+import type { Text } from '../core/transfer-encoding.ts';
 
-/** The bytes of an email, signed where there is a signer. */
-export type Composing = (email: Email, signer: DkimSigner | null) => Promise<Uint8Array>;
+/**
+ * The bytes of an email, signed where there is a signer; `alsoPlain`: as `compose` has it. The files and texts of a large one are
+ * handed over to the thread: whoever asks has them no more.
+ */
+export type Composing = (email: Composable, signer: DkimSigner | null, alsoPlain?: boolean) => Promise<Made>;
 
-export type ComposeWork = { id: number; email: Email; key: DkimKey | null };
-export type Composed = { id: number; bytes: Uint8Array } | { id: number; problem: string };
+export type ComposeWork = { id: number; email: Composable; key: DkimKey | null; alsoPlain: boolean };
+export type ComposeAnswer = { id: number; made: Made } | { id: number; problem: string };
 
 /** Quoted-printable and the body's hash take some 60 ms of a megabyte; to hand it over and back takes one. */
 const inlineBytesMax = 512 * 1024;
 
+const handedOverBytesMin = 64 * 1024;
+
 /** A thread that waits holds some 10 MB. */
 const idleMs = 30_000;
 
-type Waiting = { resolve: (bytes: Uint8Array) => void; reject: (error: Error) => void };
+type Waiting = { resolve: (made: Made) => void; reject: (error: Error) => void };
 
 export class Composer {
   #worker: Worker | null = null;
@@ -28,9 +33,10 @@ export class Composer {
   #isStopped = false;
 
   /** @throws Error for an email that was never valid, and where the thread ends in the midst of it. */
-  readonly compose: Composing = async (email, signer) => {
-    const bytes = draftBytes(email) + Buffer.byteLength(email.madeText ?? '');
-    return bytes <= inlineBytesMax ? compose(email, signer) : this.#composeAside(email, signer);
+  readonly compose: Composing = async (given, signer, alsoPlain = false) => {
+    const email = inUtf8(given);
+    if (sizeOf(largePartsOf(email)) <= inlineBytesMax) return compose(email, signer, alsoPlain);
+    return this.#composeAside(email, signer, alsoPlain);
   };
 
   async stop(): Promise<void> {
@@ -38,7 +44,7 @@ export class Composer {
     await this.#end('The server stops.');
   }
 
-  #composeAside(email: Email, signer: DkimSigner | null): Promise<Uint8Array> {
+  #composeAside(email: InUtf8, signer: DkimSigner | null, alsoPlain: boolean): Promise<Made> {
     if (this.#isStopped) return Promise.reject(new Error('The server stops.'));
     if (this.#idle) clearTimeout(this.#idle);
     this.#worker ??= this.#startWorker();
@@ -47,7 +53,8 @@ export class Composer {
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      worker.postMessage({ id, email, key: signer?.key ?? null } satisfies ComposeWork);
+      const work: ComposeWork = { id, email, key: signer?.key ?? null, alsoPlain };
+      worker.postMessage(work, largeBuffers(largePartsOf(email).filter(isAlone)));
     });
   }
 
@@ -55,7 +62,7 @@ export class Composer {
     const worker = new Worker(new URL('./composer-thread.js', import.meta.url));
     // A process that has nothing else to do may end.
     worker.unref();
-    worker.on('message', (composed: Composed) => this.#settle(composed));
+    worker.on('message', (answer: ComposeAnswer) => this.#settle(answer));
     const gone = (why: string) => {
       if (this.#worker === worker) void this.#end(why);
     };
@@ -64,11 +71,11 @@ export class Composer {
     return worker;
   }
 
-  #settle(composed: Composed): void {
-    const one = this.#waiting.get(composed.id);
-    this.#waiting.delete(composed.id);
-    if ('bytes' in composed) one?.resolve(composed.bytes);
-    else one?.reject(new Error(composed.problem));
+  #settle(answer: ComposeAnswer): void {
+    const one = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    if ('made' in answer) one?.resolve(answer.made);
+    else one?.reject(new Error(answer.problem));
     if (this.#waiting.size > 0) return;
     this.#idle = setTimeout(() => void this.#end('Nothing was to be composed.'), idleMs);
     this.#idle.unref();
@@ -82,4 +89,27 @@ export class Composer {
     this.#waiting.clear();
     await worker?.terminate();
   }
+}
+
+type InUtf8 = Composable & Record<'html' | 'text' | 'madeText', Uint8Array | null>;
+
+function inUtf8(email: Composable): InUtf8 {
+  const bytesOf = (text: Text | null) => (typeof text === 'string' ? Buffer.from(text) : text);
+  return { ...email, html: bytesOf(email.html), text: bytesOf(email.text), madeText: bytesOf(email.madeText) };
+}
+
+function largePartsOf({ html, text, madeText, attachments }: InUtf8): Uint8Array[] {
+  const texts = [html, text, madeText].filter((one) => one !== null);
+  return [...texts, ...attachments.map(({ content }) => content)];
+}
+
+/** Nothing else stands in its memory. */
+function isAlone({ buffer, byteLength }: Uint8Array): boolean {
+  return buffer.byteLength === byteLength;
+}
+
+/** Of what is handed over; the rest is copied. Smaller ones may lie in memory that Node shares out. */
+export function largeBuffers(parts: readonly Uint8Array[]): ArrayBuffer[] {
+  const large = parts.filter(({ byteLength }) => byteLength >= handedOverBytesMin);
+  return [...new Set(large.map(({ buffer }) => buffer as ArrayBuffer))];
 }

@@ -6,9 +6,9 @@ import { createRequire } from 'node:module';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import PostalMime from 'postal-mime';
-import { compose } from '../../src/core/compose.ts';
 import type { Attachment, Email } from '../../src/core/email.ts';
 import { generateText } from '../../src/render/html-to-text.ts';
+import { compose } from '../support/compose.ts';
 
 /** mailparser has no types of its own. */
 type Mailboxes = { value: { name: string; address: string }[] };

@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, verify } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { compose } from '../../src/core/compose.ts';
 import { createDkimSigner, type DkimSigner } from '../../src/core/dkim.ts';
+import { hashBody } from '../../src/core/dkim-body.ts';
 import type { Email } from '../../src/core/email.ts';
+import { compose } from '../support/compose.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ed25519 = generateKeyPairSync('ed25519');
@@ -97,8 +98,26 @@ describe('createDkimSigner', () => {
   });
 
   it('signs an empty body as nothing (RFC 6376 3.4.4)', () => {
-    const field = signerWith(ed25519.privateKey).sign('From: a@example.com\r\n', new Uint8Array(0), 0);
+    const field = signerWith(ed25519.privateKey).sign('From: a@example.com\r\n', hashBody([]), 0);
     assert.match(field.replace(/\r\n /g, ''), /bh=47DEQpj8HBSa\+\/TImW\+5JCeuQeRkm5NMpJWZG3hSuFU=/);
+  });
+
+  it('hashes a body alike wherever it is cut into pieces', () => {
+    const parts = fc.array(fc.constantFrom('a', ' ', '\t', '\r\n', '\r\n\r\n', ' \r\n', 'ü', 'x'.repeat(65_530)), {
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(parts, fc.array(fc.nat(70_000), { maxLength: 8 }), (written, cuts) => {
+        const body = Buffer.from(written.join(''));
+        const ends = [...cuts.filter((cut) => cut < body.length).sort((a, b) => a - b), body.length];
+        const pieces = ends.map((end, index) => body.subarray(ends[index - 1] ?? 0, end));
+        const expected = createHash('sha256')
+          .update(relaxedBody(body.toString('latin1')), 'latin1')
+          .digest('base64');
+        assert.equal(hashBody(pieces), expected);
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it('refuses keys and names that would not work', () => {

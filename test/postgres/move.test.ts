@@ -8,6 +8,7 @@ import pg from 'pg';
 import { migrateCommand } from '../../src/command/migrate.ts';
 import { type Config, readConfig } from '../../src/config/config.ts';
 import { type DatabaseSetting, parseDatabaseUrl } from '../../src/config/database-url.ts';
+import { joined } from '../../src/core/pieces.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { databaseName } from '../../src/process/open-database.ts';
 import type { Database } from '../../src/store/database.ts';
@@ -30,9 +31,9 @@ const move = (server: TestServer, to: string) =>
 const relay: Relay = {
   name: 'half deaf',
   concurrency: 5,
-  async ship({ envelope, bytes }, gate) {
+  async ship({ envelope, pieces }, gate) {
     await gate({ accepted: envelope.to, refused: [] });
-    if (Buffer.from(bytes).includes('silence')) return { phase: 'in_doubt', reason: 'no answer came' };
+    if (joined(pieces).includes('silence')) return { phase: 'in_doubt', reason: 'no answer came' };
     return { phase: 'verdict', reply: replyOf('250 ok') };
   },
   async close() {},

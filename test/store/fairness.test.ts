@@ -94,7 +94,7 @@ function createLane(database: Database, worker: string): DeliverLane {
     settler,
     worker,
     signerFor: async () => null,
-    compose: async (email, signer) => compose(email, signer),
+    compose: async (...asked) => compose(...asked),
     random: Math.random,
     onOutcome: () => {},
   });

@@ -1,5 +1,6 @@
 /** A server that stands still for ever over some mail: at a moment of its attempt, with its whole thread or waiting for what never comes. */
 
+import { joined } from '../../src/core/pieces.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import type { Database } from '../../src/store/database.ts';
 import { replyOf } from './reply.ts';
@@ -33,8 +34,8 @@ export function hangingRelay(stop: Stop | null): Relay {
   return {
     name: 'hanging',
     concurrency: 10,
-    async ship({ envelope, bytes }, gate) {
-      if (stop && Buffer.from(bytes).includes(hangs)) return stop();
+    async ship({ envelope, pieces }, gate) {
+      if (stop && joined(pieces).includes(hangs)) return stop();
       const isOpen = await gate({ accepted: envelope.to, refused: [] });
       return isOpen ? { phase: 'verdict', reply: replyOf('250 ok') } : { phase: 'fenced' };
     },

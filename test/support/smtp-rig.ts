@@ -22,9 +22,13 @@ export async function rig(
   return { sink, relay };
 }
 
-export function mail(name: string, { to = ['to@example.com'], body = 'Hello.\r\n' } = {}): Shipment {
+export function mail(
+  name: string,
+  { to = ['to@example.com'], body = 'Hello.\r\n' } = {},
+): Shipment & { bytes: Buffer } {
   const header = `Message-ID: <${name}@example.com>\r\nFrom: from@example.com\r\nSubject: ${name}\r\n\r\n`;
-  return { envelope: { from: 'from@example.com', to }, bytes: Buffer.from(header + body), envelopeId: name };
+  const bytes = Buffer.from(header + body);
+  return { envelope: { from: 'from@example.com', to }, bytes, pieces: [bytes], envelopeId: name };
 }
 
 export const openGate: Gate = async () => true;

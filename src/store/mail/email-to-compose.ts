@@ -2,7 +2,12 @@
 
 import type { Email } from '../../core/email.ts';
 import type { Reader } from '../database.ts';
-import { type Content, type ContentRow, type EmailRow, readContent, toSummary } from './emails.ts';
+import { listAttachmentContents } from './attachments.ts';
+import { type Content, type ContentRow, type EmailRow, toSummary } from './emails.ts';
+
+/** Texts are in UTF-8, as they are stored: as strings large ones would take several times their size. */
+export type EmailToCompose = Omit<Email, keyof Texts> & Texts;
+type Texts = Record<'html' | 'text' | 'madeText', Uint8Array | null>;
 
 const bodyBytes = '(coalesce(length(html), 0) + coalesce(length(text), 0) + coalesce(length(made_text), 0))';
 
@@ -15,7 +20,7 @@ export async function findEmailToCompose(
   account: string,
   id: string,
   bytesMax: number,
-): Promise<Email | number | null> {
+): Promise<EmailToCompose | number | null> {
   const [row] = await reader.all<EmailRow & ContentRow & { bytes: number }>(
     `select account, id, message_id, created_at, scheduled_at, key_hash, summary, content, ${bodyBytes} as bytes,
        case when ${bodyBytes} <= ? then html end as html, case when ${bodyBytes} <= ? then text end as text,
@@ -28,10 +33,12 @@ export async function findEmailToCompose(
     id,
   );
   if (!row || row.content === null) return null;
-  const { files }: Content = JSON.parse(row.content);
+  const { files, headers }: Content = JSON.parse(row.content);
   const bytes = row.bytes + (files === 0 ? 0 : await countFileBytes(reader, account, id));
   if (bytes > bytesMax) return bytes;
-  return { ...toSummary(row), ...(await readContent(reader, account, id, row)) };
+  const { html, text, made_text: madeText } = row;
+  const attachments = files === 0 ? [] : await listAttachmentContents(reader, account, id);
+  return { ...toSummary(row), html, text, madeText, headers, attachments };
 }
 
 async function countFileBytes(reader: Reader, account: string, id: string): Promise<number> {

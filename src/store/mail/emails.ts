@@ -167,7 +167,7 @@ export async function findEmailToTell(reader: Reader, account: string, id: strin
 
 type StoredContent = { facade: string; content: string | null };
 
-export async function readContent(reader: Reader, account: string, id: string, row: ContentRow) {
+async function readContent(reader: Reader, account: string, id: string, row: ContentRow) {
   const { files, headers }: Content = row.content === null ? { headers: [], files: 0 } : JSON.parse(row.content);
   return {
     html: decode(row.html),
