@@ -14,7 +14,7 @@ import { makeTextParts } from '../render/text-parts.ts';
 import { confirmRead } from '../store/confirm-read.ts';
 import type { Database } from '../store/database.ts';
 import { findKey, type KeyRecord } from '../store/idempotency.ts';
-import { findEmail, type StoredEmail } from '../store/mail/emails.ts';
+import { type EmailToCompare, findEmailToCompare } from '../store/mail/email-to-compare.ts';
 import { insertAcceptance } from './acceptance.ts';
 import type { AccountRules } from './account-rules.ts';
 import { isCounted } from './accounts.ts';
@@ -173,10 +173,10 @@ export class Accepting {
   async #explain(request: SendRequest, record: KeyRecord, rendering: Rendering): Promise<string[] | null> {
     const { differences } = request.endpoint;
     if (differences === null) return null;
-    const stored: StoredEmail[] = [];
+    const stored: EmailToCompare[] = [];
     for (const id of record.emailIds) {
-      const email = await findEmail(this.#options.database, record.account, id);
-      if (!email || email.purged) return null;
+      const email = await findEmailToCompare(this.#options.database, record.account, id);
+      if (!email) return null;
       stored.push(email);
     }
     try {

@@ -3,6 +3,7 @@
 import type { Email, Message } from '../core/email.ts';
 import { type Fingerprint, fingerprint } from '../core/fingerprint.ts';
 import type { Rendering } from '../render/renderer.ts';
+import type { EmailToCompare } from '../store/mail/email-to-compare.ts';
 
 /** How long the keys of an endpoint live: counted from acceptance or, with `followsSchedule`, from the scheduled time. */
 export type KeyTerms = { lifetimeMs: number; followsSchedule: boolean };
@@ -14,7 +15,7 @@ export type Endpoint = {
   name: string;
   keyTerms: KeyTerms;
   /** Names the fields in which what was stored differs from a request; null where no client is told. */
-  differences: ((stored: Message[], request: SendRequest, by: Comparing) => string[] | Promise<string[]>) | null;
+  differences: ((stored: EmailToCompare[], request: SendRequest, by: Comparing) => string[] | Promise<string[]>) | null;
 };
 
 /** What a comparison may use: the time, and what is left of the request's rendering. */

@@ -1,6 +1,5 @@
 /** The specification of what clients and operators do: accept, amend, doubt, suppress, subscribe, purge, and the keys they leave. */
 
-import type { Message } from '../../src/core/email.ts';
 import { groupRecipients, inDoubtPolicy } from '../../src/core/envelope.ts';
 import { AppError } from '../../src/core/error.ts';
 import type { FactType } from '../../src/core/event.ts';
@@ -8,6 +7,7 @@ import { ownWords } from '../../src/core/reply.ts';
 import { expiresAt } from '../../src/core/retry.ts';
 import { type DeliveryRef, never } from '../../src/store/mail/deliveries.ts';
 import type { DoubtAnswer } from '../../src/store/mail/doubt.ts';
+import type { EmailToCompare } from '../../src/store/mail/email-to-compare.ts';
 import type { SendRequest, StoredAnswer, Submission } from '../../src/use-cases/submission.ts';
 import type { AnswerOf } from './coverage.ts';
 import type { ModelEmail, ModelKey, ModelWebhook } from './room.ts';
@@ -60,7 +60,9 @@ export class Model extends Workers {
     const { differences } = request.endpoint;
     const isTold = differences !== null && emails.every((one) => one && !one.isPurged);
     this.coverage.answered('accept', isTold ? 'conflict' : 'conflict unexplained');
-    const stored = emails.map((one) => ({ ...one?.message, scheduledAt: one?.scheduledAt ?? null }) as Message);
+    const stored = emails.map(
+      (one) => ({ ...one?.message, scheduledAt: one?.scheduledAt ?? null }) as unknown as EmailToCompare,
+    );
     return {
       kind: 'conflict',
       status,

@@ -6,21 +6,22 @@ import type { Message } from '../../src/core/email.ts';
 import { diffBatch, diffFields } from '../../src/http/resend/diff.ts';
 import { resendLimits } from '../../src/http/resend/limits.ts';
 import { parseSend } from '../../src/http/resend/parse.ts';
+import { stored } from '../support/stored.ts';
 import { fixedNow, send, smallestMail } from './refusal.ts';
 
 describe('diffFields and diffBatch', () => {
-  const message = (changes: object) => send(changes) as Message;
+  const message = (changes: object) => stored(send(changes) as Message);
 
-  it('find nothing where only the writing differs', () => {
-    assert.deepEqual(diffFields(message({}), send({ to: ['ann@example.org'], cc: null, unknown: 1 })), []);
+  it('find nothing where only the writing differs', async () => {
+    assert.deepEqual(await diffFields(message({}), send({ to: ['ann@example.org'], cc: null, unknown: 1 })), []);
     const [a, b] = [
       { 'X-A': '1', 'X-B': '2' },
       { 'X-B': '2', 'X-A': '1' },
     ];
-    assert.deepEqual(diffFields(message({ headers: a }), send({ headers: b })), [], 'Rust shuffles its headers');
+    assert.deepEqual(await diffFields(message({ headers: a }), send({ headers: b })), [], 'Rust shuffles its headers');
   });
 
-  it('name each field that differs as the wire does', () => {
+  it('name each field that differs as the wire does', async () => {
     const changes = {
       from: 'b@example.org',
       to: ['b@example.org'],
@@ -37,39 +38,41 @@ describe('diffFields and diffBatch', () => {
       topic_id: 'b',
     };
     for (const [field, value] of Object.entries(changes)) {
-      assert.deepEqual(diffFields(message({}), send({ [field]: value })), [field]);
+      assert.deepEqual(await diffFields(message({}), send({ [field]: value })), [field]);
     }
-    assert.deepEqual(diffFields(message({}), send(changes)), Object.keys(changes));
+    assert.deepEqual(await diffFields(message({}), send(changes)), Object.keys(changes));
   });
 
-  it('compare times as written, not as read', () => {
+  it('compare times as written, not as read', async () => {
     const later = parseSend({ ...smallestMail, scheduled_at: 'in 1 hour' }, fixedNow + 5000);
-    assert.deepEqual(diffFields(message({ scheduled_at: 'in 1 hour' }), later), []);
+    assert.deepEqual(await diffFields(message({ scheduled_at: 'in 1 hour' }), later), []);
   });
 
-  it('compare attachments by their bytes, remote ones by their path', () => {
+  it('compare attachments by their bytes, remote ones by their path', async () => {
     const inline = { attachments: [{ filename: 'a.txt', content: 'aGk=' }] };
     assert.deepEqual(
-      diffFields(message(inline), send({ attachments: [{ filename: 'a.txt', content: [104, 105] }] })),
+      await diffFields(message(inline), send({ attachments: [{ filename: 'a.txt', content: [104, 105] }] })),
       [],
     );
-    assert.deepEqual(diffFields(message(inline), send({ attachments: [{ filename: 'a.txt', content: 'aGo=' }] })), [
-      'attachments',
-    ]);
+    assert.deepEqual(
+      await diffFields(message(inline), send({ attachments: [{ filename: 'a.txt', content: 'aGo=' }] })),
+      ['attachments'],
+    );
     const file = { filename: 'a.txt', contentType: 'text/plain', contentId: null, content: Buffer.from('hi') };
-    const fetched: Message = { ...message({}), attachments: [{ ...file, path: 'https://example.org/a.txt' }] };
-    assert.deepEqual(diffFields(fetched, send({ attachments: [{ path: 'https://example.org/a.txt' }] })), []);
-    assert.deepEqual(diffFields(fetched, send({ attachments: [{ path: 'https://example.org/b.txt' }] })), [
+    const attachments = [{ ...file, path: 'https://example.org/a.txt' }];
+    const fetched = stored({ ...(send({}) as Message), attachments });
+    assert.deepEqual(await diffFields(fetched, send({ attachments: [{ path: 'https://example.org/a.txt' }] })), []);
+    assert.deepEqual(await diffFields(fetched, send({ attachments: [{ path: 'https://example.org/b.txt' }] })), [
       'attachments',
     ]);
-    assert.deepEqual(diffFields(fetched, send(inline)), ['attachments']);
+    assert.deepEqual(await diffFields(fetched, send(inline)), ['attachments']);
   });
 
-  it('say the position in a batch, and when the counts differ', () => {
+  it('say the position in a batch, and when the counts differ', async () => {
     const other = send({ subject: 'Other' });
-    assert.deepEqual(diffBatch([message({}), message({})], [send({}), other]), ['[1].subject']);
-    assert.deepEqual(diffBatch([message({})], [other, send({})]), ['length', '[0].subject']);
-    const [stored, drafts] = [Array.from({ length: 100 }, () => message({})), Array.from({ length: 100 }, () => other)];
-    assert.equal(diffBatch(stored, drafts).length, resendLimits.diffNamesMax);
+    assert.deepEqual(await diffBatch([message({}), message({})], [send({}), other]), ['[1].subject']);
+    assert.deepEqual(await diffBatch([message({})], [other, send({})]), ['length', '[0].subject']);
+    const [many, drafts] = [Array.from({ length: 100 }, () => message({})), Array.from({ length: 100 }, () => other)];
+    assert.equal((await diffBatch(many, drafts)).length, resendLimits.diffNamesMax);
   });
 });

@@ -19,7 +19,7 @@ const endpoint: Endpoint = {
   facade: 'toy',
   name: 'POST /toy/notes',
   keyTerms: { lifetimeMs: toyKeyLifetimeMs, followsSchedule: false },
-  differences: ([stored], { json }) => (stored?.text === (json as ToyNote).words ? [] : ['words']),
+  differences: async ([stored], { json }) => ((await stored?.isBody('text', (json as ToyNote).words)) ? [] : ['words']),
 };
 
 const wording: Wording = {

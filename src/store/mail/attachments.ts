@@ -89,9 +89,12 @@ type ContentRow = AttachmentRow & { bytes: Uint8Array | null };
 
 const attachmentColumns = 'id, filename, content_type, content_id, path, size_bytes';
 
-const contentColumns = `${attachmentColumns}, case when shared_file is null then content else (
+/** In SQL: the bytes of an attachment, wherever they are kept. */
+export const storedBytes = `case when shared_file is null then content else (
   select shared_files.content from shared_files
-  where shared_files.account = attachments.account and shared_files.id = attachments.shared_file) end as bytes`;
+  where shared_files.account = attachments.account and shared_files.id = attachments.shared_file) end`;
+
+const contentColumns = `${attachmentColumns}, ${storedBytes} as bytes`;
 
 export async function listAttachments(reader: Reader, account: string, emailId: string): Promise<AttachmentInfo[]> {
   const rows = await reader.all<AttachmentRow>(
