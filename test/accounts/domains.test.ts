@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import type { Database } from '../../src/store/database.ts';
 import { signIn } from '../page/visitor.ts';
-import { bendDatabase } from '../support/bent-database.ts';
+import { type Bend, bendDatabase } from '../support/bent-database.ts';
 import { drained, serve, subjects } from '../support/served.ts';
 import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { createTemp } from '../support/temp.ts';
@@ -117,14 +118,27 @@ describe('an account sends', () => {
   });
 });
 
-test('only the mail of the account that owns a domain is signed as it', async (t) => {
+async function serveSigning(t: TestContext, ...bends: Bend[]) {
   const temp = createTemp();
   t.after(() => temp.remove());
   const keyFile = temp.path('key.pem');
   writeFileSync(keyFile, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
   const domains = ['ours.test', 'given.test', 'sub.given.test'];
   const environment = { DKIM_KEYS: domains.map((domain) => `${domain}:s:${keyFile}`).join() };
-  const { server, sink } = await serve(t, { ...heardAtOnce, environment });
+  const outside = { database: (own: Database) => bendDatabase(own, bends) };
+  const { server, sink } = await serve(t, { ...heardAtOnce, environment, outside });
+  const signed = async () => {
+    await drained(server);
+    const isSigned = sink.received.map(({ bytes }) => /^DKIM-Signature: .*d=/m.test(bytes.toString('latin1')));
+    return subjects(sink)
+      .filter((_, index) => isSigned[index])
+      .sort();
+  };
+  return { server, signed };
+}
+
+test('only the mail of the account that owns a domain is signed as it', async (t) => {
+  const { server, signed } = await serveSigning(t);
   const first = clientOf(server, testKey);
   const other = await newAccount(server, 'other', 'given.test', '*.given.test');
   const any = await newAccount(server, 'any', '*');
@@ -138,8 +152,16 @@ test('only the mail of the account that owns a domain is signed as it', async (t
   for (const [index, [client, domain]] of sends.entries()) {
     assert.equal((await client.send({ from: `a@${domain}`, subject: `mail ${index}` })).status, 200, String(index));
   }
-  await drained(server);
-  const isSigned = sink.received.map(({ bytes }) => /^DKIM-Signature: .*d=/m.test(bytes.toString('latin1')));
-  const signed = subjects(sink).filter((_, index) => isSigned[index]);
-  assert.deepEqual(signed.sort(), ['mail 0', 'mail 2', 'mail 3']);
+  assert.deepEqual(await signed(), ['mail 0', 'mail 2', 'mail 3']);
+});
+
+test('anybody’s mail would be signed if nobody looked whose the domain is: the control', async (t) => {
+  const { server, signed } = await serveSigning(t, {
+    when: 'select account, domain from account_domains where domain in',
+    find: 'select account, domain',
+    replace: "select 'any' as account, 'ours.test' as domain",
+  });
+  const any = await newAccount(server, 'any', '*');
+  assert.equal((await any.send({ from: 'a@ours.test', subject: 'forged' })).status, 200);
+  assert.deepEqual(await signed(), ['forged']);
 });

@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Database } from '../../src/store/database.ts';
 import { signIn } from '../page/visitor.ts';
+import { type Bend, bendDatabase } from '../support/bent-database.ts';
 import { openDatabase } from '../support/engine.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { drained, serve, subjects } from '../support/served.ts';
@@ -71,6 +73,22 @@ describe('an account', () => {
     await drained(server);
     assert.deepEqual(subjects(sink), ['sent', 'of the first', 'scheduled']);
     await server.until('it is told', () => receiver.told.length === 2);
+  });
+
+  test('that is disabled would go on as before without either look at it: the control', async (t) => {
+    const bends: Bend[] = [
+      { when: 'from accounts where disabled_at is null and', find: 'disabled_at is null and', replace: '' },
+      { when: 'select id, created_at, disabled_at', find: 'disabled_at', replace: 'null as disabled_at' },
+    ];
+    const outside = { database: (own: Database) => bendDatabase(own, bends) };
+    const { server, sink } = await serve(t, { ...heardAtOnce, outside });
+    const acme = await newAccount(server, 'acme', '*');
+    const inAMinute = new Date(server.clock.now() + minute).toISOString();
+    await acme.send({ scheduled_at: inAMinute });
+    await operate(server, 'disable acme');
+    server.clock.advance(2 * minute);
+    await server.until('its mail has left', () => sink.received.length === 1);
+    assert.equal((await acme.send()).status, 200);
   });
 
   test('that is disabled is refused by a running server within a second and a half', async (t) => {

@@ -57,6 +57,13 @@ describe('the memory that bodies may hold together', () => {
     });
   });
 
+  it('would be given to all without the budget: the control', async (t) => {
+    const server = await serve(t, { ...small, largeBodiesBytesMax: Number.MAX_SAFE_INTEGER });
+    await stall(t, server, 90_000, 80_000);
+    await stall(t, server, 90_000, 80_000);
+    assert.equal((await server.call('POST', '/emails', large(50_000))).status, 200);
+  });
+
   it('is held by what arrives, not by what was announced, also without a length', async (t) => {
     const server = await serve(t, small);
     for (let i = 0; i < 5; i++) await stall(t, server, 90_000, 10);
@@ -95,6 +102,16 @@ describe('a body that does not arrive', () => {
     assert.deepEqual(await allEmails(server), []);
     const { text } = await server.call('GET', '/metrics');
     assert.match(text, /^sendonce_requests_refused_total\{why="slow"\} 2$/m);
+  });
+
+  it('would be waited for as long as its sender likes without a pace: the control', async (t) => {
+    const patient = await serve(t, { ...slow, bodyWindowMs: 60_000 });
+    const waited = await stall(t, patient, 100, 50);
+    const server = await serve(t, slow);
+    // As long as it takes where there is one.
+    assertLate(await (await stall(t, server, 100, 50)).reply());
+    waited.write('x'.repeat(50));
+    assert.equal((await waited.reply()).status, 400, 'not JSON, but all of it was taken');
   });
 
   it('must come faster the more it holds: a trickle keeps a short one alive and not a long one', async (t) => {

@@ -3,12 +3,15 @@
 import assert from 'node:assert/strict';
 import { isAscii } from 'node:buffer';
 import { describe, it, type TestContext } from 'node:test';
+import type { Relay } from '../../src/deliver/relay.ts';
+import { createSmtpRelay } from '../../src/deliver/smtp.ts';
 import { message, startTestServer } from '../support/server.ts';
 import { startSink } from '../support/smtp-sink.ts';
 
-async function serve(t: TestContext, extensions?: string[]) {
+async function serve(t: TestContext, extensions?: string[], around = (relay: Relay) => relay) {
   const sink = await startSink(extensions ? { extensions } : {});
-  const server = await startTestServer({ environment: { RELAY_URL: `smtp://127.0.0.1:${sink.port}` } });
+  const relay = createSmtpRelay({ host: '127.0.0.1', port: sink.port, secure: false, auth: null });
+  const server = await startTestServer({ relay: around(relay) });
   t.after(async () => {
     await server.stop();
     await sink.close();
@@ -51,6 +54,20 @@ describe('a recipient beyond ASCII', () => {
     const told = JSON.stringify(json);
     assert.match(told, /bounced/);
     assert.match(told, /offers no SMTPUTF8/);
+  });
+
+  it('would be told to a relay that cannot take it if nothing were left out: the control', async (t) => {
+    const bare = (relay: Relay): Relay => ({
+      name: relay.name,
+      concurrency: relay.concurrency,
+      ship: (shipment, gate) => relay.ship({ ...shipment, plain: null }, gate),
+      close: () => relay.close(),
+    });
+    const { sink, server, send } = await serve(t, without, bare);
+    await send({ to: ['ü@rcpt.test', 'bob@rcpt.test'], reply_to: 'ä@acme.test' });
+    await server.until('it is there', () => sink.received.length === 1);
+    assert(!sink.commands.every((line) => isAscii(Buffer.from(line))));
+    assert(!isAscii(sink.received[0]?.bytes ?? Buffer.alloc(0)));
   });
 
   it('gets theirs where the relay offers it, which a Reply-To alone asks for, too', async (t) => {
