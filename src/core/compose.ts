@@ -46,17 +46,16 @@ function contentOf(email: Composable): EncodedContent {
   const { fields, body } = contentPart(email);
   const gatherer = new Gatherer();
   for (const piece of body) gatherer.add(piece);
-  if (!gatherer.isAtLineStart) gatherer.addText('\r\n');
+  if (!gatherer.isAtLineStart) gatherer.add(Buffer.from('\r\n'));
   return { fields, body: gatherer.finish() };
 }
 
 function withHeaders(email: Composable, { fields, body }: EncodedContent, signer: DkimSigner | null): Composed {
   const headers = messageFields(email) + fields;
   const signature = signer === null ? '' : signer.sign(headers, hashBody(body), sentAtMs(email));
-  const gatherer = new Gatherer();
-  gatherer.addText(`${signature}${headers}\r\n`);
-  for (const piece of body) gatherer.add(piece);
-  const pieces = gatherer.finish();
+  const head = Buffer.from(`${signature}${headers}\r\n`);
+  // One write for most mails.
+  const pieces = body.length > 1 ? [head, ...body] : [Buffer.concat([head, ...body])];
   return { pieces, contentHash: hashOf(pieces) };
 }
 

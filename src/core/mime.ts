@@ -4,7 +4,7 @@ import type { Attachment, Email } from './email.ts';
 import { control, encodeWords, field, hexBytes, isPlain, quotedLengthMax, wordLengthMax } from './header-field.ts';
 import { encodeBase64, encodeText, type Text } from './transfer-encoding.ts';
 
-/** A MIME entity: its own header fields, each ending in CRLF, and its encoded body, which is read once. */
+/** A MIME entity: its own header fields, each ending in CRLF, and its encoded body, which is read once: each piece before the next. */
 export type Part = { fields: string; body: Iterable<Uint8Array> };
 
 /** Texts may still be in UTF-8, as they are stored: nothing of them is needed as a string. */

@@ -2,9 +2,6 @@
 
 export type Pieces = readonly Uint8Array[];
 
-/** Smaller ones are joined to pieces of this size: each is a write of its own. */
-const pieceBytes = 64 * 1024;
-
 export function sizeOf(pieces: Pieces): number {
   return pieces.reduce((sum, { length }) => sum + length, 0);
 }
@@ -30,13 +27,20 @@ export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/**
+ * How much memory is taken at once, a first time, a second, …: what most mails take is one piece. The last is more than malloc of
+ * the GNU library keeps for itself (32 MB): it is given back to the system as a whole, and what was not written never existed.
+ */
+const slabBytes = [16 * 1024, 256 * 1024, 1024 * 1024];
+const lastSlabBytes = 33 * 1024 * 1024;
+
 const crlf = 0x0d0a;
 
-/** Takes bytes in the order in which they leave. */
+/** Copies bytes in the order in which they leave. */
 export class Gatherer {
-  readonly #pieces: Uint8Array[] = [];
-  #small: Uint8Array[] = [];
-  #smallBytes = 0;
+  readonly #full: Uint8Array[] = [];
+  #slab = Buffer.allocUnsafe(0);
+  #used = 0;
   /** The last two bytes. */
   #end = crlf;
 
@@ -49,28 +53,22 @@ export class Gatherer {
     const { length } = bytes;
     if (length === 0) return;
     this.#end = (((bytes[length - 2] ?? this.#end & 0xff) << 8) | (bytes[length - 1] as number)) & 0xffff;
-    if (length >= pieceBytes) {
-      this.#join();
-      this.#pieces.push(bytes);
-      return;
+    for (let at = 0; at < length; ) {
+      if (this.#used === this.#slab.length) this.#takeSlab();
+      const count = Math.min(length - at, this.#slab.length - this.#used);
+      this.#slab.set(bytes.subarray(at, at + count), this.#used);
+      this.#used += count;
+      at += count;
     }
-    this.#small.push(bytes);
-    this.#smallBytes += length;
-    if (this.#smallBytes >= pieceBytes) this.#join();
-  }
-
-  addText(text: string): void {
-    this.add(Buffer.from(text));
   }
 
   finish(): Pieces {
-    this.#join();
-    return this.#pieces;
+    return this.#used === 0 ? this.#full : [...this.#full, this.#slab.subarray(0, this.#used)];
   }
 
-  #join(): void {
-    if (this.#small.length > 0) this.#pieces.push(joined(this.#small));
-    this.#small = [];
-    this.#smallBytes = 0;
+  #takeSlab(): void {
+    if (this.#used > 0) this.#full.push(this.#slab);
+    this.#slab = Buffer.allocUnsafeSlow(slabBytes[this.#full.length] ?? lastSlabBytes);
+    this.#used = 0;
   }
 }

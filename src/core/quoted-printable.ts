@@ -12,7 +12,10 @@ const equals = 0x3d;
 
 const hexDigits = Buffer.from('0123456789ABCDEF');
 
-/** Of UTF-8 whose line ends may be of any kind: lines of at most 76 columns, wrapped by column and never within an escape. */
+/**
+ * Of UTF-8 whose line ends may be of any kind: lines of at most 76 columns, wrapped by column and never within an escape. Each
+ * piece is written over by the next.
+ */
 export function* quotedPrintablePieces(bytes: Uint8Array): Generator<Uint8Array> {
   const out = new Lines(bytes.length);
   for (let at = 0; at < bytes.length; at++) {
@@ -34,8 +37,7 @@ function isLiteral(byte: number, next: number | undefined): boolean {
 }
 
 class Lines {
-  readonly #roomBytes: number;
-  #piece: Buffer;
+  readonly #piece: Buffer;
   #size = 0;
   /** The line under way: one more than fits, and an escape, before it is wrapped. */
   readonly #line = Buffer.allocUnsafe(columnsMax + 4);
@@ -43,8 +45,7 @@ class Lines {
 
   constructor(bytes: number) {
     // An escape is three bytes, and some are for wrapping.
-    this.#roomBytes = Math.min(pieceBytes, 4 * bytes) + 2 * columnsMax;
-    this.#piece = Buffer.allocUnsafe(this.#roomBytes);
+    this.#piece = Buffer.allocUnsafe(Math.min(pieceBytes, 4 * bytes) + 2 * columnsMax);
   }
 
   get isFull(): boolean {
@@ -53,7 +54,6 @@ class Lines {
 
   take(): Uint8Array {
     const full = this.#piece.subarray(0, this.#size);
-    this.#piece = Buffer.allocUnsafe(this.#roomBytes);
     this.#size = 0;
     return full;
   }

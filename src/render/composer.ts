@@ -18,7 +18,8 @@ export type ComposeAnswer = { id: number; made: Made } | { id: number; problem: 
 /** Quoted-printable and the body's hash take some 60 ms of a megabyte; to hand it over and back takes one. */
 const inlineBytesMax = 512 * 1024;
 
-const handedOverBytesMin = 64 * 1024;
+/** Smaller ones may lie in memory that Node shares out. */
+const handedOverBytesMin = 16 * 1024;
 
 /** A thread that waits holds some 10 MB. */
 const idleMs = 30_000;
@@ -108,8 +109,8 @@ function isAlone({ buffer, byteLength }: Uint8Array): boolean {
   return buffer.byteLength === byteLength;
 }
 
-/** Of what is handed over; the rest is copied. Smaller ones may lie in memory that Node shares out. */
+/** What is handed over of these; the rest is copied. */
 export function largeBuffers(parts: readonly Uint8Array[]): ArrayBuffer[] {
-  const large = parts.filter(({ byteLength }) => byteLength >= handedOverBytesMin);
-  return [...new Set(large.map(({ buffer }) => buffer as ArrayBuffer))];
+  const buffers = new Set(parts.map(({ buffer }) => buffer as ArrayBuffer));
+  return [...buffers].filter(({ byteLength }) => byteLength >= handedOverBytesMin);
 }
