@@ -13,6 +13,9 @@ import { type Environment, type Problem, type SettingName, Settings } from './se
 /** 16 random characters of 32 are 80 bits. */
 const secretCharsMin = 16;
 
+/** Never shorter than clients were told it is, and no longer than a mail can be scheduled ahead. */
+const keyLifetimes = { minMs: 24 * 60 * 60_000, maxMs: 30 * 24 * 60 * 60_000 };
+
 export type Config = {
   host: string;
   port: number;
@@ -37,6 +40,8 @@ export type Config = {
   /** Null: /metrics is for everybody, and /healthz tells nobody more than whether the server is ready. */
   metricsToken: string | null;
   inDoubt: 'hold' | 'send-again';
+  /** How long keys live where a facade's contract lets them live longer; null: as long as it says. */
+  keyLifetimeMs: number | null;
   sentCountsAsDelivered: boolean;
   role: 'all' | 'api' | 'worker';
   /** Null: from host and port, once listening. */
@@ -94,6 +99,7 @@ export function examineConfig(environment: Environment): Examined {
     trustedProxies: rangesOf(read, 'TRUSTED_PROXIES'),
     metricsToken: metricsTokenOf(read),
     inDoubt: read.choice('IN_DOUBT', ['hold', 'send-again']),
+    keyLifetimeMs: read.optionalDuration('KEY_LIFETIME', keyLifetimes),
     sentCountsAsDelivered: read.choice('SENT_COUNTS_AS_DELIVERED', ['false', 'true']) === 'true',
     role: read.choice('ROLE', ['all', 'api', 'worker']),
     publicUrl: read.url('PUBLIC_URL'),

@@ -22,6 +22,7 @@ const plainNames = [
   'ALLOWED_HOSTS',
   'TRUSTED_PROXIES',
   'IN_DOUBT',
+  'KEY_LIFETIME',
   'SENT_COUNTS_AS_DELIVERED',
   'ROLE',
   'PUBLIC_URL',
@@ -54,6 +55,9 @@ export function visibleSecrets(flags: Environment): string[] {
     return /^[a-z]+:/i.test(value) ? /:[^/@]+@/.test(value) : value !== '';
   });
 }
+
+const hourMs = 60 * 60_000;
+const dayMs = 24 * hourMs;
 
 export class Settings {
   readonly problems: Problem[] = [];
@@ -127,6 +131,17 @@ export class Settings {
     return null;
   }
 
+  /** Milliseconds of what is written as hours or days: `48h`, `30d`. */
+  optionalDuration(name: SettingName, { minMs, maxMs }: { minMs: number; maxMs: number }): number | null {
+    const text = this.optional(name);
+    if (text === null) return null;
+    const [, count = '', unit = ''] = /^(\d{1,6})([hd])$/.exec(text.toLowerCase()) ?? [];
+    const ms = Number(count) * (unit === 'd' ? dayMs : hourMs);
+    if (count !== '' && ms >= minMs && ms <= maxMs) return ms;
+    this.refuse(name, `must be from ${inHours(minMs)} to ${inHours(maxMs)}, written as 48h or 30d, not "${text}".`);
+    return null;
+  }
+
   /** The first choice is the default. */
   choice<const T extends string>(name: SettingName, choices: readonly [T, ...T[]]): T {
     const text = this.optional(name);
@@ -149,6 +164,10 @@ export class Settings {
     this.refuse(name, `must be an http or https URL, not "${text}".`);
     return null;
   }
+}
+
+function inHours(ms: number): string {
+  return ms % dayMs === 0 && ms > dayMs ? `${ms / dayMs}d` : `${ms / hourMs}h`;
 }
 
 function isSecret(name: SettingName): name is SecretName {

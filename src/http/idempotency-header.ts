@@ -33,6 +33,11 @@ function invalid(message: string): AppError {
   return new AppError('invalid_idempotency_key', message);
 }
 
+/** Tells until when a retry under the key is none; nothing where there is no key. */
+export function keyExpiresHeader(expiresAt: number | null): Record<string, string> {
+  return expiresAt === null ? {} : { 'sendonce-key-expires': new Date(expiresAt).toISOString() };
+}
+
 /** What an unset variable looks like once it has been made a string. */
 const accidents = new Set(['none', 'undefined', 'null', 'nan', '[object object]']);
 

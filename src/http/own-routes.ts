@@ -17,7 +17,7 @@ import {
   showKeys,
 } from './accounts.ts';
 import { answerWith, type Bindings, type Gatekeeper, type Handler, type HttpContext } from './call.ts';
-import { type KeyParts, keyPath, showKey } from './idempotency-keys.ts';
+import { type KeyParts, keyPath, lookUpKeys, lookupPath, showKey } from './idempotency-keys.ts';
 import { answerOne, type DoubtParts, doubtPath, listDoubt } from './in-doubt.ts';
 import { refusals, wording } from './resend/errors.ts';
 import { addRoutes } from './route-table.ts';
@@ -34,6 +34,8 @@ export function addOwnRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts:
   addRoutes(
     app,
     [
+      // A key may be called `lookup`, too.
+      [lookupPath, { GET: history, POST: full((call) => lookUpKeys(keys, call)) }],
       [`${keyPath}*`, { GET: history }],
       [doubtPath, { GET: full((call) => listDoubt(doubt, call)) }],
       [`${doubtPath}/:id`, { POST: full((call) => answerOne(doubt, call)) }],

@@ -184,7 +184,7 @@ export async function reschedule(visit: Visit): Promise<Response> {
   if (at < clock.now()) throw new AppError('invalid_field', 'This time is over. Choose one to come.');
   if (at > clock.now() + scheduleAheadMs) throw new AppError('invalid_field', 'At most 30 days ahead.');
   const text = new Date(at).toISOString();
-  await use.amend.reschedule(visit.session.account, id, { at, text, lifetimeMs: keyTerms.lifetimeMs });
+  await use.amend.reschedule(visit.session.account, id, { at, text, keyTerms });
   return redirect(`/dashboard/emails/${id}?done=rescheduled`);
 }
 

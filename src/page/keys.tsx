@@ -5,6 +5,7 @@ import type { Reader } from '../store/database.ts';
 import type { KeyUse } from '../store/idempotency.ts';
 import { type EmailSummary, findEmailSummary } from '../store/mail/emails.ts';
 import type { KeyLife } from '../use-cases/key-history.ts';
+import { keyLifetimeMs } from '../use-cases/submission.ts';
 import { EmailRows } from './email-rows.tsx';
 import { renderPage } from './frame.tsx';
 import { Count, Empty, PageHead, State, Time } from './pieces.tsx';
@@ -180,8 +181,9 @@ function Use({ use }: { use: KeyUse }) {
 }
 
 function Lesson({ visit }: { visit: Visit }) {
-  const lives = visit.parts.facades.flatMap(({ label, endpoints: [first] }) =>
-    first ? [`${label} keys live ${inWords(first.keyTerms.lifetimeMs)}`] : [],
+  const { facades, facts } = visit.parts;
+  const lives = facades.flatMap(({ label, endpoints: [first] }) =>
+    first ? [`${label} keys live ${inWords(keyLifetimeMs(first.keyTerms, facts.keyLifetimeMs))}`] : [],
   );
   return (
     <Empty title="One key, one send">

@@ -58,6 +58,8 @@ export type PageFacts = {
   compose: Composing;
   inDoubtPolicy: 'hold' | 'send-again';
   retentionDays: number | null;
+  /** What the operator wants keys to live at least; null: what each endpoint says. */
+  keyLifetimeMs: number | null;
 };
 
 export type Theme = 'light' | 'dark' | null;

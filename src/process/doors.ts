@@ -33,7 +33,7 @@ import { type AccountRules, createAccountRules } from '../use-cases/account-rule
 import { createAccounts } from '../use-cases/accounts.ts';
 import { createAmend } from '../use-cases/amend.ts';
 import { createApiKeys } from '../use-cases/api-keys.ts';
-import { createFindKeyLives } from '../use-cases/key-history.ts';
+import { createFindKeyLives, createLookUpKeys } from '../use-cases/key-history.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
 import { createPurge } from '../use-cases/purge.ts';
 import { createReplay } from '../use-cases/replay.ts';
@@ -83,7 +83,7 @@ export function apiDoors(options: DoorOptions): Door[] {
     downloadDoor({ database, links, rules }),
     (app) =>
       addOwnRoutes(app, gatekeeper, {
-        keys: { clock, findKeyLives: use.findKeyLives, keyScopes: keyScopesOf(facades) },
+        keys: { clock, findKeyLives: use.findKeyLives, lookUpKeys: use.lookUpKeys, keyScopes: keyScopesOf(facades) },
         doubt: { database, settleDoubt: use.settleDoubt },
         accounts: { database, clock, accounts: use.accounts, apiKeys: use.apiKeys },
       }),
@@ -102,7 +102,13 @@ export function apiDoors(options: DoorOptions): Door[] {
         live,
         access: { ...access, sessions: createSessions({ database, signOut, bootstrap, rules, secrets, now }) },
         use: { ...use, flushUses: () => keyUses.flush() },
-        facts: { ...shown, publicUrl, inDoubtPolicy: config.inDoubt, retentionDays: config.retentionDays },
+        facts: {
+          ...shown,
+          publicUrl,
+          inDoubtPolicy: config.inDoubt,
+          retentionDays: config.retentionDays,
+          keyLifetimeMs: config.keyLifetimeMs,
+        },
       });
     },
   ];
@@ -110,12 +116,12 @@ export function apiDoors(options: DoorOptions): Door[] {
 
 /** What doors may ask for: only these write. */
 function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now: number) => string) {
-  const { database, clock, keyUses, onQueued } = options;
+  const { config, database, clock, keyUses, onQueued } = options;
   return {
     accepting: createAccepting(options, rules, nextId),
     accounts: createAccounts(database, clock, onQueued),
     apiKeys: createApiKeys(database, clock),
-    amend: createAmend(database, clock, onQueued),
+    amend: createAmend(database, clock, onQueued, config.keyLifetimeMs),
     settleDoubt: createSettleDoubt({ database, now: () => clock.now(), onSettled: onQueued }),
     subscribe: createSubscribe(database, clock, onQueued),
     replay: createReplay(database, clock, onQueued),
@@ -124,6 +130,7 @@ function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now:
     templates: createTemplates(database, clock),
     senders: createSenders(database, clock),
     findKeyLives: createFindKeyLives(database, keyUses),
+    lookUpKeys: createLookUpKeys(database),
   };
 }
 
@@ -176,8 +183,9 @@ function createLinks({ config, secrets, publicUrl }: DoorOptions, now: () => num
 }
 
 function createAccepting(options: DoorOptions, rules: AccountRules, nextId: (now: number) => string): Accepting {
-  const { database, clock, keyUses, renderer, metrics, onQueued } = options;
+  const { config, database, clock, keyUses, renderer, metrics, onQueued } = options;
   return new Accepting({
+    keyLifetimeMs: config.keyLifetimeMs,
     database,
     clock,
     nextId,

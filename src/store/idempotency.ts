@@ -34,6 +34,7 @@ export type KeyHistory = {
 const usesKept = 20;
 
 type KeyRow = {
+  key_hash: Uint8Array;
   scope: string;
   raw_hash: Uint8Array;
   canonical_hash: Uint8Array | null;
@@ -52,18 +53,43 @@ type HistoryRow = {
   uses: string;
 };
 
+const columns = 'key_hash, scope, raw_hash, canonical_hash, status, body, email_ids, created_at, expires_at';
+
 /** The key as committed, expired or not: expiry is the caller's comparison of `expiresAt`. */
 export async function findKey(reader: Reader, account: string, keyHash: Uint8Array): Promise<KeyRecord | null> {
   const [row] = await reader.all<KeyRow>(
-    `select scope, raw_hash, canonical_hash, status, body, email_ids, created_at, expires_at
-     from idempotency_keys where account = ? and key_hash = ?`,
+    `select ${columns} from idempotency_keys where account = ? and key_hash = ?`,
     account,
     keyHash,
   );
-  if (!row) return null;
+  return row ? toRecord(account, row) : null;
+}
+
+/** A statement has as many places, so that there is one text of it, which is prepared once. */
+const keysAtOnce = 100;
+const placesOfKeys = Array.from({ length: keysAtOnce }, () => '?').join(', ');
+
+/** Those of these keys that are there, as `findKey` has them, in no order. */
+export async function findKeys(reader: Reader, account: string, keyHashes: Uint8Array[]): Promise<KeyRecord[]> {
+  const found: KeyRecord[] = [];
+  for (let from = 0; from < keyHashes.length; from += keysAtOnce) {
+    const some = keyHashes.slice(from, from + keysAtOnce);
+    const [first = new Uint8Array()] = some;
+    const rows = await reader.all<KeyRow>(
+      `select ${columns} from idempotency_keys where account = ? and key_hash in (${placesOfKeys})`,
+      account,
+      ...some,
+      ...Array.from({ length: keysAtOnce - some.length }, () => first),
+    );
+    found.push(...rows.map((row) => toRecord(account, row)));
+  }
+  return found;
+}
+
+function toRecord(account: string, row: KeyRow): KeyRecord {
   return {
     account,
-    keyHash,
+    keyHash: row.key_hash,
     scope: row.scope,
     rawHash: row.raw_hash,
     canonicalHash: row.canonical_hash,

@@ -49,7 +49,10 @@ export type Known =
   /** For another request; `fields` names what differs, null where that cannot be told. */
   | { kind: 'conflict'; record: KeyRecord; fields: string[] | null };
 
-export type Outcome = { kind: 'accepted'; answer: StoredAnswer } | Known;
+/** `keyExpiresAt`: null where the client named no key. */
+type Accepted = { kind: 'accepted'; answer: StoredAnswer; keyExpiresAt: number | null };
+
+export type Outcome = Accepted | Known;
 
 export type AcceptOptions = {
   database: Database;
@@ -58,6 +61,8 @@ export type AcceptOptions = {
   keyUses: KeyUses;
   rules: AccountRules;
   renderer: Pick<Renderer, 'open'>;
+  /** What an operator wants keys to live at least; null: what each endpoint says. */
+  keyLifetimeMs: number | null;
   /** Told after a commit that queued something. */
   onQueued: (emails: number) => void;
 };
@@ -109,8 +114,8 @@ export class Accepting {
       await this.#requireSenders(turn.request.account, submission.messages);
       const texts = await makeTextParts(turn.rendering, submission.messages);
       for (;;) {
-        const answer = await this.#commitUnlessHeld(turn, submission, texts);
-        if (answer) return { kind: 'accepted', answer };
+        const accepted = await this.#commitUnlessHeld(turn, submission, texts);
+        if (accepted) return accepted;
         const known = turn.keyHash && (await this.#find(turn.request, turn.keyHash, turn.rendering));
         if (known) return known;
         if (performance.now() >= turn.giveUpAt) throw turn.keyHash ? busy() : held();
@@ -194,7 +199,7 @@ export class Accepting {
   }
 
   /** Null also where another process holds the key and has not committed for a while: what came of it shows later. */
-  async #commitUnlessHeld(turn: Turn, submission: Submission, texts: TextParts): Promise<StoredAnswer | null> {
+  async #commitUnlessHeld(turn: Turn, submission: Submission, texts: TextParts): Promise<Accepted | null> {
     try {
       return await this.#write(turn, submission, texts);
     } catch (error) {
@@ -208,9 +213,9 @@ export class Accepting {
    * Emails get their names and their time in the breath in which the write is queued, so that one process commits ids in
    * order: the page's index goes by that.
    */
-  async #write(turn: Turn, { messages, answer }: Submission, texts: TextParts): Promise<StoredAnswer | null> {
-    if (messages.length === 0) return answer([]);
-    const { database, clock, rules } = this.#options;
+  async #write(turn: Turn, { messages, answer }: Submission, texts: TextParts): Promise<Accepted | null> {
+    if (messages.length === 0) return { kind: 'accepted', answer: answer([]), keyExpiresAt: null };
+    const { database, clock, rules, keyLifetimeMs } = this.#options;
     const account = await rules.find(turn.request.account);
     const limits = account && isCounted(account) ? account : null;
     const now = clock.now();
@@ -218,10 +223,12 @@ export class Accepting {
       this.#toEmail(message, turn.request.account, now, texts[index] ?? null),
     );
     const stored = answer(emails);
+    const expiresAt = keyExpiresAt(turn.request.endpoint.keyTerms, keyLifetimeMs, emails, now);
+    const key = keyRecordOf(turn, emails, stored, { now, expiresAt });
     const acceptance = {
       facade: turn.request.endpoint.facade,
       account: turn.request.account,
-      key: keyRecordOf(turn, emails, stored, now),
+      key,
       emails,
       groups: emails.map(groupRecipients),
       limits,
@@ -232,7 +239,7 @@ export class Accepting {
     if (written instanceof AppError) throw written;
     if (written === 'taken') return null;
     this.#options.onQueued(emails.length);
-    return stored;
+    return { kind: 'accepted', answer: stored, keyExpiresAt: key && expiresAt };
   }
 
   #toEmail(message: Message, account: string, now: number, madeText: string | null): Email {
@@ -244,7 +251,12 @@ export class Accepting {
 
 type TextParts = (string | null)[];
 
-function keyRecordOf({ request, keyHash }: Turn, emails: Email[], stored: StoredAnswer, now: number): KeyRecord | null {
+function keyRecordOf(
+  { request, keyHash }: Turn,
+  emails: Email[],
+  stored: StoredAnswer,
+  { now, expiresAt }: { now: number; expiresAt: number },
+): KeyRecord | null {
   if (!keyHash) return null;
   const { raw, canonical } = fingerprintOf(request);
   return {
@@ -257,7 +269,7 @@ function keyRecordOf({ request, keyHash }: Turn, emails: Email[], stored: Stored
     body: stored.body,
     emailIds: emails.map((email) => email.id),
     createdAt: now,
-    expiresAt: keyExpiresAt(request.endpoint.keyTerms, emails, now),
+    expiresAt,
   };
 }
 

@@ -10,15 +10,22 @@ import { findKey, moveExpiry } from '../store/idempotency.ts';
 import { cancelDeliveries, listStates, rescheduleDeliveries } from '../store/mail/amend.ts';
 import { type EmailSummary, findEmailSummary, rescheduleEmail } from '../store/mail/emails.ts';
 import { refuseWhileHolding } from '../store/went-back.ts';
+import { type KeyTerms, keyLifetimeMs } from './submission.ts';
 
 export type Amend = {
   /** A repeated cancel succeeds again. @throws AppError `not_found`, or `invalid_field` when it is too late. */
   cancel(account: string, emailId: string): Promise<void>;
   /** @throws AppError `not_found`, or `invalid_field` when it was canceled or is too late. */
-  reschedule(account: string, emailId: string, to: { at: number; text: string; lifetimeMs: number }): Promise<void>;
+  reschedule(account: string, emailId: string, to: { at: number; text: string; keyTerms: KeyTerms }): Promise<void>;
 };
 
-export function createAmend(database: Database, clock: Clock, onQueued: () => void): Amend {
+/** `wantedKeyMs`: what an operator wants keys to live at least; null: what each endpoint says. */
+export function createAmend(
+  database: Database,
+  clock: Clock,
+  onQueued: () => void,
+  wantedKeyMs: number | null = null,
+): Amend {
   return {
     async cancel(account, emailId) {
       await database.write(async (tx) => {
@@ -40,7 +47,8 @@ export function createAmend(database: Database, clock: Clock, onQueued: () => vo
         if (!isMoved) throw tooLate('rescheduled', email, await listStates(tx, { account, emailId }));
         await rescheduleEmail(tx, email, to.at, to.text);
         const { keyHash } = email;
-        if (keyHash) await moveKey(tx, account, keyHash, { now: clock.expiryNow(), lifetimeMs: to.lifetimeMs });
+        const lifetimeMs = keyLifetimeMs(to.keyTerms, wantedKeyMs);
+        if (keyHash) await moveKey(tx, account, keyHash, { now: clock.expiryNow(), lifetimeMs });
       });
       onQueued();
     },

@@ -1,9 +1,9 @@
-/** What an idempotency key did: its first request, its answer, and every later use of it. */
+/** What idempotency keys did: one key's first request, its answer, and every later use of it; of many, what was accepted. */
 
 import { formerKeyHashes, keyHash } from '../core/token.ts';
 import { confirmRead } from '../store/confirm-read.ts';
 import type { Database } from '../store/database.ts';
-import { findKey, findKeyHistory, type KeyHistory, type KeyRecord } from '../store/idempotency.ts';
+import { findKey, findKeyHistory, findKeys, type KeyHistory, type KeyRecord } from '../store/idempotency.ts';
 import type { KeyUses } from './key-uses.ts';
 
 export type KeyLife = KeyRecord & KeyHistory;
@@ -24,6 +24,29 @@ export function createFindKeyLives(database: Database, keyUses: Pick<KeyUses, 'f
     if (lives.length > 0) await confirmRead(database);
     return lives;
   };
+}
+
+/** What was accepted under each of many keys, in their order; null: nothing, or it was forgotten since. */
+export type LookUpKeys = (account: string, keys: string[], scopes: Iterable<string>) => Promise<(KeyRecord | null)[]>;
+
+export function createLookUpKeys(database: Database): LookUpKeys {
+  return async (account, keys, scopes) => {
+    const names = keys.map((key) =>
+      [...scopes].flatMap((scope) => [keyHash(scope, key), ...formerKeyHashes(scope, key)]),
+    );
+    const records = await findKeys(database, account, names.flat());
+    if (records.length > 0) await confirmRead(database);
+    const byHash = new Map(records.map((record) => [hex(record.keyHash), record]));
+    return names.map((hashes) => firstOf(hashes.map((hash) => byHash.get(hex(hash)))));
+  };
+}
+
+function firstOf(records: (KeyRecord | undefined)[]): KeyRecord | null {
+  return records.find((record) => record !== undefined) ?? null;
+}
+
+function hex(hash: Uint8Array): string {
+  return Buffer.from(hash).toString('hex');
 }
 
 async function findLife(database: Database, account: string, hashes: Uint8Array[]): Promise<KeyLife | null> {

@@ -5,8 +5,11 @@ import { type Fingerprint, fingerprint } from '../core/fingerprint.ts';
 import type { Rendering } from '../render/renderer.ts';
 import type { EmailToCompare } from '../store/mail/email-to-compare.ts';
 
-/** How long the keys of an endpoint live: counted from acceptance or, with `followsSchedule`, from the scheduled time. */
-export type KeyTerms = { lifetimeMs: number; followsSchedule: boolean };
+/**
+ * How long the keys of an endpoint live: counted from acceptance or, with `followsSchedule`, from the scheduled time; longer where
+ * an operator says so and `mayLiveLonger`.
+ */
+export type KeyTerms = { lifetimeMs: number; followsSchedule: boolean; mayLiveLonger?: boolean };
 
 /** Where a facade takes submissions: together with the client's key, the name of the operation. */
 export type Endpoint = {
@@ -70,7 +73,12 @@ export function fingerprintOf({ body, json, mode }: SendRequest): Fingerprint {
 }
 
 /** A key outlives the last mail it names by its lifetime: next week's mail must not be forgotten tomorrow. */
-export function keyExpiresAt({ lifetimeMs, followsSchedule }: KeyTerms, messages: Message[], now: number): number {
-  const scheduled = followsSchedule ? messages.map((one) => one.scheduledAt ?? now) : [];
-  return Math.max(now, ...scheduled) + lifetimeMs;
+export function keyExpiresAt(terms: KeyTerms, wantedMs: number | null, messages: Message[], now: number): number {
+  const scheduled = terms.followsSchedule ? messages.map((one) => one.scheduledAt ?? now) : [];
+  return Math.max(now, ...scheduled) + keyLifetimeMs(terms, wantedMs);
+}
+
+/** `wantedMs` is the operator's wish, null where there is none. */
+export function keyLifetimeMs({ lifetimeMs, mayLiveLonger = false }: KeyTerms, wantedMs: number | null): number {
+  return mayLiveLonger ? Math.max(lifetimeMs, wantedMs ?? 0) : lifetimeMs;
 }

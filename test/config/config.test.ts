@@ -57,6 +57,19 @@ describe('the settings', () => {
     assert.deepEqual(readConfig({}).relay, { kind: 'capture' });
   });
 
+  it('have the lifetime of keys in hours or days, never shorter than 24 hours', () => {
+    const lifetime = (text: string) => readConfig({ KEY_LIFETIME: text }).keyLifetimeMs;
+    const hourMs = 3_600_000;
+    assert.deepEqual(
+      [lifetime(''), lifetime('24h'), lifetime('48H'), lifetime('30d')],
+      [null, 24 * hourMs, 48 * hourMs, 720 * hourMs],
+    );
+    for (const text of ['23h', '31d', '721h', '48', '2 days', '-1d', '1.5d', '0']) {
+      const problem = `KEY_LIFETIME must be from 24h to 30d, written as 48h or 30d, not "${text}".`;
+      assert.deepEqual(problemsOf({ KEY_LIFETIME: text }), [problem]);
+    }
+  });
+
   it('are refused together, each with a sentence that begins with its name', () => {
     const environment = {
       PORT: 'eighty',

@@ -148,7 +148,12 @@ export const clientOperations = [
       const at = model.now + after;
       return {
         expected: () => model.reschedule(ref, at, dayMs),
-        act: ({ amend }) => amend.reschedule(ref.account, ref.emailId, { at, text: 'then', lifetimeMs: dayMs }),
+        act: ({ amend }) =>
+          amend.reschedule(ref.account, ref.emailId, {
+            at,
+            text: 'then',
+            keyTerms: { lifetimeMs: dayMs, followsSchedule: true },
+          }),
       };
     },
   ),

@@ -73,6 +73,7 @@ export class Engine {
   #newAccepting(): Accepting {
     const { database, keyUses } = this;
     return new Accepting({
+      keyLifetimeMs: null,
       database,
       clock: this.#clock,
       keyUses,

@@ -116,6 +116,7 @@ async function openAccepting(t: TestContext, around: (own: Database) => Database
   const nextId = createIdSource(randomBytes);
   const clock = createTestClock();
   return new Accepting({
+    keyLifetimeMs: null,
     database,
     clock,
     nextId,

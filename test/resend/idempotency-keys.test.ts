@@ -149,4 +149,82 @@ describe('GET /idempotency-keys/:key', () => {
       return (await server.call('GET', '/idempotency-keys/old')).status === 404;
     });
   });
+
+  describe('POST /idempotency-keys/lookup', () => {
+    const lookUp = (body: unknown, headers?: Record<string, string>) =>
+      server.call('POST', '/idempotency-keys/lookup', body, headers);
+
+    test('tells of many keys which were accepted, in their order', async () => {
+      const first = await send('found/1');
+      await send('found/1');
+      await send(Buffer.from('ключ/2').toString('latin1'));
+      assert.equal((await send('never/3', { to: [] })).status, 422);
+      const { status, json } = await lookUp({ keys: ['never/3', 'found/1', 'ключ/2', 'found/1'], endpoint: '/emails' });
+      assert.equal(status, 200, JSON.stringify(json));
+      assert.deepEqual(
+        json.data.map((one: { key: string; status: string }) => [one.key, one.status]),
+        [
+          ['never/3', 'unknown'],
+          ['found/1', 'active'],
+          ['ключ/2', 'active'],
+          ['found/1', 'active'],
+        ],
+      );
+      const [unknown, found] = json.data;
+      const { endpoint, email_ids, first_seen_at, expires_at } = await show('found/1');
+      const object = 'idempotency_key';
+      assert.deepEqual(email_ids, [first.json.id]);
+      assert.deepEqual(found, {
+        object,
+        key: 'found/1',
+        endpoint,
+        status: 'active',
+        email_ids,
+        first_seen_at,
+        expires_at,
+      });
+      const nothing = { endpoint: null, email_ids: [], first_seen_at: null, expires_at: null };
+      assert.deepEqual(unknown, { object, key: 'never/3', status: 'unknown', ...nothing });
+    });
+
+    test('is about one endpoint, or about all of them', async () => {
+      await server.call('POST', '/emails/batch', [message()], { 'idempotency-key': 'of-a-batch' });
+      const statuses = async (endpoint?: string) =>
+        (await lookUp({ keys: ['of-a-batch'], endpoint })).json.data[0].status;
+      assert.deepEqual(
+        [await statuses('/emails'), await statuses('/emails/batch'), await statuses()],
+        ['unknown', 'active', 'active'],
+      );
+    });
+
+    test('takes up to 500 keys, and nothing that is none', async () => {
+      const keys = Array.from({ length: 500 }, (_, index) => `many/${index}`);
+      await send('many/499');
+      const { json } = await lookUp({ keys });
+      assert.equal(json.data.length, 500);
+      const found = json.data.filter(({ status }: { status: string }) => status === 'active');
+      assert.deepEqual(
+        found.map(({ key }: { key: string }) => key),
+        ['many/499'],
+      );
+      assert.deepEqual((await lookUp({ keys: [] })).json.data, []);
+      for (const body of [{ keys: [...keys, 'one more'] }, { keys: 'a' }, { keys: [1] }, [], undefined]) {
+        assert.equal((await lookUp(body)).status, 422, JSON.stringify(body)?.slice(0, 40));
+      }
+      assert.equal((await lookUp({ keys: [''] })).json.name, 'invalid_idempotency_key');
+      assert.equal((await lookUp({ keys: ['a'], endpoint: '/nowhere' })).json.name, 'invalid_parameter');
+      assert.equal((await lookUp({ keys: ['a'], endpoint: 7 })).status, 422);
+    });
+
+    test('tells nothing of another account’s', async () => {
+      await send('ours/2');
+      const { json } = await lookUp({ keys: ['ours/2'] }, { authorization: 're_stranger' });
+      assert.equal(json.data[0].status, 'unknown');
+    });
+
+    test('leaves a key that is called lookup alone', async () => {
+      const { id } = (await send('lookup')).json;
+      assert.deepEqual((await show('lookup')).email_ids, [id]);
+    });
+  });
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import type { SystemClock } from '../../src/clock.ts';
 import { assertSentOnce, drained, type Served, serve } from '../support/served.ts';
-import { message, type TestReply, type TestServer } from '../support/server.ts';
+import { message, type TestReply, type TestServer, testKey } from '../support/server.ts';
 
 const secondMessage = 1_000;
 const hourMs = 3_600 * secondMessage;
@@ -134,6 +134,55 @@ describe('the key of a scheduled email lives 24 hours from its scheduled time', 
     await reschedule(startedAt - hourMs);
     assert.equal(await expiryOf(server), startedAt + dayMs);
     assertReplay(await send(server, change), first);
+  });
+});
+
+describe('with KEY_LIFETIME an idempotency key', () => {
+  test('lives as long as it says, from the scheduled time too, and never shorter than 24 hours', async (t) => {
+    const { server, time } = await start(t, { KEY_LIFETIME: '30d' });
+    const first = await send(server);
+    assert.equal(await expiryOf(server), time.now() + 30 * dayMs);
+    time.advance(30 * dayMs - 1);
+    assertReplay(await send(server), first);
+    time.advance(1);
+    const change = { scheduled_at: 'in 2 days' };
+    const second = await send(server, change);
+    assertNew(second, first);
+    assert.equal(await expiryOf(server), time.now() + 32 * dayMs);
+    const moved = { scheduled_at: new Date(time.now() + 5 * dayMs).toISOString() };
+    assert.equal((await server.call('PATCH', `/emails/${second.json.id}`, moved)).status, 200);
+    assert.equal(await expiryOf(server), time.now() + 35 * dayMs);
+  });
+
+  test('of Brevo lives 30 minutes all the same', async (t) => {
+    const { server, time } = await start(t, { KEY_LIFETIME: '30d' });
+    const content = {
+      sender: { email: 'a@acme.example' },
+      to: [{ email: 'b@acme.example' }],
+      subject: 's',
+      textContent: 't',
+    };
+    const body = { ...content, headers: { idempotencyKey: 'k' } };
+    const reply = await server.call('POST', '/v3/smtp/email', body, { 'api-key': testKey });
+    assert.equal(reply.status, 201, reply.text);
+    assert.equal(Date.parse(reply.headers.get('sendonce-key-expires') ?? ''), time.now() + hourMs / 2);
+    const refused = await server.call('POST', '/v3/smtp/email', body, { 'api-key': testKey });
+    assert.deepEqual([refused.status, refused.headers.get('sendonce-key-expires')], [400, null]);
+  });
+});
+
+describe('Sendonce-Key-Expires', () => {
+  test('comes with the first answer and every replay, and never without a key', async (t) => {
+    const { server, time } = await start(t);
+    const expected = new Date(time.now() + dayMs).toISOString();
+    const told = (reply: TestReply) => reply.headers.get('sendonce-key-expires');
+    assert.equal(told(await send(server)), expected);
+    time.advance(hourMs);
+    assert.equal(told(await send(server)), expected);
+    assert.equal(told(await send(server, { subject: 'other' })), null);
+    assert.equal(told(await server.call('POST', '/emails', message())), null);
+    const batch = await server.call('POST', '/emails/batch', [message()], { 'idempotency-key': 'b' });
+    assert.equal(told(batch), new Date(time.now() + dayMs).toISOString());
   });
 });
 

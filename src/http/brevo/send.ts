@@ -12,7 +12,7 @@ import type { Accepting, Outcome, Turn } from '../../use-cases/accept.ts';
 import { requestTo, type StoredAnswer, type Submission } from '../../use-cases/submission.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
-import { warnAboutKey } from '../idempotency-header.ts';
+import { keyExpiresHeader, warnAboutKey } from '../idempotency-header.ts';
 import { sendEndpoint } from './endpoints.ts';
 import { keyPlace, readKey } from './idempotency-key.ts';
 import { type ParsedSend, parseSend } from './parse.ts';
@@ -35,7 +35,9 @@ export async function send(parts: SendParts, call: Call): Promise<Reply> {
   const request = requestTo(sendEndpoint, call, { key, body, json });
   const found = await parts.accepting.lookUp(request);
   const outcome = found.kind === 'new' ? await parts.accepting.commit(found, prepare(parts, found)) : found;
-  return { ...answerTo(outcome), headers: warning ? { 'sendonce-warning': warning } : undefined };
+  const answer = answerTo(outcome);
+  const expires = outcome.kind === 'accepted' ? keyExpiresHeader(outcome.keyExpiresAt) : {};
+  return { ...answer, headers: { ...expires, ...(warning ? { 'sendonce-warning': warning } : {}) } };
 }
 
 async function prepare(parts: SendParts, { request: { account, json }, rendering }: Turn): Promise<Submission> {

@@ -51,7 +51,7 @@ export async function reschedule({ amend, now: clock, renderer }: EmailParts, ca
   const readWords = await readDatesInWords(renderer.open(call.caller.account), json, now);
   const { scheduledAt, scheduledText } = parseReschedule(json, now, readWords);
   const at = scheduledAt ?? now;
-  await amend.reschedule(call.caller.account, id, { at, text: scheduledText ?? '', lifetimeMs: keyTerms.lifetimeMs });
+  await amend.reschedule(call.caller.account, id, { at, text: scheduledText ?? '', keyTerms });
   return ok(renderEmailRef(id));
 }
 

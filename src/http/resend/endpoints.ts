@@ -7,8 +7,8 @@ import { readDatesInWords } from './parse-schedule.ts';
 
 export const facadeName = 'resend';
 
-/** docs/resend.md: 24 hours. */
-export const keyTerms: KeyTerms = { lifetimeMs: 24 * 60 * 60_000, followsSchedule: true };
+/** docs/resend.md: 24 hours, or KEY_LIFETIME. */
+export const keyTerms: KeyTerms = { lifetimeMs: 24 * 60 * 60_000, followsSchedule: true, mayLiveLonger: true };
 
 export const singleEndpoint: Endpoint = {
   facade: facadeName,

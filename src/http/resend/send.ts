@@ -11,7 +11,7 @@ import { type Endpoint, requestTo, type SendRequest, type Submission } from '../
 import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
-import { readIdempotencyKey, warnAboutKey } from '../idempotency-header.ts';
+import { keyExpiresHeader, readIdempotencyKey, warnAboutKey } from '../idempotency-header.ts';
 import { batchEndpoint, singleEndpoint } from './endpoints.ts';
 import { refusalTexts } from './errors.ts';
 import { type BatchMode, checkSize, parseBatch, parseSend } from './parse.ts';
@@ -99,16 +99,15 @@ async function open(call: Call, endpoint: Endpoint, mode: string): Promise<Opene
 }
 
 function toReply(outcome: Outcome, opened: Opened): Reply {
-  const warning: Record<string, string> | undefined = opened.warning
-    ? { 'sendonce-warning': opened.warning }
-    : undefined;
+  const warning: Record<string, string> = opened.warning ? { 'sendonce-warning': opened.warning } : {};
   if (opened.warning) log.oddKey(opened.warning);
   switch (outcome.kind) {
     case 'accepted':
-      return { ...outcome.answer, headers: warning };
+      return { ...outcome.answer, headers: { ...warning, ...keyExpiresHeader(outcome.keyExpiresAt) } };
     case 'replay': {
-      const { status, body } = outcome.record;
-      return { status, body, headers: { ...warning, 'idempotent-replayed': 'true' } };
+      const { status, body, expiresAt } = outcome.record;
+      const headers = { ...warning, ...keyExpiresHeader(expiresAt), 'idempotent-replayed': 'true' };
+      return { status, body, headers };
     }
     case 'conflict': {
       const { record, fields } = outcome;
