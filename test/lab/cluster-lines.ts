@@ -11,6 +11,7 @@ import {
 } from './failovers.ts';
 import { fleetSpeed, labServer } from './lab-server.ts';
 import { asynchronously, bothAtWork, standbyLags } from './lagging-standby.ts';
+import { patroniLine, runPatroni } from './patroni-line.ts';
 import type { Row } from './row.ts';
 import type { Scale } from './scenarios.ts';
 
@@ -36,15 +37,22 @@ const synchronous: [
   ['cluster D-cancel: they are canceled, then lost', hangingCommits('cancel')],
 ];
 
-const asynchronous: [name: string, round: Parameters<typeof asynchronously>[1]][] = [
+const asynchronous: [
+  name: string,
+  round: Parameters<typeof asynchronously>[1],
+  more?: Parameters<typeof asynchronously>[2],
+][] = [
   ['cluster B: asynchronous, 1 to 2 s behind', standbyLags],
   ['cluster C: asynchronous, both at work for 5 s', bothAtWork],
+  // As if the failover were noticed after the hand-offs had been looked at: what their workers have forgotten must not stay open.
+  ['cluster B-late: and hand-offs are not held', standbyLags, { command: labServer('holds-no-handoffs') }],
 ];
 
 export function clusterLines(times: (count: number) => number): Line[] {
   const lines: [string, Run][] = [
     ...synchronous.map(([name, round, more]): [string, Run] => [name, synchronously(name, round, more)]),
-    ...asynchronous.map(([name, round]): [string, Run] => [name, asynchronously(name, round)]),
+    ...asynchronous.map(([name, round, more]): [string, Run] => [name, asynchronously(name, round, more)]),
+    [patroniLine, runPatroni],
   ];
   return lines.map(([name, run]) => ({ name, run: async (scale) => [await run(times(8), scale)] }));
 }

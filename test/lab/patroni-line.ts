@@ -8,7 +8,7 @@ import type { Row } from './row.ts';
 import type { Scale } from './scenarios.ts';
 import { Trial } from './trial.ts';
 
-const fault = 'cluster Patroni: etcd, HAProxy, the primary dies';
+export const patroniLine = 'cluster Patroni: etcd, HAProxy, the primary dies';
 
 /** A dead leader's key lives for 20 s. */
 const failoverMsMax = 90_000;
@@ -17,8 +17,18 @@ type Led = Ground & { patroni: PatroniCluster };
 
 export async function runPatroni(rounds: number, scale: Scale): Promise<Row> {
   const skipped = whyNoPatroni();
-  if (skipped === null) return againAndAgain(fault, leaderDies, begin)(rounds, scale);
-  return { fault, runs: 0, mails: 0, duplicates: 0, lost: 0, held: 0, explained: 0, violations: [], skipped };
+  if (skipped === null) return againAndAgain(patroniLine, leaderDies, begin)(rounds, scale);
+  return {
+    fault: patroniLine,
+    runs: 0,
+    mails: 0,
+    duplicates: 0,
+    lost: 0,
+    held: 0,
+    explained: 0,
+    violations: [],
+    skipped,
+  };
 }
 
 async function begin(seed: number): Promise<Trial<Led>> {

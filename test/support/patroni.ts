@@ -73,7 +73,7 @@ export async function startPatroni(): Promise<PatroniCluster> {
 
   function run(name: string, command: string[]): ChildProcess {
     const environment = { PATH: path, HOME: folder, LC_ALL: 'C' };
-    return spawnBound(join(folder, `${name}.pid`), command, { ...owner, cwd: folder, env: environment });
+    return spawnBound(join(folder, name), command, { ...owner, cwd: folder, env: environment });
   }
 
   function start(node: Node): void {
@@ -109,7 +109,7 @@ export async function startPatroni(): Promise<PatroniCluster> {
   const peerUrls = `http://127.0.0.1:${peers}`;
   const store = run('etcd', [
     'etcd',
-    ...['--data-dir', join(folder, 'etcd'), '--log-level', 'error', '--unsafe-no-fsync'],
+    ...['--data-dir', join(folder, 'etcd'), '--log-level', 'error', '--logger', 'zap', '--unsafe-no-fsync'],
     ...['--listen-client-urls', clientUrls, '--advertise-client-urls', clientUrls],
     ...[
       '--listen-peer-urls',
@@ -131,10 +131,12 @@ export async function startPatroni(): Promise<PatroniCluster> {
   }
 
   try {
+    // Each of the three makes or copies its data first.
     await until('Patroni has a leader and a standby', async () => (await leader()) !== null, upMs);
     await until('HAProxy leads there', () => makeDatabase(front));
   } catch (error) {
-    const said = readdirSync(folder).filter((name) => name.endsWith('.log'));
+    const logs = readdirSync(folder).filter((name) => name.endsWith('.log'));
+    const said = logs.map((name) => readFileSync(join(folder, name), 'utf8').slice(-500)).join('\n');
     await stop();
     throw new Error(`Patroni does not come up: ${said}`, { cause: error });
   }
@@ -225,17 +227,14 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** Ends with this process, whatever ends that: the shell between them reads a pipe that only this process holds open. */
-function spawnBound(
-  pidFile: string,
-  command: string[],
-  options: { cwd: string; env: NodeJS.ProcessEnv },
-): ChildProcess {
-  const script = '"$@" < /dev/null & echo $! > "$0"; read -r word; kill -TERM $! 2> /dev/null; wait $!';
-  const child = spawn('/bin/sh', ['-c', script, pidFile, ...command], {
-    ...options,
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
+/**
+ * Ends with this process, whatever ends that: the shell between them reads a pipe that only this process holds open. `name`: of the
+ * files for its id and its words.
+ */
+function spawnBound(name: string, command: string[], options: { cwd: string; env: NodeJS.ProcessEnv }): ChildProcess {
+  const script =
+    '"$@" < /dev/null > "$0.log" 2>&1 & echo $! > "$0.pid"; read -r word; kill -TERM $! 2> /dev/null; wait $!';
+  const child = spawn('/bin/sh', ['-c', script, name, ...command], { ...options, stdio: ['pipe', 'ignore', 'ignore'] });
   child.unref();
   (child.stdin as unknown as { unref(): void }).unref();
   return child;
