@@ -50,6 +50,7 @@ export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress,
   async function authenticate(incoming: IncomingMessage, text: string, token: Buffer): Promise<Caller> {
     const address = clientAddress(incoming);
     await guesses.admit(address, text);
+    const askedAt = performance.now();
     const key = await lookUp(hashToken(text));
     if (!key) {
       guesses.failed(address, text);
@@ -59,7 +60,7 @@ export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress,
     const account = await rules.find(key.account);
     if (!isActive(account)) throw new AppError('account_disabled', 'API key is not active: its account is disabled.');
     const caller = { ...key, requestsPerSecond: account.requestsPerSecond };
-    known.set(incoming.socket, { token, caller, until: performance.now() + cacheMs });
+    known.set(incoming.socket, { token, caller, until: askedAt + cacheMs });
     return caller;
   }
 
