@@ -1,6 +1,7 @@
 /** Trusts no server: holds what clients were told and what the sink saw against the database that is left. */
 
 import type { DeliveryState } from '../../src/core/delivery.ts';
+import { aloneAfter } from '../../src/core/silence.ts';
 import type { Books } from './books.ts';
 import type { Deeds } from './deeds.ts';
 import { contradictions } from './history.ts';
@@ -17,6 +18,8 @@ export type Evidence = {
   policy: 'hold' | 'send-again';
   /** Emails that were handed off and without a verdict when a process was killed. */
   interrupted: Set<string>;
+  /** How many of the processes that were killed had an email in hand, its gate still shut. */
+  cutShort: ReadonlyMap<string, number>;
   /** What people asked for; none, where there are none. */
   deeds: Deeds;
   keyUses: KeyUse[];
@@ -135,7 +138,8 @@ class Checker {
   #countHeld(id: string, stories: Story[]): void {
     if (!stories.some(({ state }) => state === 'in_doubt')) return;
     this.finding.held += 1;
-    if (stories.some(isUnclear)) this.finding.explained += 1;
+    const isWorn = (this.#evidence.cutShort.get(id) ?? 0) > aloneAfter;
+    if (isWorn || stories.some(isUnclear)) this.finding.explained += 1;
     else this.#violate(`${id} is in doubt, and no fault explains it`);
   }
 

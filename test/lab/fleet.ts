@@ -63,6 +63,8 @@ export class Fleet extends World {
   readonly #dead = new Set<number>();
   /** Who was seen handing a delivery off, by its email and part. */
   readonly #handsOff = new Map<string, number>();
+  /** Attempts that were seen under way, their gate still shut, and the dead that had them. */
+  readonly #underWay = new Map<string, { email: string; pid: number }>();
   #isDisturbed = false;
   #disturbances = 0;
   #isParked = false;
@@ -211,10 +213,26 @@ export class Fleet extends World {
       `select email_id, part, split_part(worker, '.', 1) as pid from deliveries
        where state = 'handoff' or (state = 'in_doubt' and reply = '${takenOver}')`,
     );
+    await this.#lookAtAttempts();
     for (const { email_id, part, pid } of seen) {
       const name = `${email_id} ${part}`;
       if (pid !== null) this.#handsOff.set(name, Number(pid));
       if (this.#dead.has(this.#handsOff.get(name) ?? 0)) this.interrupted.add(email_id);
+    }
+  }
+
+  async #lookAtAttempts(): Promise<void> {
+    const seen = await this.books.rows<{ email_id: string; attempt: number; pid: string }>(
+      `select email_id, attempt, split_part(worker, '.', 1) as pid from deliveries
+       where state = 'sending' and worker is not null`,
+    );
+    for (const { email_id, attempt, pid } of seen) {
+      this.#underWay.set(`${email_id} ${attempt}`, { email: email_id, pid: Number(pid) });
+    }
+    for (const [name, { email, pid }] of this.#underWay) {
+      if (!this.#dead.has(pid)) continue;
+      this.#underWay.delete(name);
+      this.noteCutShort(email);
     }
   }
 

@@ -82,6 +82,7 @@ export class Life extends World {
   protected async noteInterrupted(): Promise<void> {
     if (!(await this.books.hasSchema())) return;
     for (const email of await deliveriesIn(this.books, 'handoff')) this.interrupted.add(email);
+    for (const email of await deliveriesIn(this.books, 'sending')) this.noteCutShort(email);
   }
 
   /** Kills what runs, if anything does. */

@@ -87,6 +87,8 @@ export abstract class World {
   readonly setting: Setting & { environment: Record<string, string> };
   /** Emails that were handed off and without a verdict when a process was killed. */
   readonly interrupted = new Set<string>();
+  /** How many of the processes that were killed had an email in hand, its gate still shut. */
+  readonly #cutShort = new Map<string, number>();
   readonly #options: LifeOptions;
   readonly #policy: Evidence['policy'];
   #begun: Promise<void> | null = null;
@@ -159,6 +161,10 @@ export abstract class World {
   /** Where a request is sent now; null while nobody listens. */
   protected abstract target(): string | null;
 
+  protected noteCutShort(email: string): void {
+    this.#cutShort.set(email, (this.#cutShort.get(email) ?? 0) + 1);
+  }
+
   /** Ends the load, and lets everything leave through a relay that is well again. The program must be up. */
   rest(): Promise<void> {
     this.#rested ??= this.#rest();
@@ -183,10 +189,11 @@ export abstract class World {
     const { operations, keyUses, aborts, replays } = this.load;
     const { transactions } = this.relay;
     const { books, interrupted } = this;
+    const cutShort = this.#cutShort;
     const deeds = this.#people?.deeds ?? noDeeds();
     const { speed } = this.clock;
     const policy = this.#policy;
-    const finding = await examine({ operations, transactions, books, policy, interrupted, deeds, keyUses, speed });
+    const finding = await examine({ operations, transactions, books, policy, interrupted, cutShort, deeds, keyUses, speed });
     const before = transactions.length;
     await this.load.repeatAll();
     const violations = [

@@ -21,7 +21,7 @@ import { createSubscribe, type Subscribe } from '../../src/use-cases/subscribe.t
 import { createSuppress, type Suppress } from '../../src/use-cases/suppress.ts';
 import { type Accepted, idOf, webhooksMax } from './model.ts';
 import type { ModelWebhook } from './room.ts';
-import { eventsOf, type Snapshot, stateSql, toState } from './snapshot.ts';
+import { eventsOf, postgresState, type Snapshot, stateSql, toState } from './snapshot.ts';
 
 const renderer = new Renderer(limits);
 
@@ -87,6 +87,7 @@ export class Engine {
   async prepare(): Promise<void> {
     await migrate(this.database);
     await this.write(async (tx) => {
+      if (this.database.engine === 'postgres') await tx.run(postgresState);
       for (const account of accounts) {
         await ensureAccount(tx, account, this.#clock.now());
         await insertGrant(tx, { account, domain: anyDomain }, this.#clock.now());

@@ -50,11 +50,15 @@ const selects: [kind: string, columns: string[], from: string][] = [
   ],
 ];
 
-const statements = { sqlite: write('json_array'), postgres: write('json_build_array') };
+const statements = { sqlite: write('json_array'), postgres: 'select kind, data from model_state()' };
 
 export function stateSql(engine: Database['engine']): string {
   return statements[engine];
 }
+
+/** PostgreSQL plans a statement anew each time it is sent, which would take longer than to run it; a function's it keeps. */
+export const postgresState = `create or replace function model_state() returns table (kind text, data text)
+  language plpgsql stable as $$ begin return query ${write('json_build_array')}; end $$`;
 
 function write(array: string): string {
   return selects
