@@ -58,7 +58,12 @@ it('a key is not looked up again while it is believed', async () => {
   const { token } = await keys.make({ account: firstAccount, name: 'ours', permission: 'full_access' });
   let reads = 0;
   const auth = createAuth({
-    reader: { all: (sql, ...params) => (reads++, database.all(sql, ...params)) },
+    reader: {
+      all(sql, ...params) {
+        reads += 1;
+        return database.all(sql, ...params);
+      },
+    },
     bootstrap: null,
     cacheMs: 60_000,
     guesses: { admit: async () => {}, failed() {}, succeeded() {} } as unknown as Guesses,

@@ -193,7 +193,17 @@ export abstract class World {
     const deeds = this.#people?.deeds ?? noDeeds();
     const { speed } = this.clock;
     const policy = this.#policy;
-    const finding = await examine({ operations, transactions, books, policy, interrupted, cutShort, deeds, keyUses, speed });
+    const finding = await examine({
+      operations,
+      transactions,
+      books,
+      policy,
+      interrupted,
+      cutShort,
+      deeds,
+      keyUses,
+      speed,
+    });
     const before = transactions.length;
     await this.load.repeatAll();
     const violations = [

@@ -21,7 +21,7 @@ import { createSubscribe, type Subscribe } from '../../src/use-cases/subscribe.t
 import { createSuppress, type Suppress } from '../../src/use-cases/suppress.ts';
 import { type Accepted, idOf, webhooksMax } from './model.ts';
 import type { ModelWebhook } from './room.ts';
-import { eventsOf, postgresState, type Snapshot, stateSql, toState } from './snapshot.ts';
+import { lookInto, postgresLook, type Snapshot } from './snapshot.ts';
 
 const renderer = new Renderer(limits);
 
@@ -87,7 +87,7 @@ export class Engine {
   async prepare(): Promise<void> {
     await migrate(this.database);
     await this.write(async (tx) => {
-      if (this.database.engine === 'postgres') await tx.run(postgresState);
+      if (this.database.engine === 'postgres') await tx.run(postgresLook);
       for (const account of accounts) {
         await ensureAccount(tx, account, this.#clock.now());
         await insertGrant(tx, { account, domain: anyDomain }, this.#clock.now());
@@ -163,24 +163,10 @@ export class Engine {
 
   /** The state of everything, and the events since the last look. */
   async look(): Promise<Snapshot> {
-    const [rows, events, told] = await Promise.all([
-      this.database.all<{ kind: string; data: string }>(stateSql(this.database.engine)),
-      this.database.all<EventRow>(
-        'select id, account, email_id, type, at, detail from events where id > ? order by id',
-        this.#lastEvent,
-      ),
-      this.database.all<ToldRow>(
-        `select event, webhooks.id as webhook, position, type, state, run_at from webhook_deliveries
-         join webhooks on webhooks.number = webhook_deliveries.webhook where event > ?`,
-        this.#lastEvent,
-      ),
-    ]);
-    this.#lastEvent = events.at(-1)?.id ?? this.#lastEvent;
-    return { state: toState(rows), events: eventsOf(events, told) };
+    const { snapshot, last } = await lookInto(this.database, this.#lastEvent);
+    this.#lastEvent = last;
+    return snapshot;
   }
 }
 
 type WantedWebhook = Pick<ModelWebhook, 'account' | 'id' | 'url' | 'subjects' | 'perRecipient'>;
-
-export type EventRow = { id: number; account: string; email_id: string; type: string; at: number; detail: string };
-export type ToldRow = { event: number; webhook: string; position: number; type: string; state: string; run_at: number };

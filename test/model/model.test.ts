@@ -8,7 +8,7 @@ import { type Grounds, openGrounds } from './grounds.ts';
 import { runPrograms } from './run.ts';
 
 /** Fixed, so that a failure here is not somebody else's bad luck; the long run draws its own. */
-const seed = 20_261_130;
+const seed = 7;
 const count = 300;
 
 describe('store and use cases', () => {

@@ -1,7 +1,6 @@
 /** What is compared after each step, of the model and of an engine in the same shape: a line for each row. */
 
 import type { Database } from '../../src/store/database.ts';
-import type { EventRow, ToldRow } from './engine.ts';
 import type { Model } from './model.ts';
 import type { Detail } from './room.ts';
 
@@ -50,18 +49,33 @@ const selects: [kind: string, columns: string[], from: string][] = [
   ],
 ];
 
-const statements = { sqlite: write('json_array'), postgres: 'select kind, data from model_state()' };
+type EventRow = [id: number, account: string, emailId: string, type: string, at: number, detail: string];
+type ToldRow = [event: number, webhook: string, position: number, state: string, runAt: number];
 
-export function stateSql(engine: Database['engine']): string {
-  return statements[engine];
+/** The events since, and what webhooks are told of them. */
+function newSelects(after: string): typeof selects {
+  return [
+    ['event', ['id', 'account', 'email_id', 'type', 'at', 'detail'], `events where id > ${after}`],
+    [
+      'told',
+      ['event', 'w.id', 'position', 'd.state', 'd.run_at'],
+      `webhook_deliveries d join webhooks w on w.number = d.webhook where event > ${after}`,
+    ],
+  ];
 }
 
-/** PostgreSQL plans a statement anew each time it is sent, which would take longer than to run it; a function's it keeps. */
-export const postgresState = `create or replace function model_state() returns table (kind text, data text)
-  language plpgsql stable as $$ begin return query ${write('json_build_array')}; end $$`;
+/** Asks for all of it, and for the events after the one with this id. */
+const statements = {
+  sqlite: (after: number) => write('json_array', String(after)),
+  postgres: (after: number) => `select kind, data from look(${after})`,
+};
 
-function write(array: string): string {
-  return selects
+/** PostgreSQL plans a statement each time it is sent, which takes longer than to run this one; a function's it keeps. */
+export const postgresLook = `create or replace function look(after bigint) returns table (kind text, data text)
+  language plpgsql stable as $$ begin return query ${write('json_build_array', 'after')}; end $$`;
+
+function write(array: string, after: string): string {
+  return [...selects, ...newSelects(after)]
     .map(
       ([kind, columns, from]) =>
         `select '${kind}' as kind, cast(${array}(${columns.join(', ')}) as text) as data from ${from}`,
@@ -69,7 +83,18 @@ function write(array: string): string {
     .join(' union all ');
 }
 
-export function toState(rows: { kind: string; data: string }[]): string[] {
+type LookRow = { kind: string; data: string };
+
+/** All rows, and the last event's id. */
+export async function lookInto(database: Database, after: number): Promise<{ snapshot: Snapshot; last: number }> {
+  const rows = await database.all<LookRow>(statements[database.engine](after));
+  const valuesOf = (wanted: string) => rows.flatMap(({ kind, data }) => (kind === wanted ? [JSON.parse(data)] : []));
+  const events: EventRow[] = valuesOf('event').sort(([a], [b]) => a - b);
+  const state = toState(rows.filter(({ kind }) => kind !== 'event' && kind !== 'told'));
+  return { snapshot: { state, events: eventsOf(events, valuesOf('told')) }, last: events.at(-1)?.[0] ?? after };
+}
+
+function toState(rows: LookRow[]): string[] {
   return rows
     .map(({ kind, data }) => {
       const values: unknown[] = JSON.parse(data);
@@ -80,13 +105,11 @@ export function toState(rows: { kind: string; data: string }[]): string[] {
     .sort();
 }
 
-export function eventsOf(rows: EventRow[], told: ToldRow[]): string[] {
-  const tellings = (event: number) =>
-    told
-      .filter((one) => one.event === event)
-      .map((one) => tellingText(one.webhook, one.position, one.state, one.run_at));
+function eventsOf(rows: EventRow[], told: ToldRow[]): string[] {
+  const tellings = (id: number) =>
+    told.flatMap(([event, ...telling]) => (event === id ? [tellingText(...telling)] : []));
   return grouped(
-    rows.map(({ id, account, email_id, type, at, detail }) => {
+    rows.map(([id, account, email_id, type, at, detail]) => {
       const { suppression, ...rest } = JSON.parse(detail) as Detail & { suppression?: { address: string } };
       // A suppression is named by chance.
       return { account, about: suppression?.address ?? email_id, type, at, detail: rest, told: tellings(id) };
