@@ -236,10 +236,10 @@ export abstract class World {
         ...(['queued', 'sending', 'handoff'] as const),
         ...(doubtEnds ? (['in_doubt'] as const) : []),
       );
-      const isTold = !this.#hooks || (await this.#hooks.untold()) === 0;
-      if (open.length === 0 && !this.relay.isThinking && isTold) return;
-      const left = () => `${open.length} deliveries${isTold ? '' : ' and some tellings'} do not come to an end`;
-      assert(performance.now() < giveUpAt, left());
+      const untold = (await this.#hooks?.untold()) ?? '';
+      if (open.length === 0 && !this.relay.isThinking && untold === '') return;
+      const left = () => `${open.length} deliveries, and to be told at ${this.clock.now()}: ${untold || 'nothing'}`;
+      assert(performance.now() < giveUpAt, `What does not come to an end: ${left()}`);
       if (performance.now() > skipAt) {
         await this.skipAhead();
         skipAt = performance.now() + skipMs;
