@@ -31,6 +31,8 @@ const usage = `Usage: sendonce [command] [--setting value …]
   migrate --from sqlite:PATH --to postgres://USER:PASSWORD@HOST/DATABASE
                                      (without --to: to DATABASE_URL) move everything from SQLite to PostgreSQL; may be interrupted and run again
   doctor                             check settings, database, disk, relay and DKIM keys
+  chaos --upstream URL --port N [--lose-answers 0.3] [--seed N]
+                                     a proxy for your app's tests: loses and spoils answers, and counts what was sent twice
 
 Every setting is an environment variable or a flag: PORT=3000 is --port 3000.
 ${settingNames.map((name) => `  ${name}`).join('\n')}`;
@@ -39,6 +41,7 @@ const switches = {
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'V' },
   force: { type: 'boolean' },
+  json: { type: 'boolean' },
 } as const;
 const commandNames = ['help', ...new Set(Array.from(usage.matchAll(/^ {2}([a-z]+) /gm), ([, name = '']) => name))];
 
@@ -53,6 +56,15 @@ const commandFlags = [
   'requests-per-second',
   'emails-per-day',
   'stored-bytes',
+  'upstream',
+  'lose-requests',
+  'lose-answers',
+  'bad-gateways',
+  'cut-answers',
+  'repeats',
+  'delays',
+  'delay-ms',
+  'seed',
 ];
 
 // Natural-language times are read with the calendar of the process: in a zone with daylight saving, hours can be missing.
@@ -72,7 +84,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 async function main(): Promise<void> {
   const { positionals, values } = readArguments();
-  const { help, version, force, ...rest } = values;
+  const { help, version, force = false, json = false, ...rest } = values;
   const flags = rest as Record<string, string | undefined>;
   if (version) return void console.log(readVersion());
   if (positionals[0] === 'help') return void console.log(usageOf(positionals[1]));
@@ -90,6 +102,8 @@ async function main(): Promise<void> {
   const [command = 'serve', ...operands] = positionals;
   // It tells what is wrong, instead of ending at it.
   if (command === 'doctor') return (await import('./command/doctor.ts')).doctor(examineConfig(environment));
+  // It stands before any server, and needs no settings of its own.
+  if (command === 'chaos') return (await import('./command/chaos.ts')).chaos(flags, { json });
   const config = readConfig(environment);
   switch (command) {
     // Loaded when they are asked for: listing keys should not wait for an SMTP client.

@@ -126,12 +126,12 @@ export class Hooks {
     this.receiver.behave = () => ({});
   }
 
-  /** Events that are still to be told: nothing, or what is known of the first few. */
-  async untold(): Promise<string> {
+  /** Events that are still to be told, and what is known of each. */
+  async untold(): Promise<string[]> {
     const pending = `select w.id as webhook, d.type, d.attempt, d.tries, d.run_at, d.worker from webhook_deliveries d
       join webhooks w on w.number = d.webhook
-      where d.state = 'pending' and w.enabled = 1 and w.deleted_at is null limit 5`;
-    return (await this.#books.rows(pending)).map((row) => JSON.stringify(row)).join();
+      where d.state = 'pending' and w.enabled = 1 and w.deleted_at is null limit 1000`;
+    return (await this.#books.rows(pending)).map((row) => JSON.stringify(row));
   }
 
   async close(): Promise<void> {
