@@ -43,6 +43,11 @@ export class Call {
     return this.header('user-agent') ?? null;
   }
 
+  /** `Sendonce-Attempt`, which `sendonce/client` sends. */
+  get attempt(): string | undefined {
+    return this.header('sendonce-attempt');
+  }
+
   header(name: string): string | undefined {
     return this.#context.env.incoming.headers[name] as string | undefined;
   }

@@ -100,6 +100,7 @@ function view(key: string, record: KeyLife, now: number) {
       at: iso(use.at),
       kind: use.kind,
       client: use.client,
+      ...(use.attempt === undefined ? {} : { attempt: use.attempt }),
       // None is not an answer: Brevo's requests are not compared, and what was purged cannot be.
       ...(use.fields.length > 0 ? { different_fields: use.fields } : {}),
     })),

@@ -175,7 +175,12 @@ function Use({ use }: { use: KeyUse }) {
           {use.fields.length === 0 ? 'Which fields differed could not be told.' : `Different: ${use.fields.join(', ')}`}
         </p>
       )}
-      {use.client && <p class="muted small">{use.client}</p>}
+      {use.client && (
+        <p class="muted small">
+          {use.client}
+          {use.attempt === undefined ? '' : `, attempt ${use.attempt}`}
+        </p>
+      )}
     </li>
   );
 }

@@ -19,7 +19,14 @@ export type KeyRecord = {
 };
 
 /** A later request under the key: a replay, or a conflict with the names of the fields that differed. */
-export type KeyUse = { at: number; kind: 'replay' | 'conflict'; client: string | null; fields: string[] };
+export type KeyUse = {
+  at: number;
+  kind: 'replay' | 'conflict';
+  client: string | null;
+  /** Which try of one call its client said it was; missing where it did not, and in what older versions have written. */
+  attempt?: number;
+  fields: string[];
+};
 
 export type KeyHistory = {
   replays: number;

@@ -164,7 +164,8 @@ export class Accepting {
     if (!record || record.expiresAt <= this.#options.clock.expiryNow()) return null;
     // A replay is an acknowledgement like the first one.
     await confirmRead(this.#options.database);
-    const use = { at: this.#options.clock.now(), client: request.client };
+    const { client, attempt } = request;
+    const use = { at: this.#options.clock.now(), client, ...(attempt === null ? {} : { attempt }) };
     if (sameRequest(fingerprintOf(request), { raw: record.rawHash, canonical: record.canonicalHash })) {
       this.#options.keyUses.add(record, { ...use, kind: 'replay', fields: [] });
       return { kind: 'replay', record };

@@ -36,6 +36,8 @@ export type SendRequest = {
   mode: string;
   /** The client's User-Agent, shown in the key's history. */
   client: string | null;
+  /** Which try of one call the client says this is, from 1. */
+  attempt: number | null;
 };
 
 /** What a facade made of a valid request. */
@@ -56,12 +58,13 @@ const clientCharsMax = 200;
 /** The one place where a request to send is put together, whichever door it came through. */
 export function requestTo(
   endpoint: Endpoint,
-  client: { caller: { account: string }; userAgent: string | null },
+  client: { caller: { account: string }; userAgent: string | null; attempt?: string | undefined },
   content: Pick<SendRequest, 'key' | 'body' | 'json'> & { mode?: string },
 ): SendRequest {
   const { key, body, json, mode = '' } = content;
   const userAgent = client.userAgent?.slice(0, clientCharsMax) ?? null;
-  return { account: client.caller.account, endpoint, key, body, json, mode, client: userAgent };
+  const attempt = /^[1-9]\d{0,5}$/.test(client.attempt ?? '') ? Number(client.attempt) : null;
+  return { account: client.caller.account, endpoint, key, body, json, mode, client: userAgent, attempt };
 }
 
 export function scopeOf({ facade, name }: Endpoint): string {

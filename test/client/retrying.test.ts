@@ -146,6 +146,22 @@ describe('retrying', () => {
     assert.deepEqual(told, [1, 2, 3]);
   });
 
+  it('shows in the history of the key which try it was that was answered', async () => {
+    const faults = { left: 1, next: () => (faults.left-- > 0 ? ('lose-answers' as const) : null) };
+    const upstream = new URL(server.url);
+    const losing = await startChaos({ upstream, host: '127.0.0.1', port: 0, faults, delayMs: 0 });
+    const resend = retrying(new Resend(testKey, { baseUrl: losing.url }), quick);
+    const { data } = await resend.emails.send(mail(1), { idempotencyKey: 'order/1' });
+    await losing.stop();
+    await server.tick();
+    const { json } = await server.call('GET', '/idempotency-keys/order%2F1');
+    assert.deepEqual(json.email_ids, [data?.id]);
+    assert.deepEqual(
+      json.uses.map(({ kind, attempt }: { kind: string; attempt: number }) => [kind, attempt]),
+      [['replay', 2]],
+    );
+  });
+
   it('repeats no POST that has no key and no place for one, and everything that reads', async () => {
     let asked = 0;
     const failing: typeof fetch = async () => {

@@ -120,7 +120,16 @@ export const sending = operation(
   { account, isFollowed: isMostly, key: fc.constantFrom(null, 'k', 'l'), content, isValid: isMostly },
   ({ account, isFollowed, key, content, isValid }, model) => {
     const endpoint = isFollowed ? followed : refusing;
-    const request = { account, endpoint, key, body: bytesOf(content), json: content, mode: '', client: null };
+    const request = {
+      account,
+      endpoint,
+      key,
+      body: bytesOf(content),
+      json: content,
+      mode: '',
+      client: null,
+      attempt: null,
+    };
     return send(model, request, content, isValid);
   },
 );

@@ -96,6 +96,7 @@ const request = {
   json: {},
   mode: '',
   client: null,
+  attempt: null,
 };
 
 /** After so many turns of the queue of promises. */
