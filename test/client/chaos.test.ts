@@ -15,7 +15,10 @@ before(async () => {
 });
 after(() => server.stop());
 
-async function runChaos(flags: string[], work: (url: string) => Promise<void>): Promise<{ code: number; said: string }> {
+async function runChaos(
+  flags: string[],
+  work: (url: string) => Promise<void>,
+): Promise<{ code: number; said: string }> {
   const child = spawn(process.execPath, [main, 'chaos', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -13,7 +13,7 @@ export const shares = {
   deliver: ['webhook/replay', 'e2e/', 'webhook/'],
   page: ['page/'],
   property: ['property/'],
-  resend: ['resend/', 'http/', 'facade.test.ts'],
+  resend: ['resend/', 'http/', 'client/', 'facade.test.ts'],
   upgrade: ['upgrade/'],
 } as const;
 
