@@ -7,7 +7,9 @@ import { parseRange } from '../egress/address.ts';
 import { type DatabaseSetting, databaseUrls, parseDatabaseUrl, problemOfPostgresUrl } from './database-url.ts';
 import { readDkimKeys } from './dkim-keys.ts';
 import { type Limits, limits } from './limits.ts';
-import { parseRelayUrl, type RelaySetting, RelayUrlError } from './relay-url.ts';
+import type { Variables } from './relay-fields.ts';
+import { parseRelayUrl, RelayUrlError } from './relay-url.ts';
+import { type RelaySetting, readRelaysFile } from './relays-file.ts';
 import { type Environment, type Problem, type SettingName, Settings } from './settings.ts';
 
 /** 16 random characters of 32 are 80 bits. */
@@ -62,9 +64,9 @@ export type Config = {
   limits: Limits;
 };
 
-/** @throws ConfigError naming every setting that is wrong, and what is accepted. */
-export function readConfig(environment: Environment): Config {
-  const { config, problems } = examineConfig(environment);
+/** `variables`: what RELAYS_FILE may name. @throws ConfigError naming every setting that is wrong, and what is accepted. */
+export function readConfig(environment: Environment, variables: Variables = {}): Config {
+  const { config, problems } = examineConfig(environment, variables);
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
@@ -80,7 +82,7 @@ export class ConfigError extends Error {
 /** A setting that a problem names has some value in `config`, which nothing may rest on. */
 export type Examined = { config: Config; problems: readonly Problem[] };
 
-export function examineConfig(environment: Environment): Examined {
+export function examineConfig(environment: Environment, variables: Variables = {}): Examined {
   const read = new Settings(environment);
   const database = databaseOf(read);
   const host = read.text('HOST', '127.0.0.1');
@@ -89,7 +91,7 @@ export function examineConfig(environment: Environment): Examined {
     port: read.integer('PORT', 3000, { min: 0, max: 65_535 }),
     database,
     stateDir: read.text('STATE_DIR', database.engine === 'sqlite' ? dirname(database.path) : './data'),
-    relay: relayOf(read),
+    relay: relayOf(read, variables),
     relayConnections: read.integer('RELAY_CONNECTIONS', 10, { min: 1, max: 200 }),
     secretKey: secretKeyOf(read, 'SECRET_KEY'),
     secretKeyOld: secretKeyOf(read, 'SECRET_KEY_OLD'),
@@ -138,14 +140,31 @@ function refusePostgres(read: Settings, name: SettingName, url: string): void {
   if (problem !== null) read.refuse(name, problem);
 }
 
-function relayOf(read: Settings): RelaySetting {
+function relayOf(read: Settings, variables: Variables): RelaySetting {
+  const url = read.optional('RELAY_URL');
+  const path = read.optional('RELAYS_FILE');
+  if (path !== null) return relaysOf(read, path, { url, variables });
   try {
-    return parseRelayUrl(read.text('RELAY_URL', 'capture:'));
+    return parseRelayUrl(url ?? 'capture:');
   } catch (error) {
     if (!(error instanceof RelayUrlError)) throw error;
     read.refuse('RELAY_URL', error.message);
     return { kind: 'capture' };
   }
+}
+
+function relaysOf(
+  read: Settings,
+  path: string,
+  { url, variables }: { url: string | null; variables: Variables },
+): RelaySetting {
+  if (url !== null) read.refuse('RELAYS_FILE', 'and RELAY_URL are both set: leave one of them out.');
+  if (read.optional('RELAY_CONNECTIONS') !== null) {
+    read.refuse('RELAY_CONNECTIONS', 'goes with RELAY_URL: in RELAYS_FILE each relay has its own `connections`.');
+  }
+  const { file, problems } = readRelaysFile(path, variables);
+  for (const problem of problems) read.refuse('RELAYS_FILE', problem);
+  return { kind: 'file', file };
 }
 
 /** As many characters as 24 random bytes have in Base64: whoever sees a signature could try what is shorter. */

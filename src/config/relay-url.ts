@@ -1,6 +1,6 @@
 /** Reads `RELAY_URL`: `smtp://user:pass@host:587`, `smtps://…`, or `capture:`. */
 
-export type RelaySetting = { kind: 'capture' } | { kind: 'smtp'; server: RelayServer };
+export type RelayUrl = { kind: 'capture' } | { kind: 'smtp'; server: RelayServer };
 
 export type RelayServer = {
   host: string;
@@ -9,6 +9,10 @@ export type RelayServer = {
   secure: boolean;
   auth: { user: string; pass: string } | null;
   starttls?: 'required' | 'never';
+  /** What EHLO says. */
+  name?: string;
+  /** Whose certificate is taken, where that is not whose the system takes. */
+  tls?: { ca: string[] } | { rejectUnauthorized: false };
 };
 
 /** A sentence to be read after the setting's name: what is wrong, and what to do. It never quotes the URL, which may hold a password. */
@@ -21,9 +25,9 @@ const submissionsPort = 465;
 
 /**
  * `smtp://` (587, STARTTLS) or `smtps://` (465, TLS from the first byte); user and password percent-encoded;
- * `?starttls=required` or `never` for smtp://. @throws RelayUrlError
+ * `?starttls=required` or `never` for smtp://. `password`: given beside the URL. @throws RelayUrlError
  */
-export function parseRelayUrl(text: string): RelaySetting {
+export function parseRelayUrl(text: string, password: string | null = null): RelayUrl {
   if (text === 'capture:') return { kind: 'capture' };
   const url = parseUrl(text);
   const secure = url.protocol === 'smtps:';
@@ -41,7 +45,7 @@ export function parseRelayUrl(text: string): RelaySetting {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? (secure ? submissionsPort : submissionPort) : Number(url.port),
     secure,
-    auth: parseAuth(url),
+    auth: parseAuth(url, password),
     ...parseQuery(url.searchParams, secure),
   };
   return { kind: 'smtp', server };
@@ -58,13 +62,16 @@ function parseUrl(text: string): URL {
   }
 }
 
-function parseAuth(url: URL): RelayServer['auth'] {
-  if (url.username === '' && url.password === '') return null;
-  if (url.username === '' || url.password === '') {
+function parseAuth(url: URL, password: string | null): RelayServer['auth'] {
+  if (url.password !== '' && password !== null) {
+    throw new RelayUrlError('has a password, and one is given beside it: leave one of them out.');
+  }
+  if (url.username === '' && url.password === '' && password === null) return null;
+  if (url.username === '' || (url.password === '' && password === null)) {
     throw new RelayUrlError('needs both user and password, or neither.');
   }
   const user = decodePart(url.username);
-  const pass = decodePart(url.password);
+  const pass = password ?? decodePart(url.password);
   // RFC 4616: NUL separates the two in AUTH PLAIN.
   if (`${user}${pass}`.includes('\0')) throw new RelayUrlError('must not have NUL (%00) in user or password.');
   return { user, pass };

@@ -18,6 +18,7 @@ const plainNames = [
   'PORT',
   'STATE_DIR',
   'RELAY_CONNECTIONS',
+  'RELAYS_FILE',
   'ALLOW_WEAK_KEY',
   'ALLOWED_HOSTS',
   'TRUSTED_PROXIES',

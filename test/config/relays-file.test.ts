@@ -1,0 +1,119 @@
+/** RELAYS_FILE: what it may say, and what is said about what it may not. */
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { after, describe, it } from 'node:test';
+import { ConfigError, readConfig } from '../../src/config/config.ts';
+import type { RelaysFile } from '../../src/config/relays-file.ts';
+import { createTemp } from '../support/temp.ts';
+
+const temp = createTemp();
+after(() => temp.remove());
+
+function read(toml: string, variables: Record<string, string> = {}, more: Record<string, string> = {}): RelaysFile {
+  writeFileSync(temp.path('relays.toml'), toml);
+  const { relay } = readConfig({ RELAYS_FILE: temp.path('relays.toml'), ...more }, variables);
+  assert(relay.kind === 'file');
+  return relay.file;
+}
+
+function problemsOf(toml: string, variables: Record<string, string> = {}, more: Record<string, string> = {}): string {
+  try {
+    read(toml, variables, more);
+  } catch (error) {
+    assert(error instanceof ConfigError);
+    return error.message;
+  }
+  throw new assert.AssertionError({ message: `accepted: ${toml}` });
+}
+
+const one = '[[relay]]\nname = "one"\nurl = "smtp://relay.example"\n';
+
+describe('RELAYS_FILE', () => {
+  it('names relays and routes', () => {
+    const file = read(
+      `
+[[relay]]
+name = "ses"
+url = "smtp://user:\${PASSWORD}@relay.example:2525"
+connections = 7
+ehlo = "mail.shop.example"
+[[relay]]
+name = "backup"
+url = "smtps://backup.example"
+verify = false
+[[route]]
+from = "*.Shop.Example"
+account = "shop"
+tag = "bulk"
+relays = ["backup", "ses"]`,
+      { PASSWORD: 'p@ss/w:rd %' },
+    );
+    const [ses, backup] = file.relays;
+    assert.deepEqual(ses?.server.auth, { user: 'user', pass: 'p@ss/w:rd %' });
+    assert.deepEqual(
+      [ses?.name, ses?.connections, ses?.server.port, ses?.server.name],
+      ['ses', 7, 2525, 'mail.shop.example'],
+    );
+    assert.deepEqual([backup?.connections, backup?.server.secure], [10, true]);
+    assert.deepEqual(backup?.server.tls, { rejectUnauthorized: false });
+    assert.deepEqual(file.routes, [
+      { from: '*.shop.example', account: 'shop', tag: 'bulk', relays: ['backup', 'ses'] },
+    ]);
+  });
+
+  it('takes a password from a field or a file, as it is', () => {
+    writeFileSync(temp.path('password'), 'from %file\n');
+    const base = '[[relay]]\nname = "one"\nurl = "smtp://me@relay.example"\n';
+    const pass = (line: string, variables = {}) => read(base + line, variables).relays[0]?.server.auth?.pass;
+    assert.equal(pass(`password = "a \${B}"`, { B: 'b%' }), 'a b%');
+    assert.equal(pass(`password_file = "${temp.path('password')}"`), 'from %file');
+    assert.match(problemsOf(`${base}password = "x"\npassword_file = "y"`), /both set/);
+    assert.match(problemsOf(`${base}password_file = "${temp.path('none')}"`), /cannot be read \(ENOENT\)/);
+  });
+
+  it('is refused beside RELAY_URL, and where a variable is not set', () => {
+    assert.match(problemsOf(one, {}, { RELAY_URL: 'capture:' }), /RELAYS_FILE and RELAY_URL are both set/);
+    assert.match(problemsOf(one, {}, { RELAY_CONNECTIONS: '3' }), /RELAY_CONNECTIONS goes with RELAY_URL/);
+    const url = `[[relay]]\nname = "one"\nurl = "smtp://u:\${SECRET}@relay.example"\n`;
+    assert.match(problemsOf(url), /relay 1: `url` wants \$\{SECRET\}, which is not set/);
+    assert.match(problemsOf(url, { SECRET: '' }), /which is not set/);
+  });
+
+  it('says where it is not TOML, and never what stands there', () => {
+    const text = problemsOf('[[relay]]\nname = "one"\nurl = "smtp://u:hunter2@relay.example\n');
+    assert.match(text, /RELAYS_FILE is not TOML at line 3, column \d+\./);
+    assert.doesNotMatch(text, /hunter2/);
+  });
+
+  const wrong: [what: string, toml: string, says: RegExp][] = [
+    ['no relay', '', /names no \[\[relay\]\]/],
+    ['a table with single brackets', '[relay]\nname = "one"', /must write \[\[relay\]\] with two brackets/],
+    ['names at its top', `key = 1\n${one}`, /1 unknown names at its top/],
+    ['a relay without a name', '[[relay]]\nurl = "smtp://relay.example"', /relay 1: `name` is missing/],
+    ['a name that is none', '[[relay]]\nname = "a b"\nurl = "smtp://relay.example"', /`name` must begin/],
+    ['a name twice', one + one, /a relay name twice/],
+    ['a URL that is none', '[[relay]]\nname = "one"\nurl = "hunter2"', /`url` cannot be read as a URL/],
+    ['capture:', '[[relay]]\nname = "one"\nurl = "capture:"', /stands alone/],
+    ['an unknown field', `${one}conections = 3`, /1 unknown fields: what is known here is .*connections/],
+    ['connections out of range', `${one}connections = 0`, /`connections` must be a whole number from 1 to 200/],
+    ['a flag that is none', `${one}verify = "no"`, /`verify` must be true or false/],
+    ['a CA that is not looked at', `${one}ca_file = "package.json"\nverify = false`, /`ca_file` says nothing/],
+    ['a route to nowhere', `${one}[[route]]\nrelays = []`, /route 1: `relays` must name one relay/],
+    ['a route to a stranger', `${one}[[route]]\nrelays = ["two"]`, /names a relay that is not in this file/],
+    ['a route twice by one', `${one}[[route]]\nrelays = ["one", "one"]`, /names a relay twice/],
+    ['a sender that is none', `${one}[[route]]\nfrom = "*"\nrelays = ["one"]`, /`from` must be an address, a domain/],
+  ];
+  for (const [what, toml, says] of wrong) {
+    it(`is refused for ${what}, without a word of what was written`, () => {
+      const text = problemsOf(toml);
+      assert.match(text, says);
+      assert.doesNotMatch(text, /hunter2/);
+    });
+  }
+
+  it('says everything that is wrong at once', () => {
+    const text = problemsOf(`${one}connections = "x"\n[[relay]]\nname = "two"\n[[route]]\nrelays = ["three"]`);
+    for (const where of ['relay 1', 'relay 2', 'route 1']) assert.ok(text.includes(where), text);
+  });
+});
