@@ -87,6 +87,12 @@ export const log = {
   leaseExpired: (ref: DeliveryRef) => out.warn(named(ref), 'a claim ran out and was taken back'),
   unreached: (ref: DeliveryRef, reason: string) =>
     out.warn({ ...named(ref), reason: redacted(reason) }, 'not handed off; will be tried again'),
+  relayRests: (relay: string, reason: string) =>
+    out.warn({ relay, reason: redacted(reason) }, 'a relay cannot be reached: it is asked again and again'),
+  relayBack: (relay: string) => out.warn({ relay }, 'a relay can be used again: what waited for it goes now'),
+  relaysChanged: (relays: string[]) => out.warn({ relays }, 'RELAYS_FILE was read again'),
+  relaysUnchanged: (problems: string[]) =>
+    out.error({ problems }, 'RELAYS_FILE was read again and does not work: everything stays as it was'),
   claimFailed: (lane: string, error: unknown) => out.error({ lane, err: error }, 'claiming failed; trying again'),
   attemptCrashed: (lane: string, error: unknown) =>
     out.error({ lane, err: error }, 'an attempt failed in a way that should not happen'),

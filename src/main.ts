@@ -25,6 +25,8 @@ const usage = `Usage: sendonce [command] [--setting value …]
   queue hold                         hold everything open, before serving a restored backup on a new machine
   webhook listen [--forward-to URL] [--account A]
                                      print events as they happen, and send them to a program on this machine
+  relay list                         how the relays are doing, and what waits for each
+  relay test|pause|resume|retry NAME try a session; send nothing more to it; go on; ask it now and send what waited for it
   backup FILE [--force]              copy a SQLite database, while it is served too, and check the copy
   restore FILE [--force]             put one back: what may have left since is held
   migrate                            bring the database's schema up to date
@@ -101,21 +103,24 @@ async function main(): Promise<void> {
   }
   const [command = 'serve', ...operands] = positionals;
   // It tells what is wrong, instead of ending at it.
-  if (command === 'doctor') return (await import('./command/doctor.ts')).doctor(examineConfig(environment));
+  if (command === 'doctor')
+    return (await import('./command/doctor.ts')).doctor(examineConfig(environment, process.env));
   // It stands before any server, and needs no settings of its own.
   if (command === 'chaos') return (await import('./command/chaos.ts')).chaos(flags, { json });
-  const config = readConfig(environment);
+  const config = readConfig(environment, process.env);
   switch (command) {
     // Loaded when they are asked for: listing keys should not wait for an SMTP client.
     case 'serve':
       isServing = true;
-      return (await import('./command/serve.ts')).runServer(config);
+      return (await import('./command/serve.ts')).runServer(config, () => examineConfig(environment, process.env));
     case 'key':
       return (await import('./command/key.ts')).key(config, operands, flags);
     case 'account':
       return (await import('./command/account.ts')).account(config, operands, flags);
     case 'secret':
       return (await import('./command/secret.ts')).secret(config, operands);
+    case 'relay':
+      return (await import('./command/relay.ts')).relay(config, operands);
     case 'queue':
       return (await import('./command/queue.ts')).queue(config, operands);
     case 'backup':

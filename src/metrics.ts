@@ -12,6 +12,8 @@ export type Refused = 'memory' | 'slow' | 'wrong_keys' | 'host';
 export type Metrics = {
   accepted(emails: number): void;
   outcome(kind: string): void;
+  /** The same, by relay: one that was passed over has had an attempt of its own. */
+  relayOutcome(relay: string, kind: string): void;
   /** Told by whoever answers a keyed request. */
   keyUsed(kind: 'replay' | 'conflict'): void;
   /** What was rendered beside the serving thread, and how long it took from being asked for. */
@@ -62,6 +64,7 @@ export function createMetrics({ isUp, hang, patienceMs, openByState, webhooks }:
     labelNames: ['outcome'],
     registers,
   });
+  const relays = createRelayCounter(registry);
   const keys = new Counter({
     name: 'sendonce_idempotency_key_uses_total',
     help: 'Requests under a key that was used before: replays answered, conflicts refused.',
@@ -110,6 +113,7 @@ export function createMetrics({ isUp, hang, patienceMs, openByState, webhooks }:
   return {
     accepted: (emails) => accepted.inc(emails),
     outcome: (kind) => outcomes.inc({ outcome: kind }),
+    relayOutcome: (relay, kind) => relays.inc({ relay, outcome: kind }),
     keyUsed: (kind) => keys.inc({ kind }),
     rendered: (what, outcome, ms) => rendered.observe({ what, outcome }, ms / 1_000),
     webhookAttempt: (outcome) => attempts.inc({ outcome }),
@@ -129,6 +133,15 @@ export function createMetrics({ isUp, hang, patienceMs, openByState, webhooks }:
     },
     contentType: registry.contentType,
   };
+}
+
+function createRelayCounter(registry: Registry): Counter<'relay' | 'outcome'> {
+  return new Counter({
+    name: 'sendonce_relay_attempts_total',
+    help: 'Attempts by relay and outcome: a mail that moves on from one relay to the next counts at each.',
+    labelNames: ['relay', 'outcome'],
+    registers: [registry],
+  });
 }
 
 async function scraped(stored: Registry): Promise<string | 'away'> {

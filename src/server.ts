@@ -3,8 +3,10 @@
 import { randomBytes } from 'node:crypto';
 import type { SystemClock } from './clock.ts';
 import type { Config } from './config/config.ts';
+import type { RelaySetting } from './config/relays-file.ts';
 import { Room } from './core/room.ts';
 import type { Relay } from './deliver/relay.ts';
+import { onlyRelay, type RelaysSetting } from './deliver/relays/relays.ts';
 import { createEgress } from './egress/egress.ts';
 import { createApp, type Fetch, guarded } from './http/app.ts';
 import { contractOf, type HttpFacade } from './http/facade.ts';
@@ -20,11 +22,13 @@ import { bootstrap } from './process/bootstrap.ts';
 import { Chores } from './process/chores.ts';
 import { apiDoors } from './process/doors.ts';
 import { createPulse, Hangs } from './process/health.ts';
-import { createRelay, createSigners, createWorkers } from './process/lanes.ts';
+import { createSigners, createWorkers } from './process/lanes.ts';
 import { databaseName, openServed } from './process/open-database.ts';
 import { closeToOthers } from './process/own-files.ts';
 import { Parts, together } from './process/parts.ts';
 import { Recovery } from './process/recovery.ts';
+import { createRelayDesk } from './process/relay-facts.ts';
+import { RelayKeeper, relaysOf } from './process/relays.ts';
 import { RestoreGuard } from './process/restore-guard.ts';
 import { makeStateDir } from './process/state-dir.ts';
 import { WakeUps } from './process/wake-ups.ts';
@@ -48,6 +52,8 @@ export type Outside = {
   die: () => never;
   /** Instead of the relay of the settings. */
   relay?: Relay;
+  /** How long relays are given for a verdict, for clocks that run faster. */
+  verdictTimeoutMs?: number;
   /** Instead of the system's, for SQLite's log: only tests do, the negative controls of syncing above all. */
   sync?: Sync;
   /** Takes what a dead process left in the log for written: only a negative control does. */
@@ -68,6 +74,8 @@ export type Started = {
   newApiKey: string | null;
   /** Looks at the queue and does the chores now; for tests that moved the clock. */
   tick(): Promise<void>;
+  /** From now on mail goes by these relays and routes; no session is dropped for it. */
+  change(relay: RelaySetting): void;
   /** Refuses new requests and gates, hands claims back, and waits for verdicts. */
   stop(): Promise<void>;
 };
@@ -91,8 +99,6 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   makeStateDir(config.stateDir);
   closeFiles(config);
   const { database, clock, arrivals, hangs } = await openStore(config, outside, parts);
-  const relay = outside.relay ?? createRelay(config);
-  parts.opened(() => relay.close());
   const wakeUps = new WakeUps(database);
   const { onQueued } = wakeUps;
   const name = `${process.pid}.${randomBytes(4).toString('hex')}`;
@@ -104,12 +110,16 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
 
   const pulse = createPulse(database, config.limits.watchMs);
   const metrics = metricsOf(database, pulse, hangs, config.limits.watchMs);
+  const keeping = { database, clock, worker: name, onOutcome: metrics.relayOutcome, onQueued };
+  const keeper = await parts.start(new RelayKeeper({ ...keeping, setting: relaysFor(config.relay, config, outside) }));
+  const { relays } = keeper;
+  let setting = config.relay;
   const keyUses = createKeyUses(database, metrics.keyUsed);
   const { retentionDays } = config;
   const { garbagePerSecondMax } = config.limits;
-  const keeping = { database, clock, guard, recovery, keyUses, retentionDays, garbagePerSecondMax, onQueued };
+  const chored = { database, clock, guard, recovery, keyUses, retentionDays, garbagePerSecondMax, onQueued };
   const everyMs = outside.choresEveryMs ?? choresEveryMs;
-  const chores = await parts.start(new Chores({ ...keeping, everyMs }));
+  const chores = await parts.start(new Chores({ ...chored, everyMs }));
 
   const renderer = openRenderer(config, metrics, parts);
   const egress = createEgress({ allow: config.egressAllow });
@@ -119,26 +129,18 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const facades = outside.facades ?? httpFacades;
   const telling = { egress, contractOf: (facade: string) => contractOf(facades, facade) };
   const atWork = new Room(config.limits.bodiesAtWorkBytesMax);
-  const lanes = {
-    database,
-    clock,
-    relay,
-    renderer,
-    atWork,
-    ...telling,
-    metrics,
-    signerFor,
-    compose: composer.compose,
-    name,
-  };
+  const { compose } = composer;
+  const sending = { database, clock, relays, renderer, atWork, ...telling };
+  const lanes = { ...sending, metrics, signerFor, compose, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
   const publicUrl = (): string => config.publicUrl ?? listener.url;
-  const page = { live, relay: relay.name, durable: isDurable(outside), signerFor, compose: composer.compose };
+  const page = { live, relay: relays.name, durable: isDurable(outside), signerFor, compose };
   const shared = { config, facades, database, clock, egress, keyUses, onQueued, renderer, atWork, metrics };
+  const relayDesk = createRelayDesk(() => ({ relay: setting, relayConnections: config.relayConnections }), outside);
   const doors = [
     watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken),
-    ...(config.role === 'worker' ? [] : apiDoors({ ...shared, secrets: ready.secrets, publicUrl, page })),
+    ...(config.role === 'worker' ? [] : apiDoors({ ...shared, secrets: ready.secrets, publicUrl, page, relayDesk })),
   ];
   const listener = createListener(config, guarded(createApp(doors, facades), facades, hostCheckOf(config, metrics)));
   // The listener first: what cannot listen has claimed nothing. At the end requests under way are answered while verdicts
@@ -150,7 +152,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   log.started({
     url: publicUrl(),
     database: databaseName(config.database),
-    relay: relay.name,
+    relay: relays.name,
     migrated: ready.migrations,
     tookMs: Math.round(performance.now() - startedAt),
   });
@@ -161,11 +163,21 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
       await chores.run();
       wakeUps.wake();
     },
+    change(relay) {
+      setting = relay;
+      keeper.change(relaysFor(relay, config, outside));
+      log.relaysChanged(relays.records.map((one) => one.name));
+    },
     async stop() {
       await parts.stop();
       log.stopped();
     },
   };
+}
+
+function relaysFor(setting: RelaySetting, { relayConnections }: Config, outside: Outside): RelaysSetting {
+  if (outside.relay) return onlyRelay(outside.relay);
+  return relaysOf(setting, { connections: relayConnections, verdictTimeoutMs: outside.verdictTimeoutMs });
 }
 
 function closeFiles(config: Config): void {

@@ -6,6 +6,8 @@ export type Lane<T> = {
   readonly name: string;
   /** Attempts under way at once. */
   readonly concurrency: number;
+  /** The last claim has not seen all that is due: it is worth looking again at once. */
+  readonly isBehind?: boolean;
   /** Takes up to `limit` due items for a while. */
   claim(limit: number): Promise<T[]>;
   /** Tries once and settles. Must not throw; a bug that does is logged and the lease ends it. */
@@ -76,7 +78,7 @@ export class Worker<T> {
     try {
       const items = await this.#lane.claim(room);
       this.#ready.push(...items);
-      if (items.length === room) this.#again = true;
+      if (items.length === room || this.#lane.isBehind) this.#again = true;
     } catch (error) {
       log.claimFailed(this.#lane.name, error);
     }

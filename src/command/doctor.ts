@@ -8,10 +8,9 @@ import type { RelayServer } from '../config/relay-url.ts';
 import type { Problem, SettingName } from '../config/settings.ts';
 import { anyDomain } from '../core/account.ts';
 import { adviceOnTrouble } from '../core/relay-trouble.ts';
-import { type Extensions, NoSession, openSession, quit } from '../deliver/smtp-session.ts';
-import type { Wire } from '../deliver/smtp-wire.ts';
 import { databaseName, isThere } from '../process/open-database.ts';
 import { findOpenings, mayBeReplaced, writeMode } from '../process/own-files.ts';
+import { testRelay } from '../process/relay-test.ts';
 import { isBehind, readWitness } from '../process/restore-guard.ts';
 import { problemOfSecretKey } from '../process/secret-key.ts';
 import { listGrants } from '../store/account-domains.ts';
@@ -29,9 +28,6 @@ type Check = { of: string; find: () => Promise<Finding[]> };
 
 /** Under this the next burst of attachments may fill the disk. */
 const freeBytesMin = 500 * 1024 * 1024;
-/** Somebody waits for the answer. */
-const relayTimes = { connectTimeoutMs: 10_000, greetingTimeoutMs: 8_000, stallTimeoutMs: 10_000 };
-
 /** Prints a line a check, whatever the others find; the exit status is 1 when one of them failed. */
 export async function doctor({ config, problems }: Examined): Promise<void> {
   const findings = settingsFound(problems);
@@ -54,7 +50,7 @@ function checksOf(config: Config, problems: readonly Problem[]): Check[] {
     ...(knowsDatabase ? [{ of: databaseName(config.database), find: () => checkDatabase(config) }] : []),
     { of: 'disk', find: () => checkDisk(folder) },
     ...(knowsDatabase ? [{ of: 'files', find: async () => checkFiles(config) }] : []),
-    ...(isWrong('RELAY_URL') ? [] : [{ of: 'relay', find: () => checkRelay(config) }]),
+    ...(isWrong('RELAY_URL') || isWrong('RELAYS_FILE') ? [] : [{ of: 'relay', find: () => checkRelays(config) }]),
     { of: 'DKIM', find: async () => checkDkim(config) },
   ];
 }
@@ -178,28 +174,31 @@ function checkFiles(config: Config): Finding[] {
 
 const filesAreClosed: Finding = { is: 'ok', text: 'no other user of this machine can open its files' };
 
-async function checkRelay({ relay }: Config): Promise<Finding[]> {
-  if (relay.kind === 'capture') return [{ is: 'ok', text: 'capture: mail is kept, nothing leaves' }];
-  const { host, port } = relay.server;
-  const where = `relay ${host}:${port}`;
-  try {
-    const { wire, extensions } = await openSession({ ...relay.server, ...relayTimes });
-    await quit(wire);
-    return [{ is: 'ok', text: `${where} ${[...greetedWith(relay.server, wire, extensions)].join(', ')}` }];
-  } catch (error) {
-    if (!(error instanceof NoSession)) throw error;
-    const { heading, next } = adviceOnTrouble(error.trouble);
-    const text = `${where}: ${heading.replace(/^The relay /, 'it ')} (${printable(error.message)}). ${next} Until then mail waits in the queue.`;
-    return [{ is: 'FAIL', text }];
+async function checkRelays({ relay }: Config): Promise<Finding[]> {
+  switch (relay.kind) {
+    case 'capture':
+      return [{ is: 'ok', text: 'capture: mail is kept, nothing leaves' }];
+    case 'smtp':
+      return [await checkRelay(`relay ${relay.server.host}:${relay.server.port}`, relay.server)];
+    case 'file': {
+      const { relays, routes } = relay.file;
+      const all = relays.map(({ name, server }) => checkRelay(`relay ${name} (${server.host}:${server.port})`, server));
+      return [
+        ...(await Promise.all(all)),
+        { is: 'ok', text: `${routes.length} routes between ${relays.length} relays` },
+      ];
+    }
+    default:
+      return relay satisfies never;
   }
 }
 
-/** What the session came to, for a person to compare with what was meant. */
-function* greetedWith({ auth }: RelayServer, wire: Wire, extensions: Extensions): Iterable<string> {
-  yield 'answers';
-  yield wire.isSecure ? 'TLS' : 'no TLS: whoever stands between reads the mail';
-  if (auth) yield `${auth.user} is logged in`;
-  else if (extensions.has('AUTH')) yield 'no login (it offers one)';
+async function checkRelay(where: string, server: RelayServer): Promise<Finding> {
+  const tested = await testRelay(server);
+  if (!('trouble' in tested)) return { is: 'ok', text: `${where} ${tested.came.join(', ')}` };
+  const { heading, next } = adviceOnTrouble(tested.trouble);
+  const text = `${where}: ${heading.replace(/^The relay /, 'it ')} (${printable(tested.words)}). ${next} Until then mail waits in the queue.`;
+  return { is: 'FAIL', text };
 }
 
 /** Those that cannot be used are among the settings' problems. */

@@ -1,11 +1,12 @@
 /** `sendonce serve`: starts the server, says how to use it, and ends it when asked to. */
 
 import { createSystemClock } from '../clock.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, Examined } from '../config/config.ts';
 import { log, startLog } from '../log.ts';
 import { type Started, startServer } from '../server.ts';
 
-export async function runServer(config: Config): Promise<void> {
+/** `readAgain`: the settings as they are now, for relays that are told to be read again. */
+export async function runServer(config: Config, readAgain: () => Examined): Promise<void> {
   startLog(config.logLevel);
   const clock = (wall: () => number) => createSystemClock({ wall, onJump: (deltaMs) => log.clockJumped(deltaMs) });
   const server = await startServer(config, { clock, die });
@@ -25,8 +26,16 @@ export async function runServer(config: Config): Promise<void> {
       );
     });
   }
+  if (config.relay.kind === 'file') process.on('SIGHUP', () => changeRelays(server, readAgain()));
   // Last: whoever reads it may stop us at once.
   console.log(welcome(config, server));
+}
+
+/** Only relays and routes: what else has changed counts from the next start. */
+function changeRelays(server: Started, { config, problems }: Examined): void {
+  const own = problems.filter(({ setting }) => setting === 'RELAYS_FILE');
+  if (own.length > 0) log.relaysUnchanged(own.map(({ text }) => text));
+  else server.change(config.relay);
 }
 
 /** SIGKILL rather than exit: no handler may run, no answer may leave. */

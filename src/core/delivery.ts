@@ -25,7 +25,10 @@ export type DeliveryState = (typeof deliveryStates)[number];
  */
 export type Fence = 'attempt' | 'handoff_attempt' | 'state';
 
-/** Columns whose values the mover brings along. `held_until`: its time in doubt is given back to it up to then. */
+/**
+ * Columns whose values the mover brings along. `held_until`: its time in doubt is given back to it up to then. `tried`: the relay it
+ * came to, and those passed over. What an edge does not set `waits_for` to, waits for nothing but its time.
+ */
 export type MovedColumn =
   | 'run_at'
   | 'reply'
@@ -34,7 +37,9 @@ export type MovedColumn =
   | 'gated_at'
   | 'content_hash'
   | 'give_up_at'
-  | 'held_until';
+  | 'held_until'
+  | 'tried'
+  | 'waits_for';
 
 export type Edge = {
   from: readonly DeliveryState[];
@@ -95,6 +100,10 @@ export const edges = {
   },
   /** A worker that stops gives back what it has not started. */
   hand_back: { from: ['sending'], to: 'queued', fence: 'attempt', sets: ['run_at'] },
+  /** No relay it may take is open, or has room: it waits for that, and what waits behind it is claimed instead. */
+  wait: { from: ['queued', 'sending'], to: 'queued', fence: 'attempt', sets: ['run_at', 'waits_for'] },
+  /** What it waits for is back. */
+  release: { from: ['queued'], to: 'queued', fence: 'attempt', sets: ['run_at'] },
   /** A worker has claimed it without knowing: the answer to that commit never came. */
   forgotten: requeue,
   /** The lease ran out: the worker hangs. */
@@ -136,7 +145,7 @@ export const edges = {
     to: 'handoff',
     fence: 'attempt',
     counts: { unanswered: '+ 1' },
-    sets: ['gated_at', 'run_at', 'content_hash', 'recipients'],
+    sets: ['gated_at', 'run_at', 'content_hash', 'recipients', 'tried'],
   },
 
   /** 2yz to the dot. */
@@ -162,7 +171,7 @@ export const edges = {
     to: 'queued',
     fence: 'attempt',
     counts: { tries: '+ 1', failures: '= 0', wordless: '= 0' },
-    sets: ['run_at', 'reply', 'recipients'],
+    sets: ['run_at', 'reply', 'recipients', 'tried'],
     events: ['delivery_delayed'],
   },
   /** The relay refused the envelope for good, before any dot, or for now until it was given up. */
@@ -171,7 +180,7 @@ export const edges = {
     to: 'bounced',
     fence: 'attempt',
     counts: { tries: '+ 1', failures: '= 0' },
-    sets: ['run_at', 'reply', 'recipients'],
+    sets: ['run_at', 'reply', 'recipients', 'tried'],
     events: ['bounced'],
   },
   /** Nothing was decided and no dot left. */
@@ -180,7 +189,7 @@ export const edges = {
     to: 'queued',
     fence: 'attempt',
     counts: { failures: '+ 1', unanswered: 'own_gate', wordless: '= 0' },
-    sets: ['run_at', 'reply'],
+    sets: ['run_at', 'reply', 'tried', 'waits_for'],
     events: ['delivery_delayed'],
     tells: 'first_failure',
   },
@@ -190,7 +199,7 @@ export const edges = {
     to: 'bounced',
     fence: 'attempt',
     counts: { failures: '+ 1', unanswered: 'own_gate' },
-    sets: ['run_at', 'reply'],
+    sets: ['run_at', 'reply', 'tried'],
     events: ['bounced'],
   },
 

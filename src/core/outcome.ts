@@ -10,8 +10,8 @@ export type EnvelopeReply = { accepted: string[]; refused: RecipientReply[] };
 
 /** `phase`: how far the attempt got, which decides what its reply means. */
 export type Outcome =
-  /** Nothing was decided and no dot left: connection, TLS, login, time-out before the dot. */
-  | { phase: 'unreached'; reply: Reply }
+  /** Nothing was decided and no dot left: connection, TLS, login, time-out before the dot. `isAway`: no session came about. */
+  | { phase: 'unreached'; reply: Reply; isAway?: true }
   /** Before the gate, the relay refused every recipient. `isOneReply`: by one reply, to MAIL or DATA. */
   | { phase: 'refused'; refused: RecipientReply[]; isOneReply: boolean }
   /**

@@ -2,7 +2,8 @@
 
 import { testAddressOutcome } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
-import { type EnvelopeReply, type Outcome, outcomeName } from '../core/outcome.ts';
+import { type EnvelopeReply, outcomeName } from '../core/outcome.ts';
+import type { Tried } from '../core/passed-over.ts';
 import { noReply } from '../core/reply.ts';
 import { retryDelayMs } from '../core/retry.ts';
 import { aloneAfter } from '../core/silence.ts';
@@ -10,20 +11,25 @@ import { handBack, markAlone } from '../store/mail/claim.ts';
 import { type Delivery, emailName } from '../store/mail/deliveries.ts';
 import { openGate } from '../store/mail/settle.ts';
 import { settleSimulated, settleSuppressed, siftDelivery } from '../store/mail/suppressed.ts';
+import { waitFor } from '../store/mail/waiting.ts';
 import { findLeaving, type Leaving, type LeavingOptions } from './leaving.ts';
-import type { Relay } from './relay.ts';
+import type { RelayRecord } from './relays/relay-record.ts';
+import type { Relays, Shipped } from './relays/relays.ts';
 import type { Settler } from './settle.ts';
 import { harmlessAfterMs, type Turn, type Turns } from './turns.ts';
 
 export type AttemptOptions = LeavingOptions & {
   clock: Clock;
-  relay: Relay;
+  relays: Relays;
   settler: Settler;
   /** 0 ≤ x < 1, for jitter. */
   random: () => number;
   /** Told each outcome, for metrics. */
   onOutcome: (name: string) => void;
 };
+
+/** Until what waits for relays is looked at again, whatever they do. */
+const waitMs = 10 * 60_000;
 
 /** After attempts that ended without a word: it is tried alone, and comes last. */
 export function isSuspect({ wordless }: Delivery): boolean {
@@ -100,25 +106,42 @@ export class Attempt {
   }
 
   async #shipAndSettle(delivery: Delivery, leaving: Leaving, turn: Turn): Promise<void> {
-    const { settler, onOutcome } = this.#options;
-    const outcome = await this.#ship(delivery, leaving, turn);
+    const { settler, onOutcome, relays } = this.#options;
+    const way = relays.wayOf({ ...delivery, ...leaving, bound: delivery.boundRelay });
+    if (!way) return settler.hold(delivery, leftBehind(delivery.boundRelay));
+    const { outcome, ...shipped } = await this.#ship(delivery, leaving, { way, turn });
     // A session may die while its gate is still committing: what to record depends on whether it opened.
     await this.#gate?.catch(() => false);
     // Handed back at the shutdown: it is the next process's now, and the database may be closed already.
     if (this.#isDraining() && this.#gate === null) return;
+    if (shipped.isUntried && shipped.waitsFor !== null && (await this.#wait(delivery, shipped.waitsFor))) return;
     onOutcome(outcomeName(outcome));
-    await settler.settle(delivery, outcome);
+    await settler.settle(delivery, outcome, shipped);
   }
 
-  async #ship(delivery: Delivery, { from, whole, plain }: Leaving, turn: Turn): Promise<Outcome> {
+  /** No relay it may take is open: that uses up no try. False where it is too old to wait. */
+  async #wait(delivery: Delivery, waitsFor: string): Promise<boolean> {
+    const { database, clock } = this.#options;
+    const now = clock.now();
+    const until = now + waitMs;
+    if (until > delivery.giveUpAt) return false;
+    await database.write((tx) => waitFor(tx, delivery, { waitsFor, until, now }), { about: emailName(delivery) });
+    return true;
+  }
+
+  async #ship(
+    delivery: Delivery,
+    { from, whole, plain }: Leaving,
+    { way, turn }: { way: readonly RelayRecord[]; turn: Turn },
+  ): Promise<Shipped> {
     const shipment = {
       envelope: { from, to: delivery.recipients },
       pieces: whole.pieces,
       plain: plain?.pieces ?? null,
       envelopeId: envelopeId(delivery),
     };
-    const shipping = this.#options.relay.ship(shipment, (reply, isPlain) => {
-      this.#gate = this.#openGate(((isPlain && plain) || whole).contentHash, reply);
+    const shipping = this.#options.relays.ship(way, shipment, (reply, isPlain, tried) => {
+      this.#gate = this.#openGate(reply, { contentHash: ((isPlain && plain) || whole).contentHash, tried });
       return this.#gate;
     });
     turn.shipped();
@@ -156,7 +179,7 @@ export class Attempt {
     return sifted.clear.length > 0 ? { ...delivery, recipients: sifted.clear } : null;
   }
 
-  async #openGate(contentHash: Uint8Array, reply: EnvelopeReply): Promise<boolean> {
+  async #openGate(reply: EnvelopeReply, by: { contentHash: Uint8Array; tried: Tried }): Promise<boolean> {
     if (this.#isDraining()) return false;
     const { delivery } = this;
     const { database, clock, random } = this.#options;
@@ -164,12 +187,16 @@ export class Attempt {
       (tx) => {
         const now = clock.now();
         const retryAt = now + retryDelayMs(delivery.tries + 1, random());
-        return openGate(tx, delivery, reply, { now, contentHash, retryAt });
+        return openGate(tx, delivery, reply, { now, retryAt, ...by });
       },
       { about: emailName(delivery) },
     );
     return this.#isGated;
   }
+}
+
+function leftBehind(relay: string | null): string {
+  return `The relay "${relay}" may have it already, and is not in RELAYS_FILE any more: no other one gets it by itself.`;
 }
 
 /** Same on every attempt, so that a DSN names the delivery it is about (RFC 3461 4.4). */

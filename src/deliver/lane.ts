@@ -6,6 +6,7 @@ import { type Delivery, type DeliveryRef, type InDoubtPolicy, partName } from '.
 import { doubtForgottenHandoffs } from '../store/mail/recover.ts';
 import type { Lane } from '../worker.ts';
 import { Attempt, type AttemptOptions, isSuspect } from './attempt.ts';
+import { claimWithRoutes, isWorthClaiming } from './relays/claims.ts';
 import { Turns } from './turns.ts';
 
 export type DeliverOptions = AttemptOptions & {
@@ -22,7 +23,6 @@ const compareEveryMs = 10_000;
 
 export class DeliverLane implements Lane<Delivery> {
   readonly name = 'deliveries';
-  readonly concurrency: number;
   readonly #options: DeliverOptions;
   readonly #underWay = new Set<Attempt>();
   /** Claimed and not done with. */
@@ -32,29 +32,45 @@ export class DeliverLane implements Lane<Delivery> {
   #comparedAt = 0;
   readonly #turns = new Turns();
   #draining = false;
+  /** The last claim has not seen all that is due. */
+  #isBehind = false;
   #lastAccount = '';
 
   constructor(options: DeliverOptions) {
     this.#options = options;
-    this.concurrency = options.relay.concurrency;
+  }
+
+  get concurrency(): number {
+    return this.#options.relays.concurrency;
+  }
+
+  get isBehind(): boolean {
+    return this.#isBehind;
   }
 
   async claim(limit: number): Promise<Delivery[]> {
-    const { database, clock } = this.#options;
+    const { database, clock, relays } = this.#options;
     const now = clock.now();
     if (now - this.#comparedAt >= compareEveryMs) this.#isUnsure = true;
+    this.#isBehind = false;
+    if (relays.isRouted && !relays.hasRoom && !this.#isUnsure) return [];
     const due = await accountsWithDue(database, now);
-    if (due.length === 0 && !this.#isUnsure) return [];
+    const isWorthIt =
+      due.length > 0 || this.#isUnsure || (relays.isRouted && (await isWorthClaiming(database, relays)));
+    if (!isWorthIt) return [];
     const turns = startingAfter(due, this.#lastAccount);
     this.#lastAccount = turns[Math.min(limit, turns.length) - 1] ?? '';
     const claimed = await this.#claimInTurns(turns, limit, now);
-    for (const delivery of claimed) this.#held.add(partName(delivery));
+    for (const delivery of claimed) {
+      this.#held.add(partName(delivery));
+      if (delivery.heading !== null) relays.find(delivery.heading)?.reserve();
+    }
     // What may end this process comes last, so that the others have begun.
     return claimed.sort((a, b) => Number(isSuspect(a)) - Number(isSuspect(b)));
   }
 
   async #claimInTurns(turns: string[], limit: number, now: number): Promise<Delivery[]> {
-    const { database, worker, policy } = this.#options;
+    const { database, worker, policy, relays } = this.#options;
     const wasUnsure = this.#isUnsure;
     this.#isUnsure = true;
     let lost: DeliveryRef[] = [];
@@ -63,6 +79,11 @@ export class DeliverLane implements Lane<Delivery> {
       if (wasUnsure) {
         await handBackForgotten(tx, worker, this.#held, now);
         lost = await doubtForgottenHandoffs(tx, { worker, held: this.#held, now, policy });
+      }
+      if (relays.isRouted) {
+        const routed = await claimWithRoutes(tx, relays, { turns, worker, limit, now, leaseMs });
+        this.#isBehind = routed.isBehind;
+        return routed.claimed;
       }
       // Each account gets its share first; what is left over goes to whoever still has mail due.
       for (const most of [Math.max(1, Math.floor(limit / turns.length)), limit]) {
@@ -88,6 +109,7 @@ export class DeliverLane implements Lane<Delivery> {
     } finally {
       this.#underWay.delete(one);
       this.#held.delete(partName(delivery));
+      if (delivery.heading !== null) this.#options.relays.find(delivery.heading)?.leave();
     }
   }
 

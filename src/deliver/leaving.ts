@@ -5,6 +5,7 @@ import type { SignerFor } from '../core/dkim.ts';
 import { senderAddress } from '../core/envelope.ts';
 import { bufferOf } from '../core/pieces.ts';
 import { isAsciiText, needsUtf8 } from '../core/plain.ts';
+import { tagOf } from '../core/route.ts';
 import type { Composing } from '../render/composer.ts';
 import type { Renderer } from '../render/renderer.ts';
 import { makeTextParts } from '../render/text-parts.ts';
@@ -23,7 +24,7 @@ export type LeavingOptions = {
 };
 
 /** `passage`: of a large mail, for its owner to end. */
-export type Leaving = Made & { from: string; passage: Passage | null };
+export type Leaving = Made & { from: string; tag: string | null; passage: Passage | null };
 
 /** Why nothing leaves: there is no memory for it now; or it is held, for a person to decide. */
 export type Staying = { why: 'later' } | { why: 'hold'; reason: string };
@@ -42,7 +43,7 @@ export async function findLeaving(options: LeavingOptions, delivery: Delivery): 
     const made = await options.compose(email, signer, !isPlain);
     passage?.composed();
     const bound = boundTo(delivery, made);
-    if (bound) return { ...bound, from, passage };
+    if (bound) return { ...bound, from, tag: tagOf(email.tags), passage };
     passage?.done();
     return { why: 'hold', reason: 'This version composes other bytes than the first attempt handed over.' };
   } catch (error) {

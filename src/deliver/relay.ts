@@ -2,6 +2,7 @@
 
 import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
 import type { Pieces } from '../core/pieces.ts';
+import type { Reply } from '../core/reply.ts';
 
 export type Envelope = { from: string; to: string[] };
 
@@ -29,6 +30,10 @@ export interface Relay {
   readonly concurrency: number;
   /** Tries once. Never throws: every failure is an outcome. Sends the final dot only after `gate` resolved true. */
   ship(shipment: Shipment, gate: Gate): Promise<Outcome>;
+  /** Whether it can be reached, by a session for nothing else. Null: it can; otherwise why not. Never rejects. */
+  probe?(): Promise<Reply | null>;
+  /** As `close`, once nothing is under way any more, but an overdue verdict is still listened to. */
+  retire?(): Promise<void>;
   /** Resolves when idle sessions are closed; shipments under way are waited for by the caller. */
   close(): Promise<void>;
 }

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../core/clock.ts';
 import { type Outcome, outcomeName } from '../core/outcome.ts';
+import { nobodyTried, type Tried } from '../core/passed-over.ts';
 import { ownWords, type Reply } from '../core/reply.ts';
 import { retryDelayMs } from '../core/retry.ts';
 import { log } from '../log.ts';
@@ -16,6 +17,9 @@ import {
   settleTaken,
   settleUnreached,
 } from '../store/mail/settle.ts';
+
+/** Which relay it was, and which ones would have to be back for another try to be worth while. */
+export type Way = { tried: Tried; waitsFor: string | null };
 
 export type SettleOptions = {
   database: Database;
@@ -39,12 +43,18 @@ export class Settler {
   }
 
   /** False where the delivery is not this attempt's own any more: who has moved it has said what became of it. */
-  async settle(delivery: Delivery, outcome: Outcome): Promise<boolean> {
+  async settle(
+    delivery: Delivery,
+    outcome: Outcome,
+    way: Way = { tried: nobodyTried, waitsFor: null },
+  ): Promise<boolean> {
     switch (outcome.phase) {
       case 'unreached':
-        return this.#unreached(delivery, outcome.reply);
-      case 'refused':
-        return this.record(delivery, (tx) => settleRefused(tx, delivery, outcome, this.#retry(delivery.tries + 1)));
+        return this.#unreached(delivery, outcome.reply, way);
+      case 'refused': {
+        const again = { ...this.#retry(delivery.tries + 1), tried: way.tried };
+        return this.record(delivery, (tx) => settleRefused(tx, delivery, outcome, again));
+      }
       case 'verdict':
         return this.#verdict(delivery, outcome);
       case 'in_doubt':
@@ -98,11 +108,10 @@ export class Settler {
     });
   }
 
-  #unreached(delivery: Delivery, reply: Reply): Promise<boolean> {
+  #unreached(delivery: Delivery, reply: Reply, { tried, waitsFor }: Way): Promise<boolean> {
     log.unreached(delivery, reply.text);
-    return this.record(delivery, (tx) =>
-      settleUnreached(tx, delivery, { reply, ...this.#retry(delivery.failures + 1) }),
-    );
+    const again = { reply, tried, waitsFor, ...this.#retry(delivery.failures + 1) };
+    return this.record(delivery, (tx) => settleUnreached(tx, delivery, again));
   }
 
   #inDoubt(delivery: Delivery, reason: string): Promise<boolean> {

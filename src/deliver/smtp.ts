@@ -63,14 +63,25 @@ class SmtpRelay implements Relay {
     const fresh = await this.#open();
     if ('text' in fresh) {
       this.#leave();
-      return { phase: 'unreached', reply: fresh };
+      return { phase: 'unreached', reply: fresh, isAway: true };
     }
     return this.#finish(fresh, await this.#transact(fresh, shipment, gate));
   }
 
+  async probe(): Promise<Reply | null> {
+    const session = await this.#open();
+    if ('text' in session) return session;
+    await quit(session.wire);
+    return null;
+  }
+
   async close(): Promise<void> {
-    this.#closed = true;
     for (const { wire } of this.#lingering) wire.destroy();
+    await this.retire();
+  }
+
+  async retire(): Promise<void> {
+    this.#closed = true;
     const idle = this.#idle.splice(0);
     for (const { idleTimer } of idle) if (idleTimer) clearTimeout(idleTimer);
     await Promise.all(idle.map(({ wire }) => quit(wire)));

@@ -20,6 +20,7 @@ import type { FacadeParts } from '../http/facades.ts';
 import { Guesses } from '../http/guesses.ts';
 import { addOwnRoutes } from '../http/own-routes.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
+import type { RelayDesk } from '../http/relays.ts';
 import { log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Live } from '../page/live.ts';
@@ -36,6 +37,7 @@ import { createApiKeys } from '../use-cases/api-keys.ts';
 import { createFindKeyLives, createLookUpKeys } from '../use-cases/key-history.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
 import { createPurge } from '../use-cases/purge.ts';
+import { createRelayOrders } from '../use-cases/relay-orders.ts';
 import { createReplay } from '../use-cases/replay.ts';
 import { createSenders } from '../use-cases/senders.ts';
 import { createSignOut } from '../use-cases/sessions.ts';
@@ -61,13 +63,14 @@ export type DoorOptions = {
   /** Known once the server listens. */
   publicUrl: () => string;
   page: PageOptions;
+  relayDesk: RelayDesk;
 };
 
 /** What the page shows beside the database. */
 export type PageOptions = Pick<PageFacts, 'relay' | 'durable' | 'signerFor' | 'compose'> & { live: Live };
 
 export function apiDoors(options: DoorOptions): Door[] {
-  const { config, facades, database, clock, egress, keyUses, renderer } = options;
+  const { config, facades, database, clock, egress, keyUses, renderer, relayDesk: desk } = options;
   const bootstrap = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
   const access = createAccess(options);
   const rules = createRules(options);
@@ -86,6 +89,7 @@ export function apiDoors(options: DoorOptions): Door[] {
         keys: { clock, findKeyLives: use.findKeyLives, lookUpKeys: use.lookUpKeys, keyScopes: keyScopesOf(facades) },
         doubt: { database, settleDoubt: use.settleDoubt },
         accounts: { database, clock, accounts: use.accounts, apiKeys: use.apiKeys },
+        relays: { database, clock, desk, orders: use.relayOrders },
       }),
     (app) => {
       const parts = { ...reading, ...use, remote, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid };
@@ -100,6 +104,7 @@ export function apiDoors(options: DoorOptions): Door[] {
         facades,
         clock,
         live,
+        relayDesk: desk,
         access: { ...access, sessions: createSessions({ database, signOut, bootstrap, rules, secrets, now }) },
         use: { ...use, flushUses: () => keyUses.flush() },
         facts: {
@@ -122,6 +127,7 @@ function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now:
     accounts: createAccounts(database, clock, onQueued),
     apiKeys: createApiKeys(database, clock),
     amend: createAmend(database, clock, onQueued, config.keyLifetimeMs),
+    relayOrders: createRelayOrders(database, clock, onQueued),
     settleDoubt: createSettleDoubt({ database, now: () => clock.now(), onSettled: onQueued }),
     subscribe: createSubscribe(database, clock, onQueued),
     replay: createReplay(database, clock, onQueued),

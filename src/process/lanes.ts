@@ -5,12 +5,10 @@ import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
 import { createDkimSigner, type DkimKey, type SignerFor } from '../core/dkim.ts';
 import type { Room } from '../core/room.ts';
-import { createCapture } from '../deliver/capture.ts';
 import { DeliverLane } from '../deliver/lane.ts';
 import { LargeMails } from '../deliver/large-mails.ts';
-import type { Relay } from '../deliver/relay.ts';
+import type { Relays } from '../deliver/relays/relays.ts';
 import { Settler } from '../deliver/settle.ts';
-import { createSmtpRelay } from '../deliver/smtp.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Composing } from '../render/composer.ts';
@@ -28,7 +26,7 @@ export type Loop = Part & { wake(): void };
 export type LaneOptions = {
   database: Database;
   clock: Clock;
-  relay: Relay;
+  relays: Relays;
   renderer: Renderer;
   /** Bytes of large requests and mails that are worked on at once. */
   atWork: Room;
@@ -43,7 +41,7 @@ export type LaneOptions = {
 
 export function createWorkers(
   config: Config,
-  { database, clock, relay, renderer, atWork, egress, contractOf, metrics, signerFor, compose, name }: LaneOptions,
+  { database, clock, relays, renderer, atWork, egress, contractOf, metrics, signerFor, compose, name }: LaneOptions,
 ): Loop[] {
   const { webhookAttempt: onAttempt, webhookDisabled: onDisabled, outcome: onOutcome } = metrics;
   const webhooks = new Worker(
@@ -59,13 +57,8 @@ export function createWorkers(
   });
   const largeMails = new LargeMails(atWork, config.limits);
   const own = { worker: name, policy: config.inDoubt, signerFor, compose, random: Math.random, onOutcome };
-  const parts = { database, clock, relay, renderer, largeMails, settler, ...own };
+  const parts = { database, clock, relays, renderer, largeMails, settler, ...own };
   return [new Worker(new DeliverLane(parts)), webhooks];
-}
-
-export function createRelay({ relay, relayConnections }: Config): Relay {
-  if (relay.kind === 'capture') return createCapture();
-  return createSmtpRelay({ ...relay.server, concurrency: relayConnections });
 }
 
 /** A domain is the first account's, unless it was given to one other: only its own mail is signed. */

@@ -6,9 +6,8 @@
 import assert from 'node:assert';
 import { createSystemClock, type SystemClock } from '../../src/clock.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { createSmtpRelay } from '../../src/deliver/smtp.ts';
 import { log, startLog } from '../../src/log.ts';
-import { type Outside, startServer } from '../../src/server.ts';
+import { startServer } from '../../src/server.ts';
 import { variantsOf } from './unguarded.ts';
 
 /** Ten minutes of the lab's fastest clock; less than those of its slower ones. */
@@ -18,11 +17,12 @@ const speed = Number(process.env.LAB_SPEED ?? 1);
 const variants = variantsOf(createClock);
 const variant = variants[process.argv[2] ?? 'none'];
 assert(variant, `a variant: ${Object.keys(variants).join(', ')}`);
-const config = readConfig(process.env);
+const config = readConfig(process.env, process.env);
 startLog(config.logLevel);
 const die = () => process.kill(process.pid, 'SIGKILL') as never;
 const choresEveryMs = Number(process.env.LAB_CHORES_MS ?? 1_000);
-const server = await startServer(config, { clock: createClock, choresEveryMs, die, ...fasterRelay(), ...variant });
+const faster = speed === 1 ? {} : { verdictTimeoutMs };
+const server = await startServer(config, { clock: createClock, choresEveryMs, die, ...faster, ...variant });
 // Under strace the process one has started is strace's, which passes no signal on.
 console.log(`pid ${process.pid}`);
 console.log(`Sendonce listens on ${server.url}`);
@@ -35,10 +35,4 @@ function createClock(wall: () => number): SystemClock {
   const epoch = Number(process.env.LAB_EPOCH ?? 0);
   const faster = { wall: () => epoch + (wall() - epoch) * speed, monotonic: () => performance.now() * speed };
   return createSystemClock({ ...faster, onJump });
-}
-
-function fasterRelay(): Partial<Outside> {
-  if (speed === 1 || config.relay.kind === 'capture') return {};
-  const options = { concurrency: config.relayConnections, verdictTimeoutMs };
-  return { relay: createSmtpRelay({ ...config.relay.server, ...options }) };
 }

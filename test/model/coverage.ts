@@ -13,6 +13,7 @@ const answers = {
   'answer all doubts': ['some', 'none'],
   hold: ['some', 'none'],
   claim: ['some', 'none', 'bound'],
+  release: ['some', 'none'],
   'forgotten claims': ['some', 'none'],
   'forgotten hand-offs': ['some', 'none'],
   'lost hand-offs': ['some', 'none'],

@@ -25,6 +25,8 @@ export type ModelDelivery = {
   policy: InDoubtPolicy | null;
   reply: string | null;
   contentHash: Uint8Array | null;
+  relay: string | null;
+  waitsFor: string | null;
 };
 
 export type ModelEmail = {
@@ -80,6 +82,7 @@ export type Detail = {
   replies?: string[];
   each?: (Said | null)[];
   attempt?: number;
+  relay?: string;
   in_doubt?: boolean;
   by?: string;
   scheduled_at?: number;
@@ -108,10 +111,14 @@ export type Terms = {
   contentHash?: Uint8Array;
   giveUpAt?: number;
   heldUntil?: number;
+  tried?: { relay: string | null };
+  waitsFor?: string | null;
   /** What the mover knows by the edge's fence. */
   fence?: number;
   detail?: Detail;
 };
+
+const ofRelays: readonly FactType[] = ['sent', 'delivered', 'bounced', 'delivery_delayed'];
 
 export class Room {
   now: number;
@@ -164,12 +171,17 @@ export class Room {
     }
     this.coverage.edge(name, moved.length > 0);
     if (moved.length === 0) return null;
-    for (const type of told) this.tell(place.account, place.emailId, type, detailOf(edge, moved, terms));
+    const relay = moved[0]?.relay;
+    for (const type of told) {
+      const by = relay && ofRelays.includes(type) ? { relay } : {};
+      this.tell(place.account, place.emailId, type, { ...by, ...detailOf(edge, moved, terms) });
+    }
     return moved;
   }
 
   #set(one: ModelDelivery, { to, sets }: Edge, terms: Terms): void {
     if (to !== 'sending' && to !== 'handoff') one.worker = null;
+    if (!sets.includes('waits_for')) one.waitsFor = null;
     for (const column of sets) {
       if (column === 'run_at') one.runAt = terms.runAt ?? Number.NaN;
       if (column === 'reply') one.reply = terms.reply?.text ?? null;
@@ -177,6 +189,8 @@ export class Room {
       if (column === 'worker') one.worker = terms.worker ?? null;
       if (column === 'gated_at') one.gatedAt = terms.gatedAt ?? null;
       if (column === 'content_hash') one.contentHash = terms.contentHash ?? null;
+      if (column === 'tried') one.relay = terms.tried?.relay ?? null;
+      if (column === 'waits_for') one.waitsFor = terms.waitsFor ?? null;
       if (column === 'give_up_at') one.giveUpAt = terms.giveUpAt ?? Number.NaN;
       // The time in doubt is given back; what had never passed a gate has its three days anew.
       if (column === 'held_until') {
@@ -187,12 +201,16 @@ export class Room {
   }
 
   insert(
-    delivery: Omit<ModelDelivery, 'row' | 'past' | 'gatedAt' | 'worker' | 'contentHash' | 'part'> & {
+    delivery: Omit<
+      ModelDelivery,
+      'row' | 'past' | 'gatedAt' | 'worker' | 'contentHash' | 'part' | 'relay' | 'waitsFor'
+    > & {
       state: DeliveryRow['state'];
       tries?: number;
+      relay?: string | null;
     },
   ): void {
-    const { state, tries = 0, ...given } = delivery;
+    const { state, tries = 0, relay = null, ...given } = delivery;
     const fresh = {
       ...{ attempt: 0, handoffAttempt: null, failures: 0, unanswered: 0, possibleDuplicate: 0 },
       ...{ wordless: 0, alone: 0 },
@@ -205,6 +223,8 @@ export class Room {
       gatedAt: null,
       worker: null,
       contentHash: null,
+      relay,
+      waitsFor: null,
     });
   }
 
@@ -213,7 +233,7 @@ export class Room {
     const { account, emailId, part, recipients, giveUpAt, policy, row } = one;
     const { attempt, tries, failures, wordless } = row;
     const isOpen = row.unanswered > 0 || row.possibleDuplicate > 0;
-    const boundTo = isOpen ? one.contentHash : null;
+    const bound = { boundTo: isOpen ? one.contentHash : null, boundRelay: isOpen ? one.relay : null };
     const possibleDuplicate = row.possibleDuplicate > 0;
     return {
       account,
@@ -227,7 +247,9 @@ export class Room {
       giveUpAt,
       policy,
       possibleDuplicate,
-      boundTo,
+      ...bound,
+      failedAt: failures > 0 ? one.relay : null,
+      heading: null,
     };
   }
 

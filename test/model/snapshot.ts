@@ -15,6 +15,7 @@ const selects: [kind: string, columns: string[], from: string][] = [
       ...['account', 'email_id', 'part', 'state', 'attempt', 'handoff_attempt', 'tries', 'failures', 'unanswered'],
       ...['possible_duplicate', 'run_at', 'give_up_at', 'gated_at', 'worker', 'recipients', 'recipient_count'],
       ...['in_doubt_policy', 'reply', 'case when content_hash is null then 0 else 1 end', 'wordless', 'alone'],
+      ...['relay', 'waits_for'],
     ],
     'deliveries',
   ],
@@ -129,7 +130,7 @@ function stateOf(model: Model): string[] {
         ...[one.account, one.emailId, one.part, row.state, row.attempt, row.handoffAttempt, row.tries, row.failures],
         ...[row.unanswered, row.possibleDuplicate, one.runAt, one.giveUpAt, one.gatedAt, one.worker],
         ...[JSON.stringify(recipients), recipients.length, one.policy, one.reply, one.contentHash ? 1 : 0],
-        ...[row.wordless, row.alone],
+        ...[row.wordless, row.alone, one.relay, one.waitsFor],
       ]);
     }),
     ...model.emails.map((one) =>
@@ -188,10 +189,22 @@ function grouped(events: Told[]): string[] {
   return events
     .sort((a, b) => (a.about < b.about ? -1 : a.about > b.about ? 1 : 0))
     .map(({ account, about, type, at, detail, told }) => {
-      const { recipients, reply, attempt, in_doubt, by, scheduled_at, origin, said, replies, each } = detail;
+      const { recipients, reply, attempt, relay, in_doubt, by, scheduled_at, origin, said, replies, each } = detail;
       // The parts of one email are moved at once, in no order.
       const sorted = recipients && [...recipients].sort();
-      const rest = { recipients: sorted, reply, said, replies, each, attempt, in_doubt, by, scheduled_at, origin };
+      const rest = {
+        recipients: sorted,
+        reply,
+        said,
+        replies,
+        each,
+        attempt,
+        relay,
+        in_doubt,
+        by,
+        scheduled_at,
+        origin,
+      };
       return line('event', [account, about, type, at, rest, [...told].sort()]);
     });
 }

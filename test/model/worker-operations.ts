@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { TestOutcome } from '../../src/core/address.ts';
 import { type Edge, edges } from '../../src/core/delivery.ts';
 import type { RecipientReply } from '../../src/core/outcome.ts';
+import { nobodyTried, type Tried } from '../../src/core/passed-over.ts';
 import { noReply, ownWords, type Reply, readReply } from '../../src/core/reply.ts';
 import { accountsWithDue, claimDue, handBack, handBackForgotten, markAlone } from '../../src/store/mail/claim.ts';
 import { type Delivery, type DeliveryRef, never, partName } from '../../src/store/mail/deliveries.ts';
@@ -25,6 +26,7 @@ import {
   settleUnreached,
 } from '../../src/store/mail/settle.ts';
 import { settleSimulated, settleSuppressed, siftDelivery } from '../../src/store/mail/suppressed.ts';
+import { listWaitedFor, releaseSome, waitFor } from '../../src/store/mail/waiting.ts';
 import { beat, sayGoodbye } from '../../src/store/workers.ts';
 import type { DeliveryRow } from '../support/delivery-row.ts';
 import { account, isMostly } from './client-operations.ts';
@@ -91,11 +93,15 @@ function isUnderWay(row: DeliveryRow, held: Delivery): boolean {
   return isItsOwn(row, held) || isBehindItsGate(row, held);
 }
 
+/** Which relay it came to, and what it waits for. */
+const waitedFor = ['one', 'one two'] as const;
+const tried = fc.constantFrom<Tried>(nobodyTried, { relay: 'one', passedOver: [] }, { relay: 'two', passedOver: [] });
+
 /** What another process may have read before somebody else was faster. */
 const stagesAlone = ['try_alone', 'composed_alone', 'harmless'] as const;
 const lateEdges = [
   ...(['claim', 'forgotten', 'lease_over', 'orphaned', 'spared', 'silenced', 'orphaned_handoff'] as const),
-  ...(['lost_handoff', 'hold', 'send_again'] as const),
+  ...(['lost_handoff', 'hold', 'send_again', 'wait', 'release'] as const),
 ];
 
 export const workerOperations = [
@@ -122,6 +128,20 @@ export const workerOperations = [
   onHeld('try alone', 4, { edge: fc.constantFrom(...stagesAlone) }, (held, { edge }, model) => ({
     expected: () => model.markAlone(edge, held),
     act: (engine) => engine.write((tx) => markAlone(tx, edge, held, model.now)),
+  })),
+  onHeld('wait', 4, { waitsFor: fc.constantFrom(...waitedFor) }, (held, { waitsFor }, model) => {
+    const until = model.now + 10 * minuteMs;
+    return {
+      expected: () => model.wait(held, waitsFor, until),
+      act: (engine) => engine.write((tx) => waitFor(tx, held, { waitsFor, until, now: model.now })),
+    };
+  }),
+  operation('release', 3, { waitsFor: fc.constantFrom(...waitedFor) }, ({ waitsFor }, model) => ({
+    expected: () => [model.waitedFor(), model.release(waitsFor)],
+    act: async (engine) => [
+      await listWaitedFor(engine.database),
+      await engine.write((tx) => releaseSome(tx, waitsFor, { now: model.now, limit: 100 })),
+    ],
   })),
   onHeld('hand back', 2, {}, (held, _, model) => ({
     expected: () => model.handBack(held),
@@ -167,11 +187,12 @@ export const workerOperations = [
   onHeld(
     'gate',
     14,
-    { envelope, bytes: fc.constantFrom(1, 2), retryIn },
-    (held, { envelope, bytes, retryIn }, model) => {
+    { envelope, bytes: fc.constantFrom(1, 2), retryIn, tried },
+    (held, { envelope, bytes, retryIn, tried }, model) => {
       const reply = answersTo(held, envelope);
       if (reply.accepted.length === 0) return null;
-      const terms = { now: model.now, retryAt: model.now + retryIn, contentHash: new Uint8Array(32).fill(bytes) };
+      const contentHash = new Uint8Array(32).fill(bytes);
+      const terms = { now: model.now, retryAt: model.now + retryIn, contentHash, tried };
       return {
         expected: () => model.gate(held, reply, terms),
         act: (engine) => engine.write((tx) => openGate(tx, held, reply, terms)),
@@ -194,26 +215,26 @@ export const workerOperations = [
   onHeld(
     'refused',
     6,
-    { refusals, isOneReply: fc.boolean(), retryIn },
-    (held, { refusals, isOneReply, retryIn }, model) => {
+    { refusals, isOneReply: fc.boolean(), retryIn, tried },
+    (held, { refusals, isOneReply, retryIn, tried }, model) => {
       const answers = isOneReply ? refusals.slice(0, 1) : refusals;
       const outcome = { refused: answersTo(held, answers).refused, isOneReply };
       const retryAt = model.now + retryIn;
       return {
-        expected: () => model.refused(held, outcome, retryAt),
-        act: (engine) => engine.write((tx) => settleRefused(tx, held, outcome, { now: model.now, retryAt })),
+        expected: () => model.refused(held, outcome, { retryAt, tried }),
+        act: (engine) => engine.write((tx) => settleRefused(tx, held, outcome, { now: model.now, retryAt, tried })),
       };
     },
   ),
   onHeld(
     'unreached',
     6,
-    { retryIn },
-    (held, { retryIn }, model) => {
-      const retryAt = model.now + retryIn;
+    { retryIn, tried, waitsFor: fc.constantFrom(null, ...waitedFor) },
+    (held, { retryIn, tried, waitsFor }, model) => {
+      const again = { retryAt: model.now + retryIn, tried, waitsFor };
       return {
-        expected: () => model.unreached(held, away, retryAt),
-        act: (engine) => engine.write((tx) => settleUnreached(tx, held, { reply: away, now: model.now, retryAt })),
+        expected: () => model.unreached(held, away, again),
+        act: (engine) => engine.write((tx) => settleUnreached(tx, held, { reply: away, now: model.now, ...again })),
       };
     },
     isUnderWay,
@@ -287,10 +308,11 @@ export const workerOperations = [
       const fence = pick([...one.past, one.row], version)?.attempt ?? 0;
       const runAt = model.now + leaseMs;
       const reply = ownWords('Late.');
-      const terms = { run_at: runAt, held_until: model.now, reply, worker, fence, now: model.now };
+      const terms = { run_at: runAt, held_until: model.now, reply, worker, waits_for: 'one', fence, now: model.now };
       const ref = refOf(one);
       return {
-        expected: () => model.move(edge, ref, { runAt, heldUntil: model.now, reply, worker, fence }) !== null,
+        expected: () =>
+          model.move(edge, ref, { runAt, heldUntil: model.now, reply, worker, waitsFor: 'one', fence }) !== null,
         act: (engine) => engine.write(async (tx) => (await move(tx, edge, ref, terms, () => null)) !== null),
       };
     },

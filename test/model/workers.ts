@@ -3,6 +3,7 @@
 import type { TestOutcome } from '../../src/core/address.ts';
 import type { EdgeName } from '../../src/core/delivery.ts';
 import { type EnvelopeReply, isPermanent, type RecipientReply } from '../../src/core/outcome.ts';
+import type { Tried } from '../../src/core/passed-over.ts';
 import { ownWords, type Reply, simulatedBounce } from '../../src/core/reply.ts';
 import { type SuppressionOrigin, whySuppressed } from '../../src/core/suppression.ts';
 import {
@@ -21,6 +22,8 @@ const workersForgottenAfterMs = 24 * 60 * 60_000;
 
 /** One answer a recipient of an envelope. */
 type Refusals = { refused: RecipientReply[]; isOneReply: boolean };
+
+type Again = { retryAt: number; tried: Tried };
 
 export class Workers extends Room {
   /** What workers were given, the newest last; much of it is not theirs any more. */
@@ -57,6 +60,22 @@ export class Workers extends Room {
 
   handBack(held: Delivery): void {
     this.move('hand_back', held, { runAt: this.now, fence: held.attempt });
+  }
+
+  wait(held: Delivery, waitsFor: string, runAt: number): boolean {
+    return this.move('wait', held, { runAt, waitsFor, fence: held.attempt }) !== null;
+  }
+
+  release(waitsFor: string): number {
+    const waiting = this.deliveries.filter((one) => one.row.state === 'queued' && one.waitsFor === waitsFor);
+    for (const one of waiting) this.move('release', one, { runAt: this.now, fence: one.row.attempt });
+    this.coverage.answered('release', waiting.length > 0 ? 'some' : 'none');
+    return waiting.length;
+  }
+
+  waitedFor(): string[] {
+    const all = this.deliveries.filter((one) => one.row.state === 'queued').flatMap(({ waitsFor }) => waitsFor ?? []);
+    return [...new Set(all)].sort();
   }
 
   handBackForgotten(worker: string, known: readonly DeliveryRef[]): number {
@@ -119,17 +138,22 @@ export class Workers extends Room {
     }
   }
 
-  gate(held: Delivery, reply: EnvelopeReply, terms: { contentHash: Uint8Array; retryAt: number }): boolean {
-    const { contentHash, retryAt } = terms;
+  gate(
+    held: Delivery,
+    reply: EnvelopeReply,
+    terms: { contentHash: Uint8Array; retryAt: number; tried: Tried },
+  ): boolean {
+    const { contentHash, retryAt, tried } = terms;
     const gate = {
       gatedAt: this.now,
       runAt: this.now + handoffMs,
       contentHash,
       recipients: reply.accepted,
+      tried,
       fence: held.attempt,
     };
     const isOpen = this.move('gate', held, gate) !== null;
-    if (isOpen) this.#split(held, reply.refused, retryAt);
+    if (isOpen) this.#split(held, reply.refused, { retryAt, tried });
     this.coverage.answered('gate', isOpen ? (reply.refused.length > 0 ? 'split' : 'whole') : 'lost');
     return isOpen;
   }
@@ -153,7 +177,7 @@ export class Workers extends Room {
     return waits ? ['put_off', held, { ...given, runAt: retryAt }] : ['rejected', held, { ...given, runAt: this.now }];
   }
 
-  refused(held: Delivery, { refused, isOneReply }: Refusals, retryAt: number): boolean {
+  refused(held: Delivery, { refused, isOneReply }: Refusals, { retryAt, tried }: Again): boolean {
     const later = refused.filter((one) => !isPermanent(one));
     const gone = refused.filter(isPermanent);
     const waits = later.length > 0 && retryAt <= held.giveUpAt;
@@ -163,16 +187,17 @@ export class Workers extends Room {
       recipients,
       reply,
       detail: isOneReply ? {} : each,
+      tried,
       fence: held.attempt,
     });
-    if (moved && waits) this.#split(held, gone, retryAt);
+    if (moved && waits) this.#split(held, gone, { retryAt, tried });
     const kind = waits ? (gone.length > 0 ? 'split' : 'waits') : 'over';
     this.coverage.answered('refused', moved ? kind : 'lost');
     return moved !== null;
   }
 
   /** Those refused for good are over; the others get a delivery of their own, as long as there is time. */
-  #split(held: Delivery, refused: RecipientReply[], retryAt: number): void {
+  #split(held: Delivery, refused: RecipientReply[], { retryAt, tried }: Again): void {
     const { account, emailId, giveUpAt, policy, attempt } = held;
     for (const isGone of [true, false]) {
       const some = refused.filter((one) => isPermanent(one) === isGone);
@@ -189,15 +214,17 @@ export class Workers extends Room {
         runAt: waits ? retryAt : this.now,
         reply: reply.text,
         tries: held.tries + 1,
+        relay: tried.relay,
       });
-      const detail = { recipients, reply: reply.text, said: reply.said, ...each, attempt };
+      const by = tried.relay === null ? {} : { relay: tried.relay };
+      const detail = { recipients, reply: reply.text, said: reply.said, ...each, attempt, ...by };
       this.tell(account, emailId, waits ? 'delivery_delayed' : 'bounced', detail);
     }
   }
 
-  unreached(held: Delivery, reply: Reply, retryAt: number): boolean {
+  unreached(held: Delivery, reply: Reply, { retryAt, tried, waitsFor }: Again & { waitsFor: string | null }): boolean {
     const isOver = retryAt > held.giveUpAt;
-    const terms = { runAt: isOver ? this.now : retryAt, reply, fence: held.attempt };
+    const terms = { runAt: isOver ? this.now : retryAt, reply, tried, waitsFor, fence: held.attempt };
     return this.move(isOver ? 'given_up' : 'unreached', held, terms) !== null;
   }
 

@@ -129,6 +129,8 @@ function attempt(tx: Transaction, name: EdgeName, emailId: string, known: Delive
     content_hash: new Uint8Array(32),
     give_up_at: now,
     held_until: now,
+    tried: { relay: 'one', passedOver: [{ relay: 'other', reason: 'words' }] },
+    waits_for: 'other',
   };
   return move(tx, name, { account, emailId, part: 0 }, { ...values, fence, now } as never, () => null);
 }

@@ -8,6 +8,7 @@ import { Room } from '../../src/core/room.ts';
 import { DeliverLane } from '../../src/deliver/lane.ts';
 import { LargeMails } from '../../src/deliver/large-mails.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
+import { onlyRelay, Relays } from '../../src/deliver/relays/relays.ts';
 import { Settler } from '../../src/deliver/settle.ts';
 import { Renderer } from '../../src/render/renderer.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
@@ -88,7 +89,7 @@ function createLane(database: Database, worker: string): DeliverLane {
     policy: 'hold',
     database,
     clock,
-    relay,
+    relays: new Relays(onlyRelay(relay), { onRest: () => {}, onBack: () => {}, onOutcome: () => {} }),
     renderer: new Renderer(limits),
     largeMails: new LargeMails(new Room(limits.bodiesAtWorkBytesMax), limits),
     settler,

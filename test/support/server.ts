@@ -22,6 +22,8 @@ export type TestServer = {
   /** Stops and starts again on the same database, `between` in between. */
   restart(between?: () => void | Promise<void>): Promise<void>;
   tick(): Promise<void>;
+  /** Reads RELAYS_FILE again, as SIGHUP does. */
+  readRelays(): void;
   /** Ticks until `condition` holds; fails after a while with what was awaited. */
   until(what: string, condition: () => Promise<boolean> | boolean): Promise<void>;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<TestReply>;
@@ -45,7 +47,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const clock = options.clock ?? createTestClock();
   const shared = options.environment?.DATABASE_URL;
   const databaseUrl = shared ?? (await newDatabaseUrl(temp));
-  const config = readConfig({
+  const environment = {
     PORT: '0',
     DATABASE_URL: databaseUrl,
     STATE_DIR: temp.path('.'),
@@ -53,7 +55,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     SECRET_KEY: testSecretKey,
     EGRESS_ALLOW: '127.0.0.0/8',
     ...options.environment,
-  });
+  };
+  const config = readConfig(environment);
   const start = () =>
     startServer(
       { ...config, limits: { ...config.limits, ...options.limits } },
@@ -93,6 +96,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       server = await start();
     },
     tick: () => server.tick(),
+    readRelays: () => server.change(readConfig(environment).relay),
     async until(what, condition) {
       const giveUpAt = performance.now() + 30_000;
       while (!(await condition())) {

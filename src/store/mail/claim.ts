@@ -19,27 +19,40 @@ export async function accountsWithDue(reader: Reader, now: number): Promise<stri
 
 type DueRow = { email_id: string; part: number; attempt: number; enabled_at: number | null };
 
+export type ClaimTerms = { now: number; leaseMs: number; limit: number };
+
 /** Claims up to `limit` due deliveries of one account, oldest first: a postponement by `leaseMs` under a new attempt. */
 export async function claimDue(
   tx: Transaction,
   account: string,
   worker: string,
-  terms: { now: number; leaseMs: number; limit: number },
+  terms: ClaimTerms,
 ): Promise<Delivery[]> {
-  const { now } = terms;
   const rows = await tx.all<DueRow>(
     // Nothing while what may have left is being held (`went-back.ts`).
-    `select email_id, part, attempt, (select enabled_at from accounts where id = deliveries.account) as enabled_at
-     from deliveries
-     where account = ? and state = 'queued' and run_at <= ? and not exists (select 1 from settings where name = 'holding')
+    `select email_id, part, attempt, ${enabledAt} from deliveries
+     where account = ? and state = 'queued' and run_at <= ? and ${nothingIsHeld}
      order by run_at limit ? ${tx.skipLocked}`,
     account,
-    now,
+    terms.now,
     terms.limit,
   );
+  return claimRows(tx, account, worker, { ...terms, rows });
+}
+
+export const enabledAt = '(select enabled_at from accounts where id = deliveries.account) as enabled_at';
+export const nothingIsHeld = "not exists (select 1 from settings where name = 'holding')";
+
+/** Claims what was found. */
+export async function claimRows(
+  tx: Transaction,
+  account: string,
+  worker: string,
+  { now, leaseMs, rows }: Omit<ClaimTerms, 'limit'> & { rows: DueRow[] },
+): Promise<Delivery[]> {
   const claimed = await Promise.all(
     rows.map(async ({ email_id: emailId, part, attempt, enabled_at: enabledAt }) => {
-      const lease = { worker, run_at: now + terms.leaseMs, fence: attempt, now };
+      const lease = { worker, run_at: now + leaseMs, fence: attempt, now };
       // None: canceled, or another worker's, since it was read.
       const moved = await moveUncounted(tx, 'claim', { account, emailId, part }, lease);
       return moved.map((one) => ({ emailId, enabledAt, moved: one }));
@@ -61,9 +74,23 @@ export async function claimDue(
 
 function toDelivery(account: string, emailId: string, moved: Moved): Delivery {
   const { part, attempt, tries, failures, recipients, giveUpAt, policy, possibleDuplicate, wordless } = moved;
-  const boundTo = moved.unanswered > 0 || possibleDuplicate ? moved.contentHash : null;
+  const mayBeThere = moved.unanswered > 0 || possibleDuplicate;
+  const bound = { boundTo: mayBeThere ? moved.contentHash : null, boundRelay: mayBeThere ? moved.relay : null };
+  const failedAt = failures > 0 ? moved.relay : null;
   const counted = { attempt, tries, failures, wordless };
-  return { account, emailId, part, ...counted, recipients, giveUpAt, policy, possibleDuplicate, boundTo };
+  return {
+    account,
+    emailId,
+    part,
+    ...counted,
+    recipients,
+    giveUpAt,
+    policy,
+    possibleDuplicate,
+    ...bound,
+    failedAt,
+    heading: null,
+  };
 }
 
 /** How far an attempt made alone has come, written down before it goes on. False: the claim was lost. */

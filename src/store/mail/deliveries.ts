@@ -1,6 +1,7 @@
 /** Deliveries, the queue: what names one, what a worker holds of it, and how one comes to be. `move.ts` moves them. */
 
 import type { DeliveryState } from '../../core/delivery.ts';
+import { nobodyTried, type Tried } from '../../core/passed-over.ts';
 import type { Words } from '../../core/reply.ts';
 import { addToCount } from '../counts.ts';
 import type { Transaction } from '../database.ts';
@@ -28,6 +29,12 @@ export type Delivery = DeliveryRef & {
    * this one may be a duplicate. Null otherwise: after a clear 4yz nothing binds the next attempt.
    */
   boundTo: Uint8Array | null;
+  /** The relay that may have it already, by the same rule: no other one gets it. Null: none, or it is not known. */
+  boundRelay: string | null;
+  /** The relay that failed it the last time, with nothing decided. Null: none did. */
+  failedAt: string | null;
+  /** The relay a place is taken for. Null: nobody asked for one. */
+  heading: string | null;
 };
 
 /** What a write about one of its deliveries is about: an engine does not run two of these at the same time. */
@@ -57,6 +64,7 @@ export type NewDelivery = DeliveryRef & {
   policy: InDoubtPolicy | null;
   tries?: number;
   reply?: Words;
+  tried?: Tried;
 };
 
 export async function insertDelivery(tx: Transaction, delivery: NewDelivery): Promise<void> {
@@ -76,11 +84,12 @@ export function countInserted(
 
 /** For a caller that inserts many, and counts them together (`countInserted`) in the same transaction. */
 export async function insertUncounted(tx: Transaction, delivery: NewDelivery): Promise<void> {
-  const { reply } = delivery;
+  const { reply, tried = nobodyTried } = delivery;
   await tx.run(
     `insert into deliveries
-       (account, email_id, part, state, run_at, give_up_at, recipients, recipient_count, in_doubt_policy, tries, reply, said)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       (account, email_id, part, state, run_at, give_up_at, recipients, recipient_count, in_doubt_policy, tries, reply, said,
+        relay)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     delivery.account,
     delivery.emailId,
     delivery.part,
@@ -93,6 +102,7 @@ export async function insertUncounted(tx: Transaction, delivery: NewDelivery): P
     delivery.tries ?? 0,
     reply?.text ?? null,
     reply?.said ? JSON.stringify(reply.said) : null,
+    tried.relay,
   );
 }
 

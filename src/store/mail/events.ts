@@ -1,6 +1,7 @@
 /** Facts about emails, appended in the transaction that makes them true. */
 
 import { type EventType, type FactType, isSuppressionFact, type SuppressionFact } from '../../core/event.ts';
+import type { PassedOver } from '../../core/passed-over.ts';
 import { type Said, saidInOldRow } from '../../core/reply.ts';
 import { isMailboxGone, type SuppressionOrigin } from '../../core/suppression.ts';
 import type { Reader, Transaction } from '../database.ts';
@@ -18,6 +19,9 @@ export type EventDetail = {
   replies?: string[];
   each?: (Said | null)[];
   attempt?: number;
+  /** The relay it came to, and those it passed over on the way. */
+  relay?: string;
+  passed_over?: readonly PassedOver[];
   in_doubt?: boolean;
   /** Who decided, where it was not the relay. */
   by?: 'operator' | 'policy';

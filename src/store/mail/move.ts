@@ -1,6 +1,8 @@
 /** The one function that moves a delivery along an edge of `core/delivery.ts`, and writes the event from the row that came back. */
 
 import { type DeliveryState, type Edge, type EdgeName, edges, type MovedColumn } from '../../core/delivery.ts';
+import type { EventType } from '../../core/event.ts';
+import type { PassedOver, Tried } from '../../core/passed-over.ts';
 import type { Words } from '../../core/reply.ts';
 import { expiresAt } from '../../core/retry.ts';
 import { addToCount, type Count } from '../counts.ts';
@@ -17,6 +19,9 @@ type Values = {
   content_hash: Uint8Array | null;
   give_up_at: number;
   held_until: number;
+  tried: Tried;
+  /** Null: it waits for its time. */
+  waits_for: string | null;
 };
 
 type SetBy<Name extends EdgeName> = (typeof edges)[Name]['sets'][number] & keyof Values;
@@ -48,6 +53,8 @@ export type Moved = {
   possibleDuplicate: boolean;
   contentHash: Uint8Array | null;
   wordless: number;
+  relay: string | null;
+  passedOver: PassedOver[];
 };
 
 /**
@@ -82,7 +89,8 @@ export async function moveUncounted<Name extends EdgeName>(
   const moved = rows.map(toMoved);
   for (const type of edge.events ?? []) {
     if (edge.tells === 'first_failure' && moved.every((one) => one.failures > 1)) continue;
-    await appendEvent(tx, place.account, place.emailId, type, terms.now, detailOf(edge, moved, terms));
+    const detail = { ...relayOf(type, moved), ...detailOf(edge, moved, terms) };
+    await appendEvent(tx, place.account, place.emailId, type, terms.now, detail);
   }
   return moved;
 }
@@ -126,6 +134,14 @@ function detailOf(
   };
 }
 
+/** What the relay has to do with. */
+const ofRelays: readonly EventType[] = ['sent', 'delivered', 'bounced', 'delivery_delayed'];
+
+function relayOf(type: EventType, [one]: Moved[]): Pick<EventDetail, 'relay' | 'passed_over'> {
+  if (!one || one.relay === null || !ofRelays.includes(type)) return {};
+  return { relay: one.relay, ...(one.passedOver.length === 0 ? {} : { passed_over: one.passedOver }) };
+}
+
 type MovedRow = {
   part: number;
   moved_from: DeliveryState;
@@ -140,10 +156,12 @@ type MovedRow = {
   possible_duplicate: number;
   content_hash: Uint8Array | null;
   wordless: number;
+  relay: string | null;
+  passed_over: string | null;
 };
 
 const returned = `part, moved_from, state, attempt, tries, failures, unanswered, recipients, give_up_at, in_doubt_policy,
-  possible_duplicate, content_hash, wordless`;
+  possible_duplicate, content_hash, wordless, relay, passed_over`;
 
 function toMoved(row: MovedRow): Moved {
   return {
@@ -160,6 +178,8 @@ function toMoved(row: MovedRow): Moved {
     possibleDuplicate: row.possible_duplicate > 0,
     contentHash: row.content_hash,
     wordless: row.wordless,
+    relay: row.relay,
+    passedOver: row.passed_over === null ? [] : JSON.parse(row.passed_over),
   };
 }
 
@@ -186,6 +206,7 @@ export function writeStatement(name: string, edge: Edge, isOnePart: boolean): St
   ];
   // Whoever has it, has it only while it is being sent.
   if (edge.to !== 'sending' && edge.to !== 'handoff') sets.push('worker = null');
+  if (!edge.sets.includes('waits_for')) sets.push('waits_for = null');
   const states = edge.from.map((state) => `'${state}'`).join(', ');
   const wheres = [
     'account = ? and email_id = ?',
@@ -243,6 +264,8 @@ const columnSql: Record<MovedColumn, string> = {
   // Time spent held does not count against the three days; they begin anew for what was held before any gate.
   held_until: `give_up_at = case when gated_at is null then ?
     else give_up_at + case when gated_at < ? then ? - gated_at else 0 end end`,
+  tried: 'relay = ?, passed_over = ?',
+  waits_for: 'waits_for = ?',
 };
 
 const columnParams: Record<MovedColumn, string[]> = {
@@ -254,12 +277,16 @@ const columnParams: Record<MovedColumn, string[]> = {
   content_hash: ['content_hash'],
   give_up_at: ['give_up_at'],
   held_until: ['expires_at', 'held_until', 'held_until'],
+  tried: ['relay', 'passed_over'],
+  waits_for: ['waits_for'],
 };
 
 function valuesOf(given: Partial<Values> & { fence?: number }): Record<string, SqlValue | undefined> {
-  const { recipients, held_until, reply, ...plain } = given;
+  const { recipients, held_until, reply, tried, ...plain } = given;
   return {
     ...plain,
+    relay: tried?.relay,
+    passed_over: tried && tried.passedOver.length > 0 ? JSON.stringify(tried.passedOver) : null,
     held_until,
     reply: reply?.text,
     said: reply?.said && JSON.stringify(reply.said),

@@ -2,6 +2,7 @@
 
 import type { EnvelopeReply, RecipientReply } from '../../core/outcome.ts';
 import { isPermanent } from '../../core/outcome.ts';
+import { nobodyTried, type Tried } from '../../core/passed-over.ts';
 import type { Reply, Words } from '../../core/reply.ts';
 import type { Transaction } from '../database.ts';
 import { type Delivery, handoffMs, insertDelivery, nextPart } from './deliveries.ts';
@@ -10,6 +11,9 @@ import { appendEvent } from './events.ts';
 import { moves } from './move.ts';
 
 export type Again = { now: number; retryAt: number };
+
+/** Which relay the attempt has come to; left out where there was none. */
+export type By = { tried?: Tried };
 
 /**
  * The gate: after this has committed, and only then, the final dot may leave. What each RCPT was answered is recorded
@@ -20,10 +24,10 @@ export async function openGate(
   tx: Transaction,
   delivery: Delivery,
   reply: EnvelopeReply,
-  terms: Again & { contentHash: Uint8Array },
+  terms: Again & By & { contentHash: Uint8Array },
 ): Promise<boolean> {
-  const { now } = terms;
-  const gate = { gated_at: now, run_at: now + handoffMs, content_hash: terms.contentHash, recipients: reply.accepted };
+  const { now, contentHash, tried = nobodyTried } = terms;
+  const gate = { gated_at: now, run_at: now + handoffMs, content_hash: contentHash, recipients: reply.accepted, tried };
   const opened = await moves(tx, 'gate', delivery, { ...gate, fence: delivery.attempt, now });
   if (opened && reply.refused.length > 0) await splitRefused(tx, delivery, reply.refused, terms);
   return opened;
@@ -65,7 +69,7 @@ export async function settleRefused(
   tx: Transaction,
   delivery: Delivery,
   { refused, isOneReply }: { refused: RecipientReply[]; isOneReply: boolean },
-  again: Again,
+  again: Again & By,
 ): Promise<boolean> {
   const deferred = refused.filter((one) => !isPermanent(one));
   const waits = deferred.length > 0 && again.retryAt <= delivery.giveUpAt;
@@ -75,6 +79,7 @@ export async function settleRefused(
     run_at: waits ? again.retryAt : again.now,
     reply,
     recipients,
+    tried: again.tried ?? nobodyTried,
     detail: isOneReply ? {} : detail,
     fence: delivery.attempt,
     now: again.now,
@@ -83,15 +88,21 @@ export async function settleRefused(
   return changed;
 }
 
-/** Nothing was decided and no dot left: back to the queue, bounded by age alone. */
+/** Nothing was decided and no dot left: back to the queue, bounded by age alone. `waitsFor`: relays, one of which may be back before. */
 export function settleUnreached(
   tx: Transaction,
   delivery: Delivery,
-  { reply, now, retryAt }: Again & { reply: Reply },
+  {
+    reply,
+    now,
+    retryAt,
+    tried = nobodyTried,
+    waitsFor = null,
+  }: Again & By & { reply: Reply; waitsFor?: string | null },
 ): Promise<boolean> {
-  const terms = { reply, fence: delivery.attempt, now };
+  const terms = { reply, fence: delivery.attempt, now, tried };
   if (retryAt > delivery.giveUpAt) return moves(tx, 'given_up', delivery, { ...terms, run_at: now });
-  return moves(tx, 'unreached', delivery, { ...terms, run_at: retryAt });
+  return moves(tx, 'unreached', delivery, { ...terms, run_at: retryAt, waits_for: waitsFor });
 }
 
 /** No verdict came to a dot that may have left; `runAt` is when the policy sends it again, or never. */
@@ -108,9 +119,10 @@ async function splitRefused(
   tx: Transaction,
   delivery: Delivery,
   refused: RecipientReply[],
-  again: Again,
+  again: Again & By,
 ): Promise<void> {
   const { account, emailId, giveUpAt, policy, attempt } = delivery;
+  const { tried = nobodyTried } = again;
   for (const some of [refused.filter(isPermanent), refused.filter((one) => !isPermanent(one))]) {
     if (some.length === 0) continue;
     const waits = !some.every(isPermanent) && again.retryAt <= giveUpAt;
@@ -126,8 +138,10 @@ async function splitRefused(
       policy,
       tries: delivery.tries + 1,
       reply,
+      tried,
     });
-    const told = { recipients, reply: reply.text, said: reply.said, ...detail, attempt };
+    const by = tried.relay === null ? {} : { relay: tried.relay };
+    const told = { recipients, reply: reply.text, said: reply.said, ...detail, attempt, ...by };
     await appendEvent(tx, account, emailId, waits ? 'delivery_delayed' : 'bounced', again.now, told);
   }
 }

@@ -1,0 +1,61 @@
+/** The relays of the settings as people are shown them: never with a password. */
+
+import type { Config } from '../config/config.ts';
+import type { RelayServer } from '../config/relay-url.ts';
+import type { RelaySetting } from '../config/relays-file.ts';
+import { adviceOnTrouble } from '../core/relay-trouble.ts';
+import type { Relay } from '../deliver/relay.ts';
+import type { RelayDesk } from '../http/relays.ts';
+import { testRelay } from './relay-test.ts';
+
+export type RelayFacts = { name: string; where: string; connections: number | null };
+
+/** `words`: what came of it, for a person. */
+export type RelayTest = { isUp: boolean; words: string };
+
+export function relayFacts({ relay, relayConnections }: Pick<Config, 'relay' | 'relayConnections'>): RelayFacts[] {
+  switch (relay.kind) {
+    case 'capture':
+      return [{ name: 'capture', where: 'kept here', connections: null }];
+    case 'smtp':
+      return [{ name: urlOf(relay.server), where: urlOf(relay.server), connections: relayConnections }];
+    case 'file':
+      return relay.file.relays.map(({ name, server, connections }) => ({ name, where: urlOf(server), connections }));
+    default:
+      return relay satisfies never;
+  }
+}
+
+/** `current`: the settings as they were last read. `own`: the relay that stands in for them. */
+export function createRelayDesk(
+  current: () => Pick<Config, 'relay' | 'relayConnections'>,
+  { relay: own }: { relay?: Relay },
+): RelayDesk {
+  if (own) {
+    const { name, concurrency: connections } = own;
+    return {
+      list: () => [{ name, where: name, connections }],
+      test: async () => ({ isUp: true, words: 'is our own' }),
+    };
+  }
+  return { list: () => relayFacts(current()), test: (name) => testNamed(current().relay, name) };
+}
+
+/** Opens a session with it and leaves again. */
+export async function testNamed(relay: RelaySetting, name: string): Promise<RelayTest> {
+  const server = serverOf(relay, name);
+  if (!server) return { isUp: true, words: 'nothing leaves: mail is captured' };
+  const tested = await testRelay(server);
+  if (!('trouble' in tested)) return { isUp: true, words: tested.came.join(', ') };
+  const { heading, next } = adviceOnTrouble(tested.trouble);
+  return { isUp: false, words: `${heading} (${tested.words}). ${next}` };
+}
+
+function serverOf(relay: RelaySetting, name: string): RelayServer | null {
+  if (relay.kind === 'smtp') return relay.server;
+  return relay.kind === 'file' ? (relay.file.relays.find((one) => one.name === name)?.server ?? null) : null;
+}
+
+function urlOf({ secure, host, port }: RelayServer): string {
+  return `${secure ? 'smtps' : 'smtp'}://${host}:${port}`;
+}

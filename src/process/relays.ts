@@ -1,0 +1,151 @@
+/** The relays of this process: made from the settings, told what operators want of them, and what waits for one sent when it is back. */
+
+import type { RelayEntry } from '../config/relay-entry.ts';
+import type { RelayServer } from '../config/relay-url.ts';
+import type { RelaySetting } from '../config/relays-file.ts';
+import type { Clock } from '../core/clock.ts';
+import { createCapture } from '../deliver/capture.ts';
+import type { Relay } from '../deliver/relay.ts';
+import type { KnownRelay, RelayRecord } from '../deliver/relays/relay-record.ts';
+import { onlyRelay, Relays, type RelaysSetting } from '../deliver/relays/relays.ts';
+import { createSmtpRelay } from '../deliver/smtp.ts';
+import { log } from '../log.ts';
+import type { Database } from '../store/database.ts';
+import { listWaitedFor, releaseSome } from '../store/mail/waiting.ts';
+import { forgetReports, listOrders, report } from '../store/relays.ts';
+import type { Part } from './parts.ts';
+
+export type RelayKeeperOptions = {
+  database: Database;
+  clock: Clock;
+  setting: RelaysSetting;
+  /** Names this process. */
+  worker: string;
+  onOutcome: (relay: string, outcome: string) => void;
+  /** Told when something is due that was not. */
+  onQueued: () => void;
+};
+
+/** How long an operator's word takes to be heard. */
+const listenEveryMs = 1_000;
+const releasedAtOnce = 500;
+
+export class RelayKeeper implements Part {
+  readonly relays: Relays;
+  readonly #options: RelayKeeperOptions;
+  readonly #heard = new Map<string, number>();
+  #timer: NodeJS.Timeout | null = null;
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(options: RelayKeeperOptions) {
+    this.#options = options;
+    const { onOutcome } = options;
+    const onRest = (record: RelayRecord) => this.#onRest(record);
+    const onBack = (record: RelayRecord) => this.#onBack(record);
+    this.relays = new Relays(options.setting, { onOutcome, onRest, onBack });
+  }
+
+  async start(): Promise<void> {
+    const { database, worker } = this.#options;
+    await database.write((tx) => forgetReports(tx, database.engine === 'sqlite' ? worker : null));
+    await this.#listen(true);
+    this.#timer = setInterval(() => this.#do('orders', () => this.#listen(false)), listenEveryMs);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    await this.#working;
+    await this.relays.close();
+  }
+
+  change(setting: RelaysSetting): void {
+    this.relays.change(setting);
+    this.#do('orders', () => this.#listen(true));
+    this.#options.onQueued();
+  }
+
+  /** `isFirst`: what was ordered before is known. */
+  async #listen(isFirst: boolean): Promise<void> {
+    for (const { relay, isPaused, retryAt } of await listOrders(this.#options.database)) {
+      const record = this.relays.find(relay);
+      record?.pause(isPaused);
+      const isNew = retryAt !== null && retryAt > (this.#heard.get(relay) ?? 0);
+      if (retryAt !== null) this.#heard.set(relay, retryAt);
+      if (!record || !isNew || isFirst) continue;
+      record.retry();
+      await this.#release(relay);
+    }
+  }
+
+  #onRest(record: RelayRecord): void {
+    log.relayRests(record.name, record.lastReply?.text ?? '');
+    this.#do('report', () => this.#report(record, 'resting'));
+  }
+
+  #onBack(record: RelayRecord): void {
+    log.relayBack(record.name);
+    this.#do('report', async () => {
+      await this.#report(record, 'up');
+      await this.#release(record.name);
+    });
+  }
+
+  #report(record: RelayRecord, state: 'up' | 'resting'): Promise<void> {
+    const { database, clock, worker } = this.#options;
+    const reply = record.lastReply?.text ?? null;
+    return database.write((tx) => report(tx, { relay: record.name, worker, state, since: clock.now(), reply }));
+  }
+
+  /** Where mails have routes they are claimed as soon as it is open; otherwise what waits for it is due now. */
+  async #release(name: string): Promise<void> {
+    const { database, clock, onQueued } = this.#options;
+    if (this.relays.isRouted) return onQueued();
+    for (const waitsFor of await listWaitedFor(database)) {
+      if (!waitsFor.split(' ').includes(name)) continue;
+      for (;;) {
+        const terms = { now: clock.now(), limit: releasedAtOnce };
+        const found = await database.write((tx) => releaseSome(tx, waitsFor, terms));
+        if (found > 0) onQueued();
+        if (found < releasedAtOnce) break;
+      }
+    }
+  }
+
+  /** One after the other. What fails is said; the mail's own time brings it back. */
+  #do(what: string, work: () => Promise<void>): void {
+    this.#working = this.#working.then(work).catch((error: unknown) => log.choreFailed(what, error));
+  }
+}
+
+/** `connections`: of a relay that has no number of its own. `verdictTimeoutMs`: instead of the SMTP client's. */
+export type RelayTerms = { connections: number; verdictTimeoutMs?: number | undefined };
+
+export function relaysOf(setting: RelaySetting, terms: RelayTerms): RelaysSetting {
+  switch (setting.kind) {
+    case 'capture':
+      return onlyRelay(createCapture());
+    case 'smtp':
+      return onlyRelay(openRelay(setting.server, terms), secretsOf(setting.server));
+    case 'file': {
+      const { relays, routes } = setting.file;
+      return { known: relays.map((entry) => known(entry, terms)), routes, isRouted: true };
+    }
+    default:
+      return setting satisfies never;
+  }
+}
+
+function known(entry: RelayEntry, { verdictTimeoutMs }: RelayTerms): KnownRelay {
+  const { name, server, connections } = entry;
+  const open = () => openRelay(server, { connections, verdictTimeoutMs });
+  return { name, terms: JSON.stringify(entry), secrets: secretsOf(server), open };
+}
+
+function openRelay(server: RelayServer, { connections, verdictTimeoutMs }: RelayTerms): Relay {
+  const patience = verdictTimeoutMs === undefined ? {} : { verdictTimeoutMs };
+  return createSmtpRelay({ ...server, ...patience, concurrency: connections });
+}
+
+function secretsOf({ auth }: RelayServer): string[] {
+  return auth ? [auth.pass, `\0${auth.user}\0${auth.pass}`] : [];
+}

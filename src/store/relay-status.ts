@@ -1,0 +1,65 @@
+/** How relays are doing, as the processes that send have reported it, and what waits for each. */
+
+import type { DatabaseReader } from './database.ts';
+import { readDetail } from './mail/events.ts';
+import { countWaiting, listOrders, listReports, type RelayReport } from './relays.ts';
+
+export type RelayStatus = {
+  name: string;
+  state: 'up' | 'resting' | 'paused';
+  /** Since when it rests, or was seen to be back; null where it was never away. */
+  since: number | null;
+  /** Why it rests. */
+  trouble: string | null;
+  /** Queued deliveries that wait for it, or for one of several of which it is one. */
+  waiting: number;
+  /** What it said to one of the last mails, and when. */
+  lastReply: { text: string; at: number } | null;
+};
+
+/** What is waited for and has no relay of these names: it is claimed, and finds its way, at the next look. */
+export async function readRelayStatus(
+  database: DatabaseReader,
+  names: readonly string[],
+  now: number,
+): Promise<RelayStatus[]> {
+  const orders = await listOrders(database);
+  const reports = await listReports(database, { engine: database.engine, now });
+  const waiting = await countWaiting(database);
+  const replies = await lastReplies(database);
+  return names.map((name) => {
+    const report = worst(reports.filter(({ relay }) => relay === name));
+    const isPaused = orders.some((one) => one.relay === name && one.isPaused);
+    return {
+      name,
+      state: isPaused ? 'paused' : (report?.state ?? 'up'),
+      since: report?.since ?? null,
+      trouble: report?.state === 'resting' ? report.reply : null,
+      waiting: waiting
+        .filter(({ waitsFor }) => waitsFor.split(' ').includes(name))
+        .reduce((sum, { deliveries }) => sum + deliveries, 0),
+      lastReply: replies.get(name) ?? null,
+    };
+  });
+}
+
+/** A relay that one process cannot reach is worth looking at, whatever the others say. */
+function worst(reports: RelayReport[]): RelayReport | undefined {
+  return reports.find(({ state }) => state === 'resting') ?? reports.sort((a, b) => b.since - a.since)[0];
+}
+
+/** Enough to see how things go, read from the end of an index. */
+const eventsLooked = 300;
+
+async function lastReplies(database: DatabaseReader): Promise<Map<string, { text: string; at: number }>> {
+  const rows = await database.all<{ at: number; detail: string }>(
+    'select at, detail from events order by id desc limit ?',
+    eventsLooked,
+  );
+  const replies = new Map<string, { text: string; at: number }>();
+  for (const { at, detail } of rows) {
+    const { relay, reply } = readDetail(detail);
+    if (relay !== undefined && reply !== undefined && !replies.has(relay)) replies.set(relay, { text: reply, at });
+  }
+  return replies;
+}

@@ -1,0 +1,101 @@
+/** The walk along a route, over real SMTP: never on once the gate was asked, and in words without our secrets. */
+
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { createBlot } from '../../src/deliver/relays/blot.ts';
+import type { KnownRelay } from '../../src/deliver/relays/relay-record.ts';
+import { Relays } from '../../src/deliver/relays/relays.ts';
+import { createSmtpRelay } from '../../src/deliver/smtp.ts';
+import { mail, openGate } from '../support/smtp-rig.ts';
+import { type Sink, type SinkOptions, startSink } from '../support/smtp-sink.ts';
+import { type Mode, modes } from '../support/smtp-sink-modes.ts';
+
+const facts = { from: 'from@example.com', account: 'default', tag: null, bound: null };
+
+type Two = { relays: Relays; first: Sink; second: Sink };
+
+async function two(t: TestContext, mode: Mode, options: SinkOptions & { secret?: string } = {}): Promise<Two> {
+  const { secret, ...sinkOptions } = options;
+  const [first, second] = [await startSink({ ...sinkOptions, behave: () => mode }), await startSink()];
+  const known = ({ port }: Sink, name: string): KnownRelay => ({
+    name,
+    terms: name,
+    secrets: secret ? [secret] : [],
+    open: () => createSmtpRelay({ host: '127.0.0.1', port, secure: false, auth: null }),
+  });
+  const watch = { onRest: () => {}, onBack: () => {}, onOutcome: () => {} };
+  const setting = { known: [known(first, 'first'), known(second, 'second')], routes: [], isRouted: true };
+  const relays = new Relays(setting, watch);
+  t.after(async () => {
+    await relays.close();
+    await Promise.all([first.close(), second.close()]);
+  });
+  return { relays, first, second };
+}
+
+/** What everybody else does: the next one is tried until one of them says yes. */
+async function shipNaively({ records }: Relays): Promise<void> {
+  for (const record of records) {
+    const outcome = await record.ship(mail('one'), openGate);
+    if (outcome.phase === 'verdict' && outcome.reply.said.class === 'ok') return;
+  }
+}
+
+const behindTheGate = ['acceptThenDrop', 'acceptThenReset', 'halfReply', 'unendedReply'] as const;
+
+describe('a mail whose gate was asked', () => {
+  for (const name of behindTheGate) {
+    it(`goes to no other relay where the first one does ${name}; moving on would be a second copy`, async (t) => {
+      const { relays, first, second } = await two(t, modes[name]);
+      const { outcome, tried } = await relays.ship(relays.wayOf(facts) ?? [], mail('one'), async () => true);
+      assert.deepEqual([outcome.phase, tried.relay], ['in_doubt', 'first']);
+      assert.deepEqual([first.count, second.count], [1, 0]);
+      // The control: the same relays, walked without asking whether the gate was asked.
+      await shipNaively(relays);
+      assert.deepEqual([first.count, second.count], [2, 1]);
+    });
+  }
+
+  it('goes to no other relay either where the gate stays shut, or cannot be recorded', async (t) => {
+    const { relays, first, second } = await two(t, modes.accept);
+    const way = relays.wayOf(facts) ?? [];
+    assert.equal((await relays.ship(way, mail('one'), async () => false)).outcome.phase, 'fenced');
+    const failing = async () => Promise.reject(new Error('the disk is full'));
+    assert.equal((await relays.ship(way, mail('one'), failing)).outcome.phase, 'unreached');
+    assert.deepEqual([first.dots, second.transactions], [0, 0]);
+  });
+});
+
+describe('our secrets', () => {
+  const secret = 'hunter2-is-secret';
+
+  it('are blotted out of what a relay says, at every step', async (t) => {
+    const spelled = [secret, encodeURIComponent(secret), Buffer.from(`user:${secret}`).toString('base64')];
+    for (const [step, mode] of Object.entries({
+      mail: (words: string): Mode => ({ mail: { say: `550 5.7.1 ${words}\r\n` } }),
+      rcpt: (words: string): Mode => ({ rcpt: () => `550 5.7.1 ${words}` }),
+      dot: (words: string): Mode => ({ dot: { say: `550 5.7.1 ${words}\r\n` } }),
+    })) {
+      for (const words of spelled) {
+        const { relays } = await two(t, mode(words), { secret });
+        const shipped = await relays.ship(relays.wayOf(facts) ?? [], mail('one'), async () => true);
+        const said = JSON.stringify(shipped);
+        assert.match(said, /5\.7\.1 .*\*\*\*/, step);
+        assert.ok(!said.includes(words), `${step}: ${said}`);
+      }
+    }
+  });
+
+  it('are found in Base64 wherever they begin, and nothing else is taken out', () => {
+    const blot = createBlot([secret]);
+    for (const before of ['', 'a', 'ab', 'abc', 'user\0']) {
+      const text = Buffer.from(`${before}${secret} and more`).toString('base64');
+      const left = blot(`550 ${text}`);
+      assert.match(left, /\*\*\*/, before);
+      const kept = Buffer.from(left.replace(/550 |\*\*\*/g, ''), 'base64').toString('latin1');
+      assert.ok(!kept.includes(secret.slice(2, -2)), kept);
+    }
+    assert.equal(blot('550 5.1.1 nobody here'), '550 5.1.1 nobody here');
+    assert.equal(createBlot([])('250 ok'), '250 ok');
+  });
+});
