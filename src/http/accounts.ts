@@ -21,13 +21,11 @@ export const accountsPath = '/accounts';
 /** docs/resend.md: a key's name has at most 50 characters. */
 const keyNameCharsMax = 50;
 
-type Handle = (parts: AccountParts, call: Call) => Promise<Reply>;
-
 /** Whoever is of another account is told no more than that. */
-export function forFirstAccount(handle: Handle): Handle {
+export function forFirstAccount<Parts>(handle: (parts: Parts, call: Call) => Promise<Reply>): typeof handle {
   return async (parts, call) => {
     if (call.caller.account === firstAccount) return handle(parts, call);
-    throw new AppError('first_account_only', `Only keys of the account ${firstAccount} manage accounts.`);
+    throw new AppError('first_account_only', `Only keys of the account ${firstAccount} manage accounts and relays.`);
   };
 }
 

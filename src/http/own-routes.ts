@@ -1,4 +1,4 @@
-/** The routes no provider has: what an idempotency key did, what is in doubt, and accounts. They answer in Resend's shape. */
+/** The routes no provider has: what an idempotency key did, what is in doubt, accounts, and relays. They answer in Resend's shape. */
 
 import type { Hono } from 'hono';
 import {
@@ -16,19 +16,32 @@ import {
   showAccounts,
   showKeys,
 } from './accounts.ts';
-import { answerWith, type Bindings, type Gatekeeper, type Handler, type HttpContext } from './call.ts';
+
+import {
+  answerWith,
+  type Bindings,
+  type Call,
+  type Gatekeeper,
+  type Handler,
+  type HttpContext,
+  type Reply,
+} from './call.ts';
 import { type KeyParts, keyPath, lookUpKeys, lookupPath, showKey } from './idempotency-keys.ts';
+
 import { answerOne, type DoubtParts, doubtPath, listDoubt } from './in-doubt.ts';
+import { orderRelay, type RelayParts, relaysPath, showRelay, showRelays, testRelay } from './relays.ts';
 import { refusals, wording } from './resend/errors.ts';
 import { addRoutes } from './route-table.ts';
 
-export type OwnParts = { keys: KeyParts; doubt: DoubtParts; accounts: AccountParts };
+export type OwnParts = { keys: KeyParts; doubt: DoubtParts; accounts: AccountParts; relays: RelayParts };
 
 export function addOwnRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: OwnParts): void {
-  const { keys, doubt, accounts } = parts;
+  const { keys, doubt, accounts, relays } = parts;
   const full = (handler: Handler) => answerWith(gatekeeper, wording, 'full', handler);
-  const managing = (handle: Parameters<typeof forFirstAccount>[0]) =>
+  const managing = (handle: (parts: AccountParts, call: Call) => Promise<Reply>) =>
     full((call) => forFirstAccount(handle)(accounts, call));
+  const relaying = (handle: (parts: RelayParts, call: Call) => Promise<Reply>) =>
+    full((call) => forFirstAccount(handle)(relays, call));
   const history = (context: HttpContext) => full((call) => showKey(keys, call, rawPath(context)))(context);
 
   addRoutes(
@@ -48,6 +61,12 @@ export function addOwnRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts:
       [`${accountsPath}/:name/domains/:domain`, { DELETE: managing(disallowDomain) }],
       [`${accountsPath}/:name/keys`, { GET: managing(showKeys), POST: managing(makeKey) }],
       [`${accountsPath}/:name/keys/:id`, { DELETE: managing(revokeKey) }],
+      [relaysPath, { GET: relaying(showRelays) }],
+      [`${relaysPath}/:name`, { GET: relaying(showRelay) }],
+      [`${relaysPath}/:name/test`, { POST: relaying(testRelay) }],
+      [`${relaysPath}/:name/pause`, { POST: relaying(orderRelay('pause')) }],
+      [`${relaysPath}/:name/resume`, { POST: relaying(orderRelay('resume')) }],
+      [`${relaysPath}/:name/retry`, { POST: relaying(orderRelay('retry')) }],
     ],
     refusals,
   );

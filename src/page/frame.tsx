@@ -1,6 +1,7 @@
 /** What stands around every page: head, navigation, theme, and the place the script keeps fresh. */
 
 import type { Child } from 'hono/jsx';
+import { firstAccount } from '../core/account.ts';
 import { isUnavailable } from '../core/error.ts';
 import { findCount } from '../store/counts.ts';
 import { script, style } from './assets.ts';
@@ -27,6 +28,7 @@ const entries: Entry[] = [
   ['/in-doubt', 'In doubt', 'M12 8v5m0 3v.5M12 3l10 18H2L12 3Z'],
   ['/webhooks', 'Webhooks', 'M6 12a4 4 0 1 1 4-6l2 4m6 2a4 4 0 1 1-4 6h-4m-2-2a4 4 0 1 0 2 6'],
   ['/inbox', 'Inbox', 'M3 13h5l2 3h4l2-3h5M5 5h14l2 8v6H3v-6l2-8Z'],
+  ['/relays', 'Relays', 'M3 12h6m6-6h6m-6 12h6M9 12l6-6M9 12l6 6M6 9v6'],
   ['/setup', 'Set-up', 'M4 7h10m4 0h2M4 17h4m4 0h8M14 4v6M8 14v6'],
 ];
 
@@ -118,6 +120,7 @@ function Side({ visit, at, doubts }: { visit: Visit; at: string; doubts: number 
         <nav aria-label="Main">
           {entries
             .filter(([path]) => path !== '/inbox' || isCapture(visit.parts))
+            .filter(([path]) => path !== '/relays' || visit.session.account === firstAccount)
             .map(([path, name, drawing]) => (
               <a href={`/dashboard${path}`} {...(at === path ? { 'aria-current': 'page' as const } : {})}>
                 <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true">

@@ -40,6 +40,9 @@ const tones: Record<string, Tone> = {
   success: 'good',
   pending: 'info',
   attempting: 'info',
+  up: 'good',
+  resting: 'bad',
+  paused: 'warning',
 };
 
 /** People read the words of the wire without underscores. */

@@ -15,6 +15,7 @@ import { keys } from './keys.tsx';
 import { mailEml, mailHtml } from './mail-view.tsx';
 import { overview } from './overview.tsx';
 import { Forbidden, noteProblem, renderProblem } from './problem.tsx';
+import { orderRelay, relays } from './relays.tsx';
 import { isSame, type Session } from './session.ts';
 import { setup, testSend } from './setup.tsx';
 import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './sign-in.tsx';
@@ -72,6 +73,8 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
   send('/webhooks/:id/disable', disableWebhook);
   send('/webhooks/:id/delete', removeWebhook);
   send('/webhooks/:id/:event/replay', replayEvent);
+  show('/relays', relays);
+  send('/relays', orderRelay);
   show('/setup', setup);
   send('/setup/test', testSend);
   if (isCapture(parts)) {

@@ -75,6 +75,7 @@ function momentOf({ type, at, detail }: Event): Moment {
       <>
         <State is={detail.in_doubt ? 'in_doubt' : type} />
         {detail.attempt !== undefined && <span class="muted"> attempt {detail.attempt}</span>}
+        {detail.relay !== undefined && <span class="muted"> through {detail.relay}</span>}
         {detail.by && <span class="muted"> by {detail.by === 'operator' ? 'an operator' : 'the policy'}</span>}
       </>
     ),
@@ -86,6 +87,11 @@ function momentOf({ type, at, detail }: Event): Moment {
           </p>
         )}
         {detail.recipients && <p class="muted small">{detail.recipients.join(', ')}</p>}
+        {(detail.passed_over ?? []).map(({ relay, reason }) => (
+          <p class="muted small">
+            Moved on from {relay}: {reason}
+          </p>
+        ))}
         {(detail.replies ?? (detail.reply ? [detail.reply] : [])).map((reply) => (
           <pre class="wrap">{reply}</pre>
         ))}

@@ -9,6 +9,7 @@ import type { HttpContext } from '../http/call.ts';
 import type { ClientAddress } from '../http/client-address.ts';
 import type { Facade } from '../http/facade.ts';
 import type { Guesses } from '../http/guesses.ts';
+import type { RelayDesk } from '../http/relays.ts';
 import type { Composing } from '../render/composer.ts';
 import type { Renderer } from '../render/renderer.ts';
 import type { DatabaseReader } from '../store/database.ts';
@@ -16,6 +17,7 @@ import type { Accepting } from '../use-cases/accept.ts';
 import type { Amend } from '../use-cases/amend.ts';
 import type { FindKeyLives } from '../use-cases/key-history.ts';
 import type { Purge } from '../use-cases/purge.ts';
+import type { RelayOrders } from '../use-cases/relay-orders.ts';
 import type { Replay } from '../use-cases/replay.ts';
 import type { SettleDoubt } from '../use-cases/settle-doubt.ts';
 import type { Subscribe } from '../use-cases/subscribe.ts';
@@ -32,6 +34,7 @@ export type PageParts = {
   links: AttachmentLinks;
   access: { sessions: Sessions; guesses: Guesses; clientAddress: ClientAddress; bodies: Bodies };
   use: PageUseCases;
+  relayDesk: RelayDesk;
   facts: PageFacts;
 };
 
@@ -43,6 +46,7 @@ export type PageUseCases = {
   replay: Replay;
   purge: Purge;
   settleDoubt: SettleDoubt;
+  relayOrders: RelayOrders;
   findKeyLives: FindKeyLives;
   /** So that what was counted a moment ago is shown. */
   flushUses: () => Promise<void>;

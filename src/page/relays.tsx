@@ -1,0 +1,131 @@
+/** The relays: how each is doing, what waits for it, and what an operator can do about it. */
+
+import { firstAccount } from '../core/account.ts';
+import { AppError } from '../core/error.ts';
+import { type RelayStatus, readRelayStatus } from '../store/relay-status.ts';
+import { renderPage } from './frame.tsx';
+import { Count, Form, Notice, PageHead, State, Time } from './pieces.tsx';
+import { redirect } from './sign-in.tsx';
+import type { Visit } from './visit.ts';
+
+export async function relays(visit: Visit): Promise<Response> {
+  requireFirst(visit);
+  const facts = visit.parts.relayDesk.list();
+  const names = facts.map(({ name }) => name);
+  const status = await readRelayStatus(visit.parts.database, names, visit.parts.clock.now());
+  return renderPage(visit, {
+    title: 'Relays',
+    at: '/relays',
+    content: (
+      <>
+        <PageHead title="Relays">
+          <p class="muted">
+            Mail takes the first relay of its route that is open. It moves on only before its gate: what may have left
+            with one is never given to another.
+          </p>
+        </PageHead>
+        <Done what={visit.query.done} />
+        {status.map((one, index) => (
+          <Relay visit={visit} status={one} where={facts[index]?.where ?? ''} />
+        ))}
+      </>
+    ),
+  });
+}
+
+export async function orderRelay(visit: Visit): Promise<Response> {
+  requireFirst(visit);
+  const { parts, form } = visit;
+  const name = form.get('relay') ?? '';
+  if (!parts.relayDesk.list().some((one) => one.name === name)) {
+    throw new AppError('not_found', 'There is no such relay any more.');
+  }
+  const action = form.get('action');
+  if (action === 'test') return showTest(visit, name);
+  if (action !== 'pause' && action !== 'resume' && action !== 'retry') {
+    throw new AppError('invalid_field', 'Choose one of the buttons.');
+  }
+  await parts.use.relayOrders[action](name);
+  return redirect(`/dashboard/relays?done=${action}`);
+}
+
+async function showTest(visit: Visit, name: string): Promise<Response> {
+  const { isUp, words } = await visit.parts.relayDesk.test(name);
+  return renderPage(visit, {
+    title: 'Relays',
+    at: '/relays',
+    content: (
+      <>
+        <PageHead title={`Test of ${name}`} />
+        <Notice tone={isUp ? 'good' : 'bad'}>{words}</Notice>
+        <p>
+          <a href="/dashboard/relays">All relays</a>
+        </p>
+      </>
+    ),
+  });
+}
+
+const done: Record<string, string> = {
+  pause: 'It gets nothing more. Workers follow within a second.',
+  resume: 'It is used again, and what waited for it goes.',
+  retry: 'It is asked now. What waited only for it goes as soon as it answers.',
+};
+
+function Done({ what }: { what: string | undefined }) {
+  const text = what === undefined ? undefined : done[what];
+  return text ? <Notice tone="good">{text}</Notice> : null;
+}
+
+function Relay({ visit, status, where }: { visit: Visit; status: RelayStatus; where: string }) {
+  return (
+    <article class="panel">
+      <div class="row spread">
+        <h2>{status.name}</h2>
+        <State is={status.state} />
+      </div>
+      <dl class="facts">
+        <dt>Where</dt>
+        <dd>
+          <code>{where}</code>
+        </dd>
+        <dt>Waiting for it</dt>
+        <dd>
+          <Count of={status.waiting} />
+        </dd>
+        {status.since !== null && (
+          <>
+            <dt>{status.state === 'resting' ? 'Away since' : 'Back since'}</dt>
+            <dd>
+              <Time at={status.since} />
+            </dd>
+          </>
+        )}
+      </dl>
+      {status.trouble !== null && <pre class="wrap">{status.trouble}</pre>}
+      {status.trouble === null && status.lastReply !== null && (
+        <p class="muted small">
+          Last said <Time at={status.lastReply.at} style="short" />: {status.lastReply.text}
+        </p>
+      )}
+      <Form visit={visit} action="/dashboard/relays" class="row">
+        <input type="hidden" name="relay" value={status.name} />
+        <button type="submit" class="button" name="action" value="test">
+          Test
+        </button>
+        <button type="submit" class="button quiet" name="action" value="retry">
+          Retry now
+        </button>
+        <button type="submit" class="button quiet" name="action" value={status.state === 'paused' ? 'resume' : 'pause'}>
+          {status.state === 'paused' ? 'Resume' : 'Pause'}
+        </button>
+      </Form>
+    </article>
+  );
+}
+
+/** They are the machine's, not an account's. */
+function requireFirst({ session }: Visit): void {
+  if (session.account === firstAccount) return;
+  throw new AppError('first_account_only', `Relays are shown to the account ${firstAccount} only.`);
+}
