@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts';
 import { memoryFolder, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
-import { clusterSettings, follow, followed, urlAt, waitFor } from '../support/standbys.ts';
+import { clusterSettings, follow, followed, hasWhatIsThere, urlAt, waitFor } from '../support/standbys.ts';
 import type { Ground } from './fleet.ts';
 
 export type ClusterOptions = {
@@ -62,10 +62,13 @@ export class Cluster implements Ground {
     await followed(this.primary, this.#isSynchronous, this.standbys.length);
   }
 
-  /** The standby hears nothing any more: what commits from now on is on the primary alone. */
-  async holdUpStandby(): Promise<void> {
+  /** The standby hears nothing any more. Tells, by `performance.now()`, since when commits may be on the primary alone. */
+  async holdUpStandby(): Promise<number> {
+    const since = performance.now();
+    await hasWhatIsThere(this.primary);
     const senders = await this.primary.administer<{ pid: number }>('select pid from pg_stat_replication');
     for (const { pid } of senders) process.kill(pid, 'SIGSTOP');
+    return since;
   }
 
   /** The standby is killed, and comes back by `start`. */

@@ -9,7 +9,7 @@ import { migrate } from '../../src/store/migrate.ts';
 import { findWentBack } from '../../src/store/went-back.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { memoryFolder, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
-import { callOff, caughtUp, clusterSettings, followed, urlAt, waitFor, waiting } from '../support/standbys.ts';
+import { callOff, clusterSettings, followed, hasWhatIsThere, urlAt, waitFor, waiting } from '../support/standbys.ts';
 
 const put = (database: Database, name: string) =>
   database.write((tx) => tx.run("insert into settings (name, value) values (?, '')", name), { about: name });
@@ -92,7 +92,7 @@ describe('a primary and its standby', () => {
     for (const { database } of [first, second])
       await database.write((tx) => tx.run("insert into settings (name, value) values ('database_id', 'one')"));
     await followed(primary, false);
-    await caughtUp(primary);
+    await hasWhatIsThere(primary);
     await standby.kill();
     for (const { database } of [first, second]) await put(database, 'lost');
     await primary.kill();

@@ -31,10 +31,11 @@ export function followed(server: PostgresServer, isSynchronous: boolean, standby
   return until('the standby follows', async () => (await server.administer(sql)).length >= standbys);
 }
 
-/** Resolves when all standbys have all that is in the log by now. */
-export function caughtUp(server: PostgresServer): Promise<void> {
-  const sql = 'select 1 from pg_stat_replication having bool_and(pg_current_wal_flush_lsn() = replay_lsn)';
-  return until('the standby has it all', async () => (await server.administer(sql)).length > 0);
+/** Resolves when all standbys have what is in the log now, whatever is written meanwhile. */
+export async function hasWhatIsThere(server: PostgresServer): Promise<void> {
+  const [now] = await server.administer<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
+  const sql = `select 1 from pg_stat_replication having bool_and(flush_lsn >= '${now?.lsn}')`;
+  return until('the standby has what was there', async () => (await server.administer(sql)).length > 0);
 }
 
 /** Resolves when so many COMMITs of ours wait for a standby; `name`: on connections that are named so. */
