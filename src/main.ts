@@ -32,6 +32,8 @@ const usage = `Usage: sendonce [command] [--setting value …]
   migrate                            bring the database's schema up to date
   migrate --from sqlite:PATH --to postgres://USER:PASSWORD@HOST/DATABASE
                                      (without --to: to DATABASE_URL) move everything from SQLite to PostgreSQL; may be interrupted and run again
+  outbox init|drain|status|retry|drop
+                                     rows in your own database that become requests, exactly once: sendonce outbox says more
   doctor                             check settings, database, disk, relay and DKIM keys
   chaos --upstream URL --port N [--lose-answers 0.3] [--seed N]
                                      a proxy for your app's tests: loses and spoils answers, and counts what was sent twice
@@ -44,6 +46,8 @@ const switches = {
   version: { type: 'boolean', short: 'V' },
   force: { type: 'boolean' },
   json: { type: 'boolean' },
+  once: { type: 'boolean' },
+  print: { type: 'boolean' },
 } as const;
 const commandNames = ['help', ...new Set(Array.from(usage.matchAll(/^ {2}([a-z]+) /gm), ([, name = '']) => name))];
 
@@ -67,6 +71,11 @@ const commandFlags = [
   'delays',
   'delay-ms',
   'seed',
+  'database',
+  'key',
+  'lanes',
+  'rate',
+  'metrics-port',
 ];
 
 // Natural-language times are read with the calendar of the process: in a zone with daylight saving, hours can be missing.
@@ -86,7 +95,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 async function main(): Promise<void> {
   const { positionals, values } = readArguments();
-  const { help, version, force = false, json = false, ...rest } = values;
+  const { help, version, force = false, json = false, once = false, print = false, ...rest } = values;
   const flags = rest as Record<string, string | undefined>;
   if (version) return void console.log(readVersion());
   if (positionals[0] === 'help') return void console.log(usageOf(positionals[1]));
@@ -107,6 +116,8 @@ async function main(): Promise<void> {
     return (await import('./command/doctor.ts')).doctor(examineConfig(environment, process.env));
   // It stands before any server, and needs no settings of its own.
   if (command === 'chaos') return (await import('./command/chaos.ts')).chaos(flags, { json });
+  // The caller's database, and no setting of the server.
+  if (command === 'outbox') return (await import('./command/outbox.ts')).outbox(operands, { ...flags, once, print });
   const config = readConfig(environment, process.env);
   switch (command) {
     // Loaded when they are asked for: listing keys should not wait for an SMTP client.

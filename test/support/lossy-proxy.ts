@@ -7,11 +7,15 @@ import type { TestContext } from 'node:test';
 
 export type LossyProxy = { url: string; requests: () => number };
 
-/** The first `losses` answers are lost, the others passed on as they are. */
-export async function startLossyProxy(t: TestContext, target: string, losses: number): Promise<LossyProxy> {
+/** The first `losses` answers are lost, or those it says of; the others are passed on as they are. */
+export async function startLossyProxy(
+  t: TestContext,
+  target: string,
+  losses: number | ((request: number) => boolean),
+): Promise<LossyProxy> {
   let requests = 0;
   const proxy = http.createServer((incoming, outgoing) => {
-    const isLost = ++requests <= losses;
+    const isLost = typeof losses === 'number' ? ++requests <= losses : losses(++requests);
     const { method, headers, url } = incoming;
     const onward = http.request(`${target}${url}`, { method, headers }, (answer) => {
       // Only once all of it is here: the server has done what it was asked.

@@ -1,0 +1,5 @@
+/** The outbox, in a caller's PostgreSQL. */
+
+import { runOnPostgres } from './both.ts';
+
+await runOnPostgres('outbox');
