@@ -5,7 +5,7 @@ import { accountNameRule, grantRule, isAccountName, type Limits, parseGrant } fr
 import { findUsed } from '../store/account-counts.ts';
 import { listGrants } from '../store/account-domains.ts';
 import { type Account, listAccounts } from '../store/account-rules.ts';
-import { listApiKeys } from '../store/accounts.ts';
+import { listApiKeys } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { type Accounts, createAccounts } from '../use-cases/accounts.ts';
 import { CommandError, table, withDatabase } from './terminal.ts';

@@ -2,7 +2,7 @@
 
 import type { Config } from '../config/config.ts';
 import { accountNameRule, firstAccount, isAccountName } from '../core/account.ts';
-import { listApiKeys, type Permission } from '../store/accounts.ts';
+import { listApiKeys, type Permission } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { type ApiKeys, createApiKeys } from '../use-cases/api-keys.ts';
 import { CommandError, table, withDatabase } from './terminal.ts';

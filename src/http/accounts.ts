@@ -6,7 +6,7 @@ import { AppError } from '../core/error.ts';
 import { findUsed } from '../store/account-counts.ts';
 import { listGrants } from '../store/account-domains.ts';
 import { type Account, listAccounts } from '../store/account-rules.ts';
-import { type ApiKey, listApiKeys } from '../store/accounts.ts';
+import { type ApiKey, listApiKeys } from '../store/api-keys.ts';
 import type { Reader } from '../store/database.ts';
 import type { Accounts } from '../use-cases/accounts.ts';
 import type { ApiKeys } from '../use-cases/api-keys.ts';

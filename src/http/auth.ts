@@ -4,7 +4,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../core/error.ts';
 import { hashToken } from '../core/token.ts';
-import { findApiKey, type Permission } from '../store/accounts.ts';
+import { findApiKey, type Permission } from '../store/api-keys.ts';
 import type { Reader } from '../store/database.ts';
 import { type AccountRules, isActive } from '../use-cases/account-rules.ts';
 import type { ClientAddress } from './client-address.ts';

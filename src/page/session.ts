@@ -3,7 +3,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Mac, Secrets } from '../core/secrets.ts';
 import { hashToken } from '../core/token.ts';
-import { findApiKey, findApiKeyById, findSessionEpoch } from '../store/accounts.ts';
+import { findSessionEpoch } from '../store/accounts.ts';
+import { findApiKey, findApiKeyById } from '../store/api-keys.ts';
 import type { Reader } from '../store/database.ts';
 import { type AccountRules, isActive } from '../use-cases/account-rules.ts';
 import type { SignOut } from '../use-cases/sessions.ts';

@@ -6,7 +6,8 @@ import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/error.ts';
 import { createApiKeyToken, createKeyId, hashToken } from '../core/token.ts';
 import { holdAccount } from '../store/account-rules.ts';
-import { type ApiKey, ensureAccount, insertApiKey, revokeApiKey } from '../store/accounts.ts';
+import { ensureAccount } from '../store/accounts.ts';
+import { type ApiKey, insertApiKey, revokeApiKey } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 
 export type ApiKeys = {

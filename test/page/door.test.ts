@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { revokeApiKey } from '../../src/store/accounts.ts';
+import { revokeApiKey } from '../../src/store/api-keys.ts';
 import { type Bend, bendDatabase } from '../support/bent-database.ts';
 import { openDatabase } from '../support/engine.ts';
 import { addApiKey } from '../support/served.ts';
