@@ -40,6 +40,7 @@ import { rewriteLog } from './store/engine/sqlite/log.ts';
 import type { Sync } from './store/engine/sqlite/synced-log.ts';
 import { countOpen } from './store/mail/open.ts';
 import { countWebhooks } from './store/webhooks/history.ts';
+import { createKeyTimes } from './use-cases/key-times.ts';
 import { createKeyUses } from './use-cases/key-uses.ts';
 
 /** What comes from outside the program, so that tests can bring their own. */
@@ -115,9 +116,10 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const { relays } = keeper;
   let setting = config.relay;
   const keyUses = createKeyUses(database, metrics.keyUsed);
+  const keyTimes = createKeyTimes(database, clock);
   const { retentionDays } = config;
   const { garbagePerSecondMax } = config.limits;
-  const chored = { database, clock, guard, recovery, keyUses, retentionDays, garbagePerSecondMax, onQueued };
+  const chored = { database, clock, guard, recovery, keyUses, keyTimes, retentionDays, garbagePerSecondMax, onQueued };
   const everyMs = outside.choresEveryMs ?? choresEveryMs;
   const chores = await parts.start(new Chores({ ...chored, everyMs }));
 
@@ -136,7 +138,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const live = createLive(database);
   const publicUrl = (): string => config.publicUrl ?? listener.url;
   const page = { live, relay: relays.name, durable: isDurable(outside), signerFor, compose };
-  const shared = { config, facades, database, clock, egress, keyUses, onQueued, renderer, atWork, metrics };
+  const shared = { config, facades, database, clock, egress, keyUses, keyTimes, onQueued, renderer, atWork, metrics };
   const relayDesk = createRelayDesk(() => ({ relay: setting, relayConnections: config.relayConnections }), outside);
   const doors = [
     watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken),

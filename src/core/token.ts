@@ -81,9 +81,13 @@ export function createApiKeyToken(random: RandomBytes): string {
   throw new Error('the random source yields no usable bytes');
 }
 
-/** What a key is called where it is listed and revoked. */
+/** What a key is called where it is listed and revoked: a UUID (version 4), as Resend's, which its SDK for .NET parses. */
 export function createKeyId(random: RandomBytes): string {
-  return `key_${Buffer.from(random(6)).toString('hex')}`;
+  const hex = Buffer.from(random(16)).toString('hex');
+  const variant = '89ab'.charAt(Number.parseInt(hex.charAt(16), 16) % 4);
+  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, variant + hex.slice(17, 20), hex.slice(20)].join(
+    '-',
+  );
 }
 
 /**

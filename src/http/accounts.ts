@@ -13,13 +13,11 @@ import type { ApiKeys } from '../use-cases/api-keys.ts';
 import { parseJson } from './body.ts';
 import type { Call, Reply } from './call.ts';
 import { type Fields, isFields } from './fields.ts';
+import { keyNameCharsMax } from './resend/api-keys.ts';
 
 export type AccountParts = { database: Reader; clock: Clock; accounts: Accounts; apiKeys: ApiKeys };
 
 export const accountsPath = '/accounts';
-
-/** docs/resend.md: a key's name has at most 50 characters. */
-const keyNameCharsMax = 50;
 
 /** Whoever is of another account is told no more than that. */
 export function forFirstAccount<Parts>(handle: (parts: Parts, call: Call) => Promise<Reply>): typeof handle {
@@ -103,10 +101,9 @@ export async function makeKey({ apiKeys }: AccountParts, call: Call): Promise<Re
   return ok({ object: 'api_key', id, token }, 201);
 }
 
-export async function revokeKey({ database, apiKeys }: AccountParts, call: Call): Promise<Reply> {
+export async function revokeKey({ apiKeys }: AccountParts, call: Call): Promise<Reply> {
   const [name, id] = [call.param('name'), call.param('id')];
-  const isOfAccount = (await listApiKeys(database)).some((key) => key.id === id && key.account === name);
-  if (isOfAccount && (await apiKeys.revoke(id))) return ok({ object: 'api_key', id, revoked: true });
+  if (await apiKeys.revoke(id, name)) return ok({ object: 'api_key', id, revoked: true });
   throw new AppError('not_found', `${name} has no active key of this id.`);
 }
 

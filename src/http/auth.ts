@@ -30,10 +30,12 @@ export type AuthOptions = {
   guesses: Guesses;
   clientAddress: ClientAddress;
   rules: Pick<AccountRules, 'find'>;
+  /** Told of a stored key that was looked up: once a connection and `cacheMs`. */
+  onUsed?: (id: string) => void;
 };
 
 /** @returns a function that throws AppError `missing_api_key`, `invalid_api_key`, `wrong_keys` or `account_disabled`. */
-export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress, rules }: AuthOptions): Auth {
+export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress, rules, onUsed }: AuthOptions): Auth {
   const bootstrapHash = bootstrap ? hashToken(bootstrap.token) : null;
   /** Per connection: nobody can fill it by guessing, and it goes with the connection. */
   const known = new WeakMap<object, Known>();
@@ -44,6 +46,7 @@ export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress,
     }
     const key = await findApiKey(reader, hash);
     if (!key || key.revokedAt !== null || !timingSafeEqual(hash, key.hash)) return null;
+    onUsed?.(key.id);
     return { account: key.account, permission: key.permission };
   }
 

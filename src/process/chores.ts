@@ -9,6 +9,7 @@ import { purgeContents } from '../store/mail/emails.ts';
 import { requeueExpiredClaims, sendAgainDue } from '../store/mail/recover.ts';
 import { forgetWebhookDeliveries } from '../store/webhooks/history.ts';
 import { forgetSome } from '../use-cases/forget-accounts.ts';
+import type { KeyTimes } from '../use-cases/key-times.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
 import { keepPageIndex } from '../use-cases/page-index.ts';
 import type { Recovery } from './recovery.ts';
@@ -20,6 +21,7 @@ export type ChoreOptions = {
   guard: RestoreGuard;
   recovery: Recovery;
   keyUses: KeyUses;
+  keyTimes: KeyTimes;
   retentionDays: Config['retentionDays'];
   garbagePerSecondMax: number;
   /** Between two rounds, in milliseconds. */
@@ -73,10 +75,11 @@ export class Chores {
 
   /** A chore that fails does not keep the others from being done. */
   async #doRest(): Promise<void> {
-    const { clock, guard, keyUses } = this.#options;
+    const { clock, guard, keyUses, keyTimes } = this.#options;
     await attempt('clock', async () => clock.check());
     await attempt('witness', () => guard.check());
     await attempt('counts', () => keyUses.flush());
+    await attempt('key times', () => keyTimes.flush());
     await attempt('claims', () => this.#requeue());
     await attempt('hand-offs', () => this.#options.recovery.doubtLost());
     await attempt('keys', () => this.#deleteKeys());

@@ -35,6 +35,7 @@ import { createAccounts } from '../use-cases/accounts.ts';
 import { createAmend } from '../use-cases/amend.ts';
 import { createApiKeys } from '../use-cases/api-keys.ts';
 import { createFindKeyLives, createLookUpKeys } from '../use-cases/key-history.ts';
+import type { KeyTimes } from '../use-cases/key-times.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
 import { createPurge } from '../use-cases/purge.ts';
 import { createRelayOrders } from '../use-cases/relay-orders.ts';
@@ -53,6 +54,7 @@ export type DoorOptions = {
   clock: Clock;
   egress: Egress;
   keyUses: KeyUses;
+  keyTimes: KeyTimes;
   renderer: Renderer;
   /** Bytes of large requests and mails that are worked on at once. */
   atWork: Room;
@@ -74,7 +76,13 @@ export function apiDoors(options: DoorOptions): Door[] {
   const bootstrap = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
   const access = createAccess(options);
   const rules = createRules(options);
-  const gatekeeper = createGatekeeper(config, { reader: database, bootstrap, rules, ...access });
+  const gatekeeper = createGatekeeper(config, {
+    reader: database,
+    bootstrap,
+    rules,
+    keyTimes: options.keyTimes,
+    ...access,
+  });
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
   const links = createLinks(options, now);
@@ -167,12 +175,12 @@ function createRules({ config, database }: DoorOptions): AccountRules {
   });
 }
 
-type GateParts = Access & { reader: Database; bootstrap: BootstrapKey; rules: AccountRules };
+type GateParts = Access & { reader: Database; bootstrap: BootstrapKey; rules: AccountRules; keyTimes: KeyTimes };
 
-function createGatekeeper({ rateLimit, limits }: Config, { bodies, ...asking }: GateParts): Gatekeeper {
+function createGatekeeper({ rateLimit, limits }: Config, { bodies, keyTimes, ...asking }: GateParts): Gatekeeper {
   return {
     bodies,
-    auth: createAuth({ ...asking, cacheMs: limits.apiKeyCacheMs }),
+    auth: createAuth({ ...asking, onUsed: keyTimes.used, cacheMs: limits.apiKeyCacheMs }),
     rateLimit: createRateLimit(rateLimit),
     bodyBytesMax: limits.bodyBytesMax,
     shape: {

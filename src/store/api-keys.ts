@@ -9,8 +9,12 @@ export type ApiKey = {
   id: string;
   name: string;
   permission: Permission;
+  /** The only one it may send from; null: any that its account may. */
+  domain: string | null;
   createdAt: number;
   revokedAt: number | null;
+  /** To about a minute; null: not yet. */
+  lastUsedAt: number | null;
 };
 
 type ApiKeyRow = {
@@ -19,18 +23,23 @@ type ApiKeyRow = {
   id: string;
   name: string;
   permission: Permission;
+  domain: string | null;
   created_at: number;
   revoked_at: number | null;
+  last_used_at: number | null;
 };
 
-export async function insertApiKey(tx: Transaction, hash: Uint8Array, key: Omit<ApiKey, 'revokedAt'>): Promise<void> {
+type NewKey = Omit<ApiKey, 'revokedAt' | 'lastUsedAt' | 'domain'> & Partial<Pick<ApiKey, 'domain'>>;
+
+export async function insertApiKey(tx: Transaction, hash: Uint8Array, key: NewKey): Promise<void> {
   await tx.run(
-    'insert into api_keys (hash, account, id, name, permission, created_at) values (?, ?, ?, ?, ?, ?)',
+    'insert into api_keys (hash, account, id, name, permission, domain, created_at) values (?, ?, ?, ?, ?, ?, ?)',
     hash,
     key.account,
     key.id,
     key.name,
     key.permission,
+    key.domain ?? null,
     key.createdAt,
   );
 }
@@ -51,9 +60,43 @@ export async function listApiKeys(reader: Reader): Promise<ApiKey[]> {
   return rows.map(toApiKey);
 }
 
+/** Those of one account that are not revoked, the oldest first. */
+export async function listKeysInUse(reader: Reader, account: string): Promise<ApiKey[]> {
+  const rows = await reader.all<ApiKeyRow>(
+    'select * from api_keys where account = ? and revoked_at is null order by created_at, id',
+    account,
+  );
+  return rows.map(toApiKey);
+}
+
+/** An account's own keys; null: of whatever account. */
+type Owner = string | null;
+
 /** False when there is no such key, or it was revoked before. */
-export async function revokeApiKey(tx: Transaction, id: string, now: number): Promise<boolean> {
-  return (await tx.run('update api_keys set revoked_at = ? where id = ? and revoked_at is null', now, id)) === 1;
+export async function revokeApiKey(tx: Transaction, id: string, owner: Owner, now: number): Promise<boolean> {
+  const changed = await tx.run(
+    'update api_keys set revoked_at = ? where id = ? and revoked_at is null and account = coalesce(?, account)',
+    now,
+    id,
+    owner,
+  );
+  return changed === 1;
+}
+
+/** False when the account has no such key in use. */
+export async function renameApiKey(tx: Transaction, account: string, id: string, name: string): Promise<boolean> {
+  const changed = await tx.run(
+    'update api_keys set name = ? where id = ? and revoked_at is null and account = ?',
+    name,
+    id,
+    account,
+  );
+  return changed === 1;
+}
+
+/** Of two processes' words the later one stays. */
+export async function noteKeyUsed(tx: Transaction, id: string, at: number): Promise<void> {
+  await tx.run('update api_keys set last_used_at = ? where id = ? and coalesce(last_used_at, 0) < ?', at, id, at);
 }
 
 function toApiKey(row: ApiKeyRow): ApiKey {
@@ -62,7 +105,9 @@ function toApiKey(row: ApiKeyRow): ApiKey {
     id: row.id,
     name: row.name,
     permission: row.permission,
+    domain: row.domain,
     createdAt: row.created_at,
     revokedAt: row.revoked_at,
+    lastUsedAt: row.last_used_at,
   };
 }

@@ -7,14 +7,18 @@ import { AppError } from '../core/error.ts';
 import { createApiKeyToken, createKeyId, hashToken } from '../core/token.ts';
 import { holdAccount } from '../store/account-rules.ts';
 import { ensureAccount } from '../store/accounts.ts';
-import { type ApiKey, insertApiKey, revokeApiKey } from '../store/api-keys.ts';
+import { type ApiKey, insertApiKey, renameApiKey, revokeApiKey } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
+
+export type WantedKey = Pick<ApiKey, 'account' | 'name' | 'permission'> & Partial<Pick<ApiKey, 'domain'>>;
 
 export type ApiKeys = {
   /** The token is nowhere else: only its hash is stored. @throws AppError `not_found` where there is no such account. */
-  make(wanted: Pick<ApiKey, 'account' | 'name' | 'permission'>): Promise<{ id: string; token: string }>;
-  /** False: there is no such key, or it was revoked before. */
-  revoke(id: string): Promise<boolean>;
+  make(wanted: WantedKey): Promise<{ id: string; token: string }>;
+  /** False: there is no such key, or it was revoked before. An account revokes its own alone; null is the operator. */
+  revoke(id: string, account?: string | null): Promise<boolean>;
+  /** False: the account has no such key in use. */
+  rename(account: string, id: string, name: string): Promise<boolean>;
 };
 
 export function createApiKeys(database: Database, clock: Pick<Clock, 'now'>): ApiKeys {
@@ -31,8 +35,12 @@ export function createApiKeys(database: Database, clock: Pick<Clock, 'now'>): Ap
       return { id: key.id, token };
     },
 
-    revoke(id) {
-      return database.write((tx) => revokeApiKey(tx, id, clock.now()));
+    revoke(id, account = null) {
+      return database.write((tx) => revokeApiKey(tx, id, account, clock.now()));
+    },
+
+    rename(account, id, name) {
+      return database.write((tx) => renameApiKey(tx, account, id, name));
     },
   };
 }

@@ -36,6 +36,7 @@ function fill({ path }: Route, ours: Belongings): string {
   const places: [start: string, values: Record<string, string>][] = [
     ['/emails/', { id: ours.email, attachment: ours.attachment }],
     ['/suppressions/', { suppression: ours.suppression }],
+    ['/api-keys/', { id: ours.keyId }],
     ['/webhooks/', { id: ours.webhook, event: ours.event }],
     ['/in-doubt/', { id: ours.held }],
     ['/inbox/', { id: ours.email }],

@@ -84,7 +84,7 @@ describe('the door of the page', () => {
     const visitor = await signIn(server, key);
     assert.equal((await visitor.get('')).status, 200);
     const beside = await openDatabase(server.databaseUrl);
-    await beside.write((tx) => revokeApiKey(tx, key, server.clock.now()));
+    await beside.write((tx) => revokeApiKey(tx, key, null, server.clock.now()));
     await beside.close();
     assert.equal((await visitor.get('')).status, 303);
 

@@ -55,6 +55,7 @@ export const refusalTexts = {
   emailNotFound: 'Email not found',
   attachmentNotFound: 'Attachment not found',
   suppressionNotFound: 'Suppression not found',
+  apiKeyNotFound: 'API key not found',
   webhookNotFound: 'Webhook not found',
   webhookEventNotFound: 'Webhook event not found',
   routeNotFound: 'The requested endpoint does not exist.',

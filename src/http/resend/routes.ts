@@ -3,6 +3,7 @@
 import type { Hono } from 'hono';
 import { answerWith, type Bindings, type Call, type Gatekeeper, type Reply } from '../call.ts';
 import { addRoutes } from '../route-table.ts';
+import { type ApiKeyParts, changeApiKey, createApiKey, removeApiKey, showApiKeys } from './api-keys.ts';
 import { attachment, attachments, cancel, type EmailParts, events, list, reschedule, retrieve } from './emails.ts';
 import { refusals, wording } from './errors.ts';
 import { type SendParts, sendBatch, sendOne } from './send.ts';
@@ -32,7 +33,7 @@ import {
   type WebhookParts,
 } from './webhooks.ts';
 
-export type ResendParts = SendParts & EmailParts & SuppressionParts & WebhookParts;
+export type ResendParts = SendParts & EmailParts & SuppressionParts & WebhookParts & ApiKeyParts;
 
 export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: ResendParts): void {
   type Handle = (parts: ResendParts, call: Call) => Promise<Reply>;
@@ -58,6 +59,8 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
       ['/suppressions/batch/add', { POST: full(addSuppressions) }],
       ['/suppressions/batch/remove', { POST: full(removeSuppressions) }],
       ['/suppressions/:suppression', { GET: full(showSuppression), DELETE: full(removeSuppression) }],
+      ['/api-keys', { POST: full(createApiKey), GET: full(showApiKeys) }],
+      ['/api-keys/:id', { PATCH: full(changeApiKey), DELETE: full(removeApiKey) }],
       ['/webhooks', { POST: full(createWebhook), GET: full(showWebhooks) }],
       ['/webhooks/:id', { GET: full(showWebhook), PATCH: full(changeWebhook), DELETE: full(removeWebhook) }],
       ['/webhooks/:id/signing-secret/rotate', { POST: full(rotateWebhook) }],
