@@ -99,7 +99,8 @@ function searchesFor({ path }: Route, ours: Belongings): string[] {
   ];
 }
 
-type Asker = { client: Client; visitor: Visitor };
+/** `searches`: whether lists are asked with each of what they could look for, too. */
+type Asker = { client: Client; visitor: Visitor; searches: boolean };
 type Seen = { what: string; status: number; leaks: boolean };
 
 async function askAll(routes: Route[], asker: Asker, ours: Belongings): Promise<Seen[]> {
@@ -108,7 +109,7 @@ async function askAll(routes: Route[], asker: Asker, ours: Belongings): Promise<
   const seen: Seen[] = [];
   for (const route of routes) {
     const path = fill(route, ours);
-    for (const search of route.method === 'GET' ? searchesFor(route, ours) : ['']) {
+    for (const search of asker.searches && route.method === 'GET' ? searchesFor(route, ours) : ['']) {
       const { status, text } = await ask(route, `${path}${search}`, asker, ours);
       // What they have asked for by name may be in the refusal.
       const asked = `${path}${search}${JSON.stringify(bodyFor(route, ours))}`;
@@ -119,7 +120,8 @@ async function askAll(routes: Route[], asker: Asker, ours: Belongings): Promise<
   return seen;
 }
 
-function ask({ method, path: pattern }: Route, path: string, { client, visitor }: Asker, ours: Belongings) {
+function ask({ method, path: pattern }: Route, path: string, asker: Asker, ours: Belongings) {
+  const { client, visitor } = asker;
   if (pattern.startsWith('/dashboard')) {
     const inPage = path.slice('/dashboard'.length);
     return method === 'GET' ? visitor.get(inPage) : visitor.post(inPage, { answer: 'sent', at: '2030-01-01T00:00' });
@@ -140,7 +142,8 @@ async function furnished(t: TestContext, bends: Bend[] = []): Promise<{ server: 
 }
 
 async function askerOf(server: TestServer, client: Client): Promise<Asker> {
-  return { client, visitor: await signIn(server, client.key) };
+  // A list that looks for more than its account's would do so for any: one asker is enough.
+  return { client, visitor: await signIn(server, client.key), searches: client.key !== testKey };
 }
 
 const leaksOf = (seen: Seen[]) => seen.filter(({ leaks }) => leaks).map(({ what }) => what);
