@@ -57,7 +57,7 @@ export const log = {
       { address },
       'many wrong API keys came from this address, or began alike: from now on one a second is looked at',
     ),
-  oddKey: (why: string) => out.warn(why),
+  oddRequest: (why: string) => out.warn(why),
   conflict: (key: string, fields: string[]) => out.warn({ key, fields }, 'a key was used again for another request'),
   requeued: (deliveries: number) => out.warn({ deliveries }, 'a process ended with claims; they are queued again'),
   inDoubt: (ref: DeliveryRef, reason: string) => {

@@ -5,9 +5,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CommandError } from './command/terminal.ts';
 import { ConfigError, examineConfig, readConfig } from './config/config.ts';
-import { findNearMisses, nearestOf } from './config/near-misses.ts';
+import { findNearMisses } from './config/near-misses.ts';
 import { type Environment, settingNames, visibleSecrets } from './config/settings.ts';
 import { isUnavailable } from './core/error.ts';
+import { nearestOf } from './core/spelling.ts';
 
 const usage = `Usage: sendonce [command] [--setting value …]
 

@@ -1,5 +1,6 @@
 /** What was probably meant by a name that is none of ours: a misspelled setting would otherwise count for nothing, and say nothing. */
 
+import { nearestOf } from '../core/spelling.ts';
 import { settingNames } from './settings.ts';
 
 /** What other programs call what we call otherwise. */
@@ -34,26 +35,4 @@ function settingLike(name: string): string | null {
   const upper = name.toUpperCase().replaceAll('-', '_');
   if (settingNames.some((one) => one === upper)) return upper;
   return upper.length < guessedLengthMin ? null : nearestOf(upper, settingNames);
-}
-
-/** The name that differs by the fewest letters, if those are one or two. */
-export function nearestOf(word: string, names: readonly string[]): string | null {
-  const near = names.map((name) => ({ name, distance: distanceOf(word, name) }));
-  const [best] = near.sort((one, other) => one.distance - other.distance);
-  return best && best.distance <= 2 && best.distance < word.length / 2 ? best.name : null;
-}
-
-/** Letters to be changed, left out or put in (Levenshtein). */
-function distanceOf(one: string, other: string): number {
-  if (Math.abs(one.length - other.length) > 2) return Number.POSITIVE_INFINITY;
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= one.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= other.length; j++) {
-      const change = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
 }

@@ -34,6 +34,8 @@ export type ErrorCode =
 export type ErrorDetails = {
   /** Members added to the error body; SDKs ignore what they do not know. */
   extra?: Record<string, unknown>;
+  /** What to do next, in a sentence that is told after the message: only where no client compares messages. */
+  next?: string | null;
   /** Seconds after which a retry makes sense; becomes `Retry-After`. */
   retryAfterSeconds?: number;
   /** What really happened; logged, never sent. */
@@ -45,14 +47,24 @@ export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
   readonly extra: Record<string, unknown>;
+  readonly next: string | null;
   readonly retryAfterSeconds: number | null;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, { cause: details.cause });
     this.code = code;
     this.extra = details.extra ?? {};
-    this.retryAfterSeconds = details.retryAfterSeconds ?? null;
+    this.next = details.next ?? null;
+    this.retryAfterSeconds = details.retryAfterSeconds ?? (code === 'unavailable' ? unavailableSeconds : null);
   }
+}
+
+/** Whoever is told nothing comes back at once, with all the others. */
+const unavailableSeconds = 2;
+
+/** A next step beside a message that has to stay the vendor's to the byte. */
+export function hinted(hint: string): ErrorDetails {
+  return { extra: { hint } };
 }
 
 /** The database cannot be asked right now; sooner or later it can. */

@@ -10,6 +10,7 @@ import { ClientGone } from './arriving.ts';
 import { type Bindings, type HttpContext, toResponse } from './call.ts';
 import { type Facade, facadeOf, type Wording } from './facade.ts';
 import type { HostCheck } from './host.ts';
+import { createNowhere, type Nowhere } from './nowhere.ts';
 import { RateLimited } from './rate-limit.ts';
 
 /** Adds the routes of one subject; of two that match, the one added first answers. */
@@ -17,8 +18,11 @@ export type Door = (app: Hono<Bindings>) => void;
 
 export function createApp(doors: readonly Door[], facades: readonly Facade[]): Hono<Bindings> {
   const app = new Hono<Bindings>();
-  app.onError((error, context) => refuse(facades, error, context));
-  app.notFound((context) => refuse(facades, new AppError('route_not_found', nowhere(facades, context)), context));
+  const nowhere = createNowhere(app);
+  app.onError((error, context) => refuse(facades, withNext(error, { facades, nowhere, context }), context));
+  app.notFound(() => {
+    throw new AppError('route_not_found', 'The requested endpoint does not exist.');
+  });
   for (const add of doors) add(app);
   return app;
 }
@@ -40,9 +44,20 @@ export const requestLog: Door = (app) => {
   if (log.showsRequests()) app.use('*', logRequest);
 };
 
-function nowhere(facades: readonly Facade[], context: HttpContext): string {
-  const hints = facades.map((facade) => facade.hintFor?.(context.req.path) ?? null).filter((hint) => hint !== null);
-  return ['The requested endpoint does not exist.', ...hints].join(' ');
+type Asked = { facades: readonly Facade[]; nowhere: Nowhere; context: HttpContext };
+
+/** Who asks for what is not there is told what is. */
+function withNext(error: Error, { facades, nowhere, context }: Asked): Error {
+  if (!(error instanceof AppError)) return error;
+  const { code, message } = error;
+  const { method = '' } = context.env.incoming;
+  const { path } = context.req;
+  if (code === 'method_not_allowed') {
+    return new AppError(code, message, { next: nowhere.onMethod(method, path, context.get('allow')) });
+  }
+  if (code !== 'route_not_found') return error;
+  const [hint] = facades.map((facade) => facade.hintFor?.(path) ?? null).filter((one) => one !== null);
+  return new AppError(code, message, { next: hint ?? nowhere.onPath(method, path) });
 }
 
 /** The route, never what stands in its place: paths carry recipients' addresses, keys and user ids. */

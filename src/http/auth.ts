@@ -2,7 +2,7 @@
 
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { AppError } from '../core/error.ts';
+import { AppError, hinted } from '../core/error.ts';
 import { hashToken } from '../core/token.ts';
 import { findApiKey, type Permission } from '../store/api-keys.ts';
 import type { Reader } from '../store/database.ts';
@@ -57,7 +57,7 @@ export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress,
     const key = await lookUp(hashToken(text));
     if (!key) {
       guesses.failed(address, text);
-      throw new AppError('invalid_api_key', 'API key is invalid');
+      throw new AppError('invalid_api_key', 'API key is invalid', hinted(keysAreListed));
     }
     guesses.succeeded(address, text);
     const account = await rules.find(key.account);
@@ -69,7 +69,8 @@ export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress,
 
   return (incoming) => {
     const text = tokenOf(incoming.headers as AuthHeaders);
-    if (!text) throw new AppError('missing_api_key', 'Missing API key in the authorization header.');
+    if (!text)
+      throw new AppError('missing_api_key', 'Missing API key in the authorization header.', hinted(keysAreSent));
     const token = Buffer.from(text);
     const now = performance.now();
     const last = known.get(incoming.socket);
@@ -77,6 +78,11 @@ export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress,
     return isSame ? last.caller : authenticate(incoming, text, token);
   };
 }
+
+const keysAreListed =
+  'It is unknown here or revoked. On the server, `sendonce key list` shows which keys there are, and `sendonce key create` makes one.';
+const keysAreSent =
+  'Send it as `Authorization: Bearer …` or as `api-key: …`; `sendonce key create` makes one on the server.';
 
 type AuthHeaders = { authorization?: string | undefined; 'api-key'?: string | string[] | undefined };
 

@@ -104,7 +104,7 @@ describe('@getbrevo/brevo, newest', () => {
     });
     const stranger = new BrevoClient({ apiKey: 'xkeysib-wrong', baseUrl: `${server.url}/v3`, maxRetries: 0 });
     const unknown = await brevoError(stranger.transactionalEmails.sendTransacEmail(someMail));
-    assert.deepEqual(unknown, { status: 401, body: { code: 'unauthorized', message: 'Key not found' } });
+    assert.deepEqual([unknown.status, unknown.body.code, unknown.body.message], [401, 'unauthorized', 'Key not found']);
     const { account, senders } = new BrevoClient({ apiKey: testKey, baseUrl: `${server.url}/v3` });
     const { companyName, relay } = await account.getAccount();
     assert.deepEqual([companyName, relay?.enabled], ['default', true]);

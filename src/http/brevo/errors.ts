@@ -67,7 +67,8 @@ export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
 /** `code`, `message`, then the extras. The cause is never shown. */
 function renderError(error: AppError): Reply {
   const { status, code, message: worded = error.message } = errorTable[error.code];
-  const message = typeof worded === 'string' ? worded : worded(error);
+  const said = typeof worded === 'string' ? worded : worded(error);
+  const message = error.next === null ? said : `${said.replace(/(?<=[^.])$/, '.')} ${error.next}`;
   const body = JSON.stringify({ code, message, ...error.extra });
   const { retryAfterSeconds } = error;
   // Brevo sends none; its SDKs read this one (docs/brevo.md).

@@ -4,6 +4,7 @@ import type { DraftAttachment } from '../../core/draft.ts';
 import type { Tag } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
+import type { Members } from '../misspelt.ts';
 import { brevoLimits } from './limits.ts';
 import { parseRecipients, parseReplyTo, parseSender, type SenderRef, tooManyRecipients } from './parse-address.ts';
 import { parseAttachments } from './parse-attachment.ts';
@@ -19,6 +20,29 @@ import {
 } from './parse-fields.ts';
 import { parseSchedule, type Schedule } from './parse-schedule.ts';
 import { inVersion, invalid, missing } from './refusal.ts';
+
+/** What a request may have, and what other APIs call it. */
+export const sendMembers: Members = {
+  known: [
+    'sender',
+    'to',
+    'cc',
+    'bcc',
+    'replyTo',
+    'subject',
+    'htmlContent',
+    'textContent',
+    'headers',
+    'tags',
+    'params',
+    'templateId',
+    'messageVersions',
+    'attachment',
+    'scheduledAt',
+    'batchId',
+  ],
+  elsewhere: { from: 'sender', html: 'htmlContent', text: 'textContent', attachments: 'attachment' },
+};
 
 /** What becomes one email. Whatever it lacks its template has, where there is one. */
 export type Version = {

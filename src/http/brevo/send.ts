@@ -13,9 +13,10 @@ import { requestTo, type StoredAnswer, type Submission } from '../../use-cases/s
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { keyExpiresHeader, warnAboutKey } from '../idempotency-header.ts';
+import { joined, warnAboutMembers } from '../misspelt.ts';
 import { sendEndpoint } from './endpoints.ts';
 import { keyPlace, readKey } from './idempotency-key.ts';
-import { type ParsedSend, parseSend } from './parse.ts';
+import { type ParsedSend, parseSend, sendMembers } from './parse.ts';
 import { type PrepareParts, prepareMessages } from './prepare.ts';
 
 export type SendParts = PrepareParts & {
@@ -30,8 +31,8 @@ export async function send(parts: SendParts, call: Call): Promise<Reply> {
   const body = await call.body();
   const json = parseJson(body);
   const key = readKey(call, json, parts.keyMustBeUuid);
-  const warning = warnAboutKey(key, json, keyPlace);
-  if (warning) log.oddKey(warning);
+  const warning = joined(warnAboutKey(key, json, keyPlace), warnAboutMembers(sendMembers, json));
+  if (warning) log.oddRequest(warning);
   const request = requestTo(sendEndpoint, call, { key, body, json });
   const found = await parts.accepting.lookUp(request);
   const outcome = found.kind === 'new' ? await parts.accepting.commit(found, prepare(parts, found)) : found;

@@ -73,7 +73,8 @@ export type RenderedError = { status: number; body: string; headers: Record<stri
 export function renderError(error: AppError): RenderedError {
   const { status, name } = errorTable[error.code];
   const extras = Object.entries(error.extra).filter(([member]) => !reservedMembers.has(member));
-  const body = JSON.stringify({ statusCode: status, name, message: error.message, ...Object.fromEntries(extras) });
+  const message = error.next === null ? error.message : `${error.message} ${error.next}`;
+  const body = JSON.stringify({ statusCode: status, name, message, ...Object.fromEntries(extras) });
   const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' };
   // .NET throws on anything but a plain integer (docs/resend.md).
   if (error.retryAfterSeconds !== null) {

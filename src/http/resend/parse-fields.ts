@@ -1,16 +1,16 @@
 /** The plain members of a send request: presence, texts, header fields, tags. */
 
 import type { Tag } from '../../core/email.ts';
-import { AppError } from '../../core/error.ts';
+import { AppError, type ErrorDetails } from '../../core/error.ts';
 import { breaksLine, headerNameCharsMax, isAbsent, isFields, isHeaderName, wellFormed } from '../fields.ts';
 import type { ResendLimits } from './limits.ts';
 
-export function invalidField(field: string, rule: string): AppError {
-  return new AppError('invalid_field', `Invalid \`${field}\` field. ${rule}`);
+export function invalidField(field: string, rule: string, details: ErrorDetails = {}): AppError {
+  return new AppError('invalid_field', `Invalid \`${field}\` field. ${rule}`, details);
 }
 
-export function missingField(field: string): AppError {
-  return new AppError('missing_field', `Missing \`${field}\` field.`);
+export function missingField(field: string, details: ErrorDetails = {}): AppError {
+  return new AppError('missing_field', `Missing \`${field}\` field.`, details);
 }
 
 /** Null where absent; `""` is kept, since for `text` it means something (docs/resend.md). */

@@ -1,8 +1,9 @@
 /** Request bodies of POST /emails and POST /emails/batch to drafts (docs/resend.md). */
 
 import { type Draft, draftBytes } from '../../core/draft.ts';
-import { AppError } from '../../core/error.ts';
+import { AppError, hinted } from '../../core/error.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
+import type { Members } from '../misspelt.ts';
 import { type ResendLimits, resendLimits } from './limits.ts';
 import { parseAddress, parseAddresses } from './parse-address.ts';
 import { parseAttachments } from './parse-attachment.ts';
@@ -16,6 +17,37 @@ import {
   parseTopicId,
 } from './parse-fields.ts';
 import { noWords, parseSchedule, type ReadWords } from './parse-schedule.ts';
+
+/** What an email may have, and what other APIs call it. */
+export const sendMembers: Members = {
+  known: [
+    'from',
+    'to',
+    'cc',
+    'bcc',
+    'reply_to',
+    'subject',
+    'html',
+    'text',
+    'headers',
+    'tags',
+    'topic_id',
+    'scheduled_at',
+    'attachments',
+    // Refused with a sentence of its own.
+    'template',
+  ],
+  elsewhere: {
+    sender: 'from',
+    recipients: 'to',
+    body: 'text` or `html',
+    htmlContent: 'html',
+    textContent: 'text',
+    attachment: 'attachments',
+    send_at: 'scheduled_at',
+    sendAt: 'scheduled_at',
+  },
+};
 
 export type BatchMode = 'strict' | 'permissive';
 export type BatchError = { index: number; message: string };
@@ -127,12 +159,28 @@ function refuseTemplate(fields: Fields): void {
   throw invalidField('template', 'Templates are not supported by this server. Send `html` or `text` instead.');
 }
 
+/** The first is the refusal, as the contract has it; all of them are the hint, so that nobody mends one at a time. */
 function refuseMissing(fields: Fields): void {
-  if (isAbsent(fields.from)) throw missingField('from');
-  if (isAbsent(fields.to) || (Array.isArray(fields.to) && fields.to.length === 0)) throw missingField('to');
-  if (isAbsent(fields.subject)) throw missingField('subject');
+  const [first, ...others] = missingOf(fields);
+  if (first === undefined) return;
+  const hint = others.length === 0 ? {} : hinted(`Missing as well: ${others.map(nameMissing).join(', ')}.`);
   // docs/resend.md, observed live: this one is a validation_error.
-  if (isAbsent(fields.html) && isAbsent(fields.text)) {
-    throw new AppError('invalid_field', 'Missing `html` or `text` field.');
-  }
+  if (first === 'html') throw new AppError('invalid_field', 'Missing `html` or `text` field.', hint);
+  throw missingField(first, hint);
+}
+
+type Needed = 'from' | 'to' | 'subject' | 'html';
+
+function missingOf(fields: Fields): Needed[] {
+  const isMissing: Record<Needed, boolean> = {
+    from: isAbsent(fields.from),
+    to: isAbsent(fields.to) || (Array.isArray(fields.to) && fields.to.length === 0),
+    subject: isAbsent(fields.subject),
+    html: isAbsent(fields.html) && isAbsent(fields.text),
+  };
+  return (Object.keys(isMissing) as Needed[]).filter((name) => isMissing[name]);
+}
+
+function nameMissing(name: Needed): string {
+  return name === 'html' ? '`html` or `text`' : `\`${name}\``;
 }

@@ -12,9 +12,10 @@ import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { keyExpiresHeader, readIdempotencyKey, warnAboutKey } from '../idempotency-header.ts';
+import { joined, warnAboutMembers } from '../misspelt.ts';
 import { batchEndpoint, singleEndpoint } from './endpoints.ts';
 import { refusalTexts } from './errors.ts';
-import { type BatchMode, checkSize, parseBatch, parseSend } from './parse.ts';
+import { type BatchMode, checkSize, parseBatch, parseSend, sendMembers } from './parse.ts';
 import { completeAttachment } from './parse-attachment.ts';
 import { readDatesInWords } from './parse-schedule.ts';
 import { renderAccepted, renderBatchAccepted } from './render.ts';
@@ -94,13 +95,13 @@ async function open(call: Call, endpoint: Endpoint, mode: string): Promise<Opene
   const body = await call.body();
   const json = parseJson(body);
   const key = readIdempotencyKey(call.rawHeaders);
-  const warning = warnAboutKey(key, json, 'as the Idempotency-Key header');
+  const warning = joined(warnAboutKey(key, json, 'as the Idempotency-Key header'), warnAboutMembers(sendMembers, json));
   return { request: requestTo(endpoint, call, { key, body, json, mode }), warning };
 }
 
 function toReply(outcome: Outcome, opened: Opened): Reply {
   const warning: Record<string, string> = opened.warning ? { 'sendonce-warning': opened.warning } : {};
-  if (opened.warning) log.oddKey(opened.warning);
+  if (opened.warning) log.oddRequest(opened.warning);
   switch (outcome.kind) {
     case 'accepted':
       return { ...outcome.answer, headers: { ...warning, ...keyExpiresHeader(outcome.keyExpiresAt) } };
