@@ -17,6 +17,9 @@ function flushed(): void {
   destination?.flushSync();
 }
 
+/** A request by its id and its route: what stands in a route's place holds addresses and keys. */
+export type AskedFor = { request: string; method: string; path: string };
+
 /** Deliveries are named by their ids; whom they are for stays in the database. */
 function named(ref: DeliveryRef) {
   return { account: ref.account, email: ref.emailId, part: ref.part };
@@ -44,11 +47,13 @@ export const log = {
   stopped: () => out.info('stopped'),
   /** Whether requests are worth measuring at all. */
   showsRequests: () => out.isLevelEnabled('debug'),
-  request: (method: string, path: string, status: number, tookMs: number) =>
-    out.debug({ method, path, status, tookMs }, 'request'),
-  requestFailed: (method: string, path: string, error: unknown) =>
-    out.error({ method, path, err: error }, 'a request failed in a way that should not happen'),
-  unavailable: (error: Error) => out.error({ err: error.cause }, `a request was refused: ${error.message}`),
+  request: (asked: AskedFor, status: number, tookMs: number) => out.debug({ ...asked, status, tookMs }, 'request'),
+  /** What came was no HTTP; `request` is what its answer calls it. */
+  unreadable: (request: string, code: string) => out.debug({ request, code }, 'what came is no request'),
+  requestFailed: (asked: AskedFor, error: unknown) =>
+    out.error({ ...asked, err: error }, 'a request failed in a way that should not happen'),
+  unavailable: (asked: AskedFor, error: Error) =>
+    out.error({ ...asked, err: error.cause }, `a request was refused: ${error.message}`),
   wakeUpsLost: (why: string) =>
     out.warn({ why }, 'what other processes announce is not heard: their mail waits for the poll, up to a second'),
   wakeUpsBack: () => out.warn('what other processes announce is heard again'),
@@ -57,8 +62,9 @@ export const log = {
       { address },
       'many wrong API keys came from this address, or began alike: from now on one a second is looked at',
     ),
-  oddRequest: (why: string) => out.warn(why),
-  conflict: (key: string, fields: string[]) => out.warn({ key, fields }, 'a key was used again for another request'),
+  oddRequest: (request: string, why: string) => out.warn({ request }, why),
+  conflict: (request: string, key: string, fields: string[]) =>
+    out.warn({ request, key, fields }, 'a key was used again for another request'),
   requeued: (deliveries: number) => out.warn({ deliveries }, 'a process ended with claims; they are queued again'),
   inDoubt: (ref: DeliveryRef, reason: string) => {
     out.error(

@@ -8,11 +8,11 @@ import { Room } from './core/room.ts';
 import type { Relay } from './deliver/relay.ts';
 import { onlyRelay, type RelaysSetting } from './deliver/relays/relays.ts';
 import { createEgress } from './egress/egress.ts';
-import { createApp, type Fetch, guarded } from './http/app.ts';
+import { createApp, guarded, wordingOf } from './http/app.ts';
 import { contractOf, type HttpFacade } from './http/facade.ts';
 import { type FacadeParts, httpFacades } from './http/facades.ts';
 import { createHostCheck, type HostCheck } from './http/host.ts';
-import { Listener } from './http/listener.ts';
+import { Listener, type ListenerOptions } from './http/listener.ts';
 import { type Health, watchDoor } from './http/watch.ts';
 import { log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -144,7 +144,10 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
     watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken),
     ...(config.role === 'worker' ? [] : apiDoors({ ...shared, secrets: ready.secrets, publicUrl, page, relayDesk })),
   ];
-  const listener = createListener(config, guarded(createApp(doors, facades), facades, hostCheckOf(config, metrics)));
+  const listener = createListener(config, {
+    fetch: guarded(createApp(doors, facades), facades, hostCheckOf(config, metrics)),
+    wordingOf: (path) => wordingOf(facades, path),
+  });
   // The listener first: what cannot listen has claimed nothing. At the end requests under way are answered while verdicts
   // come in.
   await parts.start(together([listener, ...workers]));
@@ -229,8 +232,8 @@ function metricsOf(database: Database, isUp: () => Promise<boolean>, hangs: Hang
   });
 }
 
-function createListener({ host, port, limits }: Config, fetch: Fetch): Listener {
-  return new Listener({ host, port, bodyTimeoutMs: limits.bodyTimeoutMs, fetch });
+function createListener({ host, port, limits }: Config, app: Pick<ListenerOptions, 'fetch' | 'wordingOf'>): Listener {
+  return new Listener({ host, port, bodyTimeoutMs: limits.bodyTimeoutMs, ...app });
 }
 
 function hostCheckOf({ host, publicUrl, allowedHosts }: Config, metrics: Metrics): HostCheck {

@@ -44,18 +44,27 @@ export type Message = {
   scheduledAt: number | null;
 };
 
-/** An accepted message. Composing is a pure function of this value. */
-export type Email = Message & {
-  account: string;
-  /** UUIDv7. */
-  id: string;
-  /** The Message-ID header, angle brackets included. */
-  messageId: string;
-  /** Epoch milliseconds; with `scheduledAt` it decides the Date header. */
-  createdAt: number;
-  /** The text part made of html where the author wrote none; empty where there is none. Null: not made, or not needed. */
-  madeText: string | null;
+/** Where an email comes from, beside its author: absent in those that older versions accepted. */
+export type Origin = {
+  /** The id of the request that made it. */
+  request?: string | undefined;
+  /** W3C Trace Context, as its client sent it. */
+  traceparent?: string | undefined;
 };
+
+/** An accepted message. Composing is a pure function of this value. */
+export type Email = Message &
+  Origin & {
+    account: string;
+    /** UUIDv7. */
+    id: string;
+    /** The Message-ID header, angle brackets included. */
+    messageId: string;
+    /** Epoch milliseconds; with `scheduledAt` it decides the Date header. */
+    createdAt: number;
+    /** The text part made of html where the author wrote none; empty where there is none. Null: not made, or not needed. */
+    madeText: string | null;
+  };
 
 /** Written out member by member: copying with a spread was 4 % of what accepting costs. */
 export function emailOf(message: Message, named: Omit<Email, keyof Message>): Email {
@@ -65,6 +74,8 @@ export function emailOf(message: Message, named: Omit<Email, keyof Message>): Em
     messageId: named.messageId,
     createdAt: named.createdAt,
     madeText: named.madeText,
+    request: named.request,
+    traceparent: named.traceparent,
     from: message.from,
     to: message.to,
     cc: message.cc,

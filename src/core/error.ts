@@ -4,6 +4,8 @@ export type ErrorCode =
   | 'invalid_json'
   | 'too_large'
   | 'too_slow'
+  | 'unreadable'
+  | 'headers_too_large'
   | 'missing_field'
   | 'invalid_field'
   | 'invalid_parameter'

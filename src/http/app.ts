@@ -5,13 +5,14 @@ import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import { AppError, CommitUnknown } from '../core/error.ts';
-import { log } from '../log.ts';
+import { type AskedFor, log } from '../log.ts';
 import { ClientGone } from './arriving.ts';
 import { type Bindings, type HttpContext, toResponse } from './call.ts';
 import { type Facade, facadeOf, type Wording } from './facade.ts';
 import type { HostCheck } from './host.ts';
 import { createNowhere, type Nowhere } from './nowhere.ts';
 import { RateLimited } from './rate-limit.ts';
+import { requestIdHeader, requestIdOf } from './request-id.ts';
 
 /** Adds the routes of one subject; of two that match, the one added first answers. */
 export type Door = (app: Hono<Bindings>) => void;
@@ -29,10 +30,12 @@ export function createApp(doors: readonly Door[], facades: readonly Facade[]): H
 
 export type Fetch = Hono<Bindings>['fetch'];
 
-/** Before any door: who asks for another host is answered by none of them. */
+/** Before any door: each request has a name, and who asks for another host is answered by none of them. */
 export function guarded(app: Hono<Bindings>, facades: readonly Facade[], findRefusal: HostCheck): Fetch {
   return (request, env, execution) => {
-    const { incoming } = env as HttpBindings;
+    const { incoming, outgoing } = env as HttpBindings;
+    // On the answer before there is one: all that may come of the request has it then.
+    outgoing.setHeader(requestIdHeader, requestIdOf(incoming));
     const refusal = findRefusal(incoming);
     if (!refusal) return app.fetch(request, env, execution);
     return toResponse(wordingOf(facades, pathOf(incoming.url)).renderError(refusal));
@@ -66,16 +69,19 @@ function patternOf(context: HttpContext): string {
   return routes.at(-1)?.path ?? '(no route)';
 }
 
+function askedFor(context: HttpContext): AskedFor {
+  const { incoming } = context.env;
+  return { request: requestIdOf(incoming), method: incoming.method ?? '', path: patternOf(context) };
+}
+
 async function logRequest(context: HttpContext, next: () => Promise<void>): Promise<void> {
   const started = performance.now();
   await next();
-  const { method } = context.env.incoming;
-  log.request(method ?? '', patternOf(context), context.res.status, performance.now() - started);
+  log.request(askedFor(context), context.res.status, performance.now() - started);
 }
 
 /** Refusals in the facade's own shape; what should not happen is logged and never shown. */
 function refuse(facades: readonly Facade[], error: Error, context: HttpContext): Response {
-  const { method = '' } = context.env.incoming;
   if (error instanceof CommitUnknown) log.commitNotFoundOut(error.cause);
   // No status would be true, and a client that gets none asks again under the same key.
   if (error instanceof ClientGone || error instanceof CommitUnknown) {
@@ -84,8 +90,8 @@ function refuse(facades: readonly Facade[], error: Error, context: HttpContext):
   }
   const refusal =
     error instanceof AppError ? error : new AppError('internal', 'An unexpected error occurred.', { cause: error });
-  if (refusal.code === 'internal') log.requestFailed(method, patternOf(context), error);
-  if (refusal.code === 'unavailable') log.unavailable(error);
+  if (refusal.code === 'internal') log.requestFailed(askedFor(context), error);
+  if (refusal.code === 'unavailable') log.unavailable(askedFor(context), error);
   const wording = wordingOf(facades, context.req.path);
   const rateState = error instanceof RateLimited ? error.state : context.get('rateState');
   const limitHeaders = rateState ? wording.limitHeaders(rateState) : {};
@@ -93,7 +99,7 @@ function refuse(facades: readonly Facade[], error: Error, context: HttpContext):
   return toResponse(wording.renderError(refusal), { ...limitHeaders, ...(allow ? { allow } : {}) });
 }
 
-function wordingOf(facades: readonly Facade[], path: string): Wording {
+export function wordingOf(facades: readonly Facade[], path: string): Wording {
   const wording = facadeOf(facades, path)?.wording;
   assert(wording, 'every path belongs to a facade: the one at the root has the rest');
   return wording;

@@ -11,6 +11,7 @@ import { refuseCompressed } from './body.ts';
 import type { Wording } from './facade.ts';
 import { JsonShape, type ShapeLimits } from './json-shape.ts';
 import type { RateLimit, RateState } from './rate-limit.ts';
+import { readTraceparent, requestIdOf } from './request-id.ts';
 
 export type Bindings = {
   Bindings: HttpBindings;
@@ -50,6 +51,14 @@ export class Call {
 
   header(name: string): string | undefined {
     return this.#context.env.incoming.headers[name] as string | undefined;
+  }
+
+  get requestId(): string {
+    return requestIdOf(this.#context.env.incoming);
+  }
+
+  get traceparent(): string | null {
+    return readTraceparent(this.header('traceparent'));
   }
 
   /** Decoded path parameter. */

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Fetch } from './app.ts';
+import type { Wording } from './facade.ts';
 import { answerUnreadable } from './unreadable.ts';
 
 export type ListenerOptions = {
@@ -11,6 +12,8 @@ export type ListenerOptions = {
   port: number;
   bodyTimeoutMs: number;
   fetch: Fetch;
+  /** Who would have been asked below a path: what is no HTTP is refused in their words. */
+  wordingOf: (path: string) => Wording;
 };
 
 /** How long a stop waits for requests under way, and how often it looks for connections that fell idle. */
@@ -34,7 +37,7 @@ export class Listener {
     this.#http.requestTimeout = options.bodyTimeoutMs;
     this.#http.keepAliveTimeout = idleMs;
     this.#http.maxConnections = connectionsMax;
-    answerUnreadable(this.#http);
+    answerUnreadable(this.#http, options.wordingOf);
   }
 
   /** @throws Error when host and port are not to be had. */

@@ -115,6 +115,22 @@ function Facts({ email }: { email: StoredEmail }) {
         <dd>
           <Copyable text={email.messageId} label="the Message-ID" />
         </dd>
+        {email.request !== undefined && (
+          <>
+            <dt>Request</dt>
+            <dd>
+              <Copyable text={email.request} label="the request’s id" />
+            </dd>
+          </>
+        )}
+        {email.traceparent !== undefined && (
+          <>
+            <dt>Trace</dt>
+            <dd>
+              <code>{email.traceparent}</code>
+            </dd>
+          </>
+        )}
       </dl>
     </section>
   );

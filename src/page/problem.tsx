@@ -2,6 +2,7 @@
 
 import { AppError, CommitUnknown } from '../core/error.ts';
 import type { HttpContext } from '../http/call.ts';
+import { requestIdOf } from '../http/request-id.ts';
 import { log } from '../log.ts';
 import { cameFrom } from './came-from.ts';
 import { Brand, Document, htmlResponse, renderPage } from './frame.tsx';
@@ -25,10 +26,11 @@ type Way = [href: string, name: string];
 
 /** What should not happen, and what nobody can find out, is in the log; what a person can mend is in the page only. */
 export function noteProblem(error: unknown, context: HttpContext): void {
-  const { method = '', url = '' } = context.env.incoming;
+  const { incoming } = context.env;
+  const { method = '', url = '' } = incoming;
   if (error instanceof CommitUnknown) log.commitNotFoundOut(error.cause);
   else if (!(error instanceof AppError || error instanceof Forbidden))
-    log.requestFailed(method, url.split('?')[0] ?? '', error);
+    log.requestFailed({ request: requestIdOf(incoming), method, path: url.split('?')[0] ?? '' }, error);
 }
 
 /** `visit`: of whoever is signed in; nobody else is shown the frame. */
@@ -50,7 +52,7 @@ export async function renderProblem(
         <>
           <PageHead title={title} />
           <section class="panel">
-            <Explained problem={problem} ways={waysOn(problem, context)} />
+            <Explained problem={problem} ways={waysOn(problem, context)} request={requestIdOf(context.env.incoming)} />
           </section>
         </>
       ),
@@ -63,18 +65,25 @@ export async function renderProblem(
       <main class="door" id="content">
         <Brand />
         <h1>{title}</h1>
-        <Explained problem={problem} ways={ways} />
+        <Explained problem={problem} ways={ways} request={requestIdOf(context.env.incoming)} />
       </main>
     </Document>
   );
   return htmlResponse(body, status);
 }
 
-function Explained({ problem: { text, next }, ways }: { problem: Problem; ways: Way[] }) {
+/** Where the log has more, it has it under the name of the request. */
+function Explained({ problem, ways, request }: { problem: Problem; ways: Way[]; request: string }) {
+  const { status, text, next } = problem;
   return (
     <>
       <p>{text}</p>
       <p class="muted">{next}</p>
+      {status >= 500 && (
+        <p class="muted small">
+          In the log this request is <code>{request}</code>.
+        </p>
+      )}
       <p class="row">
         {ways.map(([href, name], index) => (
           <a class={index === 0 ? 'button primary' : 'button'} href={href}>

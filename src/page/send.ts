@@ -3,6 +3,7 @@
 import type { Message } from '../core/email.ts';
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
+import { requestIdOf } from '../http/request-id.ts';
 import { type Endpoint, requestTo, type Submission } from '../use-cases/submission.ts';
 import type { Visit } from './visit.ts';
 
@@ -20,7 +21,8 @@ export async function sendNow({ parts, session, form, context }: Visit, message:
   if (!isUuid(key))
     throw new AppError('invalid_idempotency_key', 'This form is not complete: reload the page and try again.');
   const json = [context.req.path, message.to, message.subject];
-  const client = { caller: session, userAgent: context.req.header('user-agent') ?? null };
+  const requestId = requestIdOf(context.env.incoming);
+  const client = { caller: session, userAgent: context.req.header('user-agent') ?? null, requestId, traceparent: null };
   const request = requestTo(endpoint, client, { key, body: Buffer.from(JSON.stringify(json)), json });
   const found = await parts.use.accepting.lookUp(request);
   const outcome = found.kind === 'new' ? await parts.use.accepting.commit(found, prepare(message)) : found;

@@ -220,9 +220,7 @@ export class Accepting {
     const account = await rules.find(turn.request.account);
     const limits = account && isCounted(account) ? account : null;
     const now = clock.now();
-    const emails = messages.map((message, index) =>
-      this.#toEmail(message, turn.request.account, now, texts[index] ?? null),
-    );
+    const emails = messages.map((message, index) => this.#toEmail(message, turn.request, now, texts[index] ?? null));
     const stored = answer(emails);
     const expiresAt = keyExpiresAt(turn.request.endpoint.keyTerms, keyLifetimeMs, emails, now);
     const key = keyRecordOf(turn, emails, stored, { now, expiresAt });
@@ -243,10 +241,12 @@ export class Accepting {
     return { kind: 'accepted', answer: stored, keyExpiresAt: key && expiresAt };
   }
 
-  #toEmail(message: Message, account: string, now: number, madeText: string | null): Email {
+  #toEmail(message: Message, { account, origin }: SendRequest, now: number, madeText: string | null): Email {
+    const { request, traceparent } = origin;
     const id = this.#options.nextId(now);
     const domain = senderAddress(message).split('@').pop();
-    return emailOf(message, { account, id, messageId: `<${id}@${domain}>`, createdAt: now, madeText });
+    const messageId = `<${id}@${domain}>`;
+    return emailOf(message, { account, id, messageId, createdAt: now, madeText, request, traceparent });
   }
 }
 

@@ -1,6 +1,6 @@
 /** A submission as data: what a client asks for, under which key and on which terms, and what a facade made of it. */
 
-import type { Email, Message } from '../core/email.ts';
+import type { Email, Message, Origin } from '../core/email.ts';
 import { type Fingerprint, fingerprint } from '../core/fingerprint.ts';
 import type { Rendering } from '../render/renderer.ts';
 import type { EmailToCompare } from '../store/mail/email-to-compare.ts';
@@ -38,6 +38,8 @@ export type SendRequest = {
   client: string | null;
   /** Which try of one call the client says this is, from 1. */
   attempt: number | null;
+  /** What the emails it makes are found by, and the trace of the client they belong to. */
+  origin: Origin;
 };
 
 /** What a facade made of a valid request. */
@@ -58,13 +60,21 @@ const clientCharsMax = 200;
 /** The one place where a request to send is put together, whichever door it came through. */
 export function requestTo(
   endpoint: Endpoint,
-  client: { caller: { account: string }; userAgent: string | null; attempt?: string | undefined },
+  client: {
+    caller: { account: string };
+    userAgent: string | null;
+    attempt?: string | undefined;
+    requestId: string;
+    traceparent: string | null;
+  },
   content: Pick<SendRequest, 'key' | 'body' | 'json'> & { mode?: string },
 ): SendRequest {
   const { key, body, json, mode = '' } = content;
   const userAgent = client.userAgent?.slice(0, clientCharsMax) ?? null;
   const attempt = /^[1-9]\d{0,5}$/.test(client.attempt ?? '') ? Number(client.attempt) : null;
-  return { account: client.caller.account, endpoint, key, body, json, mode, client: userAgent, attempt };
+  const origin = { request: client.requestId, traceparent: client.traceparent ?? undefined };
+  const { account } = client.caller;
+  return { account, endpoint, key, body, json, mode, client: userAgent, attempt, origin };
 }
 
 export function scopeOf({ facade, name }: Endpoint): string {

@@ -21,6 +21,13 @@ export type WebhookContract = {
 
 export const ownHeaders = { 'content-type': 'application/json', 'user-agent': 'Sendonce-Webhooks/1' };
 
+/** The receiver's spans join the trace of the client that sent the email; several emails have several traces. */
+export function traceOf(tellings: readonly Telling[]): { traceparent?: string } {
+  const [only, ...others] = tellings;
+  const traceparent = others.length === 0 ? only?.told.email?.traceparent : undefined;
+  return traceparent === undefined ? {} : { traceparent };
+}
+
 /** `https://user:password@host/` as the address and the header it stands for. What is no URL is left as it is. */
 export function splitCredentials(text: string): { url: string; authorization: string | null } {
   if (!URL.canParse(text)) return { url: text, authorization: null };

@@ -129,6 +129,7 @@ export const sending = operation(
       mode: '',
       client: null,
       attempt: null,
+      origin: {},
     };
     return send(model, request, content, isValid);
   },

@@ -97,6 +97,7 @@ const request = {
   mode: '',
   client: null,
   attempt: null,
+  origin: {},
 };
 
 /** After so many turns of the queue of promises. */

@@ -16,6 +16,8 @@ export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
   invalid_json: { status: 400, code: 'bad_request' },
   too_large: { status: 413, code: 'bad_request' },
   too_slow: { status: 408, code: 'bad_request' },
+  unreadable: { status: 400, code: 'bad_request' },
+  headers_too_large: { status: 431, code: 'bad_request' },
   missing_field: { status: 400, code: 'missing_parameter' },
   invalid_field: { status: 400, code: 'invalid_parameter' },
   invalid_parameter: { status: 400, code: 'invalid_parameter' },

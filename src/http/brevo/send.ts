@@ -32,11 +32,11 @@ export async function send(parts: SendParts, call: Call): Promise<Reply> {
   const json = parseJson(body);
   const key = readKey(call, json, parts.keyMustBeUuid);
   const warning = joined(warnAboutKey(key, json, keyPlace), warnAboutMembers(sendMembers, json));
-  if (warning) log.oddRequest(warning);
+  if (warning) log.oddRequest(call.requestId, warning);
   const request = requestTo(sendEndpoint, call, { key, body, json });
   const found = await parts.accepting.lookUp(request);
   const outcome = found.kind === 'new' ? await parts.accepting.commit(found, prepare(parts, found)) : found;
-  const answer = answerTo(outcome);
+  const answer = answerTo(outcome, call.requestId);
   const expires = outcome.kind === 'accepted' ? keyExpiresHeader(outcome.keyExpiresAt) : {};
   return { ...answer, headers: { ...expires, ...(warning ? { 'sendonce-warning': warning } : {}) } };
 }
@@ -76,14 +76,14 @@ const anotherRequest =
   'This is not the request that was accepted under this idempotencyKey. If it is another email, it was not sent: give it a key of its own.';
 
 /** Any repeat of a key is refused, the same request as well; what Brevo leaves out is which ids the first one got. */
-function answerTo(outcome: Outcome): StoredAnswer {
+function answerTo(outcome: Outcome, request: string): StoredAnswer {
   switch (outcome.kind) {
     case 'accepted':
       return outcome.answer;
     case 'replay':
       throw usedBefore(outcome.record, {});
     case 'conflict':
-      log.conflict(shortHash(outcome.record.keyHash), []);
+      log.conflict(request, shortHash(outcome.record.keyHash), []);
       throw usedBefore(outcome.record, { hint: anotherRequest });
     default:
       return outcome satisfies never;

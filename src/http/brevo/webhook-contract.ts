@@ -1,6 +1,6 @@
 /** How Brevo's webhooks are told of an event: each recipient alone, or several in one request (docs/brevo.md, webhooks). */
 
-import { ownHeaders, splitCredentials, type WebhookContract } from '../../webhook/request.ts';
+import { ownHeaders, splitCredentials, traceOf, type WebhookContract } from '../../webhook/request.ts';
 import { brevoPayload } from './webhook-payload.ts';
 
 export const webhookContract: WebhookContract = {
@@ -18,6 +18,7 @@ export const webhookContract: WebhookContract = {
       url,
       headers: {
         ...ownHeaders,
+        ...traceOf(tellings),
         ...Object.fromEntries(headers.map(({ key, value }) => [key.toLowerCase(), value])),
         ...(given === null ? {} : { authorization: given }),
       },

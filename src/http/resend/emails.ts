@@ -66,7 +66,7 @@ export async function events({ database }: EmailParts, call: Call): Promise<Repl
   const { account } = call.caller;
   const email = await findEmailSummary(database, account, emailId(call));
   if (!email) throw notFound();
-  return ok(renderEvents(email.createdAt, await listEvents(database, account, email.id)));
+  return ok(renderEvents(email, await listEvents(database, account, email.id)));
 }
 
 export async function attachments(parts: EmailParts, call: Call): Promise<Reply> {

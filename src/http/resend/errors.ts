@@ -13,6 +13,8 @@ export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
   invalid_json: { status: 400, name: 'validation_error' },
   too_large: { status: 413, name: 'validation_error' },
   too_slow: { status: 408, name: 'validation_error' },
+  unreadable: { status: 400, name: 'validation_error' },
+  headers_too_large: { status: 431, name: 'validation_error' },
   missing_field: { status: 422, name: 'missing_required_field' },
   invalid_field: { status: 422, name: 'validation_error' },
   invalid_parameter: { status: 422, name: 'invalid_parameter' },

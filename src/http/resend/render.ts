@@ -88,14 +88,18 @@ export function renderEmailRef(id: string): string {
   return JSON.stringify({ object: 'email', id });
 }
 
+type Accepted = Pick<Email, 'createdAt' | 'request' | 'traceparent'>;
+
 /** GET /emails/:id/events; that it was queued needs no row of its own, since nothing else can come of accepting. */
-export function renderEvents(acceptedAt: number, events: readonly Event[]): string {
+export function renderEvents({ createdAt, request, traceparent }: Accepted, events: readonly Event[]): string {
+  const trace = traceparent === undefined ? {} : { traceparent };
   const data = events.map(({ type, at, detail }) => {
     const { recipients = [], scheduled_at, said: _, each: __, ...rest } = detail;
     const scheduled = scheduled_at === undefined ? {} : { scheduled_at: renderTime(scheduled_at) };
-    return { type, created_at: renderTime(at), recipients, ...rest, ...scheduled };
+    return { type, created_at: renderTime(at), recipients, ...rest, ...scheduled, ...trace };
   });
-  const queued = { type: 'queued', created_at: renderTime(acceptedAt), recipients: [] };
+  const named = request === undefined ? {} : { request_id: request };
+  const queued = { type: 'queued', created_at: renderTime(createdAt), recipients: [], ...named, ...trace };
   return JSON.stringify({ object: 'list', has_more: false, data: [queued, ...data] });
 }
 

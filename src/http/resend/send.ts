@@ -100,8 +100,9 @@ async function open(call: Call, endpoint: Endpoint, mode: string): Promise<Opene
 }
 
 function toReply(outcome: Outcome, opened: Opened): Reply {
+  const { request = '' } = opened.request.origin;
   const warning: Record<string, string> = opened.warning ? { 'sendonce-warning': opened.warning } : {};
-  if (opened.warning) log.oddRequest(opened.warning);
+  if (opened.warning) log.oddRequest(request, opened.warning);
   switch (outcome.kind) {
     case 'accepted':
       return { ...outcome.answer, headers: { ...warning, ...keyExpiresHeader(outcome.keyExpiresAt) } };
@@ -112,7 +113,7 @@ function toReply(outcome: Outcome, opened: Opened): Reply {
     }
     case 'conflict': {
       const { record, fields } = outcome;
-      log.conflict(shortHash(record.keyHash), fields ?? []);
+      log.conflict(request, shortHash(record.keyHash), fields ?? []);
       throw new AppError('idempotency_mismatch', refusalTexts.idempotencyMismatch, {
         extra: { different_fields: fields ?? [], ...hintAt(fields), email_ids: record.emailIds },
       });

@@ -1,6 +1,6 @@
 /** How Resend's webhooks are told of an event: by a signed request each (docs/resend.md, webhooks). */
 
-import { ownHeaders, svixHeaders, type WebhookContract } from '../../webhook/request.ts';
+import { ownHeaders, svixHeaders, traceOf, type WebhookContract } from '../../webhook/request.ts';
 import { resendPayload } from './webhook-payload.ts';
 
 export const webhookContract: WebhookContract = {
@@ -9,6 +9,7 @@ export const webhookContract: WebhookContract = {
   request(webhook, [telling], now) {
     const body = telling ? JSON.stringify(resendPayload(telling.told)) : '';
     const id = telling?.delivery.id ?? '';
-    return { url: webhook.url, headers: { ...ownHeaders, ...svixHeaders(webhook, id, now, body) }, body };
+    const headers = { ...ownHeaders, ...traceOf(telling ? [telling] : []), ...svixHeaders(webhook, id, now, body) };
+    return { url: webhook.url, headers, body };
   },
 };

@@ -47,6 +47,7 @@ function emailData({ event, email }: EmailTold): Record<string, unknown> {
     subject: email.subject,
     ...(email.tags.length > 0 ? { tags: Object.fromEntries(email.tags.map(({ name, value }) => [name, value])) } : {}),
     ...(email.headers.length > 0 ? { headers: email.headers.map(([name, value]) => ({ name, value })) } : {}),
+    ...(email.traceparent === undefined ? {} : { traceparent: email.traceparent }),
     ...about(event),
   };
 }

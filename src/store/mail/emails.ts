@@ -25,6 +25,8 @@ export type EmailSummary = Pick<
   | 'topicId'
   | 'templateId'
   | 'batchId'
+  | 'request'
+  | 'traceparent'
 > & {
   lastEvent: EventType;
   /** Some delivery of it awaits a decision. */
@@ -38,7 +40,19 @@ export type StoredEmail = EmailSummary & Email & { purged: boolean };
 
 export type Summary = Pick<
   Email,
-  'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'subject' | 'tags' | 'topicId' | 'templateId' | 'batchId' | 'scheduledText'
+  | 'from'
+  | 'to'
+  | 'cc'
+  | 'bcc'
+  | 'replyTo'
+  | 'subject'
+  | 'tags'
+  | 'topicId'
+  | 'templateId'
+  | 'batchId'
+  | 'scheduledText'
+  | 'request'
+  | 'traceparent'
 > & { forgotten?: string[] | undefined };
 /** `files` spares the reader a look for attachments where there are none. */
 export type Content = Pick<Email, 'headers'> & { files: number };
@@ -101,7 +115,8 @@ export async function insertEmail(
 
 /** Members that are undefined are left out: most emails have no template, no batch, and nobody who was forgotten. */
 function summaryOf(email: Summary): string {
-  const { from, to, cc, bcc, replyTo, subject, tags, topicId, templateId, batchId, scheduledText, forgotten } = email;
+  const { from, to, cc, bcc, replyTo, subject, tags, topicId, templateId, batchId, scheduledText } = email;
+  const { request, traceparent, forgotten } = email;
   return JSON.stringify({
     from,
     to,
@@ -114,6 +129,8 @@ function summaryOf(email: Summary): string {
     templateId,
     batchId,
     scheduledText,
+    request,
+    traceparent,
     forgotten,
   } satisfies Summary);
 }
@@ -148,7 +165,7 @@ export async function findEmail(reader: Reader, account: string, id: string): Pr
 /** What webhooks are told of an email. */
 export type EmailToTell = Pick<
   Email,
-  'id' | 'messageId' | 'createdAt' | 'from' | 'to' | 'subject' | 'tags' | 'headers' | 'templateId'
+  'id' | 'messageId' | 'createdAt' | 'from' | 'to' | 'subject' | 'tags' | 'headers' | 'templateId' | 'traceparent'
 > & { facade: string };
 
 /** Without bodies and attachments; after the purge without headers. */
@@ -159,10 +176,10 @@ export async function findEmailToTell(reader: Reader, account: string, id: strin
     id,
   );
   if (!row) return null;
-  const { from, to, subject, tags, templateId }: Summary = JSON.parse(row.summary);
+  const { from, to, subject, tags, templateId, traceparent }: Summary = JSON.parse(row.summary);
   const { headers }: Pick<Content, 'headers'> = row.content === null ? { headers: [] } : JSON.parse(row.content);
-  const { facade, message_id, created_at } = row;
-  return { id, messageId: message_id, createdAt: created_at, from, to, subject, tags, headers, templateId, facade };
+  const { facade, message_id: messageId, created_at: createdAt } = row;
+  return { id, messageId, createdAt, from, to, subject, tags, headers, templateId, traceparent, facade };
 }
 
 type StoredContent = { facade: string; content: string | null };

@@ -1,7 +1,7 @@
 /** What an email is found by, and what somebody who looks for one may type: both become the same terms. */
 
 import { envelopeAddress } from '../../core/address.ts';
-import type { Message } from '../../core/email.ts';
+import type { Message, Origin } from '../../core/email.ts';
 import type { EventType } from '../../core/event.ts';
 import { isUuid } from '../../core/token.ts';
 
@@ -36,13 +36,16 @@ export function stateTerm(state: EventType): string {
 }
 
 /** What an email is found by, whatever its state. */
-export function searchTerms(message: Pick<Message, 'to' | 'cc' | 'bcc' | 'subject' | 'tags'>): string[] {
+export function searchTerms(
+  message: Pick<Message, 'to' | 'cc' | 'bcc' | 'subject' | 'tags'> & Pick<Origin, 'request'>,
+): string[] {
   const recipients = [...message.to, ...message.cc, ...message.bcc].map((text) => recipientTerm(envelopeAddress(text)));
   const words = wordsOf(message.subject)
     .slice(0, wordsMax)
     .map((word) => `w:${word}`);
   const tags = message.tags.map((tag) => tagTerm(`${tag.name}=${tag.value}`));
-  return [...new Set([...recipients, ...words, ...tags])];
+  const request = message.request === undefined ? [] : [message.request];
+  return [...new Set([...recipients, ...words, ...tags, ...request])];
 }
 
 /** Of an address as SMTP is told it. */
@@ -105,6 +108,7 @@ function conditionsOf(field: string, text: string, isPrefix: boolean): Condition
 
 /** A recipient or words of the subject: what holds an @ can only be the first. */
 function anywhere(wanted: string, isPrefix: boolean): Condition[] {
+  if (/^req_[0-9a-f]+$/.test(wanted)) return [{ terms: [wanted], isPrefix }];
   if (wanted.includes('@')) return [{ terms: [`to:${wanted}`], isPrefix }];
   const words = wordsOf(wanted);
   const [only] = words;
