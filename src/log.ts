@@ -106,7 +106,15 @@ export const log = {
     out.error({ lane, err: error }, 'claims could not be handed back; the next start does it'),
   stopFailed: (error: unknown) => out.error({ err: error }, 'the stop was not clean'),
   settleFailed: (error: unknown) => out.error({ err: error }, 'an outcome could not be recorded; trying again'),
-  choreFailed: (chore: string, error: unknown) => out.error({ chore, err: error }, 'a chore failed; trying again'),
+  noWitness: (stateDir: string) =>
+    out.warn(
+      { stateDir },
+      'no witness of this database in STATE_DIR: where it is a restored backup, stop at once and run `sendonce queue hold`; otherwise all is well from now on',
+    ),
+  choreFailed: (chore: string, error: unknown) =>
+    out.error({ chore, err: error }, `a chore failed, and is tried again each second: ${error}`),
+  choreFailsOn: (chore: string, error: string, times: number) =>
+    out.error({ chore, error, times }, 'a chore goes on failing'),
   clockJumped: (deltaMs: number) =>
     out.warn({ deltaMs }, 'the wall clock jumped: idempotency keys are kept longer until the next start'),
   webhookDisabled: (webhook: { account: string; id: string }, reason: string) =>

@@ -6,6 +6,7 @@ import { firstAccount } from '../core/account.ts';
 import { createWebhookSecret } from '../core/webhook-secret.ts';
 import { createEgress, type Egress } from '../egress/egress.ts';
 import { resendEventTypes, resendNameOf, resendPayload } from '../http/resend/webhook-payload.ts';
+import { listAccounts } from '../store/account-rules.ts';
 import type { Database } from '../store/database.ts';
 import { lastEventId, listFactsAfter } from '../store/mail/events.ts';
 import { attemptWebhook } from '../webhook/attempt.ts';
@@ -27,14 +28,19 @@ export async function webhook(config: Config, [action]: string[], flags: ListenF
   if (action !== 'listen') throw new CommandError('Usage: sendonce webhook listen [--forward-to URL] [--account A]');
   const stopped = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
-  await withDatabase(config, { create: false }, (database) =>
-    listen(database, {
-      account: flags.account ?? firstAccount,
-      forwardTo: flags['forward-to'] ?? null,
-      print: (line) => console.log(line),
-      signal: stopped.signal,
-    }),
-  );
+  const account = flags.account ?? firstAccount;
+  const forwardTo = flags['forward-to'] === undefined ? null : asUrl(flags['forward-to']);
+  await withDatabase(config, { create: false }, async (database) => {
+    const names = (await listAccounts(database)).map(({ name }) => name);
+    if (!names.includes(account))
+      throw new CommandError(`There is no account ${account}: there are ${names.join(', ')}.`);
+    await listen(database, { account, forwardTo, print: (line) => console.log(line), signal: stopped.signal });
+  });
+}
+
+/** `localhost:4000/hook` is what people type. */
+function asUrl(text: string): string {
+  return /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`;
 }
 
 export type ListenOptions = {

@@ -74,17 +74,21 @@ export function isUnavailable(error: unknown): error is AppError {
   return error instanceof AppError && error.code === 'unavailable';
 }
 
-/** The database works for nobody now; what was under way is undone. */
-export function cannotWrite(cause: unknown): AppError {
-  return new AppError('unavailable', 'The database does not work right now; nothing was accepted. Try again.', {
-    cause,
-  });
+/** The database works for nobody now; what was under way is undone. `isForGood`: until the operator has mended it. */
+export function cannotWrite(cause: unknown, isForGood = false): AppError {
+  return new AppError('unavailable', `${state(isForGood)}; nothing was accepted. ${mending(isForGood)}`, { cause });
 }
 
-export function cannotRead(cause: unknown): AppError {
-  return new AppError('unavailable', 'The database does not work right now; nothing could be read. Try again.', {
-    cause,
-  });
+export function cannotRead(cause: unknown, isForGood = false): AppError {
+  return new AppError('unavailable', `${state(isForGood)}; nothing could be read. ${mending(isForGood)}`, { cause });
+}
+
+function state(isForGood: boolean): string {
+  return isForGood ? 'The database is damaged' : 'The database does not work right now';
+}
+
+function mending(isForGood: boolean): string {
+  return isForGood ? 'Trying again does not help: the operator has to restore a backup.' : 'Try again.';
 }
 
 /** Another process held what this request needs for too long; nothing was written, and a later try will see what came of it. */

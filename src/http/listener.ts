@@ -44,7 +44,7 @@ export class Listener {
   start(): Promise<void> {
     const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#http.once('error', (error) => reject(new Error(`Cannot listen on ${host}:${port}: ${error.message}`)));
+      this.#http.once('error', (error) => reject(cannotListen(host, port, error)));
       this.#http.listen(port, host, () => resolve());
     });
   }
@@ -73,3 +73,15 @@ export class Listener {
     });
   }
 }
+
+function cannotListen(host: string, port: number, error: NodeJS.ErrnoException): Error {
+  const next = listenAdvice[error.code ?? ''];
+  return new Error(`Cannot listen on ${host}:${port}: ${error.message}.${next ? ` ${next}` : ''}`, { cause: error });
+}
+
+const listenAdvice: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Another program listens there: stop it, or set PORT to a free one.',
+  EACCES: 'Ports below 1024 are for root: set PORT to a higher one and let a proxy take 443.',
+  EADDRNOTAVAIL: 'HOST must be an address of this machine: 127.0.0.1 for itself alone, 0.0.0.0 for all.',
+  ENOTFOUND: 'HOST must be an address of this machine: 127.0.0.1 for itself alone, 0.0.0.0 for all.',
+};

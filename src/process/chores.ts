@@ -12,6 +12,7 @@ import { forgetSome } from '../use-cases/forget-accounts.ts';
 import type { KeyTimes } from '../use-cases/key-times.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
 import { keepPageIndex } from '../use-cases/page-index.ts';
+import { type Attempt, createAttempts } from './attempts.ts';
 import type { Recovery } from './recovery.ts';
 import type { RestoreGuard } from './restore-guard.ts';
 
@@ -49,6 +50,7 @@ const webhookHistoryMs = 30 * dayMs;
 
 export class Chores {
   readonly #options: ChoreOptions;
+  readonly #attempt = createAttempts();
   /** In this order where they are done once. */
   readonly #routines: Routine[];
 
@@ -57,10 +59,10 @@ export class Chores {
     const { recovery, everyMs } = options;
     this.#routines = [
       // By itself: whoever does not say for too long that it lives is taken for dead, however busy it is.
-      new Routine('beat', everyMs, () => recovery.beat()),
+      new Routine('beat', everyMs, this.#attempt, () => recovery.beat()),
       // As many deliveries as the dead have left.
-      new Routine('recovery', everyMs, () => recovery.recoverDead()),
-      new Routine('chores', everyMs, () => this.#doRest()),
+      new Routine('recovery', everyMs, this.#attempt, () => recovery.recoverDead()),
+      new Routine('chores', everyMs, this.#attempt, () => this.#doRest()),
     ];
   }
 
@@ -76,25 +78,25 @@ export class Chores {
   /** A chore that fails does not keep the others from being done. */
   async #doRest(): Promise<void> {
     const { clock, guard, keyUses, keyTimes } = this.#options;
-    await attempt('clock', async () => clock.check());
-    await attempt('witness', () => guard.check());
-    await attempt('counts', () => keyUses.flush());
-    await attempt('key times', () => keyTimes.flush());
-    await attempt('claims', () => this.#requeue());
-    await attempt('hand-offs', () => this.#options.recovery.doubtLost());
-    await attempt('keys', () => this.#deleteKeys());
-    await attempt('retention', () => this.#purge());
-    await attempt('webhooks', () => this.#forgetWebhooks());
-    await attempt('accounts', () => this.#forgetAccounts());
-    await attempt('page', () => keepPageIndex(this.#options.database, clock));
+    await this.#attempt('clock', async () => clock.check());
+    await this.#attempt('witness', () => guard.check());
+    await this.#attempt('counts', () => keyUses.flush());
+    await this.#attempt('key times', () => keyTimes.flush());
+    await this.#attempt('claims', () => this.#requeue());
+    await this.#attempt('hand-offs', () => this.#options.recovery.doubtLost());
+    await this.#attempt('keys', () => this.#deleteKeys());
+    await this.#attempt('retention', () => this.#purge());
+    await this.#attempt('webhooks', () => this.#forgetWebhooks());
+    await this.#attempt('accounts', () => this.#forgetAccounts());
+    await this.#attempt('page', () => keepPageIndex(this.#options.database, clock));
   }
 
   async stop(): Promise<void> {
     // The beat is the last to end: until the others have ended this process lives.
     for (const routine of this.#routines.toReversed()) await routine.stop();
-    await attempt('counts', () => this.#options.keyUses.flush());
-    await attempt('witness', () => this.#options.guard.check());
-    await attempt('goodbye', () => this.#options.recovery.stop());
+    await this.#attempt('counts', () => this.#options.keyUses.flush());
+    await this.#attempt('witness', () => this.#options.guard.check());
+    await this.#attempt('goodbye', () => this.#options.recovery.stop());
   }
 
   async #requeue(): Promise<void> {
@@ -141,15 +143,17 @@ export class Chores {
 class Routine {
   readonly #name: string;
   readonly #everyMs: number;
+  readonly #attempt: Attempt;
   readonly #work: () => Promise<void>;
   #timer: NodeJS.Timeout | null = null;
   #last: Promise<void> = Promise.resolve();
   #open = 0;
   #isStopped = false;
 
-  constructor(name: string, everyMs: number, work: () => Promise<void>) {
+  constructor(name: string, everyMs: number, attempt: Attempt, work: () => Promise<void>) {
     this.#name = name;
     this.#everyMs = everyMs;
+    this.#attempt = attempt;
     this.#work = work;
   }
 
@@ -167,7 +171,7 @@ class Routine {
   }
 
   async #once(): Promise<void> {
-    if (!this.#isStopped) await attempt(this.#name, this.#work);
+    if (!this.#isStopped) await this.#attempt(this.#name, this.#work);
     this.#open -= 1;
   }
 
@@ -176,13 +180,5 @@ class Routine {
     this.#isStopped = true;
     if (this.#timer) clearInterval(this.#timer);
     await this.#last;
-  }
-}
-
-async function attempt(chore: string, work: () => Promise<unknown>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    log.choreFailed(chore, error);
   }
 }

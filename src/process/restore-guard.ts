@@ -39,8 +39,10 @@ export class RestoreGuard {
    */
   async start(): Promise<void> {
     makeStateDir(this.#stateDir);
-    const databaseId = (await findProgress(this.#database))?.databaseId ?? randomUUID();
+    const served = await findProgress(this.#database);
+    const databaseId = served?.databaseId ?? randomUUID();
     const witness = await readWitness(this.#stateDir, databaseId);
+    if (served && !witness) log.noWitness(this.#stateDir);
     await this.#database.write(async (tx) => {
       await this.#judge(tx, witness);
       await beginGeneration(tx, databaseId, witness?.generation ?? 0);
@@ -128,8 +130,8 @@ async function writeWitness(stateDir: string, databaseId: string, witness: Witne
     const folder = await open(stateDir, 'r');
     await folder.sync().finally(() => folder.close());
   } catch (cause) {
-    throw new Error(`STATE_DIR: the witness of the restore guard cannot be written: ${(cause as Error).message}`, {
-      cause,
-    });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const next = code === 'ENOENT' ? `. Make the folder again: mkdir -m 700 ${stateDir}` : '';
+    throw new Error(`STATE_DIR: the witness of the restore guard cannot be written: ${message}${next}`, { cause });
   }
 }

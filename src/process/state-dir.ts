@@ -1,11 +1,12 @@
 /** The folder of what must not be in the database: it is made where it is missing, and has to be writable. */
 
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
+import { makeFolder } from '../store/engine/sqlite/trouble.ts';
 
 /** @throws Error saying what is wrong with it, and what to do. */
 export function makeStateDir(stateDir: string): void {
   try {
-    mkdirSync(stateDir, { recursive: true });
+    makeFolder(stateDir);
     accessSync(stateDir, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw new Error(`STATE_DIR is ${stateDir}, which cannot be used: ${reasonOf(cause)}. ${advice}`, { cause });

@@ -4,6 +4,7 @@ import { chmodSync, closeSync, copyFileSync, existsSync, fsyncSync, openSync, re
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import type { Reader, SqlValue } from '../../database.ts';
+import { explained, isDamage } from './trouble.ts';
 
 /** What SQLite and we keep beside a file. */
 const endings = ['', '-wal', '-shm', '-journal', '.lock'];
@@ -47,14 +48,20 @@ export async function readFrom<T>(path: string, work: (reader: Reader) => Promis
   }
 }
 
-/** Null where it is whole; else what SQLite says of it. */
-export async function findDamage(path: string): Promise<string | null> {
+/**
+ * Null where it is whole; else what SQLite says of it. The quick check does not compare indexes with their tables.
+ * @throws Error where the file cannot be looked into.
+ */
+export async function findDamage(
+  path: string,
+  check: 'integrity_check' | 'quick_check' = 'integrity_check',
+): Promise<string | null> {
   try {
-    const check = 'pragma integrity_check(1)';
-    const [found] = await readFrom(path, async (reader) => reader.all<{ integrity_check: string }>(check));
-    return found?.integrity_check === 'ok' ? null : (found?.integrity_check ?? 'nothing');
+    const [found] = await readFrom(path, async (reader) => reader.all<Record<string, string>>(`pragma ${check}(1)`));
+    return found?.[check] === 'ok' ? null : (found?.[check] ?? 'nothing');
   } catch (error) {
-    return (error as Error).message;
+    if (isDamage(error)) return (error as Error).message;
+    throw explained(path, error);
   }
 }
 

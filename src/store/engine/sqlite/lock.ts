@@ -1,8 +1,9 @@
 /** One serving process per SQLite file: an exclusive lock the system frees on any death. */
 
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { makeFolder } from './trouble.ts';
 
 /** How long a newcomer waits for a server that is shutting down. */
 const lockWaitMs = 5_000;
@@ -28,7 +29,7 @@ export function acquireServingLock(databasePath: string, waitMs: number = lockWa
 
 function openLock(path: string, waitMs: number): Sqlite.Database {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const connection = new Sqlite(path, { timeout: waitMs });
     // One that it may only read SQLite would lock for reading, and say nothing: two could serve then.
     accessSync(path, constants.W_OK);

@@ -1,6 +1,5 @@
 /** The SQLite engine: one write queue with group commit, reads of synced rows, one serving process per file. */
 
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { cannotRead, cannotWrite } from '../../../core/error.ts';
@@ -9,6 +8,7 @@ import { type Aside, createAside } from './aside.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Statements } from './statements.ts';
 import { type Sync, SyncedLog, syncToDisk } from './synced-log.ts';
+import { explained, isDamage, makeFolder } from './trouble.ts';
 
 export type SqliteOptions = {
   path: string;
@@ -35,8 +35,8 @@ const busyPauseMs = 20;
 const groupSizeMax = 500;
 
 export function openSqlite(options: SqliteOptions): Database {
-  mkdirSync(dirname(options.path), { recursive: true });
-  const writer = new Sqlite(options.path, { timeout: busyTimeoutMs });
+  makeFolder(dirname(options.path));
+  const writer = openWriter(options.path);
   try {
     writer.pragma('journal_mode = WAL');
     // Commits do not sync: the log is synced beside this thread, and writes wait for that.
@@ -48,7 +48,15 @@ export function openSqlite(options: SqliteOptions): Database {
     return new SqliteDatabase(options, new Statements(writer));
   } catch (error) {
     writer.close();
-    throw error;
+    throw explained(options.path, error);
+  }
+}
+
+function openWriter(path: string): Sqlite.Database {
+  try {
+    return new Sqlite(path, { timeout: busyTimeoutMs });
+  } catch (error) {
+    throw explained(path, error);
   }
 }
 
@@ -73,7 +81,7 @@ class SqliteDatabase implements Database {
 
   all<R>(sql: string, ...params: SqlValue[]): Awaitable<R[]> {
     const refused = (error: unknown) => {
-      throw isEngineFailure(error) ? cannotRead(error) : error;
+      throw isEngineFailure(error) ? cannotRead(explained(this.#options.path, error), isDamage(error)) : error;
     };
     try {
       const rows = this.#log.all<R>(sql, params);
@@ -134,7 +142,7 @@ class SqliteDatabase implements Database {
       this.#settle(group, settled);
     } catch (error) {
       this.#writer.rollBack();
-      refuse(group, error);
+      this.#refuse(group, error);
     }
   }
 
@@ -145,7 +153,7 @@ class SqliteDatabase implements Database {
       () => {
         for (const settle of settled) settle();
       },
-      (error) => refuse(group, cannotWrite(error)),
+      (error) => this.#refuse(group, cannotWrite(error)),
     );
     if (this.#writer.hasWritten) this.#checkpoints.committed();
   }
@@ -202,6 +210,12 @@ class SqliteDatabase implements Database {
     }
   }
 
+  #refuse(group: Write[], error: unknown): void {
+    const { path } = this.#options;
+    const refusal = isEngineFailure(error) ? cannotWrite(explained(path, error), isDamage(error)) : error;
+    for (const write of group) write.reject(refusal);
+  }
+
   #besides(): Aside {
     if (!this.#aside || this.#aside.isGone) this.#aside = createAside(this.#options.path);
     return this.#aside;
@@ -215,11 +229,6 @@ class SqliteDatabase implements Database {
       throw error;
     }
   }
-}
-
-function refuse(group: Write[], error: unknown): void {
-  const refusal = isEngineFailure(error) ? cannotWrite(error) : error;
-  for (const write of group) write.reject(refusal);
 }
 
 /** Failures of the machine rather than of one statement: the whole group is undone. */

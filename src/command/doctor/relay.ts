@@ -1,0 +1,42 @@
+/** What `sendonce doctor` says of the relays, asked all that the server would ask before the first mail, and of what signs mail. */
+
+import type { Config } from '../../config/config.ts';
+import type { RelayServer } from '../../config/relay-url.ts';
+import { adviceOnTrouble } from '../../core/relay-trouble.ts';
+import { testRelay } from '../../process/relay-test.ts';
+import { printable } from '../terminal.ts';
+import { type Finding, fail, note, ok } from './finding.ts';
+
+export async function checkRelays({ relay }: Config): Promise<Finding[]> {
+  switch (relay.kind) {
+    case 'capture':
+      return [note('no relay: mail is captured and nothing leaves. Set RELAY_URL to send for real')];
+    case 'smtp':
+      return [await checkRelay(`relay ${relay.server.host}:${relay.server.port}`, relay.server)];
+    case 'file': {
+      const { relays, routes } = relay.file;
+      const all = relays.map(({ name, server }) => checkRelay(`relay ${name} (${server.host}:${server.port})`, server));
+      return [...(await Promise.all(all)), ok(`${routes.length} routes between ${relays.length} relays`)];
+    }
+    default:
+      return relay satisfies never;
+  }
+}
+
+async function checkRelay(where: string, server: RelayServer): Promise<Finding> {
+  const tested = await testRelay(server);
+  if (!('trouble' in tested)) return ok(`${where} ${tested.came.join(', ')}`);
+  const { heading, next } = adviceOnTrouble(tested.trouble);
+  const words = `${heading.replace(/^The relay /, 'it ')} (${printable(tested.words)})`;
+  return fail(`${where}: ${words}. ${next} Until then mail waits in the queue.`);
+}
+
+/** Those that cannot be used are among the settings' problems. */
+export function checkDkim({ dkim }: Config): Finding[] {
+  return dkim.map(({ domain, selector }) => {
+    const last = dkim.findLast((key) => key.domain === domain);
+    if (last?.selector === selector) return { is: 'ok', text: `DKIM: ${domain} signs with selector ${selector}` };
+    const advice = `selector ${last?.selector}, named later in DKIM_KEYS, signs instead`;
+    return { is: 'note', text: `DKIM: ${domain} does not sign with selector ${selector}: ${advice}` };
+  });
+}
