@@ -34,8 +34,10 @@ function redacted(words: string): string {
 const wordsMax = 300;
 
 export const log = {
-  started: (facts: { url: string; database: string; relay: string; migrated: string[]; tookMs: number }) =>
-    out.info(facts, 'started'),
+  started: (facts: { url: string; database: string; relay: string; migrated: string[]; tookMs: number }) => {
+    out.info(facts, 'started');
+    if (facts.relay === 'capture') out.warn('mail is captured and nothing leaves: RELAY_URL names no relay');
+  },
   closedToOthers: (paths: string[]) =>
     out.warn({ paths }, 'other users of this machine could open these until now; they are closed to them'),
   openToOthers: (paths: string[]) =>

@@ -43,6 +43,8 @@ function processRegistry(): Registry {
 export type MetricSources = {
   /** Whether the database answers: what it says beside is left out where it does not. */
   isUp: () => Promise<boolean>;
+  /** Whether mail is kept here instead of sent. */
+  captures: () => boolean;
   /** What the others may take. */
   patienceMs: number;
   /** What commits wait for in vain; null while they are answered. */
@@ -52,7 +54,7 @@ export type MetricSources = {
 };
 
 /** The sources are read at each scrape, away from the serving thread. */
-export function createMetrics({ isUp, hang, patienceMs, openByState, webhooks }: MetricSources): Metrics {
+export function createMetrics({ isUp, hang, captures, patienceMs, openByState, webhooks }: MetricSources): Metrics {
   const watched = processRegistry();
   const registry = new Registry();
   const stored = new Registry();
@@ -86,6 +88,13 @@ export function createMetrics({ isUp, hang, patienceMs, openByState, webhooks }:
   });
   const wrongKeys = new Counter({ name: 'sendonce_wrong_keys_total', help: 'API keys that open nothing.', registers });
   const up = new Gauge({ name: 'sendonce_database_up', help: '1 when the database answers, 0 otherwise.', registers });
+  const help = '1 while mail is captured: nothing leaves.';
+  const capturing: Gauge = new Gauge({
+    name: 'sendonce_captures_mail',
+    help,
+    registers,
+    collect: () => capturing.set(captures() ? 1 : 0),
+  });
   const hanging: Gauge = new Gauge({
     name: 'sendonce_commits_hang',
     help: '1 while commits hang and new work is refused, by what they wait for.',

@@ -15,7 +15,7 @@ import { createHostCheck, type HostCheck } from './http/host.ts';
 import { Listener, type ListenerOptions } from './http/listener.ts';
 import { type Health, watchDoor } from './http/watch.ts';
 import { log } from './log.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { createMetrics, type MetricSources, type Metrics } from './metrics.ts';
 import { createLive } from './page/live.ts';
 import { createArrivals } from './process/arrivals.ts';
 import { bootstrap } from './process/bootstrap.ts';
@@ -109,8 +109,10 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const makesKey = config.apiKey === null && config.role !== 'worker';
   const ready = await bootstrap(database, { config, clock, makesKey, guard, recovery });
 
-  const pulse = createPulse(database, config.limits.watchMs);
-  const metrics = metricsOf(database, pulse, hangs, config.limits.watchMs);
+  const patienceMs = config.limits.watchMs;
+  const pulse = createPulse(database, patienceMs);
+  const captures = () => relays.name === 'capture';
+  const metrics = metricsOf(database, { isUp: pulse, hangs, captures, patienceMs });
   const keeping = { database, clock, worker: name, onOutcome: metrics.relayOutcome, onQueued };
   const keeper = await parts.start(new RelayKeeper({ ...keeping, setting: relaysFor(config.relay, config, outside) }));
   const { relays } = keeper;
@@ -222,11 +224,12 @@ function isDurable({ sync }: Outside): boolean {
   return sync === undefined;
 }
 
-function metricsOf(database: Database, isUp: () => Promise<boolean>, hangs: Hangs, patienceMs: number): Metrics {
+type MetricsOptions = Pick<MetricSources, 'isUp' | 'captures' | 'patienceMs'> & { hangs: Hangs };
+
+function metricsOf(database: Database, { hangs, ...own }: MetricsOptions): Metrics {
   return createMetrics({
-    isUp,
+    ...own,
     hang: () => hangs.now,
-    patienceMs,
     openByState: () => countOpen(database),
     webhooks: () => countWebhooks(database),
   });

@@ -76,9 +76,11 @@ function lineOf(told: Told): string {
     const { id, address, origin } = told.event.suppression;
     return `${time}  ${name}  ${id}  ${printable(`${address}  (${origin})`)}`;
   }
-  const { recipients, reply } = told.event.detail;
+  const { recipients, reply, said } = told.event.detail;
   const to = (recipients ?? told.email.to).join(', ');
-  const words = printable(`${to}  "${told.email.subject}"${reply ? `  ${reply}` : ''}`);
+  const words = printable(
+    `${to}  "${told.email.subject}"${reply ? `  ${reply}` : ''}${said?.captured ? '  (nothing left)' : ''}`,
+  );
   return `${time}  ${name}  ${told.email.id}  ${words}`;
 }
 

@@ -31,6 +31,7 @@ export function isPermanent({ reply }: { reply: Reply }): boolean {
 /** For metrics and logs: one word an outcome. */
 export function outcomeName(outcome: Outcome): string {
   if (outcome.phase === 'verdict') {
+    if (outcome.reply.said.captured) return 'captured';
     if (outcome.isDelivered) return 'delivered';
     return { ok: 'sent', transient: 'deferred', permanent: 'bounced' }[outcome.reply.said.class];
   }

@@ -14,6 +14,8 @@ export type Said = {
   problem?: RelayTrouble;
   /** A test address only pretends: nothing is learned from it. */
   simulated?: true;
+  /** There is no relay: the mail is kept here, and nobody got it. */
+  captured?: true;
 };
 
 export type Reply = { text: string; said: Said };

@@ -8,7 +8,7 @@ const concurrency = 20;
 
 const captured: Reply = {
   text: 'captured: kept here, nothing left',
-  said: { class: 'ok', code: null, enhanced: null },
+  said: { class: 'ok', code: null, enhanced: null, captured: true },
 };
 
 export function createCapture(): Relay {

@@ -1,7 +1,7 @@
 /** Emails as rows: one link each, moved through by j and k. */
 
 import type { EmailSummary } from '../store/mail/emails.ts';
-import { Recipients, State, Time } from './pieces.tsx';
+import { Recipients, State, stateOf, Time } from './pieces.tsx';
 
 export function EmailRows({ emails, base = '/dashboard/emails' }: { emails: EmailSummary[]; base?: string }) {
   return (
@@ -12,7 +12,7 @@ export function EmailRows({ emails, base = '/dashboard/emails' }: { emails: Emai
             <span>
               <Recipients of={[...email.to, ...email.cc, ...email.bcc]} />
             </span>
-            <State is={email.inDoubt ? 'in_doubt' : email.lastEvent} />
+            <State is={stateOf(email)} />
             <span class="muted">{email.subject || '(no subject)'}</span>
             <span class="muted small">
               <Time at={email.createdAt} style="short" />

@@ -8,7 +8,7 @@ import { listEvents } from '../store/mail/events.ts';
 import { type DeliveryStatus, findFacade, listDeliveries } from '../store/mail/history.ts';
 import { renderPage } from './frame.tsx';
 import { MailView, requireEmail } from './mail-view.tsx';
-import { Copyable, Form, Notice, PageHead, State, Time } from './pieces.tsx';
+import { Copyable, Form, Notice, PageHead, State, stateOf, Time } from './pieces.tsx';
 import { sendNow } from './send.ts';
 import { redirect } from './sign-in.tsx';
 import { Timeline } from './timeline.tsx';
@@ -28,7 +28,7 @@ export async function email(visit: Visit): Promise<Response> {
     content: (
       <>
         <PageHead title={found.subject || '(no subject)'}>
-          <State is={found.inDoubt ? 'in_doubt' : found.lastEvent} />
+          <State is={stateOf(found)} />
         </PageHead>
         <Done what={query.done} />
         {found.inDoubt && (

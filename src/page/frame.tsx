@@ -6,7 +6,7 @@ import { isUnavailable } from '../core/error.ts';
 import { findCount } from '../store/counts.ts';
 import { script, style } from './assets.ts';
 import { pageHeaders } from './headers.ts';
-import { Form, Pill } from './pieces.tsx';
+import { Form, Notice, Pill } from './pieces.tsx';
 import { isCapture, type Theme, type Visit } from './visit.ts';
 
 export type PageOptions = {
@@ -49,12 +49,22 @@ export async function renderPage(visit: Visit, options: PageOptions): Promise<Re
           tabindex={-1}
           {...(options.isLive ? { 'data-live': `/dashboard/live?since=${visit.since}` } : {})}
         >
+          {isCapture(visit.parts) && <Captures />}
           {options.content}
         </main>
       </div>
     </Document>
   );
   return htmlResponse(body, options.status ?? 200);
+}
+
+/** On every page: nobody should wait for mail that leaves nowhere. */
+function Captures() {
+  return (
+    <Notice tone="warning">
+      <b>Mail is captured: nothing leaves this server.</b> Set <code>RELAY_URL</code> to send for real.
+    </Notice>
+  );
 }
 
 /** Null where the database says nothing right now: that is not none. */

@@ -98,11 +98,15 @@ function RangeLinks({ chosen }: { chosen: string }) {
   );
 }
 
+type Tile = [name: string, value: number, href: string, tone?: Tone | false];
+
 function Tiles({ figures: { totals, open } }: { figures: Balance }) {
-  const tiles: [name: string, value: number, href: string, tone?: Tone | false][] = [
+  const captured: Tile = ['Captured', totals.captured, '/dashboard/emails?q=is:captured', 'accent'];
+  const tiles: Tile[] = [
     ['Accepted', totals.accepted, '/dashboard/emails'],
     ['Sent', totals.sent - totals.delivered, '/dashboard/emails?q=is:sent'],
-    ['Delivered', totals.delivered, '/dashboard/emails?q=is:delivered'],
+    ['Delivered', totals.delivered - totals.captured, '/dashboard/emails?q=is:delivered'],
+    ...(totals.captured > 0 ? [captured] : []),
     ['Bounced', totals.bounced, '/dashboard/emails?q=is:bounced', totals.bounced > 0 && 'bad'],
     ['Queued', open.queued + open.underWay, '/dashboard/emails?q=is:queued'],
     ['In doubt', open.inDoubt, '/dashboard/in-doubt', open.inDoubt > 0 && 'warning'],
@@ -157,7 +161,7 @@ function Prevented({ hours, range, totals, now }: Charted & { totals: Figures })
 }
 
 const outcomes: Series[] = [
-  { name: 'sent or delivered', tone: 'good' },
+  { name: 'sent, delivered or captured', tone: 'good' },
   { name: 'bounced or failed', tone: 'bad' },
   { name: 'suppressed or canceled', tone: 'muted' },
 ];
@@ -211,7 +215,8 @@ function Conservation({ totals, open, isCurrent, within }: Balance) {
   const gap = missing({ totals, open });
   const parts: [name: string, value: number][] = [
     ['sent', totals.sent - totals.delivered],
-    ['delivered', totals.delivered],
+    ['delivered', totals.delivered - totals.captured],
+    ...(totals.captured > 0 ? [['captured', totals.captured] as [string, number]] : []),
     ['bounced', totals.bounced],
     ['suppressed', totals.suppressed],
     ['failed', totals.failed],

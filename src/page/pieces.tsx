@@ -1,6 +1,7 @@
 /** What every page is put together from: times, states, empty places, forms. */
 
 import type { Child } from 'hono/jsx';
+import type { EmailSummary } from '../store/mail/emails.ts';
 import type { Visit } from './visit.ts';
 
 /** In UTC until the script writes it in the viewer's zone. */
@@ -22,6 +23,7 @@ export type Tone = 'good' | 'bad' | 'warning' | 'info' | 'accent' | 'muted';
 const tones: Record<string, Tone> = {
   sent: 'good',
   delivered: 'good',
+  captured: 'accent',
   bounced: 'bad',
   failed: 'bad',
   complained: 'bad',
@@ -44,6 +46,12 @@ const tones: Record<string, Tone> = {
   resting: 'bad',
   paused: 'warning',
 };
+
+/** An email in one word. */
+export function stateOf({ inDoubt, captured, lastEvent }: Pick<EmailSummary, 'inDoubt' | 'captured' | 'lastEvent'>) {
+  if (inDoubt) return 'in_doubt';
+  return captured ? 'captured' : lastEvent;
+}
 
 /** People read the words of the wire without underscores. */
 export function State({ is }: { is: string }) {

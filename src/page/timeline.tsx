@@ -3,7 +3,7 @@
 import type { Child } from 'hono/jsx';
 import { never } from '../store/mail/deliveries.ts';
 import type { StoredEmail } from '../store/mail/emails.ts';
-import type { Event } from '../store/mail/events.ts';
+import { type Event, type ShownState, shownState } from '../store/mail/events.ts';
 import type { DeliveryStatus } from '../store/mail/history.ts';
 import { Count, State, Time, type Tone } from './pieces.tsx';
 
@@ -58,9 +58,10 @@ function accepted(email: StoredEmail, through: string): Moment {
   };
 }
 
-const toneOf: Partial<Record<Event['type'], Tone>> = {
+const toneOf: Partial<Record<ShownState, Tone>> = {
   sent: 'good',
   delivered: 'good',
+  captured: 'accent',
   bounced: 'bad',
   failed: 'bad',
   complained: 'bad',
@@ -68,12 +69,13 @@ const toneOf: Partial<Record<Event['type'], Tone>> = {
 };
 
 function momentOf({ type, at, detail }: Event): Moment {
+  const state = shownState(type, detail);
   return {
     at,
-    tone: toneOf[type] ?? '',
+    tone: toneOf[state] ?? '',
     title: (
       <>
-        <State is={detail.in_doubt ? 'in_doubt' : type} />
+        <State is={detail.in_doubt ? 'in_doubt' : state} />
         {detail.attempt !== undefined && <span class="muted"> attempt {detail.attempt}</span>}
         {detail.relay !== undefined && <span class="muted"> through {detail.relay}</span>}
         {detail.by && <span class="muted"> by {detail.by === 'operator' ? 'an operator' : 'the policy'}</span>}

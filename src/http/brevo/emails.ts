@@ -117,7 +117,8 @@ export async function retrieve({ database }: EmailParts, call: Call): Promise<Re
     date: new Date(summary.createdAt).toISOString(),
     events: known.flatMap(({ type, at, detail }) => {
       const name = type === 'sent' ? 'sent' : reportNameOf(type, detail.said ?? null);
-      return name === null ? [] : [{ name, time: new Date(at).toISOString() }];
+      const captured = detail.said?.captured && type === 'delivered' ? { captured: true } : {};
+      return name === null ? [] : [{ name, time: new Date(at).toISOString(), ...captured }];
     }),
     // Empty after the purge.
     body: email?.html ?? email?.text ?? '',

@@ -50,6 +50,7 @@ export function brevoPayload(told: EmailTold, webhook: number, position: number)
     ts_epoch: event.at,
     reason: name === 'request' ? 'sent' : (replies?.[position] ?? reply),
     ...(email.templateId === undefined ? {} : { template_id: email.templateId }),
+    ...(event.detail.said?.captured && event.type === 'delivered' ? { captured: true } : {}),
     ...(email.traceparent === undefined ? {} : { traceparent: email.traceparent }),
     ...(custom === undefined ? {} : { 'X-Mailin-custom': custom }),
   };

@@ -12,6 +12,8 @@ export type EmailSummary = Pick<
   lastEvent: string;
   /** Shown as an extra member, and only when true: SDKs know no such `last_event`. */
   inDoubt?: boolean;
+  /** The same: there was no relay, and nobody got it. */
+  captured?: boolean;
 };
 
 /** A purged email has html and text null. */
@@ -60,7 +62,7 @@ export function renderEmail(email: EmailView): string {
     scheduled_at: email.scheduledAt === null ? null : renderTime(email.scheduledAt),
     tags: email.tags.map(({ name, value }) => ({ name, value })),
     topic_id: email.topicId,
-    ...doubt(email),
+    ...ownMembers(email),
   });
 }
 
@@ -78,7 +80,7 @@ export function renderEmailList(emails: readonly EmailSummary[], hasMore: boolea
     reply_to: nullIfEmpty(email.replyTo),
     last_event: email.lastEvent,
     scheduled_at: email.scheduledAt === null ? null : renderTime(email.scheduledAt),
-    ...doubt(email),
+    ...ownMembers(email),
   }));
   return JSON.stringify({ object: 'list', has_more: hasMore, data });
 }
@@ -94,9 +96,10 @@ type Accepted = Pick<Email, 'createdAt' | 'request' | 'traceparent'>;
 export function renderEvents({ createdAt, request, traceparent }: Accepted, events: readonly Event[]): string {
   const trace = traceparent === undefined ? {} : { traceparent };
   const data = events.map(({ type, at, detail }) => {
-    const { recipients = [], scheduled_at, said: _, each: __, ...rest } = detail;
+    const { recipients = [], scheduled_at, said, each: _, ...rest } = detail;
+    const captured = said?.captured ? { captured: true } : {};
     const scheduled = scheduled_at === undefined ? {} : { scheduled_at: renderTime(scheduled_at) };
-    return { type, created_at: renderTime(at), recipients, ...rest, ...scheduled, ...trace };
+    return { type, created_at: renderTime(at), recipients, ...rest, ...captured, ...scheduled, ...trace };
   });
   const named = request === undefined ? {} : { request_id: request };
   const queued = { type: 'queued', created_at: renderTime(createdAt), recipients: [], ...named, ...trace };
@@ -123,8 +126,8 @@ export function renderTime(epochMs: number): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 19)}${fraction}+00`;
 }
 
-function doubt(email: EmailSummary): { in_doubt?: true } {
-  return email.inDoubt === true ? { in_doubt: true } : {};
+function ownMembers({ inDoubt, captured }: EmailSummary): { in_doubt?: true; captured?: true } {
+  return { ...(captured === true ? { captured: true } : {}), ...(inDoubt === true ? { in_doubt: true } : {}) };
 }
 
 function nullIfEmpty(list: string[]): string[] | null {

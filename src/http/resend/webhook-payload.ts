@@ -57,6 +57,8 @@ function about(event: Event): Record<string, unknown> {
   switch (event.type) {
     case 'bounced':
       return { bounce: { ...describeBounce(said), message: reply, diagnosticCode: diagnose(replies, each) } };
+    case 'delivered':
+      return said?.captured ? { captured: true } : {};
     case 'failed':
       return { failed: { reason: reply } };
     case 'suppressed':

@@ -5,6 +5,7 @@ import type { EventType } from '../../core/event.ts';
 import { subtractContent } from '../account-counts.ts';
 import type { Reader, SqlValue, Transaction } from '../database.ts';
 import { deleteAttachments, insertAttachments, listAttachmentContents, type SharedFiles } from './attachments.ts';
+import { type ShownState, shownStateSql } from './events.ts';
 
 /** What a list shows, and what is left of an email after the purge. */
 export type EmailSummary = Pick<
@@ -29,6 +30,8 @@ export type EmailSummary = Pick<
   | 'traceparent'
 > & {
   lastEvent: EventType;
+  /** There was no relay: what reads as delivered is kept here, and nobody got it. */
+  captured: boolean;
   /** Some delivery of it awaits a decision. */
   inDoubt: boolean;
   keyHash: Uint8Array | null;
@@ -73,7 +76,7 @@ export type EmailRow = {
   scheduled_at: number | null;
   key_hash: Uint8Array | null;
   summary: string;
-  last_event: EventType | null;
+  last_event: ShownState | null;
   in_doubt: number;
 };
 
@@ -137,7 +140,7 @@ function summaryOf(email: Summary): string {
 
 // The last event is looked up, not kept: a column would have to be rewritten at each step of every email.
 export const summaryColumns = `account, id, message_id, created_at, scheduled_at, key_hash, summary,
-  (select type from events where events.account = emails.account and events.email_id = emails.id
+  (select ${shownStateSql} from events where events.account = emails.account and events.email_id = emails.id
    order by events.id desc limit 1) as last_event,
   (select count(*) from deliveries where deliveries.account = emails.account and deliveries.email_id = emails.id
    and deliveries.state = 'in_doubt') as in_doubt`;
@@ -234,7 +237,8 @@ export function toSummary(row: EmailRow): EmailSummary {
     messageId: row.message_id,
     createdAt: row.created_at,
     scheduledAt: row.scheduled_at,
-    lastEvent: row.last_event ?? 'queued',
+    lastEvent: row.last_event === 'captured' ? 'delivered' : (row.last_event ?? 'queued'),
+    captured: row.last_event === 'captured',
     inDoubt: row.in_doubt > 0,
     keyHash: row.key_hash,
   };

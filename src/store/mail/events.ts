@@ -68,6 +68,16 @@ async function suppressGone(
 
 type EventRow = { id: number; type: EventType; at: number; detail: string };
 
+/** What a person is told happened: captured mail is not delivered to anybody. */
+export type ShownState = EventType | 'captured';
+
+export function shownState(type: EventType, { said }: EventDetail): ShownState {
+  return type === 'delivered' && said?.captured ? 'captured' : type;
+}
+
+/** The same in SQL, of a row of `events`: within a text of JSON the quotes would be escaped. */
+export const shownStateSql = `case when type = 'delivered' and detail like '%"captured":true%' then 'captured' else type end`;
+
 /** All events of an email, oldest first. */
 export async function listEvents(reader: Reader, account: string, emailId: string): Promise<Event[]> {
   const rows = await reader.all<EventRow>(

@@ -5,11 +5,15 @@ import { uuidv7Floor } from '../../core/token.ts';
 import type { Reader, Transaction } from '../database.ts';
 import type { EventDetail } from '../mail/events.ts';
 
-/** Recipients, but for replays and conflicts, which are requests. `sent` counts those delivered since, too. */
+/**
+ * Recipients, but for replays and conflicts, which are requests. `sent` counts those delivered since, too, and `delivered` those
+ * that were only captured.
+ */
 export type Figures = {
   accepted: number;
   sent: number;
   delivered: number;
+  captured: number;
   bounced: number;
   suppressed: number;
   failed: number;
@@ -26,6 +30,7 @@ export const noFigures: Figures = {
   accepted: 0,
   sent: 0,
   delivered: 0,
+  captured: 0,
   bounced: 0,
   suppressed: 0,
   failed: 0,
@@ -153,8 +158,9 @@ export async function rollEvents(tx: Transaction, step: Step): Promise<boolean> 
     const hour = Math.floor(row.at / hourMs);
     const sum = sums.get(`${hour} ${row.account}`) ?? { account: row.account, hour, more: {} };
     const type = row.type as keyof Figures;
-    const { recipients = [] }: EventDetail = JSON.parse(row.detail);
+    const { recipients = [], said }: EventDetail = JSON.parse(row.detail);
     sum.more[type] = (sum.more[type] ?? 0) + recipients.length;
+    if (type === 'delivered' && said?.captured) sum.more.captured = (sum.more.captured ?? 0) + recipients.length;
     sums.set(`${hour} ${row.account}`, sum);
   }
   for (const { account, hour, more } of sums.values()) await addFigures(tx, account, hour, more);

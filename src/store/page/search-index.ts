@@ -1,8 +1,9 @@
 /** The index behind the search: written by a chore after the fact, read newest first and never further than a bound. */
 
-import { type EventType, isSuppressionFact } from '../../core/event.ts';
+import { isSuppressionFact } from '../../core/event.ts';
 import { afterAllIds, uuidv7Floor } from '../../core/token.ts';
 import type { DatabaseReader, SqlValue, Transaction } from '../database.ts';
+import { type ShownState, shownState, shownStateSql } from '../mail/events.ts';
 import { eventsAfter, holdCursor, moveCursor, type Step } from './rollups.ts';
 import { type Condition, searchStates, searchTerms, stateTerm } from './search-query.ts';
 
@@ -19,8 +20,8 @@ export async function indexEmails(tx: Transaction, account: string, step: Step):
   const name = termsCursor(account);
   const position = await holdCursor(tx, name);
   if (position === null) return false;
-  const rows = await tx.all<{ id: string; summary: string; last_event: EventType | null }>(
-    `select id, summary, (select type from events where events.account = emails.account and events.email_id = emails.id
+  const rows = await tx.all<{ id: string; summary: string; last_event: ShownState | null }>(
+    `select id, summary, (select ${shownStateSql} from events where events.account = emails.account and events.email_id = emails.id
        order by events.id desc limit 1) as last_event
      from emails where account = ? and id > ? and id < ? order by id limit ?`,
     account,
@@ -46,11 +47,12 @@ export async function indexStates(tx: Transaction, step: Step): Promise<boolean>
   const position = await holdCursor(tx, 'states');
   if (position === null) return false;
   const rows = await eventsAfter(tx, position, step);
-  const states = new Map<string, { account: string; email: string; type: EventType }>();
+  const states = new Map<string, { account: string; email: string; type: ShownState }>();
   for (const row of rows) {
     // About an address, not about an email.
     if (isSuppressionFact(row.type)) continue;
-    states.set(`${row.account} ${row.email_id}`, { account: row.account, email: row.email_id, type: row.type });
+    const type = shownState(row.type, JSON.parse(row.detail));
+    states.set(`${row.account} ${row.email_id}`, { account: row.account, email: row.email_id, type });
   }
   for (const { account, email, type } of states.values()) await setState(tx, account, email, type);
   const last = rows.at(-1);
@@ -69,7 +71,7 @@ export async function addTerm(tx: Transaction, account: string, term: string, em
 
 const allStates = searchStates.map((state) => bytes(stateTerm(state)));
 
-async function setState(tx: Transaction, account: string, emailId: string, state: EventType): Promise<void> {
+async function setState(tx: Transaction, account: string, emailId: string, state: ShownState): Promise<void> {
   await tx.run(
     `delete from search_terms where account = ? and term in (${marks(allStates)}) and email_id = ?`,
     account,

@@ -2,8 +2,8 @@
 
 import { envelopeAddress } from '../../core/address.ts';
 import type { Message, Origin } from '../../core/email.ts';
-import type { EventType } from '../../core/event.ts';
 import { isUuid } from '../../core/token.ts';
+import type { ShownState } from '../mail/events.ts';
 
 /** One condition: a term that equals, or begins like, one of these. */
 export type Condition = { terms: string[]; isPrefix: boolean };
@@ -17,13 +17,14 @@ export const searchStates = [
   'scheduled',
   'sent',
   'delivered',
+  'captured',
   'delivery_delayed',
   'bounced',
   'complained',
   'failed',
   'suppressed',
   'canceled',
-] as const satisfies EventType[];
+] as const satisfies ShownState[];
 
 /** Bounds what one email costs the index; nobody looks for the 25th word of a subject. */
 const wordsMax = 24;
@@ -31,7 +32,7 @@ const wordCharsMax = 40;
 /** Conditions beyond these would only make a narrow search narrower. */
 const conditionsMax = 8;
 
-export function stateTerm(state: EventType): string {
+export function stateTerm(state: ShownState): string {
   return `is:${state}`;
 }
 
