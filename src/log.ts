@@ -108,6 +108,8 @@ export const log = {
     out.error({ lane, err: error }, 'claims could not be handed back; the next start does it'),
   stopFailed: (error: unknown) => out.error({ err: error }, 'the stop was not clean'),
   settleFailed: (error: unknown) => out.error({ err: error }, 'an outcome could not be recorded; trying again'),
+  alertNotTold: (name: string, why: string) =>
+    out.error({ name, why }, 'ALERT_WEBHOOK did not take an alert; it is tried again in a minute'),
   noWitness: (stateDir: string) =>
     out.warn(
       { stateDir },

@@ -1,6 +1,7 @@
 /** Counters and gauges for Prometheus, at GET /metrics. */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type TroubleName, troubleNames } from './core/alert.ts';
 import type { DeliveryState } from './core/delivery.ts';
 import { isUnavailable } from './core/error.ts';
 import { patiently } from './core/patience.ts';
@@ -51,10 +52,16 @@ export type MetricSources = {
   hang: () => { cause: string } | null;
   openByState: () => Promise<Partial<Record<DeliveryState, number>>>;
   webhooks: () => Promise<WebhookCounts>;
+  /** When what has waited longest was due; null where nothing waits. */
+  oldestDue: () => Promise<number | null>;
+  now: () => number;
+  /** What the operator is called for, as this process last saw it. */
+  troubles: () => readonly TroubleName[];
 };
 
 /** The sources are read at each scrape, away from the serving thread. */
-export function createMetrics({ isUp, hang, captures, patienceMs, openByState, webhooks }: MetricSources): Metrics {
+export function createMetrics(sources: MetricSources): Metrics {
+  const { isUp, hang, patienceMs, openByState, webhooks } = sources;
   const watched = processRegistry();
   const registry = new Registry();
   const stored = new Registry();
@@ -88,13 +95,6 @@ export function createMetrics({ isUp, hang, captures, patienceMs, openByState, w
   });
   const wrongKeys = new Counter({ name: 'sendonce_wrong_keys_total', help: 'API keys that open nothing.', registers });
   const up = new Gauge({ name: 'sendonce_database_up', help: '1 when the database answers, 0 otherwise.', registers });
-  const help = '1 while mail is captured: nothing leaves.';
-  const capturing: Gauge = new Gauge({
-    name: 'sendonce_captures_mail',
-    help,
-    registers,
-    collect: () => capturing.set(captures() ? 1 : 0),
-  });
   const hanging: Gauge = new Gauge({
     name: 'sendonce_commits_hang',
     help: '1 while commits hang and new work is refused, by what they wait for.',
@@ -118,6 +118,7 @@ export function createMetrics({ isUp, hang, captures, patienceMs, openByState, w
     },
   });
   const fromStore = patiently(patienceMs, () => scraped(stored));
+  addTroubleMetrics(registry, stored, sources);
   const { attempts, disabled } = addWebhookMetrics(registry, stored, webhooks);
   return {
     accepted: (emails) => accepted.inc(emails),
@@ -160,6 +161,35 @@ async function scraped(stored: Registry): Promise<string | 'away'> {
     if (isUnavailable(error)) return 'away';
     throw error;
   }
+}
+
+function addTroubleMetrics(registry: Registry, stored: Registry, sources: MetricSources): void {
+  const { captures, troubles, oldestDue, now } = sources;
+  const capturing: Gauge = new Gauge({
+    name: 'sendonce_captures_mail',
+    help: '1 while mail is captured: nothing leaves.',
+    registers: [registry],
+    collect: () => capturing.set(captures() ? 1 : 0),
+  });
+  const trouble: Gauge = new Gauge({
+    name: 'sendonce_trouble',
+    help: '1 while there is something an operator is called for (ALERT_WEBHOOK, ALERT_EMAIL), by what it is.',
+    labelNames: ['name'],
+    registers: [registry],
+    collect() {
+      const seen = troubles();
+      for (const name of troubleNames) trouble.set({ name }, seen.includes(name) ? 1 : 0);
+    },
+  });
+  const late: Gauge = new Gauge({
+    name: 'sendonce_oldest_due_seconds',
+    help: 'How long the delivery that has waited longest is due; 0 where none is.',
+    registers: [stored],
+    async collect() {
+      const due = await oldestDue();
+      late.set(due === null ? 0 : Math.max(0, (now() - due) / 1_000));
+    },
+  });
 }
 
 function addWebhookMetrics(registry: Registry, stored: Registry, counts: () => Promise<WebhookCounts>) {

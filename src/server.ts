@@ -17,9 +17,10 @@ import { type Health, watchDoor } from './http/watch.ts';
 import { log } from './log.ts';
 import { createMetrics, type MetricSources, type Metrics } from './metrics.ts';
 import { createLive } from './page/live.ts';
+import { openAlerting } from './process/alerts/open.ts';
 import { createArrivals } from './process/arrivals.ts';
 import { bootstrap } from './process/bootstrap.ts';
-import { Chores } from './process/chores.ts';
+import { type ChoreOptions, Chores } from './process/chores.ts';
 import { apiDoors } from './process/doors.ts';
 import { createPulse, Hangs } from './process/health.ts';
 import { createSigners, createWorkers } from './process/lanes.ts';
@@ -39,6 +40,7 @@ import type { PostgresOptions } from './store/engine/postgres/postgres.ts';
 import { rewriteLog } from './store/engine/sqlite/log.ts';
 import type { Sync } from './store/engine/sqlite/synced-log.ts';
 import { countOpen } from './store/mail/open.ts';
+import { findLongestDue } from './store/page/overview.ts';
 import { countWebhooks } from './store/webhooks/history.ts';
 import { createKeyTimes } from './use-cases/key-times.ts';
 import { createKeyUses } from './use-cases/key-uses.ts';
@@ -112,20 +114,21 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const patienceMs = config.limits.watchMs;
   const pulse = createPulse(database, patienceMs);
   const captures = () => relays.name === 'capture';
-  const metrics = metricsOf(database, { isUp: pulse, hangs, captures, patienceMs });
-  const keeping = { database, clock, worker: name, onOutcome: metrics.relayOutcome, onQueued };
-  const keeper = await parts.start(new RelayKeeper({ ...keeping, setting: relaysFor(config.relay, config, outside) }));
+  const watched = { isUp: pulse, hangs, captures, patienceMs, troubles: () => alerting.troubles };
+  const metrics = metricsOf(database, watched);
+  const kept = { database, clock, worker: name, onOutcome: metrics.relayOutcome, onQueued };
+  const keeper = await parts.start(new RelayKeeper({ ...kept, setting: relaysFor(config.relay, config, outside) }));
   const { relays } = keeper;
   let setting = config.relay;
   const keyUses = createKeyUses(database, metrics.keyUsed);
   const keyTimes = createKeyTimes(database, clock);
-  const { retentionDays } = config;
-  const { garbagePerSecondMax } = config.limits;
-  const chored = { database, clock, guard, recovery, keyUses, keyTimes, retentionDays, garbagePerSecondMax, onQueued };
-  const everyMs = outside.choresEveryMs ?? choresEveryMs;
-  const chores = await parts.start(new Chores({ ...chored, everyMs }));
-
+  const publicUrl = (): string => config.publicUrl ?? listener.url;
   const renderer = openRenderer(config, metrics, parts);
+  const accepts = { database, clock, keyUses, renderer, onQueued };
+  const { alerting, hearing } = openAlerting(config, { ...accepts, instance: publicUrl });
+  const keeping = { guard, recovery, everyMs: outside.choresEveryMs ?? choresEveryMs, alert: () => alerting.run() };
+  const chores = await parts.start(new Chores({ ...accepts, keyTimes, ...keeping, ...garbageOf(config) }));
+
   const egress = createEgress({ allow: config.egressAllow });
   const signerFor = createSigners(config.dkim, database);
   const composer = new Composer();
@@ -135,12 +138,11 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const atWork = new Room(config.limits.bodiesAtWorkBytesMax);
   const { compose } = composer;
   const sending = { database, clock, relays, renderer, atWork, ...telling };
-  const lanes = { ...sending, metrics, signerFor, compose, name };
+  const lanes = { ...sending, metrics: hearing(metrics), signerFor, compose, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
-  const publicUrl = (): string => config.publicUrl ?? listener.url;
   const page = { live, relay: relays.name, durable: isDurable(outside), signerFor, compose };
-  const shared = { config, facades, database, clock, egress, keyUses, keyTimes, onQueued, renderer, atWork, metrics };
+  const shared = { config, facades, egress, ...accepts, keyTimes, atWork, metrics };
   const relayDesk = createRelayDesk(() => ({ relay: setting, relayConnections: config.relayConnections }), outside);
   const doors = [
     watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken),
@@ -187,6 +189,10 @@ function relaysFor(setting: RelaySetting, { relayConnections }: Config, outside:
   return relaysOf(setting, { connections: relayConnections, verdictTimeoutMs: outside.verdictTimeoutMs });
 }
 
+function garbageOf({ retentionDays, limits }: Config): Pick<ChoreOptions, 'retentionDays' | 'garbagePerSecondMax'> {
+  return { retentionDays, garbagePerSecondMax: limits.garbagePerSecondMax };
+}
+
 function closeFiles(config: Config): void {
   const { closed, left } = closeToOthers(config);
   if (closed.length > 0) log.closedToOthers(closed);
@@ -224,7 +230,7 @@ function isDurable({ sync }: Outside): boolean {
   return sync === undefined;
 }
 
-type MetricsOptions = Pick<MetricSources, 'isUp' | 'captures' | 'patienceMs'> & { hangs: Hangs };
+type MetricsOptions = Pick<MetricSources, 'isUp' | 'captures' | 'patienceMs' | 'troubles'> & { hangs: Hangs };
 
 function metricsOf(database: Database, { hangs, ...own }: MetricsOptions): Metrics {
   return createMetrics({
@@ -232,6 +238,8 @@ function metricsOf(database: Database, { hangs, ...own }: MetricsOptions): Metri
     hang: () => hangs.now,
     openByState: () => countOpen(database),
     webhooks: () => countWebhooks(database),
+    oldestDue: () => findLongestDue(database),
+    now: () => database.wall(),
   });
 }
 

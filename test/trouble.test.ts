@@ -9,7 +9,7 @@ import { checkDomains } from '../src/command/doctor/domains.ts';
 import { doctor } from '../src/command/doctor.ts';
 import { webhook } from '../src/command/webhook.ts';
 import { examineConfig, readConfig } from '../src/config/config.ts';
-import type { RelaySetting } from '../src/config/relay-url.ts';
+import type { RelaySetting } from '../src/config/relays-file.ts';
 import { onlyOnSqlite, openDatabase } from './support/engine.ts';
 import { printed } from './support/printed.ts';
 import { run } from './support/program.ts';

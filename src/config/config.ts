@@ -1,6 +1,7 @@
 /** Environment to Config: every default, and all problems at once. */
 
 import { dirname } from 'node:path';
+import { parseMailbox } from '../core/address.ts';
 import type { DkimKey } from '../core/dkim.ts';
 import { isLoopback } from '../core/loopback.ts';
 import { parseRange } from '../egress/address.ts';
@@ -60,6 +61,11 @@ export type Config = {
   dkim: DkimKey[];
   /** CIDRs that webhooks may be sent to and attachments fetched from although they are not public. */
   egressAllow: string[];
+  /** Whom to call when something needs a person: a URL, and addresses; null and none where nobody is called. */
+  alertWebhook: string | null;
+  alertEmail: string[];
+  /** The sender of those mails. */
+  alertFrom: string;
   logLevel: string;
   limits: Limits;
 };
@@ -111,6 +117,7 @@ export function examineConfig(environment: Environment, variables: Variables = {
     brevoKeyMustBeUuid: read.choice('BREVO_KEY_MUST_BE_UUID', ['false', 'true']) === 'true',
     dkim: dkimOf(read),
     egressAllow: rangesOf(read, 'EGRESS_ALLOW'),
+    ...alertsOf(read),
     logLevel: read.choice('LOG_LEVEL', ['info', 'debug', 'warn', 'error', 'silent']),
     limits,
   };
@@ -191,6 +198,18 @@ function rangesOf(read: Settings, name: SettingName): string[] {
     read.refuse(name, `has "${range}": it takes IP addresses and ranges, such as 10.0.0.0/8 or fd00::/8.`);
   }
   return ranges;
+}
+
+function alertsOf(read: Settings): Pick<Config, 'alertWebhook' | 'alertEmail' | 'alertFrom'> {
+  const alertWebhook = read.url('ALERT_WEBHOOK');
+  const alertEmail = read.list('ALERT_EMAIL');
+  const [first = ''] = alertEmail;
+  const alertFrom = read.text('ALERT_FROM', first);
+  for (const [name, text] of [...alertEmail.map((one) => ['ALERT_EMAIL', one]), ['ALERT_FROM', alertFrom]] as const) {
+    if (text !== '' && parseMailbox(text ?? '') === null)
+      read.refuse(name as SettingName, `must be email addresses, and "${text}" is none.`);
+  }
+  return { alertWebhook, alertEmail, alertFrom };
 }
 
 /** A key that can be found by trying is refused where strangers can try. */

@@ -11,6 +11,7 @@ const secretNames = [
   'METRICS_TOKEN',
   'SECRET_KEY',
   'SECRET_KEY_OLD',
+  'ALERT_WEBHOOK',
 ] as const;
 
 const plainNames = [
@@ -35,6 +36,8 @@ const plainNames = [
   'EGRESS_ALLOW',
   'LOG_LEVEL',
   'FIRST_KEY_FILE',
+  'ALERT_EMAIL',
+  'ALERT_FROM',
 ] as const;
 
 type SecretName = (typeof secretNames)[number];

@@ -20,7 +20,8 @@ export async function email(visit: Visit): Promise<Response> {
   const events = await listEvents(parts.database, session.account, found.id);
   const deliveries = await listDeliveries(parts.database, session.account, found.id);
   const facade = await findFacade(parts.database, session.account, found.id);
-  const through = parts.facades.find((one) => one.name === facade)?.through ?? 'this page';
+  const ours = facade === 'alerts' ? 'an alert of this server' : 'this page';
+  const through = parts.facades.find((one) => one.name === facade)?.through ?? ours;
   return renderPage(visit, {
     title: found.subject || 'Email',
     at: '/emails',

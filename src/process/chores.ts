@@ -29,7 +29,12 @@ export type ChoreOptions = {
   everyMs: number;
   /** Told when something was queued again. */
   onQueued: () => void;
+  /** Looked for troubles, and told; done more rarely than the rest. */
+  alert: () => Promise<void>;
 };
+
+/** An operator who is called ten seconds later is called in time. */
+const alertEvery = 10;
 
 /** Deliveries one step moves. */
 const stepSize = 500;
@@ -63,6 +68,7 @@ export class Chores {
       // As many deliveries as the dead have left.
       new Routine('recovery', everyMs, this.#attempt, () => recovery.recoverDead()),
       new Routine('chores', everyMs, this.#attempt, () => this.#doRest()),
+      new Routine('alerts', everyMs * alertEvery, this.#attempt, () => this.#options.alert()),
     ];
   }
 

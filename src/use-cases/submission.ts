@@ -64,7 +64,7 @@ export function requestTo(
     caller: { account: string };
     userAgent: string | null;
     attempt?: string | undefined;
-    requestId: string;
+    requestId: string | undefined;
     traceparent: string | null;
   },
   content: Pick<SendRequest, 'key' | 'body' | 'json'> & { mode?: string },

@@ -23,7 +23,7 @@ export async function checkRelays({ relay }: Config): Promise<Finding[]> {
   }
 }
 
-async function checkRelay(where: string, server: RelayServer): Promise<Finding> {
+export async function checkRelay(where: string, server: RelayServer): Promise<Finding> {
   const tested = await testRelay(server);
   if (!('trouble' in tested)) return ok(`${where} ${tested.came.join(', ')}`);
   const { heading, next } = adviceOnTrouble(tested.trouble);

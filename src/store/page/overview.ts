@@ -38,6 +38,15 @@ export async function findOldestDue(reader: Reader, account: string): Promise<nu
   return row?.run_at ?? null;
 }
 
+/** Of all accounts that do not wait for their operator. Each account's oldest is the first of its index. */
+export async function findLongestDue(database: DatabaseReader): Promise<number | null> {
+  const [row] = await database.report<{ run_at: number | null }>(
+    `select min((select run_at from deliveries where account = accounts.id and state = 'queued' order by run_at limit 1)) as run_at
+     from accounts where disabled_at is null`,
+  );
+  return row?.run_at ?? null;
+}
+
 /** What the relay, or the way to it, last did to this account's mail. */
 export type RelaySigns = {
   /** When a mail was last taken, as far as the last events tell. */

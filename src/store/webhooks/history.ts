@@ -55,6 +55,14 @@ async function forget(tx: Transaction, row: Named): Promise<WebhookDeliveryState
   return deleted?.state ?? null;
 }
 
+/** Those that were disabled because they failed, and not by an operator. */
+export async function countGivenUp(database: DatabaseReader): Promise<number> {
+  const [row] = await database.report<{ given_up: number | string }>(
+    'select count(*) as given_up from webhooks where enabled = 0 and failing_since is not null and deleted_at is null',
+  );
+  return Number(row?.given_up ?? 0);
+}
+
 /** For the metrics: webhooks by how they fare, and events they are still to be told. */
 export type WebhookCounts = { enabled: number; failing: number; disabled: number; pending: number };
 

@@ -1,0 +1,77 @@
+/** What a process can see of the troubles an operator is called for: in the database, on its disk, and at the relay. */
+
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import type { Trouble } from '../../core/alert.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Database } from '../../store/database.ts';
+import { countOpen } from '../../store/mail/open.ts';
+import { findLongestDue } from '../../store/page/overview.ts';
+import { countGivenUp } from '../../store/webhooks/history.ts';
+import { findWentBack } from '../../store/went-back.ts';
+
+const minuteMs = 60_000;
+const megabyte = 1024 * 1024;
+
+/** Due longer than this: a busy queue empties in seconds, and a claim that died is taken back in a minute. */
+const lateMs = 5 * minuteMs;
+
+/** Under this the next burst of attachments may fill the disk; `doctor` says the same. */
+export const freeBytesMin = 500 * megabyte;
+
+export type SignsOptions = { database: Database; clock: Clock; folder: string; relay: RelayWatch };
+
+/** How long due mail has waited, for metrics. */
+export async function lateness(database: Database, now: number): Promise<number> {
+  const due = await findLongestDue(database);
+  return due === null ? 0 : Math.max(0, now - due);
+}
+
+export async function findTroubles({ database, clock, folder, relay }: SignsOptions): Promise<Trouble[]> {
+  const now = clock.now();
+  const [{ in_doubt }, wentBack, lateForMs, free, givenUp] = await Promise.all([
+    countOpen(database),
+    findWentBack(database),
+    lateness(database, now),
+    freeBytes(folder),
+    countGivenUp(database),
+  ]);
+  const found: (Trouble | null)[] = [
+    in_doubt === 0 ? null : { name: 'in_doubt', figure: in_doubt },
+    in_doubt === 0 || !wentBack ? null : { name: 'went_back', figure: wentBack.held },
+    // Held up by its relay, it is not called twice.
+    lateForMs < lateMs ? null : { name: 'late', figure: minutes(lateForMs) },
+    free >= freeBytesMin ? null : { name: 'disk_fills', figure: Math.round(free / megabyte) },
+    givenUp === 0 ? null : { name: 'webhooks_give_up', figure: givenUp },
+    relay.restsForMs < minuteMs ? null : { name: 'relay_rests', figure: minutes(relay.restsForMs) },
+  ];
+  return found.filter((one) => one !== null);
+}
+
+function minutes(ms: number): number {
+  return Math.round(ms / minuteMs);
+}
+
+export async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(existsSync(folder) ? folder : '.');
+  return bavail * bsize;
+}
+
+/** Hears of each attempt, and knows since when none has come as far as an answer. */
+export class RelayWatch {
+  readonly #now: () => number;
+  #since: number | null = null;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  heard(outcome: string): void {
+    if (outcome === 'unreached') this.#since ??= this.#now();
+    else if (outcome !== 'fenced') this.#since = null;
+  }
+
+  get restsForMs(): number {
+    return this.#since === null ? 0 : this.#now() - this.#since;
+  }
+}
