@@ -20,10 +20,11 @@ export type Door = (app: Hono<Bindings>) => void;
 export function createApp(doors: readonly Door[], facades: readonly Facade[]): Hono<Bindings> {
   const app = new Hono<Bindings>();
   const nowhere = createNowhere(app);
-  app.onError((error, context) => refuse(facades, withNext(error, { facades, nowhere, context }), context));
-  app.notFound(() => {
-    throw new AppError('route_not_found', 'The requested endpoint does not exist.');
-  });
+  const told = (error: Error, context: HttpContext) =>
+    refuse(facades, withNext(error, { facades, nowhere, context }), context);
+  app.onError(told);
+  // Not thrown: what stands around the routes, the log of requests above all, would see an error instead of an answer.
+  app.notFound((context) => told(new AppError('route_not_found', 'The requested endpoint does not exist.'), context));
   for (const add of doors) add(app);
   return app;
 }
