@@ -3,44 +3,13 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { readEnvFile } from './command/env-file.ts';
 import { CommandError } from './command/terminal.ts';
+import { noSuchCommand, noSuchFlag, UsageError, usageOf } from './command/usage.ts';
 import { ConfigError, examineConfig, readConfig } from './config/config.ts';
 import { findNearMisses } from './config/near-misses.ts';
 import { type Environment, settingNames, visibleSecrets } from './config/settings.ts';
 import { isUnavailable } from './core/error.ts';
-import { nearestOf } from './core/spelling.ts';
-
-const usage = `Usage: sendonce [command] [--setting value …]
-
-  serve                              run the server (the default)
-  key create [--name N] [--account A] [--permission full_access|sending_access]
-  key list
-  key revoke ID
-  account create NAME|list|disable NAME|enable NAME|cancel NAME|delete NAME
-  account allow NAME DOMAIN          let it send from a domain (*.DOMAIN: from those below it); disallow takes it back
-  account limit NAME [--requests-per-second N] [--emails-per-day N] [--stored-bytes N]
-  secret forget                      when the secret key of a database is lost: the next start takes another
-  queue                              what is queued, deferred and in doubt
-  queue settle EMAIL[.PART]|all sent|send-again|abandon
-                                     answer for a mail in doubt, or for all of them
-  queue hold                         hold everything open, before serving a restored backup on a new machine
-  webhook listen [--forward-to URL] [--account A]
-                                     print events as they happen, and send them to a program on this machine
-  relay list                         how the relays are doing, and what waits for each
-  relay test|pause|resume|retry NAME try a session; send nothing more to it; go on; ask it now and send what waited for it
-  backup FILE [--force]              copy a SQLite database, while it is served too, and check the copy
-  restore FILE [--force]             put one back: what may have left since is held
-  migrate                            bring the database's schema up to date
-  migrate --from sqlite:PATH --to postgres://USER:PASSWORD@HOST/DATABASE
-                                     (without --to: to DATABASE_URL) move everything from SQLite to PostgreSQL; may be interrupted and run again
-  outbox init|drain|status|retry|drop
-                                     rows in your own database that become requests, exactly once: sendonce outbox says more
-  doctor                             check settings, database, disk, relay and DKIM keys
-  chaos --upstream URL --port N [--lose-answers 0.3] [--seed N]
-                                     a proxy for your app's tests: loses and spoils answers, and counts what was sent twice
-
-Every setting is an environment variable or a flag: PORT=3000 is --port 3000.
-${settingNames.map((name) => `  ${name}`).join('\n')}`;
 
 const switches = {
   help: { type: 'boolean', short: 'h' },
@@ -50,8 +19,6 @@ const switches = {
   once: { type: 'boolean' },
   print: { type: 'boolean' },
 } as const;
-const commandNames = ['help', ...new Set(Array.from(usage.matchAll(/^ {2}([a-z]+) /gm), ([, name = '']) => name))];
-
 /** Flags of commands, beside the settings. */
 const commandFlags = [
   'name',
@@ -77,6 +44,7 @@ const commandFlags = [
   'lanes',
   'rate',
   'metrics-port',
+  'env-file',
 ];
 
 // Natural-language times are read with the calendar of the process: in a zone with daylight saving, hours can be missing.
@@ -101,17 +69,10 @@ async function main(): Promise<void> {
   if (version) return void console.log(readVersion());
   if (positionals[0] === 'help') return void console.log(usageOf(positionals[1]));
   if (help) return void console.log(usageOf(positionals[0]));
-  const given: Environment = {};
-  const environment: Environment = {};
-  for (const name of settingNames) {
-    given[name] = flags[flagOf(name)];
-    environment[name] = given[name] ?? process.env[name];
-  }
-  for (const name of visibleSecrets(given)) console.error(visible(name));
-  for (const [name, meant] of findNearMisses(process.env)) {
-    console.error(`sendonce: ${name} is set and is no setting of Sendonce: ${meant} is probably meant.`);
-  }
   const [command = 'serve', ...operands] = positionals;
+  // It asks for settings, instead of having them.
+  if (command === 'init') return (await import('./command/init.ts')).init(operands, { force });
+  const environment = settingsFrom(flags);
   // It tells what is wrong, instead of ending at it.
   if (command === 'doctor')
     return (await import('./command/doctor.ts')).doctor(examineConfig(environment, process.env));
@@ -144,15 +105,28 @@ async function main(): Promise<void> {
     case 'migrate':
       return (await import('./command/migrate.ts')).migrateCommand(config, flags);
     default:
-      throw new CommandError(`${usage}\n\nThere is no command "${command}"${suggestion(command, commandNames)}`);
+      throw noSuchCommand(command);
   }
 }
 
-/** What the usage has on one command; all of it where there is none. */
-function usageOf(command: string | undefined): string {
-  const [head = '', ...entries] = usage.split(/\n {2}(?=[a-z])/);
-  const own = entries.filter((entry) => entry.split(/\s/)[0] === command);
-  return own.length === 0 ? usage : [head.trimEnd(), ...own.map((entry) => entry.split('\n\n')[0])].join('\n  ');
+/** Flags win over the environment, and that over the file. */
+function settingsFrom(flags: Record<string, string | undefined>): Environment {
+  const path = flags['env-file'];
+  const file = path === undefined ? { values: {}, warning: null } : readEnvFile(path);
+  if (file.warning !== null) console.error(`sendonce: ${file.warning}`);
+  // Of the environment from here on: RELAYS_FILE may name any of them.
+  for (const [name, value] of Object.entries(file.values)) process.env[name] ??= value;
+  const given: Environment = {};
+  const settings: Environment = {};
+  for (const name of settingNames) {
+    given[name] = flags[flagOf(name)];
+    settings[name] = given[name] ?? process.env[name];
+  }
+  for (const name of visibleSecrets(given)) console.error(visible(name));
+  for (const [name, meant] of findNearMisses(process.env)) {
+    console.error(`sendonce: ${name} is set and is no setting of Sendonce: ${meant} is probably meant.`);
+  }
+  return settings;
 }
 
 /** Beside what is compiled for the package, or a folder further up, for tests. */
@@ -177,14 +151,8 @@ function readArguments() {
     // The sentences after the first are about positional arguments that begin with a dash, which no command has.
     const [first = ''] = (error as Error).message.split('. ');
     const [, option = ''] = /'--([\w-]+)/.exec(first) ?? [];
-    throw new CommandError(`${usage}\n\n${first}${suggestion(option, names, '--')}`);
+    throw noSuchFlag(first, option, names);
   }
-}
-
-/** Said last, where it is read: after the usage. */
-function suggestion(word: string, names: readonly string[], before = ''): string {
-  const meant = nearestOf(word.toLowerCase(), names);
-  return meant === null ? '.' : `: did you mean ${before}${meant}?`;
 }
 
 function flagOf(setting: string): string {
@@ -200,5 +168,5 @@ function reasonOf(error: Error): string {
 main().catch((error: unknown) => {
   const expected = error instanceof ConfigError || error instanceof CommandError;
   console.error(expected ? error.message : error instanceof Error ? `sendonce: ${reasonOf(error)}` : error);
-  process.exit(1);
+  process.exit(error instanceof UsageError ? 2 : 1);
 });

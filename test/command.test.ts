@@ -250,12 +250,12 @@ describe('sendonce', () => {
     const help = await run(env, '--help');
     assert.match(help.out, /queue settle/);
     const unknown = await run(env, 'send');
-    assert.equal(unknown.code, 1);
+    assert.equal(unknown.code, 2);
     assert.match(unknown.err, /^Usage.*\n\nThere is no command "send"\.\n$/s);
     assert.match((await run(env, 'quue')).err, /There is no command "quue": did you mean queue\?\n$/);
     assert.equal((await run(env, 'help')).out, help.out);
     const flag = await run(env, '--colour', 'red');
-    assert.equal(flag.code, 1);
+    assert.equal(flag.code, 2);
     assert.match(flag.err, /^Usage.*\n\nUnknown option '--colour'\.\n$/s);
     assert.match(
       (await run(env, '--relay-ulr', 'x')).err,

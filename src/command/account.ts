@@ -9,6 +9,7 @@ import { listApiKeys } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { type Accounts, createAccounts } from '../use-cases/accounts.ts';
 import { CommandError, table, withDatabase } from './terminal.ts';
+import { UsageError } from './usage.ts';
 
 export type AccountFlags = { 'requests-per-second'?: string; 'emails-per-day'?: string; 'stored-bytes'?: string };
 
@@ -20,7 +21,7 @@ const usage = `Usage: sendonce account list
 export async function account(config: Config, operands: string[], flags: AccountFlags): Promise<void> {
   const [action = 'list', name, domain] = operands;
   if (action === 'list') return console.log(await withDatabase(config, { create: false }, list));
-  if (name === undefined) throw new CommandError(usage);
+  if (name === undefined) throw new UsageError(usage);
   if (!isAccountName(name)) throw new CommandError(`The name of an account ${accountNameRule}.`);
   const say = await withDatabase(config, { create: action === 'create' }, (database) =>
     change(accountsOf(database), { action, name, domain, flags }),
@@ -61,7 +62,7 @@ async function change(accounts: Accounts, { action, name, domain, flags }: Chang
     case 'limit':
       return sayLimits(name, await accounts.limit(name, limitsOf(flags)));
     default:
-      throw new CommandError(usage);
+      throw new UsageError(usage);
   }
 }
 
@@ -77,7 +78,7 @@ function limitsOf(flags: AccountFlags): Partial<Limits> {
     const text = flags[flag as keyof AccountFlags];
     if (text !== undefined) change[limit] = numberOf(flag, text);
   }
-  if (Object.keys(change).length === 0) throw new CommandError(usage);
+  if (Object.keys(change).length === 0) throw new UsageError(usage);
   return change;
 }
 

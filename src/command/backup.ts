@@ -10,6 +10,7 @@ import { acquireServingLock } from '../store/engine/sqlite/lock.ts';
 import { findProgress, type Progress } from '../store/progress.ts';
 import { holdOpenDeliveries } from '../use-cases/hold.ts';
 import { CommandError, withDatabase } from './terminal.ts';
+import { UsageError } from './usage.ts';
 
 type BackupFlags = { force?: boolean };
 
@@ -18,7 +19,7 @@ export async function backup(config: Config, [file]: string[], { force }: Backup
     config,
     'Make it with PostgreSQL’s own tools: pg_dump while it runs, or pg_basebackup with archived WAL.',
   );
-  if (!file) throw new CommandError('Usage: sendonce backup FILE');
+  if (!file) throw new UsageError('Usage: sendonce backup FILE');
   if (!existsSync(path)) throw new CommandError(`There is no database at ${path}. Set DATABASE_URL.`);
   if (existsSync(file) && !force)
     throw new CommandError(`${file} is there already: name another file, or add --force.`);
@@ -34,7 +35,7 @@ export async function restore(config: Config, [file]: string[], { force }: Backu
     config,
     'Restore it with PostgreSQL’s own tools (pg_restore, or a base backup), then start: docs/operations.md.',
   );
-  if (!file) throw new CommandError('Usage: sendonce restore FILE');
+  if (!file) throw new UsageError('Usage: sendonce restore FILE');
   if (!existsSync(file)) throw new CommandError(`There is no file ${file}.`);
   if (resolve(file) === resolve(path)) throw new CommandError(`${file} is the database itself.`);
   const lock = acquireServingLock(path, 0);

@@ -6,6 +6,7 @@ import { listApiKeys, type Permission } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { type ApiKeys, createApiKeys } from '../use-cases/api-keys.ts';
 import { CommandError, table, withDatabase } from './terminal.ts';
+import { UsageError } from './usage.ts';
 
 export type Flags = { name?: string; account?: string; permission?: string };
 
@@ -16,7 +17,7 @@ export async function key(config: Config, [action = 'list', id]: string[], flags
   if (action === 'create') return create(config, flags);
   if (action === 'list') return list(config);
   if (action === 'revoke' && id) return revoke(config, id);
-  throw new CommandError('Usage: sendonce key create [--name N] [--account A] [--permission P] | list | revoke ID');
+  throw new UsageError('Usage: sendonce key create [--name N] [--account A] [--permission P] | list | revoke ID');
 }
 
 async function create(config: Config, flags: Flags): Promise<void> {

@@ -8,6 +8,7 @@ import { countOpen, listOpen, type OpenDelivery } from '../store/mail/open.ts';
 import { holdOpenDeliveries } from '../use-cases/hold.ts';
 import { createSettleDoubt, type SettleDoubt } from '../use-cases/settle-doubt.ts';
 import { CommandError, printable, relativeTime, table, withDatabase } from './terminal.ts';
+import { UsageError } from './usage.ts';
 
 const shownMax = 100;
 
@@ -20,7 +21,7 @@ export async function queue(config: Config, [action = 'list', target, answer]: s
       target === 'all' ? settleAll(database, known) : settle(database, target, known),
     );
   }
-  throw new CommandError(
+  throw new UsageError(
     `Usage: sendonce queue | sendonce queue settle EMAIL[.PART]|all ${doubtAnswers.join('|')} | sendonce queue hold`,
   );
 }

@@ -6,6 +6,7 @@ import type { Database } from '../store/database.ts';
 import { type RelayStatus, readRelayStatus } from '../store/relay-status.ts';
 import { createRelayOrders } from '../use-cases/relay-orders.ts';
 import { CommandError, printable, relativeTime, table, withDatabase } from './terminal.ts';
+import { UsageError } from './usage.ts';
 
 const usage = `Usage: sendonce relay list
        sendonce relay test|pause|resume|retry NAME`;
@@ -13,7 +14,7 @@ const usage = `Usage: sendonce relay list
 export async function relay(config: Config, [action = 'list', name]: string[]): Promise<void> {
   const facts = relayFacts(config);
   if (action === 'list') return withDatabase(config, { create: false }, (database) => list(database, facts));
-  if (name === undefined || !['test', 'pause', 'resume', 'retry'].includes(action)) throw new CommandError(usage);
+  if (name === undefined || !['test', 'pause', 'resume', 'retry'].includes(action)) throw new UsageError(usage);
   const one = facts.find((each) => each.name === name);
   if (!one) {
     throw new CommandError(`There is no relay "${name}"; there are: ${facts.map((each) => each.name).join(', ')}.`);

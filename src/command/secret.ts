@@ -5,10 +5,11 @@ import { databaseName, isThere, openServed } from '../process/open-database.ts';
 import { forgetSecretKey } from '../process/secret-key.ts';
 import { isServed } from '../store/workers.ts';
 import { CommandError } from './terminal.ts';
+import { UsageError } from './usage.ts';
 
 /** @throws Error while the database is served: its processes would go on with the key they have. */
 export async function secret(config: Config, [action]: string[]): Promise<void> {
-  if (action !== 'forget') throw new CommandError('Usage: sendonce secret forget');
+  if (action !== 'forget') throw new UsageError('Usage: sendonce secret forget');
   const name = databaseName(config.database);
   if (!isThere(config.database)) throw new CommandError(`There is no database at ${name}.`);
   const { database, release } = await openServed(config.database, {

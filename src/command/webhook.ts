@@ -13,6 +13,7 @@ import { attemptWebhook } from '../webhook/attempt.ts';
 import { svixHeaders } from '../webhook/request.ts';
 import { findTold, type Told } from '../webhook/told.ts';
 import { CommandError, printable, withDatabase } from './terminal.ts';
+import { UsageError } from './usage.ts';
 
 export type ListenFlags = { account?: string; 'forward-to'?: string };
 
@@ -25,7 +26,7 @@ const lookEveryMs = 250;
 const atOnce = 100;
 
 export async function webhook(config: Config, [action]: string[], flags: ListenFlags): Promise<void> {
-  if (action !== 'listen') throw new CommandError('Usage: sendonce webhook listen [--forward-to URL] [--account A]');
+  if (action !== 'listen') throw new UsageError('Usage: sendonce webhook listen [--forward-to URL] [--account A]');
   const stopped = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
   const account = flags.account ?? firstAccount;
