@@ -7,7 +7,7 @@ export type DkimKey = { domain: string; selector: string; privateKeyPem: string 
 
 export type DkimSigner = {
   /** What it was made of: threads make it again. */
-  key: DkimKey;
+  keys: readonly DkimKey[];
   /**
    * The DKIM-Signature field with its CRLF, to stand before `headers`, the header block exactly as it leaves (each field ends in
    * CRLF, no empty line after the last). `bodyHash` is `hashBody` of what follows the empty line.
@@ -39,7 +39,7 @@ export function createDkimSigner(made: DkimKey): DkimSigner {
   }
 
   return {
-    key: made,
+    keys: [made],
     sign(headers, bodyHash, signedAtMs) {
       const fields = signedFields(headers);
       // One `from` more than there is: a second From added on the way breaks the signature (RFC 6376 8.15).
@@ -55,6 +55,12 @@ export function createDkimSigner(made: DkimKey): DkimSigner {
       return `${unsigned}${foldSignature(signatureOf(key, signedText))}\r\n`;
     },
   };
+}
+
+/** A signature by each key: a verifier takes the one it can check (RFC 8463 3), and new selectors stand beside old ones. */
+export function createDkimSigners(keys: readonly DkimKey[]): DkimSigner {
+  const signers = keys.map(createDkimSigner);
+  return { keys, sign: (headers, hash, at) => signers.map((one) => one.sign(headers, hash, at)).join('') };
 }
 
 function algorithmOf(key: KeyObject): 'rsa-sha256' | 'ed25519-sha256' {

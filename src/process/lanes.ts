@@ -3,7 +3,7 @@
 import type { Config } from '../config/config.ts';
 import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
-import { createDkimSigner, type DkimKey, type SignerFor } from '../core/dkim.ts';
+import { createDkimSigners, type DkimKey, type SignerFor } from '../core/dkim.ts';
 import type { Room } from '../core/room.ts';
 import { DeliverLane } from '../deliver/lane.ts';
 import { LargeMails } from '../deliver/large-mails.ts';
@@ -61,9 +61,12 @@ export function createWorkers(
   return [new Worker(new DeliverLane(parts)), webhooks];
 }
 
-/** A domain is the first account's, unless it was given to one other: only its own mail is signed. */
+/** All keys of a domain sign. A domain is the first account's, unless it was given to one other: only its own mail is signed. */
 export function createSigners(keys: readonly DkimKey[], reader: Reader): SignerFor {
-  const signers = new Map(keys.map((key) => [key.domain, createDkimSigner(key)]));
+  const domains = new Set(keys.map(({ domain }) => domain));
+  const signers = new Map(
+    [...domains].map((one) => [one, createDkimSigners(keys.filter((key) => key.domain === one))]),
+  );
   return async (account, domain) => {
     const signer = signers.get(domain);
     if (!signer) return null;

@@ -3,7 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { collectAfter } from '../collect.ts';
 import { compose } from '../core/compose.ts';
-import { createDkimSigner } from '../core/dkim.ts';
+import { createDkimSigners } from '../core/dkim.ts';
 import { sizeOf } from '../core/pieces.ts';
 import { type ComposeAnswer, type ComposeWork, largeBuffers } from './composer.ts';
 
@@ -15,9 +15,9 @@ parentPort?.on('message', (work: ComposeWork) => {
   setImmediate(() => collectAfter(sizeOf(pieces)));
 });
 
-function answerTo({ id, email, key, alsoPlain }: ComposeWork): ComposeAnswer {
+function answerTo({ id, email, keys, alsoPlain }: ComposeWork): ComposeAnswer {
   try {
-    return { id, made: compose(email, key && createDkimSigner(key), alsoPlain) };
+    return { id, made: compose(email, keys && createDkimSigners(keys), alsoPlain) };
   } catch (error) {
     return { id, problem: error instanceof Error ? error.message : String(error) };
   }

@@ -12,7 +12,7 @@ import type { Text } from '../core/transfer-encoding.ts';
  */
 export type Composing = (email: Composable, signer: DkimSigner | null, alsoPlain?: boolean) => Promise<Made>;
 
-export type ComposeWork = { id: number; email: Composable; key: DkimKey | null; alsoPlain: boolean };
+export type ComposeWork = { id: number; email: Composable; keys: readonly DkimKey[] | null; alsoPlain: boolean };
 export type ComposeAnswer = { id: number; made: Made } | { id: number; problem: string };
 
 /** Quoted-printable and the body's hash take some 60 ms of a megabyte; to hand it over and back takes one. */
@@ -54,7 +54,7 @@ export class Composer {
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      const work: ComposeWork = { id, email, key: signer?.key ?? null, alsoPlain };
+      const work: ComposeWork = { id, email, keys: signer?.keys ?? null, alsoPlain };
       worker.postMessage(work, largeBuffers(largePartsOf(email).filter(isAlone)));
     });
   }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, verify } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { createDkimSigner, type DkimSigner } from '../../src/core/dkim.ts';
+import { createDkimSigner, createDkimSigners, type DkimSigner } from '../../src/core/dkim.ts';
 import { hashBody } from '../../src/core/dkim-body.ts';
 import type { Email } from '../../src/core/email.ts';
 import { compose } from '../support/compose.ts';
@@ -74,6 +74,27 @@ for (const { algorithm, privateKey, publicKey } of keys) {
     });
   });
 }
+
+describe('two keys of one domain', () => {
+  it('both sign, and each signature is good to whoever can check that one alone', () => {
+    const [rsa, ed25519] = [generateKeyPairSync('rsa', { modulusLength: 2048 }), generateKeyPairSync('ed25519')];
+    const keys = [rsa, ed25519].map(({ privateKey }, index) => ({
+      domain: 'example.com',
+      selector: `s${index}`,
+      privateKeyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    }));
+    const text = Buffer.from(compose(emailOf({}), createDkimSigners(keys))).toString('latin1');
+    const signatures = text.match(/^DKIM-Signature: (?:.*\r\n)(?:[ \t].*\r\n)*/gm) ?? [];
+    assert.deepEqual(
+      signatures.map((one) => /\ba=([\w-]+)/.exec(one)?.[1]),
+      ['rsa-sha256', 'ed25519-sha256'],
+    );
+    for (const [index, { publicKey }] of [rsa, ed25519].entries()) {
+      const alone = text.replace(signatures[1 - index] ?? '', '');
+      assert.equal(verifyDkim(Buffer.from(alone, 'latin1'), publicKey).ok, true);
+    }
+  });
+});
 
 describe('createDkimSigner', () => {
   it('takes t= from the date of the email, not from a clock', () => {
