@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** The command line: which command, which settings, and how the process ends. */
 
-import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { readEnvFile } from './command/env-file.ts';
 import { CommandError } from './command/terminal.ts';
@@ -66,7 +65,7 @@ async function main(): Promise<void> {
   const { positionals, values } = readArguments();
   const { help, version, force = false, json = false, once = false, print = false, ...rest } = values;
   const flags = rest as Record<string, string | undefined>;
-  if (version) return void console.log(readVersion());
+  if (version) return void console.log((await import('./version.ts')).version);
   if (positionals[0] === 'help') return void console.log(usageOf(positionals[1]));
   if (help) return void console.log(usageOf(positionals[0]));
   const [command = 'serve', ...operands] = positionals;
@@ -127,15 +126,6 @@ function settingsFrom(flags: Record<string, string | undefined>): Environment {
     console.error(`sendonce: ${name} is set and is no setting of Sendonce: ${meant} is probably meant.`);
   }
   return settings;
-}
-
-/** Beside what is compiled for the package, or a folder further up, for tests. */
-function readVersion(): string {
-  for (const path of ['../package.json', '../../package.json']) {
-    const file = new URL(path, import.meta.url);
-    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')).version;
-  }
-  return 'unknown';
 }
 
 function visible(name: string): string {

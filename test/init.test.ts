@@ -81,10 +81,12 @@ describe('--env-file', () => {
     const [over, missing, typo] = await Promise.all([
       run({ ...env, PORT: '88888' }, 'key', '--env-file', file),
       run(env, 'key', '--env-file', `${file}.none`),
-      run(env, 'sevre', '--env-file', file),
+      run(env, 'sevre'),
     ]);
     assert.match(over.err, /not "88888"/);
-    assert.deepEqual([missing.code, /--env-file: .* cannot be read: ENOENT/.test(missing.err)], [1, true]);
+    // Node 20 looks for this flag behind the script, too, and ends with 9 by itself.
+    assert.ok(missing.code === 1 || missing.code === 9);
+    assert.match(missing.err, /my\.env\.none(?: cannot be read: ENOENT|: not found)/);
     assert.match(typo.err, /There is no command "sevre": did you mean serve\?\n$/);
     assert.deepEqual([alone.code, typo.code], [1, 2]);
   });

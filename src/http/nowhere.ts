@@ -3,6 +3,7 @@
 import type { Hono } from 'hono';
 import { distanceOf, isNear } from '../core/spelling.ts';
 import type { Bindings } from './call.ts';
+import { type TakenRoute, takenRoutes } from './route-table.ts';
 
 type Known = { method: string; parts: string[] };
 
@@ -23,7 +24,9 @@ const aliases = ['/email'];
 export function createNowhere(app: Hono<Bindings>): Nowhere {
   let routes: Known[] | null = null;
   const known = () => {
-    routes ??= app.routes.filter(isShown).map(({ method, path }) => ({ method, parts: path.split('/').slice(1) }));
+    routes ??= takenRoutes(app)
+      .filter(isShown)
+      .map(({ method, path }) => ({ method, parts: path.split('/').slice(1) }));
     return routes;
   };
   return {
@@ -36,9 +39,9 @@ export function createNowhere(app: Hono<Bindings>): Nowhere {
   };
 }
 
-/** Not the page, and nothing that stands for every path. */
-function isShown({ method, path }: { method: string; path: string }): boolean {
-  return method !== 'ALL' && !path.includes('*') && !path.startsWith('/dashboard') && !aliases.includes(path);
+/** Nothing that stands for every path below it. */
+function isShown({ path }: TakenRoute): boolean {
+  return !path.includes('*') && !aliases.includes(path);
 }
 
 function onPath(known: readonly Known[], method: string, path: string): string | null {
@@ -49,7 +52,7 @@ function onPath(known: readonly Known[], method: string, path: string): string |
   }
   const inside = withoutPrefix(known, tidy);
   const meant = inside ?? nearest(known, method, tidy) ?? nearest(known, null, tidy);
-  return meant === null ? null : `Did you mean ${meant}?`;
+  return meant === null ? 'GET /openapi.json lists those that do.' : `Did you mean ${meant}?`;
 }
 
 function isThere(known: readonly Known[], path: string): boolean {

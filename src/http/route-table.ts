@@ -10,6 +10,16 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as
 
 export type Routes = [path: string, handlers: Partial<Record<(typeof methods)[number], Answer>>][];
 
+/** A method of a path, as hono has it: `/emails/:id`. */
+export type TakenRoute = { method: string; path: string };
+
+const taken = new WeakMap<Hono<Bindings>, TakenRoute[]>();
+
+/** Of all tables together, HEAD included: hono's own list has every method of each path. */
+export function takenRoutes(app: Hono<Bindings>): readonly TakenRoute[] {
+  return taken.get(app) ?? [];
+}
+
 /** A path without handlers is unknown; a method a path has no handler for is refused by `refuseMethod`. */
 export function addRoutes(
   app: Hono<Bindings>,
@@ -25,6 +35,7 @@ export function addRoutes(
       context.set('allow', allowed.join(', '));
       return refuse.method(context);
     };
+    taken.set(app, [...(taken.get(app) ?? []), ...allowed.map((method) => ({ method, path }))]);
     const refusal = allowed.length === 0 ? refuse.route : refuseMethod;
     for (const method of methods) app.on(method, path, handlers[method] ?? refusal);
   }

@@ -14,6 +14,7 @@ import { createAuth } from '../http/auth.ts';
 import { Bodies } from '../http/bodies.ts';
 import type { Gatekeeper } from '../http/call.ts';
 import { type ClientAddress, createClientAddress } from '../http/client-address.ts';
+import { openApiDoor } from '../http/docs.ts';
 import { downloadDoor } from '../http/download.ts';
 import { type HttpFacade, keyScopesOf } from '../http/facade.ts';
 import type { FacadeParts } from '../http/facades.ts';
@@ -91,6 +92,7 @@ export function apiDoors(options: DoorOptions): Door[] {
   const remote = { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs };
   return [
     requestLog,
+    openApiDoor,
     downloadDoor({ database, links, rules }),
     (app) =>
       addOwnRoutes(app, gatekeeper, {

@@ -39,6 +39,7 @@ describe('a refusal says what to do next', () => {
   test('a path like none there is is told no other', async () => {
     for (const path of ['/contacts', '/e', `/${'x'.repeat(5_000)}`, '/emails/a/b/c/d'])
       assert.doesNotMatch(await messageOf('GET', path), /mean|ask/, path.slice(0, 20));
+    assert.match(await messageOf('GET', '/contacts'), / GET \/openapi\.json lists those that do\.$/);
   });
 
   test('another method is told which are allowed, and where this one goes', async () => {
@@ -46,6 +47,7 @@ describe('a refusal says what to do next', () => {
       await messageOf('DELETE', '/emails/some-id'),
       'Method is not allowed for the requested path. Allowed here: GET, HEAD, PATCH.',
     );
+    assert.doesNotMatch(await messageOf('DELETE', '/v3/smtp/emails'), /taken by/, 'no such path takes it');
     assert.equal(
       await messageOf('POST', '/v3/smtp/emails', {}),
       'POST Method is not allowed on this path. Allowed here: GET, HEAD. POST is taken by /v3/smtp/email.',

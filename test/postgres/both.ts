@@ -8,7 +8,7 @@ import { useEngine } from '../support/engine.ts';
 /** What `test/postgres/<share>.test.ts` runs, in this order: files under `test/` whose names begin so. */
 export const shares = {
   brevo: ['brevo/'],
-  command: ['command.test.ts', 'doctor.test.ts', 'secret-key.test.ts', 'accounts/', 'trouble.test.ts'],
+  command: ['command.test.ts', 'doctor.test.ts', 'secret-key.test.ts', 'accounts/', 'trouble.test.ts', 'init.test.ts'],
   // The replay comes first: ids made in one process never go back in time, but the clocks of tests do.
   deliver: ['webhook/replay', 'e2e/', 'webhook/'],
   outbox: ['outbox/'],
