@@ -63,8 +63,7 @@ export type MetricSources = {
 export function createMetrics(sources: MetricSources): Metrics {
   const { isUp, hang, patienceMs, openByState, webhooks } = sources;
   const watched = processRegistry();
-  const registry = new Registry();
-  const stored = new Registry();
+  const [registry, stored] = [new Registry(), new Registry()];
   const registers = [registry];
   const accepted = new Counter({ name: 'sendonce_emails_accepted_total', help: 'Emails accepted.', registers });
   const outcomes = new Counter({

@@ -131,12 +131,10 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
 
   const egress = createEgress({ allow: config.egressAllow });
   const signerFor = createSigners(config.dkim, database);
-  const composer = new Composer();
-  parts.opened(() => composer.stop());
+  const { compose } = openComposer(parts);
   const facades = outside.facades ?? httpFacades;
   const telling = { egress, contractOf: (facade: string) => contractOf(facades, facade) };
   const atWork = new Room(config.limits.bodiesAtWorkBytesMax);
-  const { compose } = composer;
   const sending = { database, clock, relays, renderer, atWork, ...telling };
   const lanes = { ...sending, metrics: hearing(metrics), signerFor, compose, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
@@ -224,6 +222,12 @@ function openRenderer({ limits }: Config, metrics: Metrics, parts: Parts): Rende
   const renderer = new Renderer(limits, metrics.rendered);
   parts.opened(() => renderer.stop());
   return renderer;
+}
+
+function openComposer(parts: Parts): Composer {
+  const composer = new Composer();
+  parts.opened(() => composer.stop());
+  return composer;
 }
 
 function isDurable({ sync }: Outside): boolean {

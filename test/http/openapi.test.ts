@@ -20,7 +20,7 @@ const isWriting = process.env.SENDONCE_WRITE_OPENAPI === '1';
 function routes(): string[] {
   const app = new Hono<Bindings>();
   // Nothing is asked of them here.
-  addOwnRoutes(app, {} as Gatekeeper, { keys: {}, doubt: {}, accounts: {} } as OwnParts);
+  addOwnRoutes(app, {} as Gatekeeper, { keys: {}, doubt: {}, accounts: {}, relays: {} } as OwnParts);
   for (const facade of httpFacades) facade.addRoutes(app, {} as Gatekeeper, {} as FacadeParts);
   const written = takenRoutes(app).filter(({ method }) => method !== 'HEAD');
   return written.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}').replace('*', '{key}')}`).sort();

@@ -70,7 +70,7 @@ function contentOf(schema: Record<string, unknown>): Record<string, unknown> {
 }
 
 function isOwn(path: string): boolean {
-  return /^\/(idempotency-keys|in-doubt|accounts)\b/.test(path);
+  return /^\/(idempotency-keys|in-doubt|accounts|relays)\b/.test(path);
 }
 
 function operationIdOf(method: string, path: string): string {
