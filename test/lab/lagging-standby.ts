@@ -8,7 +8,8 @@ import type { Scale } from './scenarios.ts';
 import { sumRows } from './table.ts';
 import { Trial, type TrialOptions } from './trial.ts';
 
-type Lost = { window: Window; pointedAt: number; isAlone: boolean };
+/** `lostAt` in epoch milliseconds, the others by `performance.now()`. */
+type Lost = { window: Window; lostAt: number; pointedAt: number; isAlone: boolean };
 type Round = (trial: Trial) => Promise<Lost>;
 
 /** Until what was held, or left, has shown. */
@@ -42,7 +43,7 @@ async function conclude(fault: string, { fleet, acceptsAgainMs }: Trial, lost: L
   const said = cries(fleet.members.map(({ program }) => program.words()));
   const violations = [
     ...reckoning.violations,
-    ...(await lateNotice(fleet, lost.pointedAt)),
+    ...(await lateNotice(fleet, lost.pointedAt, lost.lostAt)),
     ...fleet.violations,
     ...sayStuck(stuck),
     ...(lost.isAlone && said > 1 ? [`${said} processes said that the database went back`] : []),
@@ -60,7 +61,7 @@ export const standbyLags: Round = async (trial) => {
   const pointedAt = await failOver(trial);
   await trial.acceptsAgain(pointedAt);
   // An answer may be on its way for longer than the primary lives; nothing new is accepted before the ways lead elsewhere.
-  return { window: { from, until: pointedAt }, pointedAt, isAlone: true };
+  return { window: { from, until: pointedAt }, lostAt: trial.cluster.lostAt, pointedAt, isAlone: true };
 };
 
 /** After the failover the old primary comes back, and half of the processes work there for five seconds: both accept, and both send. */
@@ -71,6 +72,7 @@ export const bothAtWork: Round = async (trial) => {
   const from = await cluster.holdUpStandby();
   await trial.pause(200, 400);
   const pointedAt = await failOver(trial);
+  const { lostAt } = cluster;
   await old.start();
   cluster.lead(way, old);
   await pause(5_000);
@@ -78,5 +80,5 @@ export const bothAtWork: Round = async (trial) => {
   await old.kill();
   const until = cluster.point();
   await trial.acceptsAgain(until);
-  return { window: { from, until }, pointedAt, isAlone: false };
+  return { window: { from, until }, lostAt, pointedAt, isAlone: false };
 };

@@ -67,10 +67,10 @@ export async function reckon(world: World, window: Window, pointedAt = Number.PO
       sum.mails += 1;
       const email = stored.get(id);
       if (email) judge(sum, { email, to, copies, isNew: operation.begunAt > pointedAt });
-      else miss(sum, { id, to, copies, isExpected: isWithin(window, operation) });
+      else miss(sum, { id, to, copies, when: outside(window, operation) });
     }
   }
-  sum.violations.push(...broken(world.load.violations, stored, world.load.accepted));
+  sum.violations.push(...broken(world.load.violations, stored));
   return sum;
 }
 
@@ -91,22 +91,25 @@ function judge(sum: Reckoning, one: { email: StoredEmail; to: string[]; copies: 
   }
 }
 
-function miss(sum: Reckoning, one: { id: string; to: string[]; copies: Copies; isExpected: boolean }): void {
-  const { id, to, copies, isExpected } = one;
+function miss(sum: Reckoning, one: { id: string; to: string[]; copies: Copies; when: string | null }): void {
+  const { id, to, copies, when } = one;
   if (to.some((recipient) => copies.has(nameOf(id, recipient)))) sum.forgotten += 1;
   else sum.lost += 1;
-  if (!isExpected) sum.violations.push(`${id} was acknowledged where it could not be lost, and is not in the database`);
+  if (when) sum.violations.push(`${id} is not in the database, and was acknowledged ${when}`);
 }
 
-function isWithin({ from, until }: Window, { answeredAt }: Operation): boolean {
-  return answeredAt !== null && answeredAt > from && answeredAt < until;
+/** Null: it was answered where it may be lost. */
+function outside({ from, until }: Window, { answeredAt, begunAt }: Operation): string | null {
+  const at = answeredAt ?? 0;
+  const asked = `(asked for ${Math.round(at - begunAt)} ms before)`;
+  if (at < from) return `${Math.round(from - at)} ms before anything could be lost ${asked}`;
+  return at > until ? `${Math.round(at - until)} ms after anything could be lost ${asked}` : null;
 }
 
-/** A key that the database has forgotten is answered anew: of those nothing more is said here. */
-function broken(violations: string[], stored: Map<string, StoredEmail>, accepted: Operation[]): string[] {
-  const forgotten = accepted.filter(({ ids }) => ids?.some((id) => !stored.has(id)));
-  const keys = new Set(forgotten.map(({ key }) => key));
-  return violations.filter((text) => !keys.has(/^(\S+) was answered/.exec(text)?.[1] ?? ''));
+/** A key that the database has forgotten is answered anew, or was answered elsewhere: of those nothing more is said here. */
+function broken(violations: string[], stored: Map<string, StoredEmail>): string[] {
+  const isForgotten = (text: string) => text.match(/[0-9a-f-]{36}/g)?.some((id) => !stored.has(id));
+  return violations.filter((text) => !(text.includes(' was answered ') && isForgotten(text)));
 }
 
 /** Of each message at each recipient. */
@@ -129,16 +132,14 @@ function nameOf(id: string, recipient: string): string {
 
 /**
  * The hold was begun before anything was accepted or claimed: what was accepted after the ways led to the new primary is newer than
- * all that is held, and of what is to be held nothing has left since.
+ * all that is held, and of what is to be held no gate has opened since the old one was lost.
  */
-export async function lateNotice(world: World, pointedAt: number): Promise<string[]> {
+export async function lateNotice(world: World, pointedAt: number, lostAt: number): Promise<string[]> {
   const [row] = await world.books.rows<{ value: string }>(`select value from settings where name = 'went_back'`);
   if (!row) return ['the failover was not noticed'];
   const { until, isDone } = JSON.parse(row.value) as { until: string; isDone: boolean };
   const early = world.load.accepted.filter(({ begunAt, ids }) => begunAt > pointedAt && ids?.some((id) => id <= until));
-  const left = world.relay.transactions.filter(
-    ({ dot }) => dot && dot.at > pointedAt && emailOf(dot.messageId) <= until,
-  );
+  const left = await world.books.rows(`select 1 from deliveries where email_id <= '${until}' and gated_at > ${lostAt}`);
   const found: string[] = [];
   if (!isDone) found.push('what is to be held is not all held');
   if (early.length > 0) found.push(`${early.length} were accepted before the failover was noticed`);
