@@ -11,8 +11,8 @@ import { sameRequest } from '../core/fingerprint.ts';
 import { formerKeyHashes, keyHash } from '../core/token.ts';
 import type { Renderer, Rendering } from '../render/renderer.ts';
 import { makeTextParts } from '../render/text-parts.ts';
-import { confirmRead } from '../store/confirm-read.ts';
-import type { Database } from '../store/database.ts';
+import { readConfirmed } from '../store/confirm-read.ts';
+import type { Database, Reader } from '../store/database.ts';
 import { findKey, type KeyRecord } from '../store/idempotency.ts';
 import { type EmailToCompare, findEmailToCompare } from '../store/mail/email-to-compare.ts';
 import { insertAcceptance } from './acceptance.ts';
@@ -160,10 +160,12 @@ export class Accepting {
   }
 
   async #find(request: SendRequest, hash: Uint8Array, rendering: Rendering): Promise<Known | null> {
-    const record = await findKey(this.#options.database, request.account, hash);
-    if (!record || record.expiresAt <= this.#options.clock.expiryNow()) return null;
+    const lives = (one: KeyRecord | null): one is KeyRecord =>
+      one !== null && one.expiresAt > this.#options.clock.expiryNow();
     // A replay is an acknowledgement like the first one.
-    await confirmRead(this.#options.database);
+    const find = (reader: Reader) => findKey(reader, request.account, hash);
+    const record = await readConfirmed(this.#options.database, lives, find);
+    if (!lives(record)) return null;
     const { client, attempt } = request;
     const use = { at: this.#options.clock.now(), client, ...(attempt === null ? {} : { attempt }) };
     if (sameRequest(fingerprintOf(request), { raw: record.rawHash, canonical: record.canonicalHash })) {

@@ -1,8 +1,8 @@
 /** What idempotency keys did: one key's first request, its answer, and every later use of it; of many, what was accepted. */
 
 import { formerKeyHashes, keyHash } from '../core/token.ts';
-import { confirmRead } from '../store/confirm-read.ts';
-import type { Database } from '../store/database.ts';
+import { readConfirmed } from '../store/confirm-read.ts';
+import type { Database, Reader } from '../store/database.ts';
 import { findKey, findKeyHistory, findKeys, type KeyHistory, type KeyRecord } from '../store/idempotency.ts';
 import type { KeyUses } from './key-uses.ts';
 
@@ -15,14 +15,9 @@ export function createFindKeyLives(database: Database, keyUses: Pick<KeyUses, 'f
   return async (account, key, scopes) => {
     // So that what was counted a moment ago is shown; a full disk must not keep the rest from being read.
     await keyUses.flush().catch(() => {});
-    const lives: KeyLife[] = [];
-    for (const scope of scopes) {
-      const life = await findLife(database, account, [keyHash(scope, key), ...formerKeyHashes(scope, key)]);
-      if (life) lives.push(life);
-    }
+    const hashes = [...scopes].map((scope) => [keyHash(scope, key), ...formerKeyHashes(scope, key)]);
     // Who reads that a mail was accepted does not send it again.
-    if (lives.length > 0) await confirmRead(database);
-    return lives;
+    return readConfirmed(database, isSome, (reader) => findLives(reader, account, hashes));
   };
 }
 
@@ -34,11 +29,14 @@ export function createLookUpKeys(database: Database): LookUpKeys {
     const names = keys.map((key) =>
       [...scopes].flatMap((scope) => [keyHash(scope, key), ...formerKeyHashes(scope, key)]),
     );
-    const records = await findKeys(database, account, names.flat());
-    if (records.length > 0) await confirmRead(database);
+    const records = await readConfirmed(database, isSome, (reader) => findKeys(reader, account, names.flat()));
     const byHash = new Map(records.map((record) => [hex(record.keyHash), record]));
     return names.map((hashes) => firstOf(hashes.map((hash) => byHash.get(hex(hash)))));
   };
+}
+
+function isSome(found: unknown[]): boolean {
+  return found.length > 0;
 }
 
 function firstOf(records: (KeyRecord | undefined)[]): KeyRecord | null {
@@ -49,10 +47,20 @@ function hex(hash: Uint8Array): string {
   return Buffer.from(hash).toString('hex');
 }
 
-async function findLife(database: Database, account: string, hashes: Uint8Array[]): Promise<KeyLife | null> {
+/** Of each scope, where there is one. */
+async function findLives(reader: Reader, account: string, scopes: Uint8Array[][]): Promise<KeyLife[]> {
+  const lives: KeyLife[] = [];
+  for (const hashes of scopes) {
+    const life = await findLife(reader, account, hashes);
+    if (life) lives.push(life);
+  }
+  return lives;
+}
+
+async function findLife(reader: Reader, account: string, hashes: Uint8Array[]): Promise<KeyLife | null> {
   for (const hash of hashes) {
-    const record = await findKey(database, account, hash);
-    const history = await findKeyHistory(database, account, hash);
+    const record = await findKey(reader, account, hash);
+    const history = await findKeyHistory(reader, account, hash);
     if (record && history) return { ...record, ...history };
   }
   return null;

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { createArrivals } from '../../src/process/arrivals.ts';
+import { readConfirmed } from '../../src/store/confirm-read.ts';
 import type { Database } from '../../src/store/database.ts';
 import { openPostgres, type PostgresOptions } from '../../src/store/engine/postgres/postgres.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -95,10 +96,23 @@ describe('a primary and its standby', () => {
     await hasWhatIsThere(primary);
     await standby.kill();
     for (const { database } of [first, second]) await put(database, 'lost');
-    await primary.kill();
-    await standby.start();
-    await standby.administer('select pg_promote()');
-    for (const { lead } of [first, second]) lead();
+    const failOver = async () => {
+      await primary.kill();
+      await standby.start();
+      await standby.administer('select pg_promote()');
+      for (const { lead } of [first, second]) lead();
+    };
+    // Read on the old primary, and confirmed on the new one, which lacks it: it must not be told.
+    const found = await readConfirmed<unknown[]>(
+      first.database,
+      (rows) => rows.length > 0,
+      async (reader) => {
+        const rows = await reader.all("select 1 from settings where name = 'lost'");
+        if (reader === first.database) await failOver();
+        return rows;
+      },
+    );
+    assert.deepEqual(found, []);
     const seen = await first.database.write((tx) => findWentBack(tx));
     assert.deepEqual([seen?.isDone, seen?.until], [false, '']);
     assert.ok(losses > 0);
