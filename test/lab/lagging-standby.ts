@@ -2,14 +2,14 @@
 
 import { failOver, sayStuck } from './failovers.ts';
 import { pause } from './load.ts';
-import { countStuck, cries, lateNotice, type Reckoning, reckon, type Window } from './reckoning.ts';
+import { countStuck, cries, heldUntil, lateNotice, type Reckoning, reckon, type Window } from './reckoning.ts';
 import type { Row } from './row.ts';
 import type { Scale } from './scenarios.ts';
 import { sumRows } from './table.ts';
 import { Trial, type TrialOptions } from './trial.ts';
 
 /** `lostAt` in epoch milliseconds, the others by `performance.now()`. */
-type Lost = { window: Window; lostAt: number; pointedAt: number; isAlone: boolean };
+type Lost = { window: Window; lostAt: number; pointedAt: number; until: string | null; isAlone: boolean };
 type Round = (trial: Trial) => Promise<Lost>;
 
 /** Until what was held, or left, has shown. */
@@ -43,7 +43,7 @@ async function conclude(fault: string, { fleet, acceptsAgainMs }: Trial, lost: L
   const said = cries(fleet.members.map(({ program }) => program.words()));
   const violations = [
     ...reckoning.violations,
-    ...(await lateNotice(fleet, lost.pointedAt, lost.lostAt)),
+    ...(await lateNotice(fleet, lost)),
     ...fleet.violations,
     ...sayStuck(stuck),
     ...(lost.isAlone && said > 1 ? [`${said} processes said that the database went back`] : []),
@@ -61,7 +61,9 @@ export const standbyLags: Round = async (trial) => {
   const pointedAt = await failOver(trial);
   await trial.acceptsAgain(pointedAt);
   // An answer may be on its way for longer than the primary lives; nothing new is accepted before the ways lead elsewhere.
-  return { window: { from, until: pointedAt }, lostAt: trial.cluster.lostAt, pointedAt, isAlone: true };
+  const { lostAt } = trial.cluster;
+  const until = await heldUntil(trial.fleet);
+  return { window: { from, until: pointedAt }, lostAt, pointedAt, until, isAlone: true };
 };
 
 /** After the failover the old primary comes back, and half of the processes work there for five seconds: both accept, and both send. */
@@ -73,12 +75,15 @@ export const bothAtWork: Round = async (trial) => {
   await trial.pause(200, 400);
   const pointedAt = await failOver(trial);
   const { lostAt } = cluster;
+  await trial.acceptsAgain(pointedAt);
+  // Who comes back from the other one holds again: what is noticed here is the failover.
+  const until = await heldUntil(trial.fleet);
   await old.start();
   cluster.lead(way, old);
   await pause(5_000);
   cluster.lead(way, null);
   await old.kill();
-  const until = cluster.point();
-  await trial.acceptsAgain(until);
-  return { window: { from, until }, lostAt, pointedAt, isAlone: false };
+  const backAt = cluster.point();
+  await trial.acceptsAgain(backAt);
+  return { window: { from, until: backAt }, lostAt, pointedAt, until, isAlone: false };
 };

@@ -134,17 +134,23 @@ function nameOf(id: string, recipient: string): string {
  * The hold was begun before anything was accepted or claimed: what was accepted after the ways led to the new primary is newer than
  * all that is held, and of what is to be held no gate has opened since the old one was lost.
  */
-export async function lateNotice(world: World, pointedAt: number, lostAt: number): Promise<string[]> {
-  const [row] = await world.books.rows<{ value: string }>(`select value from settings where name = 'went_back'`);
-  if (!row) return ['the failover was not noticed'];
-  const { until, isDone } = JSON.parse(row.value) as { until: string; isDone: boolean };
+export async function lateNotice(
+  world: World,
+  { until, pointedAt, lostAt }: { until: string | null; pointedAt: number; lostAt: number },
+): Promise<string[]> {
+  if (until === null) return ['the failover was not noticed'];
   const early = world.load.accepted.filter(({ begunAt, ids }) => begunAt > pointedAt && ids?.some((id) => id <= until));
   const left = await world.books.rows(`select 1 from deliveries where email_id <= '${until}' and gated_at > ${lostAt}`);
   const found: string[] = [];
-  if (!isDone) found.push('what is to be held is not all held');
   if (early.length > 0) found.push(`${early.length} were accepted before the failover was noticed`);
   if (left.length > 0) found.push(`${left.length} left that were to be held`);
   return found;
+}
+
+/** The newest email that is to be held, as whoever noticed has written it down; null: nobody has. */
+export async function heldUntil(world: World): Promise<string | null> {
+  const [row] = await world.books.rows<{ value: string }>(`select value from settings where name = 'went_back'`);
+  return row ? (JSON.parse(row.value) as { until: string }).until : null;
 }
 
 /** Of all processes: how many cried out. */
