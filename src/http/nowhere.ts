@@ -52,7 +52,7 @@ function onPath(known: readonly Known[], method: string, path: string): string |
   }
   const inside = withoutPrefix(known, tidy);
   const meant = inside ?? nearest(known, method, tidy) ?? nearest(known, null, tidy);
-  return meant === null ? 'GET /openapi.json lists those that do.' : `Did you mean ${meant}?`;
+  return meant === null ? 'GET /openapi.json lists those that do, and /docs says more.' : `Did you mean ${meant}?`;
 }
 
 function isThere(known: readonly Known[], path: string): boolean {

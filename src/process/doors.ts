@@ -24,6 +24,7 @@ import { createRateLimit } from '../http/rate-limit.ts';
 import type { RelayDesk } from '../http/relays.ts';
 import { log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { docsDoor } from '../page/docs.tsx';
 import type { Live } from '../page/live.ts';
 import { addPageRoutes } from '../page/routes.tsx';
 import { createSessions } from '../page/session.ts';
@@ -93,6 +94,7 @@ export function apiDoors(options: DoorOptions): Door[] {
   return [
     requestLog,
     openApiDoor,
+    docsDoor,
     downloadDoor({ database, links, rules }),
     (app) =>
       addOwnRoutes(app, gatekeeper, {
