@@ -72,7 +72,7 @@ function readRelay(url: string): RelayUrl | null {
 async function isGood(relay: RelayUrl): Promise<boolean> {
   if (relay.kind === 'capture') return true;
   const { host, port } = relay.server;
-  const { is, text } = await checkRelay(`relay ${host}:${port}`, relay.server);
+  const { is, text } = await checkRelay(`relay ${host}:${port}`, relay);
   console.log(`${is.padEnd(4)} ${text}`);
   return is === 'ok';
 }

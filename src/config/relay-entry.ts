@@ -3,12 +3,11 @@
 import { rootCertificates } from 'node:tls';
 import { FieldProblem, type Fields } from './relay-fields.ts';
 import { parseRelayUrl, type RelayServer, RelayUrlError } from './relay-url.ts';
+import { parseUpstreamUrl, type UpstreamServer } from './upstream-url.ts';
 
-export type RelayEntry = {
-  name: string;
-  server: RelayServer;
-  connections: number;
-};
+export type RelayTarget = { kind: 'smtp'; server: RelayServer } | { kind: 'upstream'; server: UpstreamServer };
+
+export type RelayEntry = RelayTarget & { name: string; connections: number };
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const connectionsDefault = 10;
@@ -22,32 +21,46 @@ export function parseRelay(fields: Fields): RelayEntry {
     );
   }
   const connections = fields.integer('connections', { min: 1, max: 200 }) ?? connectionsDefault;
-  const server = serverOf(fields);
-  return { name, server, connections };
+  return { name, connections, ...targetOf(fields) };
 }
 
-function serverOf(fields: Fields): RelayServer {
+function targetOf(fields: Fields): RelayTarget {
   const url = fields.needed('url', encodeURIComponent);
-  const password = fields.secret('password');
-  const ehlo = fields.text('ehlo');
-  const ca = fields.file('ca_file');
-  const verify = fields.flag('verify', true);
-  if (ehlo !== null && !/^[!-~]{1,255}$/.test(ehlo)) throw new FieldProblem('`ehlo` must be a host name.');
-  if (ca !== null && !verify)
-    throw new FieldProblem('`ca_file` says nothing where `verify` is false: leave one of them out.');
-  const server = { ...readServer(url, password), ...(ehlo === null ? {} : { name: ehlo }) };
-  if (!verify) return { ...server, tls: { rejectUnauthorized: false } };
-  // What is given replaces what the system knows.
-  return ca === null ? server : { ...server, tls: { ca: [...rootCertificates, ca] } };
-}
-
-function readServer(url: string, password: string | null): RelayServer {
+  const tls = tlsOf(fields);
   try {
-    const setting = parseRelayUrl(url, password);
-    if (setting.kind === 'smtp') return setting.server;
+    const upstream = parseUpstreamUrl(url);
+    if (upstream) return { kind: 'upstream', server: { ...upstream, key: keyOf(fields), ...tls } };
+    return { kind: 'smtp', server: { ...smtpServer(fields, url), ...tls } };
   } catch (error) {
     if (error instanceof RelayUrlError) throw new FieldProblem(`\`url\` ${error.message}`);
     throw error;
   }
-  throw new FieldProblem('`url` is capture:, which stands alone: write it into RELAY_URL.');
+}
+
+function keyOf(fields: Fields): string {
+  const key = fields.secret('key');
+  if (key === null) throw new FieldProblem('`key` or `key_file` is missing: an upstream wants an API key.');
+  // It stands in a header field.
+  if (!/^[!-~]+$/.test(key)) throw new FieldProblem('`key` must be printable ASCII without spaces.');
+  return key;
+}
+
+function smtpServer(fields: Fields, url: string): RelayServer {
+  const password = fields.secret('password');
+  const ehlo = fields.text('ehlo');
+  if (ehlo !== null && !/^[!-~]{1,255}$/.test(ehlo)) throw new FieldProblem('`ehlo` must be a host name.');
+  const setting = parseRelayUrl(url, password);
+  if (setting.kind === 'capture') throw new RelayUrlError('is capture:, which stands alone: write it into RELAY_URL.');
+  return { ...setting.server, ...(ehlo === null ? {} : { name: ehlo }) };
+}
+
+function tlsOf(fields: Fields): Pick<RelayServer, 'tls'> {
+  const ca = fields.file('ca_file');
+  const verify = fields.flag('verify', true);
+  if (ca !== null && !verify) {
+    throw new FieldProblem('`ca_file` says nothing where `verify` is false: leave one of them out.');
+  }
+  if (!verify) return { tls: { rejectUnauthorized: false } };
+  // What is given replaces what the system knows.
+  return ca === null ? {} : { tls: { ca: [...rootCertificates, ca] } };
 }

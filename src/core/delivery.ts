@@ -27,7 +27,7 @@ export type Fence = 'attempt' | 'handoff_attempt' | 'state';
 
 /**
  * Columns whose values the mover brings along. `held_until`: its time in doubt is given back to it up to then. `tried`: the relay it
- * came to, and those passed over. What an edge does not set `waits_for` to, waits for nothing but its time.
+ * came to, and those passed over. `repeat_until`: when its key ends, where it has one; `no_repeats`: never again under that one. What an edge does not set `waits_for` to, waits for nothing but its time.
  */
 export type MovedColumn =
   | 'run_at'
@@ -39,6 +39,9 @@ export type MovedColumn =
   | 'give_up_at'
   | 'held_until'
   | 'tried'
+  | 'repeat_until'
+  | 'no_repeats'
+  | 'upstream_id'
   | 'waits_for';
 
 export type Edge = {
@@ -145,13 +148,13 @@ export const edges = {
     to: 'handoff',
     fence: 'attempt',
     counts: { unanswered: '+ 1' },
-    sets: ['gated_at', 'run_at', 'content_hash', 'recipients', 'tried'],
+    sets: ['gated_at', 'run_at', 'content_hash', 'recipients', 'tried', 'repeat_until'],
   },
 
   /** 2yz to the dot. */
-  sent: { ...verdict, to: 'sent', events: ['sent'] },
+  sent: { ...verdict, sets: ['run_at', 'reply', 'upstream_id'], to: 'sent', events: ['sent'] },
   /** 2yz of the recipient's own server, or kept here. */
-  delivered: { ...verdict, to: 'delivered', events: ['sent', 'delivered'] },
+  delivered: { ...verdict, sets: ['run_at', 'reply', 'upstream_id'], to: 'delivered', events: ['sent', 'delivered'] },
   /** 5yz to the dot, or 4yz until it was given up. */
   rejected: { ...verdict, to: 'bounced', events: ['bounced'] },
   /** 4yz to the dot: the relay must not deliver it, so the same delivery may be tried again (RFC 5321 4.2.5). */
@@ -235,9 +238,11 @@ export const edges = {
     to: 'in_doubt',
     fence: 'attempt',
     ends: true,
-    sets: ['run_at', 'reply'],
+    sets: ['run_at', 'reply', 'no_repeats'],
     events: ['delivery_delayed'],
   },
+  /** Asking the upstream again would tell nothing more about it: it waits for a person. */
+  stop_repeats: { from: ['in_doubt'], to: 'in_doubt', fence: 'attempt', sets: ['reply', 'no_repeats'] },
   /** The `send-again` policy has waited out what is in doubt. */
   send_again: {
     from: ['in_doubt'],

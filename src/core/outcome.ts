@@ -10,15 +10,18 @@ export type EnvelopeReply = { accepted: string[]; refused: RecipientReply[] };
 
 /** `phase`: how far the attempt got, which decides what its reply means. */
 export type Outcome =
-  /** Nothing was decided and no dot left: connection, TLS, login, time-out before the dot. `isAway`: no session came about. */
-  | { phase: 'unreached'; reply: Reply; isAway?: true }
+  /**
+   * Nothing was decided and no dot left: connection, TLS, login, time-out before the dot. `isAway`: no session came about.
+   * `isOnlyHere`: this relay will not take this mail, and another one may.
+   */
+  | { phase: 'unreached'; reply: Reply; isAway?: true; isOnlyHere?: true }
   /** Before the gate, the relay refused every recipient. `isOneReply`: by one reply, to MAIL or DATA. */
   | { phase: 'refused'; refused: RecipientReply[]; isOneReply: boolean }
   /**
    * The relay's word behind the gate: 2yz, it took responsibility; 4yz, it must not deliver (RFC 5321 4.2.5); 5yz, it will not.
-   * `isDelivered`: known to be in the recipient's mailbox (kept here, or the recipient's own server).
+   * `isDelivered`: known to be in the recipient's mailbox (kept here, or the recipient's own server). `id`: what an upstream calls it.
    */
-  | { phase: 'verdict'; reply: Reply; isDelivered?: true }
+  | { phase: 'verdict'; reply: Reply; isDelivered?: true; id?: string }
   /** The dot may have left and no verdict came. `late`: the session is still listened to, and this is what it came to. */
   | { phase: 'in_doubt'; reason: string; late?: Promise<Outcome> }
   /** The gate did not open: somebody else owns this delivery now. Nothing to record. */

@@ -9,6 +9,7 @@ import { retryDelayMs } from '../core/retry.ts';
 import { aloneAfter } from '../core/silence.ts';
 import { handBack, markAlone } from '../store/mail/claim.ts';
 import { type Delivery, emailName } from '../store/mail/deliveries.ts';
+import { readWhole } from '../store/mail/email-to-compose.ts';
 import { openGate } from '../store/mail/settle.ts';
 import { settleSimulated, settleSuppressed, siftDelivery } from '../store/mail/suppressed.ts';
 import { waitFor } from '../store/mail/waiting.ts';
@@ -26,6 +27,8 @@ export type AttemptOptions = LeavingOptions & {
   random: () => number;
   /** Told each outcome, for metrics. */
   onOutcome: (name: string) => void;
+  /** Told of a doubt whose connection has ended here. */
+  onDoubt: (delivery: Delivery) => void;
 };
 
 /** Until what waits for relays is looked at again, whatever they do. */
@@ -35,6 +38,8 @@ const waitMs = 10 * 60_000;
 export function isSuspect({ wordless }: Delivery): boolean {
   return wordless >= aloneAfter;
 }
+
+type GateTerms = { contentHash: Uint8Array; tried: Tried; repeatsForMs: number | undefined };
 
 export class Attempt {
   readonly delivery: Delivery;
@@ -106,7 +111,7 @@ export class Attempt {
   }
 
   async #shipAndSettle(delivery: Delivery, leaving: Leaving, turn: Turn): Promise<void> {
-    const { settler, onOutcome, relays } = this.#options;
+    const { settler, onOutcome, onDoubt, relays } = this.#options;
     const way = relays.wayOf({ ...delivery, ...leaving, bound: delivery.boundRelay });
     if (!way) return settler.hold(delivery, leftBehind(delivery.boundRelay));
     const { outcome, ...shipped } = await this.#ship(delivery, leaving, { way, turn });
@@ -116,6 +121,7 @@ export class Attempt {
     if (this.#isDraining() && this.#gate === null) return;
     if (shipped.isUntried && shipped.waitsFor !== null && (await this.#wait(delivery, shipped.waitsFor))) return;
     onOutcome(outcomeName(outcome));
+    if (outcome.phase === 'in_doubt') onDoubt(delivery);
     await settler.settle(delivery, outcome, shipped);
   }
 
@@ -139,9 +145,10 @@ export class Attempt {
       pieces: whole.pieces,
       plain: plain?.pieces ?? null,
       envelopeId: envelopeId(delivery),
+      readMail: () => readWhole(this.#options.database, delivery.account, delivery.emailId),
     };
-    const shipping = this.#options.relays.ship(way, shipment, (reply, isPlain, tried) => {
-      this.#gate = this.#openGate(reply, { contentHash: ((isPlain && plain) || whole).contentHash, tried });
+    const shipping = this.#options.relays.ship(way, shipment, (reply, isPlain, by) => {
+      this.#gate = this.#openGate(reply, { contentHash: ((isPlain && plain) || whole).contentHash, ...by });
       return this.#gate;
     });
     turn.shipped();
@@ -179,7 +186,7 @@ export class Attempt {
     return sifted.clear.length > 0 ? { ...delivery, recipients: sifted.clear } : null;
   }
 
-  async #openGate(reply: EnvelopeReply, by: { contentHash: Uint8Array; tried: Tried }): Promise<boolean> {
+  async #openGate(reply: EnvelopeReply, by: GateTerms): Promise<boolean> {
     if (this.#isDraining()) return false;
     const { delivery } = this;
     const { database, clock, random } = this.#options;

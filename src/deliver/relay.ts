@@ -3,6 +3,7 @@
 import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
 import type { Pieces } from '../core/pieces.ts';
 import type { Reply } from '../core/reply.ts';
+import type { EmailToCompose } from '../store/mail/email-to-compose.ts';
 
 export type Envelope = { from: string; to: string[] };
 
@@ -19,8 +20,10 @@ export type Shipment = {
   pieces: Pieces;
   /** What leaves instead to a relay without SMTPUTF8, to recipients that do not need it. Absent: the same. */
   plain?: Pieces | null;
-  /** Identifies this email at the relay (DSN ENVID, RFC 3461), printable ASCII. */
+  /** Identifies this email at the relay (DSN ENVID, RFC 3461; the key at an upstream), printable ASCII. */
   envelopeId: string;
+  /** What the bytes were made of, for relays that are told in words of their own. Null: it is gone. */
+  readMail?: () => Promise<EmailToCompose | null>;
 };
 
 export interface Relay {
@@ -30,6 +33,12 @@ export interface Relay {
   readonly concurrency: number;
   /** Tries once. Never throws: every failure is an outcome. Sends the final dot only after `gate` resolved true. */
   ship(shipment: Shipment, gate: Gate): Promise<Outcome>;
+  /** How long after a request the same one, under its key, is answered without being done twice. Absent: it has no keys. */
+  readonly repeatsForMs?: number;
+  /** How long after its gate a request of another process may be repeated at the earliest: it may still be under way. */
+  readonly repeatsAfterMs?: number;
+  /** Asks the same again, where it has keys: what became of the first request. Null: nothing was learned. Never throws. */
+  repeat?(shipment: Shipment): Promise<Outcome | null>;
   /** Whether it can be reached, by a session for nothing else. Null: it can; otherwise why not. Never rejects. */
   probe?(): Promise<Reply | null>;
   /** As `close`, once nothing is under way any more, but an overdue verdict is still listened to. */

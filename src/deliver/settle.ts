@@ -7,9 +7,10 @@ import { ownWords, type Reply } from '../core/reply.ts';
 import { retryDelayMs } from '../core/retry.ts';
 import { log } from '../log.ts';
 import type { Database, Transaction } from '../store/database.ts';
-import { type Delivery, emailName, type InDoubtPolicy, never } from '../store/mail/deliveries.ts';
+import { type Delivery, type DeliveryRef, emailName, type InDoubtPolicy, never } from '../store/mail/deliveries.ts';
 import { verdictWaitMs } from '../store/mail/recover.ts';
 import {
+  type Handed,
   settleInDoubt,
   settlePutOff,
   settleRefused,
@@ -67,6 +68,20 @@ export class Settler {
     }
   }
 
+  /** What somebody has learned of a hand-off afterwards; it counts unless somebody else has decided since. */
+  settleLate(handed: Handed, verdict: Outcome): Promise<boolean> {
+    if (verdict.phase !== 'verdict' || verdict.reply.said.class === 'transient') return Promise.resolve(false);
+    const { reply, id, isDelivered } = verdict;
+    const isTaken = reply.said.class === 'ok';
+    const state = this.#stateOf(isDelivered);
+    return this.record(handed, (tx) => {
+      const now = this.#options.clock.now();
+      return isTaken
+        ? settleTaken(tx, handed, { state, reply, now, id: id ?? null })
+        : settleRejected(tx, handed, { reply, now });
+    });
+  }
+
   /** Holds without asking the policy: sending it again would not be sending the same. */
   async hold(delivery: Delivery, reason: string): Promise<void> {
     await this.#hold(delivery, reason, never);
@@ -76,7 +91,7 @@ export class Settler {
    * What is known is recorded, however long the database refuses: only the death of this process makes doubt.
    * False: the delivery is somebody else's by now.
    */
-  async record(delivery: Delivery, write: (tx: Transaction) => Promise<boolean>): Promise<boolean> {
+  async record(delivery: DeliveryRef, write: (tx: Transaction) => Promise<boolean>): Promise<boolean> {
     for (;;) {
       try {
         const recorded = await this.#options.database.write(write, { about: emailName(delivery) });
@@ -89,15 +104,19 @@ export class Settler {
     }
   }
 
-  #verdict(delivery: Delivery, { reply, isDelivered }: Outcome & { phase: 'verdict' }): Promise<boolean> {
-    const { clock, sentCountsAsDelivered } = this.#options;
+  #stateOf(isDelivered: true | undefined): 'sent' | 'delivered' {
+    return isDelivered || this.#options.sentCountsAsDelivered ? 'delivered' : 'sent';
+  }
+
+  #verdict(delivery: Delivery, { reply, isDelivered, id }: Outcome & { phase: 'verdict' }): Promise<boolean> {
+    const { clock } = this.#options;
     const again = this.#retry(delivery.tries + 1);
-    const state = isDelivered || sentCountsAsDelivered ? 'delivered' : 'sent';
+    const state = this.#stateOf(isDelivered);
     return this.record(delivery, (tx) => {
       const now = clock.now();
       switch (reply.said.class) {
         case 'ok':
-          return settleTaken(tx, delivery, { state, reply, now });
+          return settleTaken(tx, delivery, { state, reply, now, id: id ?? null });
         case 'transient':
           return settlePutOff(tx, delivery, { reply, ...again });
         case 'permanent':

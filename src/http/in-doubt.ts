@@ -76,6 +76,8 @@ function view(held: HeldDelivery) {
     subject: held.subject,
     reason: held.reply,
     handed_off_at: held.gatedAt === null ? null : new Date(held.gatedAt).toISOString(),
+    ...(held.relay === null ? {} : { relay: held.relay }),
+    ...(held.repeatUntil === null ? {} : { asked_until: new Date(held.repeatUntil).toISOString() }),
     sends_again_at: held.runAt === never ? null : new Date(held.runAt).toISOString(),
   };
 }

@@ -88,6 +88,20 @@ function Held({ visit, held }: { visit: Visit; held: HeldDelivery }) {
         </dd>
         <dt>What came back</dt>
         <dd>{held.reply ?? 'nothing'}</dd>
+        {held.relay !== null && (
+          <>
+            <dt>Relay</dt>
+            <dd>{held.relay}</dd>
+          </>
+        )}
+        {held.repeatUntil !== null && (
+          <>
+            <dt>Asked again</dt>
+            <dd>
+              under its key until <Time at={held.repeatUntil} />: an answer settles it, and sends nothing twice
+            </dd>
+          </>
+        )}
         <dt>Message-ID</dt>
         <dd>
           <Copyable text={held.messageId} label="the Message-ID" />

@@ -8,6 +8,7 @@ import type { Room } from '../core/room.ts';
 import { DeliverLane } from '../deliver/lane.ts';
 import { LargeMails } from '../deliver/large-mails.ts';
 import type { Relays } from '../deliver/relays/relays.ts';
+import { Repeats } from '../deliver/repeats.ts';
 import { Settler } from '../deliver/settle.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { Metrics } from '../metrics.ts';
@@ -15,6 +16,7 @@ import type { Composing } from '../render/composer.ts';
 import type { Renderer } from '../render/renderer.ts';
 import { findGrantee } from '../store/account-domains.ts';
 import type { Database, Reader } from '../store/database.ts';
+import type { Delivery } from '../store/mail/deliveries.ts';
 import { WebhookLane } from '../webhook/lane.ts';
 import type { WebhookContract } from '../webhook/request.ts';
 import { Worker } from '../worker.ts';
@@ -57,8 +59,10 @@ export function createWorkers(
   });
   const largeMails = new LargeMails(atWork, config.limits);
   const own = { worker: name, policy: config.inDoubt, signerFor, compose, random: Math.random, onOutcome };
-  const parts = { database, clock, relays, renderer, largeMails, settler, ...own };
-  return [new Worker(new DeliverLane(parts)), webhooks];
+  const repeats = new Repeats({ database, clock, relays, settler });
+  const onDoubt = (delivery: Delivery) => repeats.ended(delivery);
+  const parts = { database, clock, relays, renderer, largeMails, settler, onDoubt, ...own };
+  return [new Worker(new DeliverLane(parts)), webhooks, repeats];
 }
 
 /** All keys of a domain sign. A domain is the first account's, unless it was given to one other: only its own mail is signed. */

@@ -1,6 +1,7 @@
 /** The relays of the settings as people are shown them: never with a password. */
 
 import type { Config } from '../config/config.ts';
+import type { RelayTarget } from '../config/relay-entry.ts';
 import type { RelayServer } from '../config/relay-url.ts';
 import type { RelaySetting } from '../config/relays-file.ts';
 import { adviceOnTrouble } from '../core/relay-trouble.ts';
@@ -20,7 +21,7 @@ export function relayFacts({ relay, relayConnections }: Pick<Config, 'relay' | '
     case 'smtp':
       return [{ name: urlOf(relay.server), where: urlOf(relay.server), connections: relayConnections }];
     case 'file':
-      return relay.file.relays.map(({ name, server, connections }) => ({ name, where: urlOf(server), connections }));
+      return relay.file.relays.map((one) => ({ name: one.name, where: whereOf(one), connections: one.connections }));
     default:
       return relay satisfies never;
   }
@@ -43,17 +44,24 @@ export function createRelayDesk(
 
 /** Opens a session with it and leaves again. */
 export async function testNamed(relay: RelaySetting, name: string): Promise<RelayTest> {
-  const server = serverOf(relay, name);
-  if (!server) return { isUp: true, words: 'nothing leaves: mail is captured' };
-  const tested = await testRelay(server);
+  const target = targetOf(relay, name);
+  if (!target) return { isUp: true, words: 'nothing leaves: mail is captured' };
+  const tested = await testRelay(target);
   if (!('trouble' in tested)) return { isUp: true, words: tested.came.join(', ') };
   const { heading, next } = adviceOnTrouble(tested.trouble);
   return { isUp: false, words: `${heading} (${tested.words}). ${next}` };
 }
 
-function serverOf(relay: RelaySetting, name: string): RelayServer | null {
-  if (relay.kind === 'smtp') return relay.server;
-  return relay.kind === 'file' ? (relay.file.relays.find((one) => one.name === name)?.server ?? null) : null;
+function targetOf(relay: RelaySetting, name: string): RelayTarget | null {
+  if (relay.kind === 'smtp') return relay;
+  return relay.kind === 'file' ? (relay.file.relays.find((one) => one.name === name) ?? null) : null;
+}
+
+/** Without user and password. */
+export function whereOf(target: RelayTarget): string {
+  if (target.kind === 'smtp') return urlOf(target.server);
+  const { service, host, port } = target.server;
+  return `${service}://${host}:${port}`;
 }
 
 function urlOf({ secure, host, port }: RelayServer): string {

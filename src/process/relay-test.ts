@@ -1,9 +1,12 @@
 /** One session with a relay of the settings, for a person who wants to know whether it can be used. */
 
+import type { RelayTarget } from '../config/relay-entry.ts';
 import type { RelayServer } from '../config/relay-url.ts';
+import type { UpstreamServer } from '../config/upstream-url.ts';
 import type { RelayTrouble } from '../core/relay-trouble.ts';
 import { type Extensions, NoSession, openSession, quit } from '../deliver/smtp-session.ts';
 import type { Wire } from '../deliver/smtp-wire.ts';
+import { createUpstream } from '../deliver/upstream/upstream.ts';
 
 /** `came`: what the session came to, to be compared with what was meant. `words`: the relay's own, without credentials. */
 export type Tested = { came: string[] } | { trouble: RelayTrouble | null; words: string };
@@ -11,7 +14,26 @@ export type Tested = { came: string[] } | { trouble: RelayTrouble | null; words:
 /** Somebody waits for the answer. */
 const patience = { connectTimeoutMs: 10_000, greetingTimeoutMs: 8_000, stallTimeoutMs: 10_000 };
 
-export async function testRelay(server: RelayServer): Promise<Tested> {
+export async function testRelay(target: RelayTarget): Promise<Tested> {
+  return target.kind === 'smtp' ? testSmtp(target.server) : testUpstream(target.server);
+}
+
+/** Whether it is there: a key can only be tried by sending. */
+async function testUpstream({ key: apiKey, ...server }: UpstreamServer): Promise<Tested> {
+  const relay = createUpstream({ ...server, apiKey, concurrency: 1 });
+  const trouble = await relay.probe?.();
+  await relay.close();
+  if (trouble) return { trouble: trouble.said.problem ?? null, words: trouble.text };
+  return {
+    came: [
+      'answers',
+      server.isSecure ? 'TLS' : 'no TLS: whoever stands between reads the mail',
+      'its key was not tried',
+    ],
+  };
+}
+
+async function testSmtp(server: RelayServer): Promise<Tested> {
   try {
     const { wire, extensions } = await openSession({ ...server, ...patience });
     await quit(wire);

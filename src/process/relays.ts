@@ -9,6 +9,7 @@ import type { Relay } from '../deliver/relay.ts';
 import type { KnownRelay, RelayRecord } from '../deliver/relays/relay-record.ts';
 import { onlyRelay, Relays, type RelaysSetting } from '../deliver/relays/relays.ts';
 import { createSmtpRelay } from '../deliver/smtp.ts';
+import { createUpstream } from '../deliver/upstream/upstream.ts';
 import { log } from '../log.ts';
 import type { Database } from '../store/database.ts';
 import { listWaitedFor, releaseSome } from '../store/mail/waiting.ts';
@@ -135,10 +136,19 @@ export function relaysOf(setting: RelaySetting, terms: RelayTerms): RelaysSettin
   }
 }
 
-function known(entry: RelayEntry, { verdictTimeoutMs }: RelayTerms): KnownRelay {
-  const { name, server, connections } = entry;
-  const open = () => openRelay(server, { connections, verdictTimeoutMs });
-  return { name, terms: JSON.stringify(entry), secrets: secretsOf(server), open };
+function known(entry: RelayEntry, terms: RelayTerms): KnownRelay {
+  const { name, connections } = entry;
+  const shared = { name, terms: JSON.stringify(entry) };
+  if (entry.kind === 'upstream') {
+    const { key: apiKey, ...server } = entry.server;
+    return {
+      ...shared,
+      secrets: [apiKey],
+      open: () => createUpstream({ ...server, apiKey, concurrency: connections }),
+    };
+  }
+  const { server } = entry;
+  return { ...shared, secrets: secretsOf(server), open: () => openRelay(server, { ...terms, connections }) };
 }
 
 function openRelay(server: RelayServer, { connections, verdictTimeoutMs }: RelayTerms): Relay {

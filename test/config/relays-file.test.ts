@@ -50,6 +50,7 @@ relays = ["backup", "ses"]`,
       { PASSWORD: 'p@ss/w:rd %' },
     );
     const [ses, backup] = file.relays;
+    assert(ses?.kind === 'smtp' && backup?.kind === 'smtp');
     assert.deepEqual(ses?.server.auth, { user: 'user', pass: 'p@ss/w:rd %' });
     assert.deepEqual(
       [ses?.name, ses?.connections, ses?.server.port, ses?.server.name],
@@ -65,7 +66,10 @@ relays = ["backup", "ses"]`,
   it('takes a password from a field or a file, as it is', () => {
     writeFileSync(temp.path('password'), 'from %file\n');
     const base = '[[relay]]\nname = "one"\nurl = "smtp://me@relay.example"\n';
-    const pass = (line: string, variables = {}) => read(base + line, variables).relays[0]?.server.auth?.pass;
+    const pass = (line: string, variables = {}) => {
+      const [relay] = read(base + line, variables).relays;
+      return relay?.kind === 'smtp' ? relay.server.auth?.pass : null;
+    };
     assert.equal(pass(`password = "a \${B}"`, { B: 'b%' }), 'a b%');
     assert.equal(pass(`password_file = "${temp.path('password')}"`), 'from %file');
     assert.match(problemsOf(`${base}password = "x"\npassword_file = "y"`), /both set/);
@@ -99,6 +103,14 @@ relays = ["backup", "ses"]`,
     ['connections out of range', `${one}connections = 0`, /`connections` must be a whole number from 1 to 200/],
     ['a flag that is none', `${one}verify = "no"`, /`verify` must be true or false/],
     ['a CA that is not looked at', `${one}ca_file = "package.json"\nverify = false`, /`ca_file` says nothing/],
+    ['an upstream without a key', '[[relay]]\nname = "one"\nurl = "resend://"', /`key` or `key_file` is missing/],
+    [
+      'an upstream with a password',
+      '[[relay]]\nname = "one"\nurl = "resend://u:hunter2@h"\nkey = "k"',
+      /takes a `key`/,
+    ],
+    ['another Sendonce without a host', '[[relay]]\nname = "one"\nurl = "sendonce://"\nkey = "k"', /names no host/],
+    ['a key that is none', '[[relay]]\nname = "one"\nurl = "brevo://"\nkey = "hunter2 x"', /`key` must be printable/],
     ['a route to nowhere', `${one}[[route]]\nrelays = []`, /route 1: `relays` must name one relay/],
     ['a route to a stranger', `${one}[[route]]\nrelays = ["two"]`, /names a relay that is not in this file/],
     ['a route twice by one', `${one}[[route]]\nrelays = ["one", "one"]`, /names a relay twice/],

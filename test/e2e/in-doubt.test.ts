@@ -73,7 +73,7 @@ describe('an email in doubt', () => {
   }
 
   it('is listed over HTTP with its evidence, to its own account only', async (t) => {
-    const { server, id } = await doubtful(t);
+    const { server, sink, id } = await doubtful(t);
     const { json } = await server.call('GET', '/in-doubt');
     const [{ handed_off_at, reason, ...known }] = json.data;
     assert.match(handed_off_at, /^\d{4}-\d\d-\d\dT/);
@@ -86,6 +86,7 @@ describe('an email in doubt', () => {
       message_id: `<${id}@resend.dev>`,
       to: ['foo@gmail.com'],
       subject: 'hello world',
+      relay: `smtp://127.0.0.1:${sink.port}`,
       sends_again_at: null,
     });
     const other = { authorization: `Bearer ${await addApiKey(server, 're_other', 'other')}` };

@@ -131,6 +131,8 @@ function attempt(tx: Transaction, name: EdgeName, emailId: string, known: Delive
     held_until: now,
     tried: { relay: 'one', passedOver: [{ relay: 'other', reason: 'words' }] },
     waits_for: 'other',
+    repeat_until: now,
+    upstream_id: null,
   };
   return move(tx, name, { account, emailId, part: 0 }, { ...values, fence, now } as never, () => null);
 }

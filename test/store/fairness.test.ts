@@ -98,6 +98,7 @@ function createLane(database: Database, worker: string): DeliverLane {
     compose: async (...asked) => compose(...asked),
     random: Math.random,
     onOutcome: () => {},
+    onDoubt: () => {},
   });
 }
 

@@ -1,7 +1,7 @@
 /** What `sendonce doctor` says of the relays, asked all that the server would ask before the first mail, and of what signs mail. */
 
 import type { Config } from '../../config/config.ts';
-import type { RelayServer } from '../../config/relay-url.ts';
+import type { RelayTarget } from '../../config/relay-entry.ts';
 import { adviceOnTrouble } from '../../core/relay-trouble.ts';
 import { testRelay } from '../../process/relay-test.ts';
 import { printable } from '../terminal.ts';
@@ -12,10 +12,10 @@ export async function checkRelays({ relay }: Config): Promise<Finding[]> {
     case 'capture':
       return [note('no relay: mail is captured and nothing leaves. Set RELAY_URL to send for real')];
     case 'smtp':
-      return [await checkRelay(`relay ${relay.server.host}:${relay.server.port}`, relay.server)];
+      return [await checkRelay(`relay ${relay.server.host}:${relay.server.port}`, relay)];
     case 'file': {
       const { relays, routes } = relay.file;
-      const all = relays.map(({ name, server }) => checkRelay(`relay ${name} (${server.host}:${server.port})`, server));
+      const all = relays.map((one) => checkRelay(`relay ${one.name} (${one.server.host}:${one.server.port})`, one));
       return [...(await Promise.all(all)), ok(`${routes.length} routes between ${relays.length} relays`)];
     }
     default:
@@ -23,8 +23,8 @@ export async function checkRelays({ relay }: Config): Promise<Finding[]> {
   }
 }
 
-export async function checkRelay(where: string, server: RelayServer): Promise<Finding> {
-  const tested = await testRelay(server);
+export async function checkRelay(where: string, target: RelayTarget): Promise<Finding> {
+  const tested = await testRelay(target);
   if (!('trouble' in tested)) return ok(`${where} ${tested.came.join(', ')}`);
   const { heading, next } = adviceOnTrouble(tested.trouble);
   const words = `${heading.replace(/^The relay /, 'it ')} (${printable(tested.words)})`;

@@ -100,6 +100,12 @@ export class RelayRecord {
     }
   }
 
+  /** What became of a request whose answer never came, asked under its key. Null: nothing was learned, or it has none. */
+  async repeat(shipment: Shipment): Promise<Outcome | null> {
+    const outcome = await (this.relay.repeat?.(shipment) ?? null);
+    return outcome && blotted(outcome, this.#blot);
+  }
+
   pause(isPaused: boolean): void {
     if (this.#isPaused === isPaused) return;
     this.#isPaused = isPaused;

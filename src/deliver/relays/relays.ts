@@ -15,7 +15,11 @@ import { type KnownRelay, RelayRecord, type RelayWatch } from './relay-record.ts
 export type Mail = RouteFacts & { bound: string | null; failedAt?: string | null };
 
 /** As `Gate`, for the relay this attempt has come to. */
-export type TriedGate = (reply: Parameters<Gate>[0], isPlain: boolean | undefined, tried: Tried) => Promise<boolean>;
+export type TriedGate = (
+  reply: Parameters<Gate>[0],
+  isPlain: boolean | undefined,
+  by: { tried: Tried; repeatsForMs: number | undefined },
+) => Promise<boolean>;
 
 /**
  * `waitsFor`: relays one of which would have to be back; null where waiting for one would change nothing. `isUntried`: none of
@@ -83,6 +87,11 @@ export class Relays {
     return this.#ways().some((way) => way.find(({ isOpen }) => isOpen)?.hasRoom);
   }
 
+  /** Some relay knows requests by a key. */
+  get hasKeys(): boolean {
+    return this.records.some(({ relay }) => relay.repeat !== undefined);
+  }
+
   find(name: string): RelayRecord | null {
     return this.#records.get(name) ?? null;
   }
@@ -140,10 +149,11 @@ export class Relays {
       let wasAsked = false;
       const outcome = await record.ship(shipment, (reply, isPlain) => {
         wasAsked = true;
-        return gate(reply, isPlain, tried);
+        return gate(reply, isPlain, { tried, repeatsForMs: record.relay.repeatsForMs });
       });
       isWaiting &&= outcome.phase === 'unreached' && outcome.isAway === true;
       last = { outcome, tried, waitsFor: null, isUntried: false };
+      if (way.length === 1) last = { ...last, outcome: nowhereElse(outcome, { wasAsked, to: shipment.envelope.to }) };
       if (wasAsked || !movesOn(outcome)) return last;
     }
     const waitsFor = isWaiting ? waitingFor(way) : null;
@@ -170,6 +180,14 @@ export class Relays {
 /** Everything goes to this one. */
 export function onlyRelay(relay: Relay, secrets: readonly string[] = []): RelaysSetting {
   return { known: [{ name: relay.name, terms: relay.name, secrets, open: () => relay }], routes: [], isRouted: false };
+}
+
+/** What only this relay will not take bounces where there is no other one. */
+function nowhereElse(outcome: Outcome, { wasAsked, to }: { wasAsked: boolean; to: readonly string[] }): Outcome {
+  if (outcome.phase !== 'unreached' || !outcome.isOnlyHere) return outcome;
+  const reply = { text: outcome.reply.text, said: { class: 'permanent' as const, code: null, enhanced: null } };
+  if (wasAsked) return { phase: 'verdict', reply };
+  return { phase: 'refused', refused: to.map((address) => ({ address, reply })), isOneReply: true };
 }
 
 /** Nothing was decided that another relay could not decide otherwise, and no gate was asked. */

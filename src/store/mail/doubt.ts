@@ -90,7 +90,7 @@ export async function someInDoubt(reader: Reader, limit: number): Promise<Delive
 
 export type HeldDelivery = Pick<
   OpenDelivery,
-  'emailId' | 'part' | 'recipients' | 'runAt' | 'gatedAt' | 'reply' | 'messageId' | 'subject'
+  'emailId' | 'part' | 'recipients' | 'runAt' | 'gatedAt' | 'reply' | 'messageId' | 'subject' | 'relay' | 'repeatUntil'
 >;
 
 /**

@@ -41,6 +41,15 @@ export async function findEmailToCompose(
   return { ...toSummary(row), html, text, madeText, headers, attachments };
 }
 
+/** PostgreSQL compares lengths with an integer of 32 bits. */
+const anyBytes = 2 ** 31 - 1;
+
+/** However large it is. Null: its contents are gone. */
+export async function readWhole(reader: Reader, account: string, id: string): Promise<EmailToCompose | null> {
+  const email = await findEmailToCompose(reader, account, id, anyBytes);
+  return typeof email === 'number' ? null : email;
+}
+
 async function countFileBytes(reader: Reader, account: string, id: string): Promise<number> {
   const [row] = await reader.all<{ bytes: number }>(
     'select coalesce(sum(size_bytes), 0) as bytes from attachments where account = ? and email_id = ?',

@@ -22,6 +22,8 @@ export type EventDetail = {
   /** The relay it came to, and those it passed over on the way. */
   relay?: string;
   passed_over?: readonly PassedOver[];
+  /** What the upstream that took it calls it. */
+  upstream_id?: string;
   in_doubt?: boolean;
   /** Who decided, where it was not the relay. */
   by?: 'operator' | 'policy';

@@ -22,9 +22,12 @@ type Values = {
   tried: Tried;
   /** Null: it waits for its time. */
   waits_for: string | null;
+  repeat_until: number | null;
+  no_repeats: never;
+  upstream_id: string | null;
 };
 
-type SetBy<Name extends EdgeName> = (typeof edges)[Name]['sets'][number] & keyof Values;
+type SetBy<Name extends EdgeName> = Exclude<(typeof edges)[Name]['sets'][number] & keyof Values, 'no_repeats'>;
 type FenceOf<Name extends EdgeName> = (typeof edges)[Name]['fence'];
 
 /** Which delivery: one part of an email, or all parts that are in a state the edge leaves. */
@@ -55,6 +58,7 @@ export type Moved = {
   wordless: number;
   relay: string | null;
   passedOver: PassedOver[];
+  upstreamId: string | null;
 };
 
 /**
@@ -137,9 +141,10 @@ function detailOf(
 /** What the relay has to do with. */
 const ofRelays: readonly EventType[] = ['sent', 'delivered', 'bounced', 'delivery_delayed'];
 
-function relayOf(type: EventType, [one]: Moved[]): Pick<EventDetail, 'relay' | 'passed_over'> {
+function relayOf(type: EventType, [one]: Moved[]): Pick<EventDetail, 'relay' | 'passed_over' | 'upstream_id'> {
   if (!one || one.relay === null || !ofRelays.includes(type)) return {};
-  return { relay: one.relay, ...(one.passedOver.length === 0 ? {} : { passed_over: one.passedOver }) };
+  const passedOver = one.passedOver.length === 0 ? {} : { passed_over: one.passedOver };
+  return { relay: one.relay, ...passedOver, ...(one.upstreamId === null ? {} : { upstream_id: one.upstreamId }) };
 }
 
 type MovedRow = {
@@ -158,10 +163,11 @@ type MovedRow = {
   wordless: number;
   relay: string | null;
   passed_over: string | null;
+  upstream_id: string | null;
 };
 
 const returned = `part, moved_from, state, attempt, tries, failures, unanswered, recipients, give_up_at, in_doubt_policy,
-  possible_duplicate, content_hash, wordless, relay, passed_over`;
+  possible_duplicate, content_hash, wordless, relay, passed_over, upstream_id`;
 
 function toMoved(row: MovedRow): Moved {
   return {
@@ -180,6 +186,7 @@ function toMoved(row: MovedRow): Moved {
     wordless: row.wordless,
     relay: row.relay,
     passedOver: row.passed_over === null ? [] : JSON.parse(row.passed_over),
+    upstreamId: row.upstream_id,
   };
 }
 
@@ -266,6 +273,11 @@ const columnSql: Record<MovedColumn, string> = {
     else give_up_at + case when gated_at < ? then ? - gated_at else 0 end end`,
   tried: 'relay = ?, passed_over = ?',
   waits_for: 'waits_for = ?',
+  // The first of two requests under one key may be the one that counts.
+  repeat_until:
+    'repeat_until = case when possible_duplicate > 0 and repeat_until is not null then repeat_until else ? end',
+  no_repeats: 'repeat_until = null',
+  upstream_id: 'upstream_id = ?',
 };
 
 const columnParams: Record<MovedColumn, string[]> = {
@@ -279,6 +291,9 @@ const columnParams: Record<MovedColumn, string[]> = {
   held_until: ['expires_at', 'held_until', 'held_until'],
   tried: ['relay', 'passed_over'],
   waits_for: ['waits_for'],
+  repeat_until: ['repeat_until'],
+  no_repeats: [],
+  upstream_id: ['upstream_id'],
 };
 
 function valuesOf(given: Partial<Values> & { fence?: number }): Record<string, SqlValue | undefined> {

@@ -17,6 +17,10 @@ export type OpenDelivery = DeliveryRef & {
   reply: string | null;
   messageId: string;
   subject: string;
+  /** The relay that may have it. */
+  relay: string | null;
+  /** Until when an upstream is asked what became of it. */
+  repeatUntil: number | null;
 };
 
 export type OpenListRow = {
@@ -35,10 +39,13 @@ export type OpenListRow = {
   reply: string | null;
   message_id: string;
   summary: string;
+  relay: string | null;
+  repeat_until: number | null;
 };
 
 export const openListColumns = `d.account, d.email_id, d.part, d.attempt, d.recipients, d.gated_at,
-  d.state, d.tries, d.failures, d.unanswered, d.run_at, d.possible_duplicate, d.reply, e.message_id, e.summary`;
+  d.state, d.tries, d.failures, d.unanswered, d.run_at, d.possible_duplicate, d.reply, d.relay, d.repeat_until,
+  e.message_id, e.summary`;
 
 /** Of each state a page, by when they are due: nothing has to be sorted that is not shown. */
 const openOf = {
@@ -92,6 +99,8 @@ export function toOpenDelivery(row: OpenListRow): OpenDelivery {
     reply: row.reply,
     messageId: row.message_id,
     subject: JSON.parse(row.summary).subject,
+    relay: row.relay,
+    repeatUntil: row.repeat_until,
   };
 }
 

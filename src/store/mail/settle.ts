@@ -5,12 +5,15 @@ import { isPermanent } from '../../core/outcome.ts';
 import { nobodyTried, type Tried } from '../../core/passed-over.ts';
 import type { Reply, Words } from '../../core/reply.ts';
 import type { Transaction } from '../database.ts';
-import { type Delivery, handoffMs, insertDelivery, nextPart } from './deliveries.ts';
+import { type Delivery, type DeliveryRef, handoffMs, insertDelivery, nextPart } from './deliveries.ts';
 import type { EventDetail } from './events.ts';
 import { appendEvent } from './events.ts';
 import { moves } from './move.ts';
 
 export type Again = { now: number; retryAt: number };
+
+/** What a verdict is about: `attempt` is the one that has passed its gate. */
+export type Handed = DeliveryRef & { attempt: number };
 
 /** Which relay the attempt has come to; left out where there was none. */
 export type By = { tried?: Tried };
@@ -24,10 +27,18 @@ export async function openGate(
   tx: Transaction,
   delivery: Delivery,
   reply: EnvelopeReply,
-  terms: Again & By & { contentHash: Uint8Array },
+  terms: Again & By & { contentHash: Uint8Array; repeatsForMs?: number | undefined },
 ): Promise<boolean> {
   const { now, contentHash, tried = nobodyTried } = terms;
-  const gate = { gated_at: now, run_at: now + handoffMs, content_hash: contentHash, recipients: reply.accepted, tried };
+  const repeatUntil = terms.repeatsForMs === undefined ? null : now + terms.repeatsForMs;
+  const gate = {
+    gated_at: now,
+    repeat_until: repeatUntil,
+    run_at: now + handoffMs,
+    content_hash: contentHash,
+    recipients: reply.accepted,
+    tried,
+  };
   const opened = await moves(tx, 'gate', delivery, { ...gate, fence: delivery.attempt, now });
   if (opened && reply.refused.length > 0) await splitRefused(tx, delivery, reply.refused, terms);
   return opened;
@@ -36,16 +47,16 @@ export async function openGate(
 /** 2yz to the dot, also when the delivery was put in doubt or queued again since. */
 export function settleTaken(
   tx: Transaction,
-  delivery: Delivery,
-  { state, reply, now }: { state: 'sent' | 'delivered'; reply: Reply; now: number },
+  delivery: Handed,
+  { state, reply, now, id = null }: { state: 'sent' | 'delivered'; reply: Reply; now: number; id?: string | null },
 ): Promise<boolean> {
-  return moves(tx, state, delivery, { run_at: now, reply, fence: delivery.attempt, now });
+  return moves(tx, state, delivery, { run_at: now, reply, upstream_id: id, fence: delivery.attempt, now });
 }
 
 /** 5yz to the dot, also when the delivery was put in doubt or queued again since. */
 export function settleRejected(
   tx: Transaction,
-  delivery: Delivery,
+  delivery: Handed,
   { reply, now }: { reply: Reply; now: number },
 ): Promise<boolean> {
   return moves(tx, 'rejected', delivery, { run_at: now, reply, fence: delivery.attempt, now });

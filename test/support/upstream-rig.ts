@@ -1,0 +1,53 @@
+/** A server whose relay is another Sendonce, behind a proxy that plays tricks, and a second relay that is an SMTP sink. */
+
+import { writeFileSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import type { Environment } from '../../src/config/settings.ts';
+import { startProxy, type Trick } from '../lab/proxy.ts';
+import { startTestServer, type TestServer, type TestServerOptions, testKey } from './server.ts';
+import { type Sink, startSink } from './smtp-sink.ts';
+import { createTemp } from './temp.ts';
+
+export type UpstreamRig = {
+  server: TestServer;
+  upstream: TestServer;
+  backup: Sink;
+  /** Asked for each request that reaches the proxy. */
+  trick: () => Trick;
+  requests: number;
+};
+
+export type Service = 'resend' | 'brevo' | 'sendonce';
+
+type UpstreamOptions = TestServerOptions & { key?: string; hasBackup?: boolean; upstreamEnvironment?: Environment };
+
+export async function serveUpstream(
+  t: TestContext,
+  service: Service,
+  { key = testKey, hasBackup = false, upstreamEnvironment = {}, ...options }: UpstreamOptions = {},
+): Promise<UpstreamRig> {
+  const temp = createTemp();
+  const [upstream, backup] = [await startTestServer({ environment: upstreamEnvironment }), await startSink()];
+  const rig: UpstreamRig = { upstream, backup, trick: () => ({ kind: 'pass' }), requests: 0, server: upstream };
+  const proxy = await startProxy({
+    target: () => upstream.url,
+    choose: () => {
+      rig.requests += 1;
+      return rig.trick();
+    },
+    onReply: () => {},
+  });
+  const path = temp.path('relays.toml');
+  const more = hasBackup ? `[[relay]]\nname = "backup"\nurl = "smtp://127.0.0.1:${backup.port}"\n` : '';
+  const url = `${service}://${new URL(proxy.url).host}?tls=never`;
+  writeFileSync(path, `[[relay]]\nname = "up"\nurl = "${url}"\nkey = "${key}"\n${more}`);
+  rig.server = await startTestServer({ ...options, environment: { RELAYS_FILE: path, ...options.environment } });
+  t.after(async () => {
+    await rig.server.stop();
+    await proxy.close();
+    await upstream.stop();
+    await backup.close();
+    temp.remove();
+  });
+  return rig;
+}
