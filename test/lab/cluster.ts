@@ -18,8 +18,6 @@ export class Cluster implements Ground {
   readonly ways: string[];
   primary: PostgresServer;
   standbys: PostgresServer[] = [];
-  /** When a primary was last lost, in epoch milliseconds: what is written later stands on the next one. */
-  lostAt = 0;
   readonly #url: string;
   readonly #isSynchronous: boolean;
   /** Whom commits wait for, on whichever server they are made. */
@@ -85,7 +83,6 @@ export class Cluster implements Ground {
   async losePrimary(how: 'dies' | 'vanishes' = 'dies'): Promise<void> {
     if (how === 'vanishes') for (const proxy of this.proxies) proxy.vanish();
     await this.primary.kill();
-    this.lostAt = Date.now();
     if (how === 'dies') for (const proxy of this.proxies) proxy.setDown(true);
   }
 

@@ -8,8 +8,7 @@ import type { Scale } from './scenarios.ts';
 import { sumRows } from './table.ts';
 import { Trial, type TrialOptions } from './trial.ts';
 
-/** `lostAt` in epoch milliseconds, the others by `performance.now()`. */
-type Lost = { window: Window; lostAt: number; pointedAt: number; until: string | null; isAlone: boolean };
+type Lost = { window: Window; pointedAt: number; until: string | null; isAlone: boolean };
 type Round = (trial: Trial) => Promise<Lost>;
 
 /** Until what was held, or left, has shown. */
@@ -43,7 +42,7 @@ async function conclude(fault: string, { fleet, acceptsAgainMs }: Trial, lost: L
   const said = cries(fleet.members.map(({ program }) => program.words()));
   const violations = [
     ...reckoning.violations,
-    ...(await lateNotice(fleet, lost)),
+    ...lateNotice(fleet, lost),
     ...fleet.violations,
     ...sayStuck(stuck),
     ...(lost.isAlone && said > 1 ? [`${said} processes said that the database went back`] : []),
@@ -61,9 +60,8 @@ export const standbyLags: Round = async (trial) => {
   const pointedAt = await failOver(trial);
   await trial.acceptsAgain(pointedAt);
   // An answer may be on its way for longer than the primary lives; nothing new is accepted before the ways lead elsewhere.
-  const { lostAt } = trial.cluster;
   const until = await heldUntil(trial.fleet);
-  return { window: { from, until: pointedAt }, lostAt, pointedAt, until, isAlone: true };
+  return { window: { from, until: pointedAt }, pointedAt, until, isAlone: true };
 };
 
 /** After the failover the old primary comes back, and half of the processes work there for five seconds: both accept, and both send. */
@@ -74,7 +72,6 @@ export const bothAtWork: Round = async (trial) => {
   const from = await cluster.holdUpStandby();
   await trial.pause(200, 400);
   const pointedAt = await failOver(trial);
-  const { lostAt } = cluster;
   await trial.acceptsAgain(pointedAt);
   // Who comes back from the other one holds again: what is noticed here is the failover.
   const until = await heldUntil(trial.fleet);
@@ -85,5 +82,5 @@ export const bothAtWork: Round = async (trial) => {
   await old.kill();
   const backAt = cluster.point();
   await trial.acceptsAgain(backAt);
-  return { window: { from, until: backAt }, lostAt, pointedAt, until, isAlone: false };
+  return { window: { from, until: backAt }, pointedAt, until, isAlone: false };
 };
