@@ -5,9 +5,9 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Use, useServer } from './use-server.ts';
@@ -44,7 +44,7 @@ async function check(packed: string, version: string): Promise<void> {
   // npm 11 runs install scripts of those packages alone that are named here; in a folder the flag is refused.
   const manifest = { private: true, allowScripts: { 'better-sqlite3': true } };
   writeFileSync(join(place, 'package.json'), `${JSON.stringify(manifest)}\n`);
-  const own = process.versions.node === version ? null : nodeOf(version);
+  const own = process.versions.node === version ? runningNode() : nodeOf(version);
   const path = own ? `${own.bin}:${process.env.PATH}` : process.env.PATH;
   // Native code is compiled where nobody publishes it for this version: against the headers that came with it.
   const environment = { ...process.env, PATH: path, ...(own ? { npm_config_nodedir: own.home } : {}) };
@@ -62,6 +62,13 @@ async function check(packed: string, version: string): Promise<void> {
     `node ${version}: installed in ${seconds} s, ${megabytes} MB; started in ${started} ms; sent, repeated, restarted, page: ok`,
   );
   assert(megabytes < megabytesMax, `${megabytes} MB are more than ${megabytesMax}`);
+}
+
+/** Null where its headers are not beside it: node-gyp then fetches them. */
+function runningNode(): { home: string; bin: string } | null {
+  const bin = dirname(process.execPath);
+  const home = dirname(bin);
+  return existsSync(join(home, 'include/node/node.h')) ? { home, bin } : null;
 }
 
 /** The npm package `node` is a shell around the binaries of one version, headers included. */
