@@ -131,7 +131,9 @@ async function writeWitness(stateDir: string, databaseId: string, witness: Witne
     await folder.sync().finally(() => folder.close());
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    const next = code === 'ENOENT' ? `. Make the folder again: mkdir -m 700 ${stateDir}` : '';
-    throw new Error(`STATE_DIR: the witness of the restore guard cannot be written: ${message}${next}`, { cause });
+    const advice = code === 'ENOENT' ? `. Make the folder again: mkdir -m 700 ${stateDir}` : '';
+    // Under one name: what fails the same way each second is said once.
+    const why = message.replace(next, path);
+    throw new Error(`STATE_DIR: the witness of the restore guard cannot be written: ${why}${advice}`, { cause });
   }
 }
