@@ -7,7 +7,8 @@ import { tableSql } from '../../src/client/outbox/table.ts';
 import { run } from '../support/program.ts';
 import { startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { createTemp } from '../support/temp.ts';
-import { insertRows, openGround, payloadFor, statesOf } from './ground.ts';
+import { insertRows, openGround, statesOf } from './ground.ts';
+import { payloadFor } from './order.ts';
 
 describe('sendonce outbox', () => {
   let server: TestServer;

@@ -12,7 +12,8 @@ import { startLossyProxy } from '../support/lossy-proxy.ts';
 import { allEmails, subjects } from '../support/served.ts';
 import { startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
-import { drainAll, drainOnce, type Ground, insertRows, openGround, payloadFor, readRows, statesOf } from './ground.ts';
+import { drainAll, drainOnce, type Ground, insertRows, openGround, readRows, statesOf } from './ground.ts';
+import { payloadFor } from './order.ts';
 
 const hourMs = 3_600_000;
 const lifetimes = { resend: 24 * hourMs, brevo: hourMs / 2 };

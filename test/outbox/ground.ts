@@ -1,19 +1,22 @@
 /** A caller's database with an outbox in it, and a server that its rows go to: what the tests of the outbox stand on. */
 
 import assert from 'node:assert/strict';
-import type { TestContext } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { type DrainTerms, runDrain } from '../../src/client/outbox/drain.ts';
 import { type OutboxDatabase, openOutboxDatabase, run } from '../../src/client/outbox/engine.ts';
 import { tableSql } from '../../src/client/outbox/table.ts';
 import { discardDatabase, newDatabaseUrl } from '../support/engine.ts';
-import { message, testKey } from '../support/server.ts';
+import { testKey } from '../support/server.ts';
 import { createTemp } from '../support/temp.ts';
+import { payloadFor } from './order.ts';
+
+/** What ends things once it is over: a test, or a run of the long command. */
+export type Scope = { after(work: () => unknown): void };
 
 export type Ground = { url: string; database: OutboxDatabase };
 
 /** Of the engine that the tests run on. */
-export async function openGround(t: TestContext): Promise<Ground> {
+export async function openGround(t: Scope): Promise<Ground> {
   const temp = createTemp();
   const url = await newDatabaseUrl(temp);
   // The caller's program makes its file.
@@ -47,11 +50,6 @@ export async function insertRows(database: OutboxDatabase, ...rows: Written[]): 
       assert.equal(yield* run(sql, ...Object.values(given)), 1);
     }
   });
-}
-
-/** Its subject tells which row it came from. */
-export function payloadFor(id: string, change: Record<string, unknown> = {}): string {
-  return JSON.stringify(message({ subject: id, ...change }));
 }
 
 export type StoredRow = {

@@ -3,13 +3,12 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { TestContext } from 'node:test';
 
 export type LossyProxy = { url: string; requests: () => number };
 
 /** The first `losses` answers are lost, or those it says of; the others are passed on as they are. */
 export async function startLossyProxy(
-  t: TestContext,
+  t: { after(work: () => unknown): void },
   target: string,
   losses: number | ((request: number) => boolean),
 ): Promise<LossyProxy> {
