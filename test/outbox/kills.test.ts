@@ -15,6 +15,15 @@ function assertClean({ committed, ...rest }: Books): void {
   assert(committed > 0, 'something was written');
 }
 
+/** On a busy machine a kill may come before anything was sent. */
+async function seen(t: TestContext, shop: Shop, isSeen: (books: Books) => boolean): Promise<void> {
+  for (let times = 0; times < 15; times++) {
+    await killAtRandom(t, shop, 1);
+    if (isSeen(await shop.close())) return;
+  }
+  assert.fail('nobody noticed');
+}
+
 describe('with kills all around an outbox', () => {
   const endings: (() => unknown)[] = [];
   let site: Site;
@@ -52,14 +61,10 @@ describe('with kills all around an outbox', () => {
   const control = onlyOnSqlite('a control, which no engine changes');
 
   it('a drain that makes a key for each try is noticed', control, async (t) => {
-    const shop = await open(t, 'mints-keys');
-    await killAtRandom(t, shop, 2);
-    assert.notDeepEqual((await shop.close()).doubled, []);
+    await seen(t, await open(t, 'mints-keys'), ({ doubled }) => doubled.length > 0);
   });
 
   it('a drain that marks rows before it sends them is noticed', control, async (t) => {
-    const shop = await open(t, 'marks-first');
-    await killAtRandom(t, shop, 2);
-    assert.notDeepEqual((await shop.close()).lost, []);
+    await seen(t, await open(t, 'marks-first'), ({ lost }) => lost.length > 0);
   });
 });

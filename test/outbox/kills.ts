@@ -13,7 +13,7 @@ export async function killAtRandom(scope: Scope, shop: Shop, runs: number, onRun
   let drain: Victim | null = null;
   for (let run = 0; run < runs; run++) {
     onRun(run);
-    if (!writer || writer.isOver()) {
+    if (!writer || writer.isDone()) {
       writer = await shop.startWriter(scope, ordersAtOnce);
       writer.go();
     }
@@ -70,8 +70,8 @@ async function killAtCall(scope: Scope, shop: Shop, { victim, call, nth, folder 
     paths: [],
   });
   running.go();
-  while (!injection.isDead() && !running.isOver()) await new Promise((resolve) => setTimeout(resolve, 5));
-  const isKilled = !running.isOver();
+  while (!injection.isDead() && !running.isDone()) await new Promise((resolve) => setTimeout(resolve, 5));
+  const isKilled = !running.isDone();
   await injection.detach();
   if (isKilled && !isDead(running.pid)) await running.kill();
   await running.ended;

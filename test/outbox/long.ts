@@ -1,8 +1,8 @@
 /**
  * `npm run test:outbox`: kills all around an outbox, as many as wanted, on both databases.
  *
- * `--runs N` kills at random on each (500), `--seed N`, `--only sqlite|postgres`, and with `--calls` a kill at every system call of one
- * write and of one drain as well.
+ * `--runs N` kills at random on each (500), `--seed N`, `--only sqlite|postgres`; with `--calls` a kill at every system call of one
+ * write and of one drain as well; with `--languages` rows that Python, Ruby, PHP and Go write.
  */
 
 import { parseArgs } from 'node:util';
@@ -12,6 +12,7 @@ import { sharedPostgres } from '../support/postgres-server.ts';
 import { createTemp } from '../support/temp.ts';
 import type { Scope } from './ground.ts';
 import { killAtCalls, killAtRandom } from './kills.ts';
+import { languages } from './languages.ts';
 import { openSite, Shop } from './shop.ts';
 
 const { values } = parseArgs({
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     only: { type: 'string' },
     calls: { type: 'boolean', default: false },
+    languages: { type: 'boolean', default: false },
   },
 });
 const seed = Number(values.seed);
@@ -28,6 +30,7 @@ for (const engine of ['sqlite', 'postgres'] as const) {
   if (values.only !== undefined && values.only !== engine) continue;
   useEngine(engine);
   await inScope((scope) => atRandom(scope, engine));
+  if (values.languages) await inScope((scope) => inLanguages(scope, engine));
   if (values.calls) await inScope((scope) => atCalls(scope, engine));
 }
 if (values.only !== 'sqlite') await (await sharedPostgres()).stop();
@@ -56,6 +59,17 @@ async function atCalls(scope: Scope, engine: string): Promise<void> {
     }
   }
   await conclude(shop, `${engine}: killed at every call: ${kills.join(', ')}`);
+}
+
+async function inLanguages(scope: Scope, engine: 'sqlite' | 'postgres'): Promise<void> {
+  const shop = await Shop.open(scope, await openSite(scope), { seed });
+  const written: string[] = [];
+  for (const language of languages) {
+    const why = language.whyNot(engine);
+    if (why) console.log(`${engine}: NOT CHECKED: ${language.name}: ${why}`);
+    else written.push(shop.writeIn(language));
+  }
+  await conclude(shop, `${engine}: rows written in ${written.join(', ')}`);
 }
 
 async function conclude(shop: Shop, what: string): Promise<void> {

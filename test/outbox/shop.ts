@@ -14,6 +14,8 @@ import { type Sink, startSink } from '../support/smtp-sink.ts';
 import { createTemp } from '../support/temp.ts';
 import { type Ground, openGround, type Scope } from './ground.ts';
 
+import type { Language } from './languages.ts';
+
 export type DrainKind = 'real' | 'mints-keys' | 'marks-first';
 
 /** What must be empty, but for what a server that was killed is in doubt about. */
@@ -89,6 +91,12 @@ export class Shop {
     return startVictim(scope, 'drainer-main', [this.ground.url, this.url, this.#kind, ...(isOnce ? ['once'] : [])]);
   }
 
+  /** An order that a program in another language writes. Tells the language's name. */
+  writeIn(language: Language): string {
+    language.write(this.ground.database.engine, this.ground.url, `${this.#start}${language.name}`);
+    return language.name;
+  }
+
   killServer(): Promise<void> {
     return this.#server.killAndStart();
   }
@@ -162,7 +170,8 @@ export type Victim = {
   pid: number;
   /** It does nothing before. */
   go(): void;
-  isOver(): boolean;
+  /** It has ended by itself, or is about to. */
+  isDone(): boolean;
   ended: Promise<unknown>;
   kill(): Promise<void>;
 };
@@ -174,18 +183,18 @@ async function startVictim(scope: Scope, name: string, words: string[]): Promise
   child.stdin.on('error', () => {});
   const ended = once(child, 'exit');
   scope.after(() => child.kill('SIGKILL'));
-  let isOver = false;
+  let isDone = false;
   await new Promise<void>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (line === 'ready') resolve();
-      if (line === 'done') isOver = true;
+      if (line === 'done') isDone = true;
     });
     void ended.then(() => reject(new Error(`${name} ended before it began`)));
   });
   return {
     pid: child.pid ?? 0,
     go: () => void child.stdin.write('go\n'),
-    isOver: () => isOver || child.exitCode !== null || child.signalCode !== null,
+    isDone: () => isDone,
     ended,
     async kill() {
       child.kill('SIGKILL');

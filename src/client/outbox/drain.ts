@@ -35,7 +35,6 @@ const lanesDefault = 4;
 const leaseDefaultMs = 8_000;
 
 const pollMs = 1_000;
-const onceRestMs = 20;
 
 /** An answer that takes longer may still come; the repeat gets the same one. */
 const answerTimeoutMs = 30_000;
@@ -78,7 +77,7 @@ class Drain {
     const end = () => this.#end();
     if (signal?.aborted) return this.#progress;
     signal?.addEventListener('abort', end);
-    const stopListening = this.#database.onRows(() => this.#wake());
+    const stopListening = this.#database.onRows(() => this.#wakeOne());
     const ended = await Promise.allSettled(Array.from({ length: lanes }, () => this.#runLane()));
     stopListening();
     signal?.removeEventListener('abort', end);
@@ -98,7 +97,7 @@ class Drain {
         // What another lane has done, or has under way, may be what a group waits for.
         const isIdle = this.#working === 0 && this.#turns === turns;
         if (this.#terms.once && isIdle) return;
-        await this.#rest(this.#terms.once ? onceRestMs : pollMs);
+        await this.#rest(pollMs);
       }
     } finally {
       // Where one lane has reason to end, so have all.
@@ -124,10 +123,10 @@ class Drain {
     try {
       const operations = await claimRows(this.#database, terms);
       if (operations.length === 0) return false;
+      // There may be more than one claim takes.
+      this.#wakeOne();
       await this.#workOn(operations, terms);
-      // Groups may have gone on, and other lanes found nothing meanwhile.
       this.#turns += 1;
-      this.#wake();
       return true;
     } finally {
       this.#working -= 1;
@@ -137,14 +136,17 @@ class Drain {
   async #workOn(operations: Operation[], terms: ClaimTerms): Promise<void> {
     const waiting = [...operations];
     const open = new Set(operations);
+    const lease = new Lease(terms.leaseMs);
     const renewing = setInterval(() => {
       const seqs = [...open].flatMap(({ rows: [first] }) => (first ? [first.seq] : []));
       // Where it fails others take the rows, under the same keys.
-      if (seqs.length > 0) renewClaim(this.#database, terms, seqs).catch(() => {});
+      if (seqs.length > 0) lease.renew(() => renewClaim(this.#database, terms, seqs)).catch(() => {});
     }, terms.leaseMs / 4);
     const next = async (): Promise<void> => {
       for (let operation = waiting.shift(); operation; operation = waiting.shift()) {
-        await this.#perform(operation, terms.claim);
+        await this.#slot();
+        // A process that stood still for long has lost its rows, and their keys may be over.
+        if (lease.isHeld()) await this.#perform(operation, terms.claim);
         open.delete(operation);
       }
     };
@@ -156,7 +158,6 @@ class Drain {
   }
 
   async #perform(operation: Operation, claim: string): Promise<void> {
-    await this.#slot();
     const { settlements, pauseMs, trouble } = await this.#ask(operation);
     await settleRows(this.#database, claim, settlements);
     if (pauseMs !== null) this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + pauseMs);
@@ -209,14 +210,41 @@ class Drain {
     });
   }
 
-  #wake(): void {
-    for (const wake of [...this.#sleepers]) wake();
+  /** One that finds something wakes the next: claims that find nothing cost the database, too. */
+  #wakeOne(): void {
+    const [wake] = this.#sleepers;
+    wake?.();
   }
 
   #end(): void {
     this.#isOver = true;
-    this.#wake();
+    for (const wake of [...this.#sleepers]) wake();
   }
+}
+
+/** Whether a claim is held for sure, by both clocks: one stands still while the machine sleeps, the other may be set. */
+class Lease {
+  readonly #leaseMs: number;
+  #since = nowByBoth();
+
+  constructor(leaseMs: number) {
+    this.#leaseMs = leaseMs;
+  }
+
+  isHeld(): boolean {
+    const now = nowByBoth();
+    return Math.max(now.wall - this.#since.wall, now.steady - this.#since.steady) < this.#leaseMs;
+  }
+
+  /** Once it was lost it stays so: others may have the rows. */
+  async renew(work: () => Promise<number>): Promise<void> {
+    const since = nowByBoth();
+    if (this.isHeld() && (await work()) > 0) this.#since = since;
+  }
+}
+
+function nowByBoth(): { wall: number; steady: number } {
+  return { wall: Date.now(), steady: performance.now() };
 }
 
 /** @throws TypeError where some of it can be in no request. */
