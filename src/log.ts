@@ -98,6 +98,8 @@ export const log = {
   relayRests: (relay: string, reason: string) =>
     out.warn({ relay, reason: redacted(reason) }, 'a relay cannot be reached: it is asked again and again'),
   relayBack: (relay: string) => out.warn({ relay }, 'a relay can be used again: what waited for it goes now'),
+  domainLooked: (domain: string, status: string) =>
+    out.info({ domain, status }, 'the DNS records of a domain were looked for'),
   relaysChanged: (relays: string[]) => out.warn({ relays }, 'RELAYS_FILE was read again'),
   relaysUnchanged: (problems: string[]) =>
     out.error({ problems }, 'RELAYS_FILE was read again and does not work: everything stays as it was'),

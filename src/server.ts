@@ -4,10 +4,12 @@ import { randomBytes } from 'node:crypto';
 import type { SystemClock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import type { RelaySetting } from './config/relays-file.ts';
+import type { FindTexts } from './core/domain.ts';
 import { Room } from './core/room.ts';
 import type { Relay } from './deliver/relay.ts';
 import { onlyRelay, type RelaysSetting } from './deliver/relays/relays.ts';
 import { createEgress } from './egress/egress.ts';
+import { createFindTexts } from './egress/txt-records.ts';
 import { createApp, guarded, wordingOf } from './http/app.ts';
 import { contractOf, type HttpFacade } from './http/facade.ts';
 import { type FacadeParts, httpFacades } from './http/facades.ts';
@@ -23,14 +25,15 @@ import { bootstrap } from './process/bootstrap.ts';
 import { type ChoreOptions, Chores } from './process/chores.ts';
 import { apiDoors } from './process/doors.ts';
 import { createPulse, Hangs } from './process/health.ts';
-import { createSigners, createWorkers } from './process/lanes.ts';
+import { createWorkers } from './process/lanes.ts';
 import { databaseName, openServed } from './process/open-database.ts';
 import { closeToOthers } from './process/own-files.ts';
 import { Parts, together } from './process/parts.ts';
 import { Recovery } from './process/recovery.ts';
 import { createRelayDesk } from './process/relay-facts.ts';
-import { RelayKeeper, relaysOf } from './process/relays.ts';
+import { RelayKeeper, relaysOf, spfSendersOf } from './process/relays.ts';
 import { RestoreGuard } from './process/restore-guard.ts';
+import { createSigners } from './process/signers.ts';
 import { makeStateDir } from './process/state-dir.ts';
 import { WakeUps } from './process/wake-ups.ts';
 import { Composer } from './render/composer.ts';
@@ -42,6 +45,7 @@ import type { Sync } from './store/engine/sqlite/synced-log.ts';
 import { countOpen } from './store/mail/open.ts';
 import { findLongestDue } from './store/page/overview.ts';
 import { countWebhooks } from './store/webhooks/history.ts';
+import type { LookOptions } from './use-cases/domain-looks.ts';
 import { createKeyTimes } from './use-cases/key-times.ts';
 import { createKeyUses } from './use-cases/key-uses.ts';
 
@@ -67,6 +71,8 @@ export type Outside = {
   onArrival?: PostgresOptions['onArrival'];
   /** Instead of those there are. */
   facades?: readonly HttpFacade<FacadeParts>[];
+  /** Instead of the system's resolvers. */
+  findTexts?: FindTexts;
   /** Around the database of the settings: only negative controls break it. */
   database?: (own: Database) => Database;
 };
@@ -126,11 +132,14 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const renderer = openRenderer(config, metrics, parts);
   const accepts = { database, clock, keyUses, renderer, onQueued };
   const { alerting, hearing } = openAlerting(config, { ...accepts, instance: publicUrl });
-  const keeping = { guard, recovery, everyMs: outside.choresEveryMs ?? choresEveryMs, alert: () => alerting.run() };
+  const spfSenders = () => spfSendersOf(setting);
+  const looking = lookingOf(accepts, outside, spfSenders);
+  const everyMs = outside.choresEveryMs ?? choresEveryMs;
+  const keeping = { guard, recovery, looking, everyMs, alert: () => alerting.run() };
   const chores = await parts.start(new Chores({ ...accepts, keyTimes, ...keeping, ...garbageOf(config) }));
 
   const egress = createEgress({ allow: config.egressAllow });
-  const signerFor = createSigners(config.dkim, database);
+  const signerFor = createSigners(config.dkim, database, ready.secrets);
   const { compose } = openComposer(parts);
   const facades = outside.facades ?? httpFacades;
   const telling = { egress, contractOf: (facade: string) => contractOf(facades, facade) };
@@ -142,9 +151,10 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const page = { live, relay: relays.name, durable: isDurable(outside), signerFor, compose };
   const shared = { config, facades, egress, ...accepts, keyTimes, atWork, metrics };
   const relayDesk = createRelayDesk(() => ({ relay: setting, relayConnections: config.relayConnections }), outside);
+  const asked = { ...shared, secrets: ready.secrets, spfSenders, publicUrl, page, relayDesk };
   const doors = [
     watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken),
-    ...(config.role === 'worker' ? [] : apiDoors({ ...shared, secrets: ready.secrets, publicUrl, page, relayDesk })),
+    ...(config.role === 'worker' ? [] : apiDoors(asked)),
   ];
   const listener = createListener(config, {
     fetch: guarded(createApp(doors, facades), facades, hostCheckOf(config, metrics)),
@@ -156,13 +166,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   // Stops before the listener, which waits for its streams.
   parts.opened(() => live.stop());
   wakeUps.join(workers);
-  log.started({
-    url: publicUrl(),
-    database: databaseName(config.database),
-    relay: relays.name,
-    migrated: ready.migrations,
-    tookMs: Math.round(performance.now() - startedAt),
-  });
+  logStart(config, { url: publicUrl(), relay: relays.name, migrated: ready.migrations, startedAt });
   return {
     url: listener.url,
     newApiKey: ready.newApiKey,
@@ -278,4 +282,19 @@ function healthOf(config: Config, { database, pulse, hangs, relay, durable }: He
     role: config.role,
     in_doubt_policy: config.inDoubt,
   });
+}
+
+type StartFacts = { url: string; relay: string; migrated: string[]; startedAt: number };
+
+function logStart({ database }: Config, { startedAt, ...facts }: StartFacts): void {
+  log.started({ ...facts, database: databaseName(database), tookMs: Math.round(performance.now() - startedAt) });
+}
+
+function lookingOf(
+  { database, clock }: Pick<LookOptions, 'database' | 'clock'>,
+  outside: Outside,
+  senders: () => readonly string[],
+): LookOptions {
+  const findTexts = outside.findTexts ?? createFindTexts();
+  return { database, clock, findTexts, senders, onLooked: log.domainLooked };
 }

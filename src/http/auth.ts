@@ -13,6 +13,8 @@ import type { Guesses } from './guesses.ts';
 export type Caller = {
   account: string;
   permission: Permission;
+  /** The only one its key may send from; null: any that the account may. */
+  domain: string | null;
   /** Its own; null: what counts for all. */
   requestsPerSecond: number | null;
 };
@@ -40,14 +42,14 @@ export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress,
   /** Per connection: nobody can fill it by guessing, and it goes with the connection. */
   const known = new WeakMap<object, Known>();
 
-  async function lookUp(hash: Uint8Array): Promise<Pick<Caller, 'account' | 'permission'> | null> {
+  async function lookUp(hash: Uint8Array): Promise<Pick<Caller, 'account' | 'permission' | 'domain'> | null> {
     if (bootstrap && bootstrapHash && timingSafeEqual(hash, bootstrapHash)) {
-      return { account: bootstrap.account, permission: 'full_access' };
+      return { account: bootstrap.account, permission: 'full_access', domain: null };
     }
     const key = await findApiKey(reader, hash);
     if (!key || key.revokedAt !== null || !timingSafeEqual(hash, key.hash)) return null;
     onUsed?.(key.id);
-    return { account: key.account, permission: key.permission };
+    return { account: key.account, permission: key.permission, domain: key.domain };
   }
 
   async function authenticate(incoming: IncomingMessage, text: string, token: Buffer): Promise<Caller> {

@@ -8,6 +8,7 @@ import { deleteExpiredKeys } from '../store/idempotency.ts';
 import { purgeContents } from '../store/mail/emails.ts';
 import { requeueExpiredClaims, sendAgainDue } from '../store/mail/recover.ts';
 import { forgetWebhookDeliveries } from '../store/webhooks/history.ts';
+import { type LookOptions, lookAtDue } from '../use-cases/domain-looks.ts';
 import { forgetSome } from '../use-cases/forget-accounts.ts';
 import type { KeyTimes } from '../use-cases/key-times.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
@@ -23,6 +24,8 @@ export type ChoreOptions = {
   recovery: Recovery;
   keyUses: KeyUses;
   keyTimes: KeyTimes;
+  /** For domains whose records are due to be looked for. */
+  looking: LookOptions;
   retentionDays: Config['retentionDays'];
   garbagePerSecondMax: number;
   /** Between two rounds, in milliseconds. */
@@ -69,6 +72,8 @@ export class Chores {
       new Routine('recovery', everyMs, this.#attempt, () => recovery.recoverDead()),
       new Routine('chores', everyMs, this.#attempt, () => this.#doRest()),
       new Routine('alerts', everyMs * alertEvery, this.#attempt, () => this.#options.alert()),
+      // By itself: DNS may take its time.
+      new Routine('domains', everyMs, this.#attempt, () => lookAtDue(options.looking)),
     ];
   }
 

@@ -36,6 +36,7 @@ import { type AccountRules, createAccountRules } from '../use-cases/account-rule
 import { createAccounts } from '../use-cases/accounts.ts';
 import { createAmend } from '../use-cases/amend.ts';
 import { createApiKeys } from '../use-cases/api-keys.ts';
+import { createDomains } from '../use-cases/domains.ts';
 import { createFindKeyLives, createLookUpKeys } from '../use-cases/key-history.ts';
 import type { KeyTimes } from '../use-cases/key-times.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
@@ -64,6 +65,8 @@ export type DoorOptions = {
   onQueued: () => void;
   metrics: Pick<Metrics, 'accepted' | 'refused' | 'wrongKey'>;
   secrets: Secrets;
+  /** SPF mechanisms of the relays as they are now. */
+  spfSenders: () => readonly string[];
   /** Known once the server listens. */
   publicUrl: () => string;
   page: PageOptions;
@@ -104,7 +107,8 @@ export function apiDoors(options: DoorOptions): Door[] {
         relays: { database, clock, desk, orders: use.relayOrders },
       }),
     (app) => {
-      const parts = { ...reading, ...use, remote, nextId, keyMustBeUuid: config.brevoKeyMustBeUuid };
+      const { spfSenders } = options;
+      const parts = { ...reading, ...use, remote, nextId, spfSenders, keyMustBeUuid: config.brevoKeyMustBeUuid };
       for (const facade of facades) facade.addRoutes(app, gatekeeper, parts);
     },
     (app) => {
@@ -146,6 +150,7 @@ function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now:
     suppress: createSuppress(database, clock),
     purge: createPurge(database, clock),
     templates: createTemplates(database, clock),
+    domains: createDomains({ database, clock, secrets: options.secrets, nextId }),
     senders: createSenders(database, clock),
     findKeyLives: createFindKeyLives(database, keyUses),
     lookUpKeys: createLookUpKeys(database),

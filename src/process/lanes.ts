@@ -1,9 +1,8 @@
 /** The two lanes of a process, each with its worker: deliveries to the relay, events to webhooks. */
 
 import type { Config } from '../config/config.ts';
-import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
-import { createDkimSigners, type DkimKey, type SignerFor } from '../core/dkim.ts';
+import type { SignerFor } from '../core/dkim.ts';
 import type { Room } from '../core/room.ts';
 import { DeliverLane } from '../deliver/lane.ts';
 import { LargeMails } from '../deliver/large-mails.ts';
@@ -14,8 +13,7 @@ import type { Egress } from '../egress/egress.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Composing } from '../render/composer.ts';
 import type { Renderer } from '../render/renderer.ts';
-import { findGrantee } from '../store/account-domains.ts';
-import type { Database, Reader } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
 import type { Delivery } from '../store/mail/deliveries.ts';
 import { WebhookLane } from '../webhook/lane.ts';
 import type { WebhookContract } from '../webhook/request.ts';
@@ -63,18 +61,4 @@ export function createWorkers(
   const onDoubt = (delivery: Delivery) => repeats.ended(delivery);
   const parts = { database, clock, relays, renderer, largeMails, settler, onDoubt, ...own };
   return [new Worker(new DeliverLane(parts)), webhooks, repeats];
-}
-
-/** All keys of a domain sign. A domain is the first account's, unless it was given to one other: only its own mail is signed. */
-export function createSigners(keys: readonly DkimKey[], reader: Reader): SignerFor {
-  const domains = new Set(keys.map(({ domain }) => domain));
-  const signers = new Map(
-    [...domains].map((one) => [one, createDkimSigners(keys.filter((key) => key.domain === one))]),
-  );
-  return async (account, domain) => {
-    const signer = signers.get(domain);
-    if (!signer) return null;
-    const owner = (await findGrantee(reader, domain)) ?? firstAccount;
-    return owner === account ? signer : null;
-  };
 }

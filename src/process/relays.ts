@@ -4,6 +4,7 @@ import type { RelayEntry } from '../config/relay-entry.ts';
 import type { RelayServer } from '../config/relay-url.ts';
 import type { RelaySetting } from '../config/relays-file.ts';
 import type { Clock } from '../core/clock.ts';
+import { spfSenders } from '../core/domain.ts';
 import { createCapture } from '../deliver/capture.ts';
 import type { Relay } from '../deliver/relay.ts';
 import type { KnownRelay, RelayRecord } from '../deliver/relays/relay-record.ts';
@@ -158,4 +159,16 @@ function openRelay(server: RelayServer, { connections, verdictTimeoutMs }: Relay
 
 function secretsOf({ auth }: RelayServer): string[] {
   return auth ? [auth.pass, `\0${auth.user}\0${auth.pass}`] : [];
+}
+
+/** Relays that only capture, and the other doors of a service over HTTP, are in nobody's SPF. */
+export function spfSendersOf(relay: RelaySetting): readonly string[] {
+  switch (relay.kind) {
+    case 'capture':
+      return [];
+    case 'smtp':
+      return spfSenders([relay.server.host]);
+    case 'file':
+      return spfSenders(relay.file.relays.flatMap((one) => (one.kind === 'smtp' ? [one.server.host] : [])));
+  }
 }

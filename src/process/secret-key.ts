@@ -50,7 +50,7 @@ export async function forgetSecretKey(database: Database): Promise<void> {
 }
 
 function secretsOf({ secretKeyOld }: SecretKeySetting, key: string): Secrets {
-  return createSecrets(secretKeyOld === null ? [key] : [key, secretKeyOld]);
+  return createSecrets(secretKeyOld === null ? [key] : [key, secretKeyOld], randomBytes);
 }
 
 /** The first one decides; the one after it may be replaced by whoever has both. */

@@ -107,6 +107,7 @@ export async function endAccount(tx: Transaction, name: string, now: number): Pr
   await tx.run('update api_keys set revoked_at = ? where account = ? and revoked_at is null', now, name);
   await tx.run('delete from account_domains where account = ?', name);
   await tx.run('delete from account_counts where account = ?', name);
+  await tx.run('delete from domains where account = ?', name);
   await tx.run('update accounts set deleted_at = ?, disabled_at = null where id = ?', now, name);
 }
 

@@ -111,7 +111,7 @@ export class Accepting {
   async commit(turn: Turn, preparing: Promise<Submission>): Promise<Outcome> {
     try {
       const submission = await preparing;
-      await this.#requireSenders(turn.request.account, submission.messages);
+      await this.#requireSenders(turn.request, submission.messages);
       const texts = await makeTextParts(turn.rendering, submission.messages);
       for (;;) {
         const accepted = await this.#commitUnlessHeld(turn, submission, texts);
@@ -126,12 +126,16 @@ export class Accepting {
   }
 
   /** @throws AppError `domain_not_allowed`: for whoever prepares several messages and can do without one. */
-  requireSender(account: string, message: Pick<Message, 'from' | 'headers'>): Promise<void> {
-    return this.#requireSenders(account, [message]);
+  requireSender(request: Asking, message: Pick<Message, 'from' | 'headers'>): Promise<void> {
+    return this.#requireSenders(request, [message]);
   }
 
-  async #requireSenders(account: string, messages: readonly Pick<Message, 'from' | 'headers'>[]): Promise<void> {
+  async #requireSenders(
+    { account, keyDomain }: Asking,
+    messages: readonly Pick<Message, 'from' | 'headers'>[],
+  ): Promise<void> {
     for (const address of new Set(messages.flatMap(namedSenders))) {
+      if (keyDomain !== null && !address.toLowerCase().endsWith(`@${keyDomain}`)) throw boundTo(keyDomain, address);
       await this.#options.rules.requireSender(account, address);
     }
   }
@@ -253,6 +257,13 @@ export class Accepting {
 }
 
 type TextParts = (string | null)[];
+
+type Asking = Pick<SendRequest, 'account' | 'keyDomain'>;
+
+function boundTo(domain: string, sender: string): AppError {
+  const said = `This API key may only send from ${domain}.`;
+  return new AppError('domain_not_allowed', said, { extra: { sender } });
+}
 
 function keyRecordOf(
   { request, keyHash }: Turn,

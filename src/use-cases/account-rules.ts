@@ -1,9 +1,11 @@
 /** What is asked about an account at every request: whether it waits, its limits, and what it may send from. */
 
+import { firstAccount } from '../core/account.ts';
 import { AppError } from '../core/error.ts';
-import { maySendFrom } from '../store/account-domains.ts';
+import { findGrantee, maySendFrom } from '../store/account-domains.ts';
 import { type Account, findAccount } from '../store/account-rules.ts';
 import type { Awaitable, Reader } from '../store/database.ts';
+import { findDomainOwner } from '../store/domains.ts';
 
 export type AccountRules = {
   /** As it was at most `cacheMs` ago; null where there is none, or it was deleted. */
@@ -40,9 +42,15 @@ export function createAccountRules({ reader, cacheMs, firstNeedsGrant }: RulesOp
     async requireSender(account, address) {
       const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
       if (await maySendFrom(reader, account, domain, { firstNeedsGrant })) return;
+      if (account === firstAccount && (await isShown(reader, account, domain))) return;
       throw notVerified(account, address, domain);
     },
   };
+}
+
+/** It has shown by DNS that the domain is its own, and the operator has given it to nobody else. */
+async function isShown(reader: Reader, account: string, domain: string): Promise<boolean> {
+  return (await findDomainOwner(reader, domain)) === account && (await findGrantee(reader, domain)) === null;
 }
 
 /** In the words of Resend's API, which clients compare (docs/resend.md). */

@@ -26,6 +26,8 @@ export type Comparing = { now: number; rendering: Rendering };
 
 export type SendRequest = {
   account: string;
+  /** The only domain that the caller's key may send from; null: any that the account may. */
+  keyDomain: string | null;
   endpoint: Endpoint;
   /** Null: the client did not name its operation, each request is a new one. */
   key: string | null;
@@ -61,7 +63,7 @@ const clientCharsMax = 200;
 export function requestTo(
   endpoint: Endpoint,
   client: {
-    caller: { account: string };
+    caller: { account: string; domain?: string | null };
     userAgent: string | null;
     attempt?: string | undefined;
     requestId: string | undefined;
@@ -73,8 +75,8 @@ export function requestTo(
   const userAgent = client.userAgent?.slice(0, clientCharsMax) ?? null;
   const attempt = /^[1-9]\d{0,5}$/.test(client.attempt ?? '') ? Number(client.attempt) : null;
   const origin = { request: client.requestId, traceparent: client.traceparent ?? undefined };
-  const { account } = client.caller;
-  return { account, endpoint, key, body, json, mode, client: userAgent, attempt, origin };
+  const { account, domain: keyDomain = null } = client.caller;
+  return { account, keyDomain, endpoint, key, body, json, mode, client: userAgent, attempt, origin };
 }
 
 export function scopeOf({ facade, name }: Endpoint): string {

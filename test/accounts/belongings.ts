@@ -25,6 +25,7 @@ export type Belongings = {
   batch: string;
   template: string;
   sender: string;
+  domain: string;
   webhook: string;
   event: string;
   brevoWebhook: string;
@@ -66,6 +67,7 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
     ...{ htmlContent: `<p>${marker} {{ params.a }}</p>`, isActive: true },
   });
   const sender = await must('POST', '/v3/senders', { name: marker, email: 'named@owner.test' });
+  const domain = await must('POST', '/domains', { name: 'owner.test' });
   const suppression = await must('POST', '/suppressions', { email: suppressed });
   const { data: events } = await must('GET', `/webhooks/${webhook.id}/events`);
   const { data: files } = await must('GET', `/emails/${sent.id}/attachments`);
@@ -75,7 +77,13 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
     uuid: transactionalEmails[0].uuid,
     ...{ client, email: sent.id, messageId, attachment: files[0].id, held: held.id, batch: batchId, suppressed },
     ...{ template: String(template.id), sender: String(sender.id), brevoWebhook: String(brevoWebhook.id) },
-    ...{ webhook: webhook.id, event: events[0].id, suppression: suppression.id, keyId: await keyIdOf(server) },
+    ...{
+      webhook: webhook.id,
+      event: events[0].id,
+      suppression: suppression.id,
+      domain: domain.id,
+      keyId: await keyIdOf(server),
+    },
   };
 }
 

@@ -36,6 +36,9 @@ function fill({ path }: Route, ours: Belongings): string {
   const places: [start: string, values: Record<string, string>][] = [
     ['/emails/', { id: ours.email, attachment: ours.attachment }],
     ['/suppressions/', { suppression: ours.suppression }],
+    ['/relays/', { name: 'capture' }],
+    ['/domains/', { id: ours.domain }],
+    ['/v3/senders/domains/', { domain: 'owner.test' }],
     ['/api-keys/', { id: ours.keyId }],
     ['/webhooks/', { id: ours.webhook, event: ours.event }],
     ['/in-doubt/', { id: ours.held }],
@@ -104,8 +107,8 @@ type Asker = { client: Client; visitor: Visitor; searches: boolean };
 type Seen = { what: string; status: number; leaks: boolean };
 
 async function askAll(routes: Route[], asker: Asker, ours: Belongings): Promise<Seen[]> {
-  const { email, uuid, attachment, held, batch, webhook, event, suppression } = ours;
-  const words = [marker, email, uuid, attachment, held, batch, webhook, event, suppression];
+  const { email, uuid, attachment, held, batch, webhook, event, suppression, domain } = ours;
+  const words = [marker, email, uuid, attachment, held, batch, webhook, event, suppression, domain];
   const seen: Seen[] = [];
   for (const route of routes) {
     const path = fill(route, ours);

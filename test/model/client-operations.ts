@@ -130,6 +130,7 @@ export const sending = operation(
       client: null,
       attempt: null,
       origin: {},
+      keyDomain: null,
     };
     return send(model, request, content, isValid);
   },

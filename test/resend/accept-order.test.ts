@@ -98,6 +98,7 @@ const request = {
   client: null,
   attempt: null,
   origin: {},
+  keyDomain: null,
 };
 
 /** After so many turns of the queue of promises. */

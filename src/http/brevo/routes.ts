@@ -6,6 +6,7 @@ import { answerWith, type Bindings, type Call, type Gatekeeper, type HttpContext
 import { addRoutes } from '../route-table.ts';
 import { showAccount } from './account.ts';
 import * as blocked from './blocked-contacts.ts';
+import * as domains from './domains.ts';
 import * as emails from './emails.ts';
 import { wording } from './errors.ts';
 import { deleteLog, type LogParts } from './log.ts';
@@ -21,6 +22,7 @@ export type BrevoParts = ScheduledParts &
   LogParts &
   blocked.BlockedParts &
   senders.SenderParts &
+  domains.DomainParts &
   templates.TemplateParts &
   webhooks.WebhookParts;
 
@@ -57,8 +59,10 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
       ['/v3/smtp/statistics/aggregatedReport', { GET: reading(reports.aggregated) }],
       ['/v3/smtp/statistics/reports', { GET: reading(reports.daily) }],
       ['/v3/senders', { GET: full(senders.list), POST: full(senders.create) }],
-      // Not ours, and before `:id`, which they would be taken for.
-      ['/v3/senders/domains', {}],
+      ['/v3/senders/domains', { GET: full(domains.list), POST: full(domains.create) }],
+      ['/v3/senders/domains/:domain', { GET: full(domains.show), DELETE: full(domains.remove) }],
+      ['/v3/senders/domains/:domain/authenticate', { PUT: full(domains.authenticate) }],
+      // Not ours, and before `:id`, which it would be taken for.
       ['/v3/senders/ips', {}],
       ['/v3/senders/:id', { PUT: full(senders.update), DELETE: full(senders.remove) }],
       ['/v3/senders/:id/validate', { PUT: full(senders.validate) }],

@@ -3,6 +3,7 @@
 import { AppError } from '../../core/error.ts';
 import { listKeysInUse, type Permission } from '../../store/api-keys.ts';
 import type { Reader } from '../../store/database.ts';
+import { findDomain } from '../../store/domains.ts';
 import type { ApiKeys } from '../../use-cases/api-keys.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
@@ -17,12 +18,12 @@ export type ApiKeyParts = { database: Reader; apiKeys: ApiKeys };
 /** docs/resend.md: a key's name has at most 50 characters. */
 export const keyNameCharsMax = 50;
 
-export async function createApiKey({ apiKeys }: ApiKeyParts, call: Call): Promise<Reply> {
+export async function createApiKey({ database, apiKeys }: ApiKeyParts, call: Call): Promise<Reply> {
   const fields = await readFields(call);
   const name = parseName(fields.name);
   const permission = parsePermission(fields.permission);
-  if (!isAbsent(fields.domain_id)) throw invalidField('domain_id', 'There is no such domain.');
-  const { id, token } = await apiKeys.make({ account: call.caller.account, name, permission });
+  const domain = await domainOf(database, call, fields.domain_id, permission);
+  const { id, token } = await apiKeys.make({ account: call.caller.account, name, permission, domain });
   // The real API says `list` (docs/resend.md).
   return reply(201, { id, object: 'list', token });
 }
@@ -73,6 +74,15 @@ function parsePermission(value: unknown): Permission {
   if (isAbsent(value) || value === 'full_access') return 'full_access';
   if (value === 'sending_access') return value;
   throw new AppError('invalid_field', 'Access must be "full_access" | "sending_access"');
+}
+
+/** By its name: a domain that is deleted and made anew is the same one. */
+async function domainOf(database: Reader, call: Call, id: unknown, permission: Permission): Promise<string | null> {
+  if (isAbsent(id)) return null;
+  if (permission !== 'sending_access') throw invalidField('domain_id', 'It is for keys with `sending_access` only.');
+  const domain = typeof id === 'string' ? await findDomain(database, call.caller.account, { id }) : null;
+  if (!domain) throw invalidField('domain_id', 'There is no such domain.');
+  return domain.name;
 }
 
 function notFound(): AppError {

@@ -57,6 +57,7 @@ export const refusalTexts = {
   emailNotFound: 'Email not found',
   attachmentNotFound: 'Attachment not found',
   suppressionNotFound: 'Suppression not found',
+  domainNotFound: 'Domain not found',
   apiKeyNotFound: 'API key not found',
   webhookNotFound: 'Webhook not found',
   webhookEventNotFound: 'Webhook event not found',

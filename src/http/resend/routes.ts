@@ -4,6 +4,15 @@ import type { Hono } from 'hono';
 import { answerWith, type Bindings, type Call, type Gatekeeper, type Reply } from '../call.ts';
 import { addRoutes } from '../route-table.ts';
 import { type ApiKeyParts, changeApiKey, createApiKey, removeApiKey, showApiKeys } from './api-keys.ts';
+import {
+  changeDomain,
+  createDomain,
+  type DomainParts,
+  removeDomain,
+  showDomain,
+  showDomains,
+  verifyDomain,
+} from './domains.ts';
 import { attachment, attachments, cancel, type EmailParts, events, list, reschedule, retrieve } from './emails.ts';
 import { refusals, wording } from './errors.ts';
 import { type SendParts, sendBatch, sendOne } from './send.ts';
@@ -33,7 +42,7 @@ import {
   type WebhookParts,
 } from './webhooks.ts';
 
-export type ResendParts = SendParts & EmailParts & SuppressionParts & WebhookParts & ApiKeyParts;
+export type ResendParts = SendParts & EmailParts & SuppressionParts & WebhookParts & ApiKeyParts & DomainParts;
 
 export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: ResendParts): void {
   type Handle = (parts: ResendParts, call: Call) => Promise<Reply>;
@@ -61,6 +70,11 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
       ['/suppressions/:suppression', { GET: full(showSuppression), DELETE: full(removeSuppression) }],
       ['/api-keys', { POST: full(createApiKey), GET: full(showApiKeys) }],
       ['/api-keys/:id', { PATCH: full(changeApiKey), DELETE: full(removeApiKey) }],
+      ['/domains', { POST: full(createDomain), GET: full(showDomains) }],
+      // Not ours, and before `:id`, which it would be taken for.
+      ['/domains/claim', {}],
+      ['/domains/:id', { GET: full(showDomain), PATCH: full(changeDomain), DELETE: full(removeDomain) }],
+      ['/domains/:id/verify', { POST: full(verifyDomain) }],
       ['/webhooks', { POST: full(createWebhook), GET: full(showWebhooks) }],
       ['/webhooks/:id', { GET: full(showWebhook), PATCH: full(changeWebhook), DELETE: full(removeWebhook) }],
       ['/webhooks/:id/signing-secret/rotate', { POST: full(rotateWebhook) }],

@@ -52,18 +52,15 @@ async function prepareOne(parts: SendParts, { request: { json }, rendering }: Tu
   return { messages: [message], answer: ([email]) => ({ status: 200, body: renderAccepted(email?.id ?? '') }) };
 }
 
-async function prepareBatch(
-  parts: SendParts,
-  { request: { account, json }, rendering }: Turn,
-  mode: BatchMode,
-): Promise<Submission> {
+async function prepareBatch(parts: SendParts, { request, rendering }: Turn, mode: BatchMode): Promise<Submission> {
   const now = parts.now();
+  const { json } = request;
   const { drafts, errors } = parseBatch(json, mode, now, await readDatesInWords(rendering, json, now));
   const messages: Message[] = [];
   for (const { index, draft } of drafts) {
     try {
       // Before its files are fetched: they are asked for by whoever may send.
-      await parts.accepting.requireSender(account, draft);
+      await parts.accepting.requireSender(request, draft);
       messages.push(await complete(parts, draft));
     } catch (error) {
       if (!(error instanceof AppError)) throw error;

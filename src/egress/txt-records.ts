@@ -1,0 +1,21 @@
+/** TXT records of a name, asked of the system's resolvers. */
+
+import { Resolver } from 'node:dns/promises';
+import type { FindTexts } from '../core/domain.ts';
+
+/** For each of the resolvers; what is not answered by then counts as silence. */
+const timeoutMs = 3_000;
+
+/** `servers`: instead of the system's, as `127.0.0.1:5353`. */
+export function createFindTexts(servers: readonly string[] = []): FindTexts {
+  return async (name) => {
+    const resolver = new Resolver({ timeout: timeoutMs, tries: 2 });
+    if (servers.length > 0) resolver.setServers(servers);
+    try {
+      return (await resolver.resolveTxt(name)).map((pieces) => pieces.join(''));
+    } catch (error) {
+      if (['ENOTFOUND', 'ENODATA'].includes((error as { code?: string }).code ?? '')) return [];
+      throw error;
+    }
+  };
+}

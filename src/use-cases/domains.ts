@@ -1,0 +1,104 @@
+/** Domains that an account sends from: made with a DKIM key of their own, looked for in DNS, and deleted. */
+
+import { generateKeyPair } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { Clock } from '../core/clock.ts';
+import { AppError } from '../core/error.ts';
+import type { Secrets } from '../core/secrets.ts';
+import { lockAccount } from '../store/accounts.ts';
+import type { Database } from '../store/database.ts';
+import {
+  askForLook,
+  countDomains,
+  type Domain,
+  deleteDomain,
+  findDomain,
+  findDomainOwner,
+  insertDomain,
+} from '../store/domains.ts';
+
+export type Domains = {
+  /**
+   * @param name as `parseDomain` writes it.
+   * @throws AppError `domain_not_allowed` where it is registered already; `invalid_field` where the account has too many.
+   */
+  make(account: string, name: string, region: string): Promise<Domain>;
+  /** False: there is no such domain. The look itself comes a moment later. */
+  verify(account: string, id: string): Promise<boolean>;
+  remove(account: string, id: string): Promise<boolean>;
+};
+
+export type DomainOptions = {
+  database: Database;
+  clock: Pick<Clock, 'now'>;
+  secrets: Pick<Secrets, 'seal'>;
+  nextId: (now: number) => string;
+};
+
+/** What a private key is sealed for. */
+export const dkimPurpose = 'dkim';
+
+/** Each has a look of its own at DNS every day. */
+export const domainsMax = 1_000;
+
+const makePair = promisify(generateKeyPair);
+
+export function createDomains({ database, clock, secrets, nextId }: DomainOptions): Domains {
+  /** One key at a time: each takes a thread of the pool that syncs the disk, for a tenth of a second and more. */
+  let making: Promise<unknown> = Promise.resolve();
+
+  function makeKey(): Promise<{ publicKey: string; privateKeyPem: string }> {
+    const made = making.then(createKey);
+    making = made.catch(() => {});
+    return made;
+  }
+
+  return {
+    async make(account, name, region) {
+      if (await isTaken(database, account, name)) throw registered(name);
+      const { publicKey, privateKeyPem } = await makeKey();
+      const createdAt = clock.now();
+      const id = nextId(createdAt);
+      const sealed = secrets.seal(dkimPurpose, Buffer.from(privateKeyPem));
+      const isMade = await database.write(async (tx) => {
+        await lockAccount(tx, account);
+        if ((await countDomains(tx, account)) >= domainsMax) return 'too many';
+        return insertDomain(tx, { account, id, name, region, publicKey, sealed, createdAt });
+      });
+      if (isMade === 'too many')
+        throw new AppError('invalid_field', `An account can have at most ${domainsMax} domains.`);
+      const domain = isMade ? await findDomain(database, account, { id }) : null;
+      if (!domain) throw registered(name);
+      return domain;
+    },
+
+    verify(account, id) {
+      return database.write((tx) => askForLook(tx, account, id, clock.now()));
+    },
+
+    remove(account, id) {
+      return database.write((tx) => deleteDomain(tx, account, id));
+    },
+  };
+}
+
+async function isTaken(database: Database, account: string, name: string): Promise<boolean> {
+  if (await findDomain(database, account, { name })) return true;
+  return (await findDomainOwner(database, name)) !== null;
+}
+
+async function createKey(): Promise<{ publicKey: string; privateKeyPem: string }> {
+  const { publicKey, privateKey } = await makePair('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'der' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  return { publicKey: publicKey.toString('base64'), privateKeyPem: privateKey };
+}
+
+/** In the words of Resend's API. */
+function registered(name: string): AppError {
+  return new AppError('domain_not_allowed', `The \`${name}\` domain has been registered already.`, {
+    extra: { sender: name },
+  });
+}
