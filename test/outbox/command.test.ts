@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { renderMetrics } from '../../src/client/outbox/metrics.ts';
 import { tableSql } from '../../src/client/outbox/table.ts';
 import { run } from '../support/program.ts';
 import { startTestServer, type TestServer, testKey } from '../support/server.ts';
@@ -48,6 +49,15 @@ describe('sendonce outbox', () => {
     const again = await outbox(env, 'drop', 'cli/1');
     assert.deepEqual([again.code, again.err.trim()], [1, 'No row "cli/1" is parked, or waits for its first try.']);
     assert.deepEqual(await statesOf(ground.database), { 'cli/1': 'sent', 'cli/2': 'waiting', 'cli/3': 'dropped' });
+  });
+
+  it('tells Prometheus how it is, for as long as it drains', async (t) => {
+    const ground = await openGround(t);
+    await insertRows(ground.database, { id: 'metrics/1' });
+    const text = await renderMetrics(ground.database, { sent: 7, parked: 2, later: 1, trouble: null });
+    assert.match(text, /^sendonce_outbox_rows\{state="waiting"\} 1$/m);
+    assert.match(text, /^sendonce_outbox_settled_total\{outcome="sent"\} 7$/m);
+    assert.match(text, /^sendonce_outbox_oldest_seconds 0\.\d+$/m);
   });
 
   it('prints the SQL that it would run, and says what is missing', async (t) => {

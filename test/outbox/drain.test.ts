@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { runDrain } from '../../src/client/outbox/drain.ts';
 import { openOutboxDatabase } from '../../src/client/outbox/engine.ts';
@@ -300,6 +301,28 @@ describe('a drain', () => {
     assert.equal(emailIds.size, 250);
   });
 
+  it('keeps to a rate, and to Retry-After with all rows', async (t) => {
+    const { ground, name } = await begin(t);
+    const asked: number[] = [];
+    const limited = http.createServer((request, response) => {
+      asked.push(performance.now());
+      request.resume().once('end', () => {
+        if (asked.length === 1)
+          return response.writeHead(429, { 'retry-after': '1' }).end('{"name":"rate_limit_exceeded"}');
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{"id":"x"}');
+      });
+    });
+    const url = await listening(limited);
+    t.after(() => limited.close());
+    await insertRows(ground.database, ...[1, 2, 3].map((id) => ({ id: name(id), endpoint: '/custom' })));
+    await drainAll(ground, url, { ratePerSecond: 4, lanes: 1, keyLifetimeMs: { resend: 0 } });
+    const [first = 0, ...others] = asked;
+    assert.equal(asked.length, 4, 'three rows, and the one that was told to wait again');
+    assert((others.at(-1) ?? 0) - first >= 950, 'it is asked again after a second');
+    assert((others[1] ?? 0) - (others[0] ?? 0) >= 200, 'a quarter of a second between two');
+    assert(Object.values(await statesOf(ground.database)).every((state) => state === 'sent'));
+  });
+
   it('wakes when a row comes, long before it would look again', async (t) => {
     const { ground, name } = await begin(t);
     const ending = new AbortController();
@@ -333,11 +356,16 @@ describe('a drain', () => {
 
 /** Where nobody listens. */
 async function closedUrl(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const server = http.createServer();
+  const url = await listening(server);
   server.close();
-  return `http://127.0.0.1:${port}`;
+  return url;
+}
+
+async function listening(server: http.Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 async function openBeside(ground: Ground): Promise<Ground> {
