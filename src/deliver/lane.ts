@@ -32,6 +32,7 @@ export class DeliverLane implements Lane<Delivery> {
   #comparedAt = 0;
   readonly #turns = new Turns();
   #draining = false;
+  #isBulkFirst = false;
   /** The last claim has not seen all that is due. */
   #isBehind = false;
   #lastAccount = '';
@@ -73,6 +74,8 @@ export class DeliverLane implements Lane<Delivery> {
     const { database, worker, policy, relays } = this.#options;
     const wasUnsure = this.#isUnsure;
     this.#isUnsure = true;
+    const isBulkFirst = this.#isBulkFirst;
+    this.#isBulkFirst = !isBulkFirst;
     let lost: DeliveryRef[] = [];
     const claimed = await database.write(async (tx) => {
       const claimed: Delivery[] = [];
@@ -81,7 +84,7 @@ export class DeliverLane implements Lane<Delivery> {
         lost = await doubtForgottenHandoffs(tx, { worker, held: this.#held, now, policy });
       }
       if (relays.isRouted) {
-        const routed = await claimWithRoutes(tx, relays, { turns, worker, limit, now, leaseMs });
+        const routed = await claimWithRoutes(tx, relays, { turns, worker, limit, now, leaseMs, isBulkFirst });
         this.#isBehind = routed.isBehind;
         return routed.claimed;
       }
@@ -90,7 +93,7 @@ export class DeliverLane implements Lane<Delivery> {
         for (const account of turns) {
           const room = Math.min(most, limit - claimed.length);
           if (room <= 0) return claimed;
-          claimed.push(...(await claimDue(tx, account, worker, { now, leaseMs, limit: room })));
+          claimed.push(...(await claimDue(tx, account, worker, { now, leaseMs, limit: room, isBulkFirst })));
         }
       }
       return claimed;

@@ -51,7 +51,7 @@ export async function insertAcceptance(
     insertSharedFiles(tx, account, shared),
     ...emails.flatMap((email, index) => [
       insertEmail(tx, email, facade, key?.keyHash ?? null, shared),
-      insertDeliveries(tx, email, sifted[index] ?? []),
+      insertDeliveries(tx, email, { groups: sifted[index] ?? [], isBulk: emails.length > 1 }),
     ]),
     countInserted(tx, account, sifted.flat().flatMap(queuedOf)),
   ]);
@@ -93,13 +93,18 @@ function queuedOf({ clear }: Sifted): { state: 'queued'; recipients: string[] }[
   return clear.length === 0 ? [] : [{ state: 'queued', recipients: clear }];
 }
 
-async function insertDeliveries(tx: Transaction, email: Email, groups: Sifted[]): Promise<void> {
+async function insertDeliveries(
+  tx: Transaction,
+  email: Email,
+  { groups, isBulk }: { groups: Sifted[]; isBulk: boolean },
+): Promise<void> {
   const delivery = {
     account: email.account,
     emailId: email.id,
     runAt: Math.max(email.createdAt, email.scheduledAt ?? 0),
     giveUpAt: expiresAt(email.createdAt, email.scheduledAt),
     policy: inDoubtPolicy(email),
+    isBulk,
   };
   let part = 0;
   let isQueued = false;

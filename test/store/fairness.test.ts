@@ -68,6 +68,11 @@ async function queueOne(database: Database, account: string, now: number): Promi
   });
 }
 
+async function bulkOf(database: Database): Promise<Set<string>> {
+  const rows = await database.all<{ email_id: string }>('select email_id from deliveries where is_bulk = 1');
+  return new Set(rows.map(({ email_id }) => email_id));
+}
+
 const relay: Relay = {
   name: 'none',
   concurrency: claimSize / 2,
@@ -134,6 +139,31 @@ for (const engine of ['sqlite', 'postgres'] as const) {
         if (claimed.some(({ account }) => account === 'urgent')) break;
       }
       t.diagnostic(`claimed among the next ${claims}, ${(claimsMs / claims).toFixed(2)} ms a claim`);
+    });
+
+    it('what was sent singly goes ahead of batches of its own account, which keep half of the places', async (t) => {
+      const database = await open(t, engine);
+      const now = Date.now();
+      await backlog(database, 'bulk', now);
+      await database.write((tx) => tx.run('update deliveries /* made bulk */ set is_bulk = 1'), { patient: true });
+      const lane = createLane(database, 'one');
+      await queueOne(database, 'bulk', now);
+      const [startedAt, claimed] = [performance.now(), await lane.claim(claimSize)];
+      t.diagnostic(`claimed in ${(performance.now() - startedAt).toFixed(1)} ms`);
+      assert.equal(claimed[0]?.emailId, 'password-reset');
+      assert.equal(claimed.length, claimSize);
+      // Singles that never stop leave half to what came in batches; one place at a time goes to either in turn.
+      await database.write(
+        (tx) => tx.run('update deliveries /* half of it */ set is_bulk = 0 where email_id < ?', 'email 5'),
+        {
+          patient: true,
+        },
+      );
+      const isBulk = await bulkOf(database);
+      const many = await lane.claim(claimSize);
+      assert.equal(many.filter(({ emailId }) => isBulk.has(emailId)).length, claimSize / 2);
+      const turns = [await lane.claim(1), await lane.claim(1), await lane.claim(1), await lane.claim(1)].flat();
+      assert.equal(turns.filter(({ emailId }) => isBulk.has(emailId)).length, 2);
     });
 
     it('two workers that claim at the same time share it out: everything once', async (t) => {

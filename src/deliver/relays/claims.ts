@@ -10,7 +10,14 @@ import type { Relays } from './relays.ts';
 const lookMax = 500;
 const releasedAtOnce = 200;
 
-export type Turn = { turns: readonly string[]; worker: string; limit: number; now: number; leaseMs: number };
+export type Turn = {
+  turns: readonly string[];
+  worker: string;
+  limit: number;
+  now: number;
+  leaseMs: number;
+  isBulkFirst: boolean;
+};
 
 /** `isBehind`: not all that is due was seen. */
 export type Claimed = { claimed: Delivery[]; isBehind: boolean };
@@ -75,10 +82,10 @@ class Round {
   }
 
   async #claim(account: string, limit: number, waitsFor?: string): Promise<void> {
-    const { worker, now, leaseMs } = this.#turn;
+    const { worker, now, leaseMs, isBulkFirst } = this.#turn;
     const admit = (mail: DueMail) => this.#relays.admit(mail, this.#taken);
     const wanted = waitsFor === undefined ? {} : { waitsFor };
-    const terms = { now, leaseMs, limit, admit, lookMax: lookMax - this.looked, ...wanted };
+    const terms = { now, leaseMs, limit, isBulkFirst, admit, lookMax: lookMax - this.looked, ...wanted };
     const { claimed, looked } = await claimRouted(this.#tx, account, worker, terms);
     this.claimed.push(...claimed);
     if (waitsFor === undefined) this.looked += looked;

@@ -3,8 +3,8 @@
 import { testAddressOutcome } from '../../core/address.ts';
 import { senderAddress } from '../../core/envelope.ts';
 import { tagOf } from '../../core/route.ts';
-import type { Transaction } from '../database.ts';
-import { type ClaimTerms, claimRows, enabledAt, nothingIsHeld } from './claim.ts';
+import type { Awaitable, Transaction } from '../database.ts';
+import { type ClaimTerms, claimRows, enabledAt, nothingIsHeld, shared } from './claim.ts';
 import type { Delivery } from './deliveries.ts';
 import type { Summary } from './emails.ts';
 import { waitFor } from './waiting.ts';
@@ -62,22 +62,21 @@ type RoutedRow = {
 
 type Answer = ReturnType<RoutedTerms['admit']>;
 
-function findSome(
-  tx: Transaction,
-  account: string,
-  { now, limit, waitsFor }: RoutedTerms,
-): RoutedRow[] | Promise<RoutedRow[]> {
-  const isDue = waitsFor === undefined ? 'run_at <= ?' : 'waits_for is not null and waits_for = ?';
-  return tx.all<RoutedRow>(
-    `select email_id, part, attempt, give_up_at, recipients, ${enabledAt},
-       case when unanswered > 0 or possible_duplicate > 0 then relay end as bound,
-       (select summary from emails where emails.account = deliveries.account and emails.id = deliveries.email_id) as summary
-     from deliveries where account = ? and state = 'queued' and ${isDue} and ${nothingIsHeld}
-     order by run_at limit ? ${tx.skipLocked}`,
-    account,
-    waitsFor ?? now,
-    limit,
-  );
+function findSome(tx: Transaction, account: string, terms: RoutedTerms): Awaitable<RoutedRow[]> {
+  const { now, limit, waitsFor } = terms;
+  const find = (isSuch: string, value: string | number) =>
+    tx.all<RoutedRow>(
+      `select email_id, part, attempt, give_up_at, recipients, ${enabledAt},
+         case when unanswered > 0 or possible_duplicate > 0 then relay end as bound,
+         (select summary from emails where emails.account = deliveries.account and emails.id = deliveries.email_id) as summary
+       from deliveries where account = ? and state = 'queued' and ${isSuch} and ${nothingIsHeld}
+       order by run_at limit ? ${tx.skipLocked}`,
+      account,
+      value,
+      limit,
+    );
+  if (waitsFor !== undefined) return find('waits_for is not null and waits_for = ?', waitsFor);
+  return shared(terms, (isBulk) => find(`is_bulk = ${isBulk} and run_at <= ?`, now));
 }
 
 /** What is too old, gone, or only pretends is taken whatever the relays do: its attempt says what becomes of it. */

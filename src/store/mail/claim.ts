@@ -1,7 +1,7 @@
 /** Claims: a delivery that is due goes to one worker for a while, fairly across accounts, and comes back where it must. */
 
 import { expiresAt } from '../../core/retry.ts';
-import type { Reader, Transaction } from '../database.ts';
+import type { Awaitable, Reader, Transaction } from '../database.ts';
 import { type Delivery, partName } from './deliveries.ts';
 import { countMoves, type Moved, move, moves, moveUncounted } from './move.ts';
 
@@ -19,25 +19,42 @@ export async function accountsWithDue(reader: Reader, now: number): Promise<stri
 
 type DueRow = { email_id: string; part: number; attempt: number; enabled_at: number | null };
 
-export type ClaimTerms = { now: number; leaseMs: number; limit: number };
+/** `isBulkFirst`: of an odd number the one in the middle is bulk's; every other claim's, or one place at a time would be nobody else's. */
+export type ClaimTerms = { now: number; leaseMs: number; limit: number; isBulkFirst?: boolean };
 
-/** Claims up to `limit` due deliveries of one account, oldest first: a postponement by `leaseMs` under a new attempt. */
+/**
+ * Claims up to `limit` due deliveries of one account: a postponement by `leaseMs` under a new attempt. Those that were sent singly
+ * come first, the oldest of them before the others; what came in batches keeps half of the places.
+ */
 export async function claimDue(
   tx: Transaction,
   account: string,
   worker: string,
   terms: ClaimTerms,
 ): Promise<Delivery[]> {
-  const rows = await tx.all<DueRow>(
-    // Nothing while what may have left is being held (`went-back.ts`).
-    `select email_id, part, attempt, ${enabledAt} from deliveries
-     where account = ? and state = 'queued' and run_at <= ? and ${nothingIsHeld}
-     order by run_at limit ? ${tx.skipLocked}`,
-    account,
-    terms.now,
-    terms.limit,
+  const rows = await shared(terms, (isBulk) =>
+    tx.all<DueRow>(
+      // Nothing while what may have left is being held (`went-back.ts`).
+      `select email_id, part, attempt, ${enabledAt} from deliveries
+       where account = ? and state = 'queued' and is_bulk = ${isBulk} and run_at <= ? and ${nothingIsHeld}
+       order by run_at limit ? ${tx.skipLocked}`,
+      account,
+      terms.now,
+      terms.limit,
+    ),
   );
   return claimRows(tx, account, worker, { ...terms, rows });
+}
+
+/** What was sent singly goes ahead of bulk, which keeps half of the places: a password reset does not wait for a newsletter. */
+export async function shared<Row>(
+  { limit, isBulkFirst = false }: Pick<ClaimTerms, 'limit' | 'isBulkFirst'>,
+  find: (isBulk: 0 | 1) => Awaitable<Row[]>,
+): Promise<Row[]> {
+  const [single, bulk] = await Promise.all([find(0), find(1)]);
+  const half = Math.floor((limit + (isBulkFirst ? 1 : 0)) / 2);
+  const places = limit - Math.min(bulk.length, half);
+  return [...single.slice(0, places), ...bulk].slice(0, limit);
 }
 
 export const enabledAt = '(select enabled_at from accounts where id = deliveries.account) as enabled_at';

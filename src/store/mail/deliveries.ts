@@ -65,6 +65,8 @@ export type NewDelivery = DeliveryRef & {
   tries?: number;
   reply?: Words;
   tried?: Tried;
+  /** Came in a batch. Absent: as the other deliveries of its email. */
+  isBulk?: boolean;
 };
 
 export async function insertDelivery(tx: Transaction, delivery: NewDelivery): Promise<void> {
@@ -82,14 +84,17 @@ export function countInserted(
   return addToCount(tx, account, 'queued', { items: queued.length, recipients });
 }
 
+const asItsEmail = '(select coalesce(max(is_bulk), 0) from deliveries where account = ? and email_id = ?)';
+
 /** For a caller that inserts many, and counts them together (`countInserted`) in the same transaction. */
 export async function insertUncounted(tx: Transaction, delivery: NewDelivery): Promise<void> {
-  const { reply, tried = nobodyTried } = delivery;
+  const { reply, tried = nobodyTried, isBulk, account, emailId } = delivery;
+  const [bulk, ...known] = isBulk === undefined ? [asItsEmail, account, emailId] : ['?', isBulk ? 1 : 0];
   await tx.run(
     `insert into deliveries
        (account, email_id, part, state, run_at, give_up_at, recipients, recipient_count, in_doubt_policy, tries, reply, said,
-        relay)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        relay, is_bulk)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${bulk})`,
     delivery.account,
     delivery.emailId,
     delivery.part,
@@ -103,6 +108,7 @@ export async function insertUncounted(tx: Transaction, delivery: NewDelivery): P
     reply?.text ?? null,
     reply?.said ? JSON.stringify(reply.said) : null,
     tried.relay,
+    ...known,
   );
 }
 
