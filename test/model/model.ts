@@ -96,11 +96,11 @@ export class Model extends Workers {
         conflicts: 0,
       });
     }
-    for (const email of emails) this.#queue(email);
+    for (const email of emails) this.#queue(email, emails.length > 1);
     return stored;
   }
 
-  #queue(email: ModelEmail): void {
+  #queue(email: ModelEmail, isBulk: boolean): void {
     const { account, id: emailId, message, createdAt, scheduledAt } = email;
     this.emails.push(email);
     const terms = { account, emailId, policy: inDoubtPolicy(message), giveUpAt: expiresAt(createdAt, scheduledAt) };
@@ -108,7 +108,7 @@ export class Model extends Workers {
     for (const group of groupRecipients(message)) {
       const recipients = group.filter((one) => this.originOf(account, one) === null);
       const runAt = Math.max(createdAt, scheduledAt ?? 0);
-      if (recipients.length > 0) this.insert({ ...terms, recipients, runAt, state: 'queued', reply: null });
+      if (recipients.length > 0) this.insert({ ...terms, recipients, runAt, state: 'queued', reply: null, isBulk });
       isQueued ||= recipients.length > 0;
       this.insertSuppressed(terms, this.byOrigin(account, group), createdAt);
     }

@@ -27,6 +27,7 @@ export type ModelDelivery = {
   contentHash: Uint8Array | null;
   relay: string | null;
   waitsFor: string | null;
+  isBulk: boolean;
 };
 
 export type ModelEmail = {
@@ -203,14 +204,16 @@ export class Room {
   insert(
     delivery: Omit<
       ModelDelivery,
-      'row' | 'past' | 'gatedAt' | 'worker' | 'contentHash' | 'part' | 'relay' | 'waitsFor'
+      'row' | 'past' | 'gatedAt' | 'worker' | 'contentHash' | 'part' | 'relay' | 'waitsFor' | 'isBulk'
     > & {
       state: DeliveryRow['state'];
       tries?: number;
       relay?: string | null;
+      isBulk?: boolean;
     },
   ): void {
-    const { state, tries = 0, relay = null, ...given } = delivery;
+    const others = this.partsOf(delivery);
+    const { state, tries = 0, relay = null, isBulk = others.some((one) => one.isBulk), ...given } = delivery;
     const fresh = {
       ...{ attempt: 0, handoffAttempt: null, failures: 0, unanswered: 0, possibleDuplicate: 0 },
       ...{ wordless: 0, alone: 0 },
@@ -224,6 +227,7 @@ export class Room {
       worker: null,
       contentHash: null,
       relay,
+      isBulk,
       waitsFor: null,
     });
   }

@@ -34,6 +34,8 @@ export class Workers extends Room {
     const due = this.deliveries
       .filter((one) => one.account === account && one.row.state === 'queued' && one.runAt <= this.now)
       .sort((a, b) => a.runAt - b.runAt);
+    // How those of a batch and the others share a claim is not this model's business: both are taken, or there is one kind only.
+    if (due.some((one) => one.isBulk) && due.some((one) => !one.isBulk)) return due;
     const last = due[limit - 1]?.runAt ?? Number.POSITIVE_INFINITY;
     return due.filter((one) => one.runAt <= last);
   }

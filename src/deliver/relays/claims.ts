@@ -29,8 +29,10 @@ export async function isWorthClaiming(reader: Reader, relays: Relays): Promise<b
 }
 
 export async function claimWithRoutes(tx: Transaction, relays: Relays, turn: Turn): Promise<Claimed> {
-  const round = new Round(tx, relays, turn);
-  const { limit, turns } = turn;
+  // More than there are places for would only be put aside, a write each. Where there are none, nothing open is left to wait behind.
+  const limit = Math.min(turn.limit, relays.room || turn.limit);
+  const round = new Round(tx, relays, { ...turn, limit });
+  const { turns } = turn;
   await round.takeWaiting(turns.length > 0 ? Math.ceil(limit / 2) : limit);
   await round.takeDue();
   await round.takeWaiting(limit);

@@ -87,6 +87,12 @@ export class Relays {
     return this.#ways().some((way) => way.find(({ isOpen }) => isOpen)?.hasRoom);
   }
 
+  /** Places that mail could take now, at relays that are the first open one of some way. */
+  get room(): number {
+    const next = new Set(this.#ways().flatMap((way) => way.find(({ isOpen }) => isOpen) ?? []));
+    return [...next].reduce((sum, { free }) => sum + Math.max(0, free), 0);
+  }
+
   /** Some relay knows requests by a key. */
   get hasKeys(): boolean {
     return this.records.some(({ relay }) => relay.repeat !== undefined);
