@@ -37,8 +37,10 @@ async function markFirst(): Promise<void> {
   }
 }
 
+// Ends with the test that started it, whatever ends that.
+process.stdin.on('close', () => process.exit());
 console.log('ready');
-await new Promise((resolve) => process.stdin.once('data', resolve));
+await new Promise((resolve) => process.stdin.on('data', resolve));
 if (kind === 'real') {
   await runDrain(database, { to, key: shopKey, once: once !== '', lanes: 2, leaseMs: 1_000, backOffMaxMs: 200 });
 } else {
