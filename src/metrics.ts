@@ -17,6 +17,8 @@ export type Metrics = {
   relayOutcome(relay: string, kind: string): void;
   /** Told by whoever answers a keyed request. */
   keyUsed(kind: 'replay' | 'conflict'): void;
+  /** Told of a request to send that had no key. */
+  keyless(client: string): void;
   /** What was rendered beside the serving thread, and how long it took from being asked for. */
   rendered(what: string, outcome: string, ms: number): void;
   /** `ok`, or why it failed. */
@@ -79,6 +81,12 @@ export function createMetrics(sources: MetricSources): Metrics {
     labelNames: ['kind'],
     registers,
   });
+  const keyless = new Counter({
+    name: 'sendonce_keyless_sends_total',
+    help: 'Requests to send without an idempotency key, by client',
+    labelNames: ['client'],
+    registers,
+  });
   const refused = new Counter({
     name: 'sendonce_requests_refused_total',
     help: 'Requests turned away at the door: memory is used up, the body came too slowly, too many wrong keys, or the Host is not ours.',
@@ -124,6 +132,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     outcome: (kind) => outcomes.inc({ outcome: kind }),
     relayOutcome: (relay, kind) => relays.inc({ relay, outcome: kind }),
     keyUsed: (kind) => keys.inc({ kind }),
+    keyless: (client) => keyless.inc({ client }),
     rendered: (what, outcome, ms) => rendered.observe({ what, outcome }, ms / 1_000),
     webhookAttempt: (outcome) => attempts.inc({ outcome }),
     webhookDisabled: () => disabled.inc(),

@@ -19,6 +19,7 @@ import { downloadDoor } from '../http/download.ts';
 import { type HttpFacade, keyScopesOf } from '../http/facade.ts';
 import type { FacadeParts } from '../http/facades.ts';
 import { Guesses } from '../http/guesses.ts';
+import { createKeyless } from '../http/keyless.ts';
 import { addOwnRoutes } from '../http/own-routes.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
 import type { RelayDesk } from '../http/relays.ts';
@@ -63,7 +64,7 @@ export type DoorOptions = {
   atWork: Room;
   /** Told after a commit that queued something. */
   onQueued: () => void;
-  metrics: Pick<Metrics, 'accepted' | 'refused' | 'wrongKey'>;
+  metrics: Pick<Metrics, 'accepted' | 'keyless' | 'refused' | 'wrongKey'>;
   secrets: Secrets;
   /** SPF mechanisms of the relays as they are now. */
   spfSenders: () => readonly string[];
@@ -108,7 +109,16 @@ export function apiDoors(options: DoorOptions): Door[] {
       }),
     (app) => {
       const { spfSenders } = options;
-      const parts = { ...reading, ...use, remote, nextId, spfSenders, keyMustBeUuid: config.brevoKeyMustBeUuid };
+      const keyless = createKeyless({ now, onKeyless: options.metrics.keyless });
+      const parts = {
+        ...reading,
+        ...use,
+        remote,
+        nextId,
+        spfSenders,
+        keyless,
+        keyMustBeUuid: config.brevoKeyMustBeUuid,
+      };
       for (const facade of facades) facade.addRoutes(app, gatekeeper, parts);
     },
     (app) => {

@@ -45,7 +45,7 @@ describe('below /v3', () => {
     assert.equal(method.status, 405);
     assert.match(method.text, /^\{"code":"method_not_allowed","message":"POST Method is not allowed on this path\. /);
     assert.equal((await server.call('GET', '/v3')).json.code, 'document_not_found');
-    for (const path of ['senders/domains', 'senders/ips', 'webhooks/export'])
+    for (const path of ['senders/ips', 'webhooks/export'])
       assert.equal((await server.call('GET', `/v3/${path}`)).json.code, 'document_not_found', path);
     assert.equal(method.headers.get('allow'), 'GET, HEAD');
   });

@@ -13,6 +13,7 @@ import { requestTo, type StoredAnswer, type Submission } from '../../use-cases/s
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { keyExpiresHeader, warnAboutKey } from '../idempotency-header.ts';
+import type { Keyless } from '../keyless.ts';
 import { joined, warnAboutMembers } from '../misspelt.ts';
 import { sendEndpoint } from './endpoints.ts';
 import { keyPlace, readKey } from './idempotency-key.ts';
@@ -25,15 +26,17 @@ export type SendParts = PrepareParts & {
   now: () => number;
   nextId: IdSource;
   keyMustBeUuid: boolean;
+  keyless: Keyless;
 };
 
 export async function send(parts: SendParts, call: Call): Promise<Reply> {
   const body = await call.body();
   const json = parseJson(body);
   const key = readKey(call, json, parts.keyMustBeUuid);
-  const warning = joined(warnAboutKey(key, json, keyPlace), warnAboutMembers(sendMembers, json));
-  if (warning) log.oddRequest(call.requestId, warning);
   const request = requestTo(sendEndpoint, call, { key, body, json });
+  const misplaced = warnAboutKey(key, json, keyPlace);
+  const warning = joined(misplaced ?? parts.keyless.warn(request), warnAboutMembers(sendMembers, json));
+  if (warning) log.oddRequest(call.requestId, warning);
   const found = await parts.accepting.lookUp(request);
   const outcome = found.kind === 'new' ? await parts.accepting.commit(found, prepare(parts, found)) : found;
   const answer = answerTo(outcome, call.requestId);

@@ -12,6 +12,7 @@ import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { keyExpiresHeader, readIdempotencyKey, warnAboutKey } from '../idempotency-header.ts';
+import type { Keyless } from '../keyless.ts';
 import { joined, warnAboutMembers } from '../misspelt.ts';
 import { batchEndpoint, singleEndpoint } from './endpoints.ts';
 import { refusalTexts } from './errors.ts';
@@ -25,12 +26,13 @@ export type SendParts = {
   egress: Egress;
   now: () => number;
   remote: RemoteLimits;
+  keyless: Keyless;
 };
 
 type Opened = { request: SendRequest; warning: string | null };
 
 export async function sendOne(parts: SendParts, call: Call): Promise<Reply> {
-  const opened = await open(call, singleEndpoint, 'single');
+  const opened = await open(parts, call, singleEndpoint, 'single');
   const found = await parts.accepting.lookUp(opened.request);
   if (found.kind !== 'new') return toReply(found, opened);
   const outcome = await parts.accepting.commit(found, prepareOne(parts, found));
@@ -39,7 +41,7 @@ export async function sendOne(parts: SendParts, call: Call): Promise<Reply> {
 
 export async function sendBatch(parts: SendParts, call: Call): Promise<Reply> {
   const mode = batchMode(call);
-  const opened = await open(call, batchEndpoint, mode);
+  const opened = await open(parts, call, batchEndpoint, mode);
   const found = await parts.accepting.lookUp(opened.request);
   if (found.kind !== 'new') return toReply(found, opened);
   const outcome = await parts.accepting.commit(found, prepareBatch(parts, found, mode));
@@ -88,12 +90,14 @@ function batchMode(call: Call): BatchMode {
 }
 
 /** In the order of docs/architecture.md: size and JSON, then the syntax of the key. */
-async function open(call: Call, endpoint: Endpoint, mode: string): Promise<Opened> {
+async function open({ keyless }: SendParts, call: Call, endpoint: Endpoint, mode: string): Promise<Opened> {
   const body = await call.body();
   const json = parseJson(body);
   const key = readIdempotencyKey(call.rawHeaders);
-  const warning = joined(warnAboutKey(key, json, 'as the Idempotency-Key header'), warnAboutMembers(sendMembers, json));
-  return { request: requestTo(endpoint, call, { key, body, json, mode }), warning };
+  const request = requestTo(endpoint, call, { key, body, json, mode });
+  const misplaced = warnAboutKey(key, json, 'as the Idempotency-Key header');
+  const warning = joined(misplaced ?? keyless.warn(request), warnAboutMembers(sendMembers, json));
+  return { request, warning };
 }
 
 function toReply(outcome: Outcome, opened: Opened): Reply {
