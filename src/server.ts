@@ -131,7 +131,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const publicUrl = (): string => config.publicUrl ?? listener.url;
   const renderer = openRenderer(config, metrics, parts);
   const accepts = { database, clock, keyUses, renderer, onQueued };
-  const { alerting, hearing } = openAlerting(config, { ...accepts, instance: publicUrl });
+  const alerting = openAlerting(config, { ...accepts, instance: publicUrl });
   const spfSenders = () => spfSendersOf(setting);
   const looking = lookingOf(accepts, outside, spfSenders);
   const everyMs = outside.choresEveryMs ?? choresEveryMs;
@@ -145,7 +145,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const telling = { egress, contractOf: (facade: string) => contractOf(facades, facade) };
   const atWork = new Room(config.limits.bodiesAtWorkBytesMax);
   const sending = { database, clock, relays, renderer, atWork, ...telling };
-  const lanes = { ...sending, metrics: hearing(metrics), signerFor, compose, name };
+  const lanes = { ...sending, metrics, signerFor, compose, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
   const page = { live, relay: relays.name, durable: isDurable(outside), signerFor, compose };

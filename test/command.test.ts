@@ -201,7 +201,7 @@ describe('sendonce key', () => {
     const env = await environmentFor(t);
     const created = await run(env, 'key', 'create', '--name', 'ci', '--permission', 'sending_access');
     const token = /^re_\w{32}/.exec(created.out)?.[0] ?? '';
-    const id = /key_\w+/.exec(created.out)?.[0] ?? '';
+    const id = /^[0-9a-f]{8}-[0-9a-f-]{27}/m.exec(created.out)?.[0] ?? '';
     assert.ok(token && id, created.out);
     const { url, stop } = await startServing(t, env);
     const list = () => fetch(`${url}/emails`, { headers: { authorization: `Bearer ${token}` } });
@@ -223,7 +223,7 @@ describe('sendonce key', () => {
   it('lets the first key be revoked: the next start makes another', async (t) => {
     const env = await environmentFor(t);
     await (await startServing(t, env)).stop();
-    const id = /key_\w+/.exec((await run(env, 'key', 'list')).out)?.[0] ?? '';
+    const id = /^[0-9a-f]{8}-[0-9a-f-]{27}/m.exec((await run(env, 'key', 'list')).out)?.[0] ?? '';
     assert.equal((await run(env, 'key', 'revoke', id)).code, 0);
     const again = await startServing(t, env);
     assert.match(again.welcome, /API key: re_\w{32}/);

@@ -14,7 +14,7 @@ import { createUpstream } from '../deliver/upstream/upstream.ts';
 import { log } from '../log.ts';
 import type { Database } from '../store/database.ts';
 import { listWaitedFor, releaseSome } from '../store/mail/waiting.ts';
-import { forgetReports, listOrders, report } from '../store/relays.ts';
+import { forgetReports, keepReportsOf, listOrders, report } from '../store/relays.ts';
 import type { Part } from './parts.ts';
 
 export type RelayKeeperOptions = {
@@ -62,6 +62,9 @@ export class RelayKeeper implements Part {
 
   change(setting: RelaysSetting): void {
     this.relays.change(setting);
+    const { database, worker } = this.#options;
+    const names = this.relays.records.map((one) => one.name);
+    this.#do('report', () => database.write((tx) => keepReportsOf(tx, worker, names)));
     this.#do('orders', () => this.#listen(true));
     this.#options.onQueued();
   }

@@ -68,6 +68,12 @@ export async function forgetReports(tx: Transaction, mine: string | null): Promi
   await tx.run('delete from relay_reports where not exists (select 1 from workers where workers.id = worker)');
 }
 
+/** Of relays that the settings do not name any more. */
+export async function keepReportsOf(tx: Transaction, worker: string, relays: readonly string[]): Promise<void> {
+  const places = relays.map(() => '?').join(', ');
+  await tx.run(`delete from relay_reports where worker = ? and relay not in (${places})`, worker, ...relays);
+}
+
 /** Queued deliveries by what they wait for. */
 export async function countWaiting(reader: Reader): Promise<{ waitsFor: string; deliveries: number }[]> {
   const rows = await reader.all<{ waits_for: string; deliveries: number }>(

@@ -23,7 +23,7 @@ function createOddRelay() {
       const { to } = shipment.envelope;
       if (relay.isAway) {
         const said = { class: 'transient', code: null, enhanced: null } as const;
-        return { phase: 'unreached', reply: { text: 'away', said } };
+        return { phase: 'unreached', reply: { text: 'away', said }, isAway: true };
       }
       if (!(await gate({ accepted: to, refused: [] }))) return { phase: 'fenced' };
       taken.push(shipment);

@@ -6,7 +6,6 @@ import type { Config } from '../../config/config.ts';
 import { firstAccount } from '../../core/account.ts';
 import type { Clock } from '../../core/clock.ts';
 import { createIdSource } from '../../core/token.ts';
-import type { Metrics } from '../../metrics.ts';
 import type { Renderer } from '../../render/renderer.ts';
 import type { Database } from '../../store/database.ts';
 import { Accepting } from '../../use-cases/accept.ts';
@@ -14,7 +13,6 @@ import { createAccountRules } from '../../use-cases/account-rules.ts';
 import { createAlerts } from '../../use-cases/alerts.ts';
 import type { KeyUses } from '../../use-cases/key-uses.ts';
 import { Alerting } from './alerts.ts';
-import { RelayWatch } from './signs.ts';
 
 export type AlertingParts = {
   database: Database;
@@ -25,12 +23,8 @@ export type AlertingParts = {
   instance: () => string;
 };
 
-/** `hearing`: the same metrics, which tell the watch of the relay, too. */
-export type OpenAlerting = { alerting: Alerting; hearing: (metrics: Metrics) => Metrics };
-
-export function openAlerting(config: Config, parts: AlertingParts): OpenAlerting {
+export function openAlerting(config: Config, parts: AlertingParts): Alerting {
   const { database, clock, instance, ...others } = parts;
-  const relay = new RelayWatch(() => clock.now());
   // The operator's own mail needs no grant.
   const rules = createAccountRules({ reader: database, cacheMs: config.limits.accountCacheMs, firstNeedsGrant: false });
   const nextId = createIdSource(randomBytes);
@@ -39,13 +33,5 @@ export function openAlerting(config: Config, parts: AlertingParts): OpenAlerting
   const mail = to.length === 0 ? null : { account: firstAccount, from, to };
   const folder = config.database.engine === 'sqlite' ? dirname(config.database.path) : stateDir;
   const alerts = createAlerts(database, clock);
-  const alerting = new Alerting({ database, clock, folder, relay, alerts, accepting, webhook, mail, instance });
-  const hearing = (metrics: Metrics): Metrics => ({
-    ...metrics,
-    outcome(kind) {
-      metrics.outcome(kind);
-      relay.heard(kind);
-    },
-  });
-  return { alerting, hearing };
+  return new Alerting({ database, clock, folder, alerts, accepting, webhook, mail, instance });
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Database } from '../../store/database.ts';
 import { countOpen } from '../../store/mail/open.ts';
 import { findLongestDue } from '../../store/page/overview.ts';
+import { listReports } from '../../store/relays.ts';
 import { countGivenUp } from '../../store/webhooks/history.ts';
 import { findWentBack } from '../../store/went-back.ts';
 
@@ -19,7 +20,7 @@ const lateMs = 5 * minuteMs;
 /** Under this the next burst of attachments may fill the disk; `doctor` says the same. */
 export const freeBytesMin = 500 * megabyte;
 
-export type SignsOptions = { database: Database; clock: Clock; folder: string; relay: RelayWatch };
+export type SignsOptions = { database: Database; clock: Clock; folder: string };
 
 /** How long due mail has waited, for metrics. */
 export async function lateness(database: Database, now: number): Promise<number> {
@@ -27,14 +28,15 @@ export async function lateness(database: Database, now: number): Promise<number>
   return due === null ? 0 : Math.max(0, now - due);
 }
 
-export async function findTroubles({ database, clock, folder, relay }: SignsOptions): Promise<Trouble[]> {
+export async function findTroubles({ database, clock, folder }: SignsOptions): Promise<Trouble[]> {
   const now = clock.now();
-  const [{ in_doubt }, wentBack, lateForMs, free, givenUp] = await Promise.all([
+  const [{ in_doubt }, wentBack, lateForMs, free, givenUp, restsForMs] = await Promise.all([
     countOpen(database),
     findWentBack(database),
     lateness(database, now),
     freeBytes(folder),
     countGivenUp(database),
+    longestRest(database, now),
   ]);
   const found: (Trouble | null)[] = [
     in_doubt === 0 ? null : { name: 'in_doubt', figure: in_doubt },
@@ -43,9 +45,16 @@ export async function findTroubles({ database, clock, folder, relay }: SignsOpti
     lateForMs < lateMs ? null : { name: 'late', figure: minutes(lateForMs) },
     free >= freeBytesMin ? null : { name: 'disk_fills', figure: Math.round(free / megabyte) },
     givenUp === 0 ? null : { name: 'webhooks_give_up', figure: givenUp },
-    relay.restsForMs < minuteMs ? null : { name: 'relay_rests', figure: minutes(relay.restsForMs) },
+    restsForMs < minuteMs ? null : { name: 'relay_rests', figure: minutes(restsForMs) },
   ];
   return found.filter((one) => one !== null);
+}
+
+/** Of whatever relay, in whatever process: how long it has not been reached. */
+async function longestRest(database: Database, now: number): Promise<number> {
+  const reports = await listReports(database, { engine: database.engine, now });
+  const since = reports.filter(({ state }) => state === 'resting').map((one) => one.since);
+  return since.length === 0 ? 0 : now - Math.min(...since);
 }
 
 function minutes(ms: number): number {
@@ -55,23 +64,4 @@ function minutes(ms: number): number {
 export async function freeBytes(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(existsSync(folder) ? folder : '.');
   return bavail * bsize;
-}
-
-/** Hears of each attempt, and knows since when none has come as far as an answer. */
-export class RelayWatch {
-  readonly #now: () => number;
-  #since: number | null = null;
-
-  constructor(now: () => number) {
-    this.#now = now;
-  }
-
-  heard(outcome: string): void {
-    if (outcome === 'unreached') this.#since ??= this.#now();
-    else if (outcome !== 'fenced') this.#since = null;
-  }
-
-  get restsForMs(): number {
-    return this.#since === null ? 0 : this.#now() - this.#since;
-  }
 }
