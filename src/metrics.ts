@@ -68,25 +68,16 @@ export function createMetrics(sources: MetricSources): Metrics {
   const [registry, stored] = [new Registry(), new Registry()];
   const registers = [registry];
   const accepted = new Counter({ name: 'sendonce_emails_accepted_total', help: 'Emails accepted.', registers });
-  const outcomes = new Counter({
-    name: 'sendonce_attempts_total',
-    help: 'Delivery attempts by outcome.',
-    labelNames: ['outcome'],
-    registers,
-  });
+  const outcomes = counterBy(registry, 'outcome', 'sendonce_attempts_total', 'Delivery attempts by outcome.');
   const relays = createRelayCounter(registry);
-  const keys = new Counter({
-    name: 'sendonce_idempotency_key_uses_total',
-    help: 'Requests under a key that was used before: replays answered, conflicts refused.',
-    labelNames: ['kind'],
-    registers,
-  });
-  const keyless = new Counter({
-    name: 'sendonce_keyless_sends_total',
-    help: 'Requests to send without an idempotency key, by client',
-    labelNames: ['client'],
-    registers,
-  });
+  const keys = counterBy(
+    registry,
+    'kind',
+    'sendonce_idempotency_key_uses_total',
+    'Requests under a key that was used before: replays answered, conflicts refused.',
+  );
+  const keylessHelp = 'Requests to send without an idempotency key, by client.';
+  const keyless = counterBy(registry, 'client', 'sendonce_keyless_sends_total', keylessHelp);
   const refused = new Counter({
     name: 'sendonce_requests_refused_total',
     help: 'Requests turned away at the door: memory is used up, the body came too slowly, too many wrong keys, or the Host is not ours.',
@@ -160,6 +151,10 @@ function createRelayCounter(registry: Registry): Counter<'relay' | 'outcome'> {
     labelNames: ['relay', 'outcome'],
     registers: [registry],
   });
+}
+
+function counterBy<Label extends string>(registry: Registry, label: Label, name: string, help: string): Counter<Label> {
+  return new Counter({ name, help, labelNames: [label], registers: [registry] });
 }
 
 async function scraped(stored: Registry): Promise<string | 'away'> {
