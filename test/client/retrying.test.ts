@@ -11,7 +11,7 @@ import { classify, type RetryOptions, retrying } from '../../src/client/client.t
 import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
 
 /** More by the command that docs/retries.md names. */
-const sends = Number(process.env.CLIENT_SENDS ?? 40);
+const sends = Number(process.env.CLIENT_SENDS ?? 16);
 const seed = 20_261_130;
 const none: FaultRates = {
   'lose-requests': 0,
