@@ -19,7 +19,7 @@ const readers: Record<string, (value: unknown) => unknown> = {
   // Blanks and dots at the end of an attachment's name.
   filename: (value) => end(value, 15_000).replace(/^\s+|[\s.]+$/g, ''),
   // Links of a captured mail.
-  links: (value) => [...text(value, 20_000).matchAll(/<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi)],
+  links: (value) => [...text(value, 40_000).matchAll(/<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi)],
   // Dates in words, on the serving thread.
   date: (value) => chrono.parse(text(value, 100)),
   // Numbers in the template language.

@@ -86,6 +86,7 @@ describe('sessions', () => {
     assert.deepEqual(await relay.ship(mail('c'), openGate), {
       phase: 'unreached',
       reply: noReply('the relay is closed'),
+      isAway: true,
     });
   });
 
