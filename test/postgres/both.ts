@@ -26,6 +26,7 @@ export const sqliteOnly: Record<string, string> = {
     'the processor time of the thread that reads requests and renders pages, which no engine changes; statements are counted elsewhere',
   'lab/':
     'kills, power cuts and full disks of one process and its file; test/postgres/fleet.test.ts is the lab of many',
+  'page/page.test.ts': 'what a browser makes of pages, which the other tests of the page read on both engines',
   'store/page-plans.test.ts': 'reads the plans of SQLite',
   'store/synced.test.ts': 'the syncs of a file',
   'store/sqlite.test.ts':
@@ -47,7 +48,7 @@ export async function runOnPostgres(share: keyof typeof shares): Promise<void> {
 }
 
 export function testsOf(share: keyof typeof shares): string[] {
-  const all = storeTests();
+  const all = storeTests().filter((name) => !(name in sqliteOnly));
   return [...new Set(shares[share].flatMap((start) => all.filter((name) => name.startsWith(start))))];
 }
 
