@@ -84,9 +84,9 @@ export const limits: Limits = {
   attachmentLinkMs: 60 * 60_000,
   // Keys and purged contents a second: 86 million a day, in steps no accept notices.
   garbagePerSecondMax: 1_000,
-  // How long a revoked key may still work.
+  // With what a busy process reads late (a checkpoint is under way): a revoked key stops working within a second.
   // With the key's: how long a disabled account may still work is less than a second and a half.
-  apiKeyCacheMs: 1_000,
+  apiKeyCacheMs: 750,
   accountCacheMs: 250,
   // All that one request has rendered, waiting included: it is to be answered within 2 s, reading and committing it too.
   renderMsMax: 1_500,
