@@ -34,6 +34,8 @@ export type Finding = {
   lost: number;
   held: number;
   explained: number;
+  /** Held for having been in the hands of three processes that were killed, and for nothing else. */
+  worn: number;
   /** Doubts that were ever recorded: what `send-again` may turn into copies. */
   doubts: number;
   violations: string[];
@@ -57,7 +59,16 @@ export async function examine(evidence: Evidence): Promise<Finding> {
 }
 
 class Checker {
-  readonly finding: Finding = { mails: 0, duplicates: 0, lost: 0, held: 0, explained: 0, doubts: 0, violations: [] };
+  readonly finding: Finding = {
+    mails: 0,
+    duplicates: 0,
+    lost: 0,
+    held: 0,
+    explained: 0,
+    worn: 0,
+    doubts: 0,
+    violations: [],
+  };
   readonly #evidence: Evidence;
   readonly #stored: Map<string, StoredEmail>;
   readonly #seen: Map<string, Transaction[]>;
@@ -138,8 +149,10 @@ class Checker {
   #countHeld(id: string, stories: Story[]): void {
     if (!stories.some(({ state }) => state === 'in_doubt')) return;
     this.finding.held += 1;
-    const isWorn = (this.#evidence.cutShort.get(id) ?? 0) > aloneAfter;
-    if (isWorn || stories.some(isUnclear)) this.finding.explained += 1;
+    const isHandedOff = stories.some(isUnclear);
+    const isWorn = !isHandedOff && (this.#evidence.cutShort.get(id) ?? 0) > aloneAfter;
+    if (isWorn) this.finding.worn += 1;
+    if (isWorn || isHandedOff) this.finding.explained += 1;
     else this.#violate(`${id} is in doubt, and no fault explains it`);
   }
 

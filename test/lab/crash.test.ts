@@ -18,7 +18,7 @@ test('ten kills at random moments lose nothing, send nothing twice, and leave in
   const findings = await killAgainAndAgain({ kills: 10, seed, moods: thoughtful });
   t.diagnostic(`10 kills in ${Math.round(performance.now() - startedAt)} ms: ${summaryOf(findings)}`);
   assert.deepEqual(findings.violations, []);
-  assert.equal(findings.held, findings.interrupted, 'every interrupted hand-off is in doubt, and nothing else');
+  assert.equal(findings.held - findings.worn, findings.interrupted, 'every interrupted hand-off is in doubt');
   assert(findings.keys > 80, 'there was a load');
 });
 
