@@ -58,7 +58,7 @@ describe('what runs every second', () => {
       );
       await forgetWebhookDeliveries(recording, 1, 1);
     });
-    assert.equal(statements.size, 11);
+    assert.equal(statements.size, 12);
     for (const [sql, params] of statements) {
       const plan = await database.all<{ detail: string }>(`explain query plan ${sql}`, ...params);
       const scans = plan.map((step) => step.detail).filter((detail) => /^SCAN (?!accounts|webhooks$)/.test(detail));
