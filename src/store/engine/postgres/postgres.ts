@@ -1,7 +1,7 @@
 /** The PostgreSQL engine: any number of processes, each with one write queue whose groups commit on a few connections. */
 
 import pg from 'pg';
-import { AppError, cannotWrite, isUnavailable } from '../../../core/error.ts';
+import { AppError, isUnavailable } from '../../../core/error.ts';
 import type { Awaitable, Database, SqlValue, Transaction, WriteTerms } from '../../database.ts';
 import { Admission, type OnArrival } from './admission.ts';
 import { DatabaseClock } from './clock.ts';
@@ -119,7 +119,6 @@ function startError(cause: unknown): Error {
 class PostgresDatabase implements Database {
   readonly engine = 'postgres';
   readonly #queue = new WriteQueue();
-  #isClosed = false;
   readonly #writers: Writer[];
   readonly #readers: Readers;
   readonly #reports: Readers;
@@ -167,8 +166,6 @@ class PostgresDatabase implements Database {
   }
 
   write<T>(work: (tx: Transaction) => Awaitable<T>, terms: WriteTerms = {}): Promise<T> {
-    // A connection that is opened now would be closed by nobody, and keep the process.
-    if (this.#isClosed) return Promise.reject(cannotWrite(new Error('the database is closed')));
     return new Promise<T>((resolve, reject) => {
       this.#queue.add({
         work,
@@ -202,7 +199,6 @@ class PostgresDatabase implements Database {
   async close(): Promise<void> {
     this.#clock.stop();
     await this.#signals.close();
-    this.#isClosed = true;
     for (const writer of this.#writers) await writer.close();
     await this.#readers.close();
     await this.#reports.close();
