@@ -58,8 +58,6 @@ export class RelayKeeper implements Part {
     if (this.#timer) clearInterval(this.#timer);
     await this.#working;
     await this.relays.close();
-    // A session that ends here may have something to report, too.
-    await this.#working;
   }
 
   change(setting: RelaysSetting): void {

@@ -66,6 +66,44 @@ describe('a mail whose gate was asked', () => {
   });
 });
 
+describe('a relay that cannot be reached', () => {
+  async function one(t: TestContext): Promise<{ relays: Relays; sink: Sink; rests: () => number }> {
+    const silence = new Promise<void>(() => {});
+    const sink = await startSink({ behave: () => ({ mail: { when: silence } }) });
+    let rests = 0;
+    const server = { host: '127.0.0.1', port: sink.port, secure: false, auth: null, concurrency: 1 };
+    const known = { name: 'one', terms: '', secrets: [], open: () => createSmtpRelay(server) };
+    const onRest = () => {
+      rests += 1;
+    };
+    const relays = new Relays(
+      { known: [known], routes: [], isRouted: true },
+      { onRest, onBack: () => {}, onOutcome: () => {} },
+    );
+    t.after(() => Promise.all([relays.close(), sink.close()]));
+    return { relays, sink, rests: () => rests };
+  }
+
+  const ship = (relays: Relays) => relays.ship(relays.wayOf(facts) ?? [], mail('one'), async () => true);
+
+  it('rests', async (t) => {
+    const { relays, sink, rests } = await one(t);
+    await sink.close();
+    assert.equal((await ship(relays)).outcome.phase, 'unreached');
+    assert.equal(rests(), 1);
+  });
+
+  it('is told so by nobody where it was closed here, with mails that waited for a session', async (t) => {
+    const { relays, sink, rests } = await one(t);
+    const shipped = [ship(relays), ship(relays)];
+    await sink.until(() => sink.commands.some((line) => line.startsWith('MAIL')));
+    await relays.close();
+    await sink.close();
+    for (const { outcome } of await Promise.all(shipped)) assert.equal(outcome.phase, 'unreached');
+    assert.equal(rests(), 0);
+  });
+});
+
 describe('our secrets', () => {
   const secret = 'hunter2-is-secret';
 

@@ -136,6 +136,8 @@ export class RelayRecord {
 
   #learn(outcome: Outcome): void {
     this.#watch.onOutcome(this.name, outcomeName(outcome));
+    // Sessions that were ended here tell nothing of the relay, and nobody writes down any more what they would.
+    if (this.#isClosed) return;
     if (outcome.phase === 'unreached' && outcome.isAway) this.#rest(outcome.reply);
     if (outcome.phase === 'verdict' || outcome.phase === 'refused') this.#back();
   }
