@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts';
 import { log } from '../log.ts';
 import type { Database } from '../store/database.ts';
 import { deleteExpiredKeys } from '../store/idempotency.ts';
-import { purgeContents } from '../store/mail/emails.ts';
+import { purgeContents } from '../store/mail/purge.ts';
 import { requeueExpiredClaims, sendAgainDue } from '../store/mail/recover.ts';
 import { forgetWebhookDeliveries } from '../store/webhooks/history.ts';
 import { type LookOptions, lookAtDue } from '../use-cases/domain-looks.ts';

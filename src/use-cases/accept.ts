@@ -27,6 +27,7 @@ import {
   type Submission,
   scopeOf,
 } from './submission.ts';
+import { UnderWay } from './under-way.ts';
 
 /** A request nobody has made before: it is this one's turn to be prepared and committed. */
 export type Turn = {
@@ -73,7 +74,7 @@ const waitForWinnerMs = 3_000;
 export class Accepting {
   readonly #options: AcceptOptions;
   /** Turns of this process, by what they are about: a duplicate waits for them instead of racing them. */
-  readonly #underWay = new Map<string, { ended: Promise<void>; end: () => void }>();
+  readonly #underWay = new UnderWay();
   #unnamed = 0;
 
   constructor(options: AcceptOptions) {
@@ -97,9 +98,8 @@ export class Accepting {
     do {
       const known = await this.#findFirst(request, hashes, rendering);
       if (known) return known;
-      const winner = this.#underWay.get(about);
-      if (!winner) return this.#begin({ ...turn, keyHash: hash, about });
-      await settledBefore(winner.ended, giveUpAt);
+      if (this.#underWay.begin(about)) return { ...turn, keyHash: hash, about };
+      await this.#underWay.ended(about, giveUpAt);
     } while (performance.now() < giveUpAt);
     throw busy();
   }
@@ -121,7 +121,7 @@ export class Accepting {
         if (performance.now() >= turn.giveUpAt) throw turn.keyHash ? busy() : held();
       }
     } finally {
-      this.#end(turn);
+      this.#underWay.end(turn.about);
     }
   }
 
@@ -138,21 +138,6 @@ export class Accepting {
       if (keyDomain !== null && !address.toLowerCase().endsWith(`@${keyDomain}`)) throw boundTo(keyDomain, address);
       await this.#options.rules.requireSender(account, address);
     }
-  }
-
-  #begin(turn: Turn): Turn {
-    let end = () => {};
-    const ended = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    this.#underWay.set(turn.about, { ended, end });
-    return turn;
-  }
-
-  #end({ about }: Turn): void {
-    const mine = this.#underWay.get(about);
-    this.#underWay.delete(about);
-    mine?.end();
   }
 
   async #findFirst(request: SendRequest, hashes: Uint8Array[], rendering: Rendering): Promise<Known | null> {
@@ -285,15 +270,6 @@ function keyRecordOf(
     createdAt: now,
     expiresAt,
   };
-}
-
-async function settledBefore(winner: Promise<void>, giveUpAt: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, giveUpAt - performance.now()));
-  });
-  await Promise.race([winner, expired]);
-  clearTimeout(timer);
 }
 
 /** What it wants to write is locked by somebody else, for longer than it may be waited for. */

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import type { Message } from '../../src/core/email.ts';
 import { deleteExpiredKeys } from '../../src/store/idempotency.ts';
-import { purgeContents } from '../../src/store/mail/emails.ts';
+import { purgeContents } from '../../src/store/mail/purge.ts';
 import type { Endpoint, SendRequest, Submission } from '../../src/use-cases/submission.ts';
 import { accounts } from './engine.ts';
 import type { Model } from './model.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import pg from 'pg';
 import { keyHash } from '../../src/core/token.ts';
-import { purgeContent } from '../../src/store/mail/emails.ts';
+import { purgeContent } from '../../src/store/mail/purge.ts';
 import { asBrevo, emailIdOf, mail, messageIdsOf, send } from '../brevo/brevo.ts';
 import { openDatabase, useEngine } from '../support/engine.ts';
 import { drained, serve } from '../support/served.ts';

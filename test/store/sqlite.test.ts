@@ -5,7 +5,7 @@ import { acquireServingLock } from '../../src/store/engine/sqlite/lock.ts';
 import { openSqlite } from '../../src/store/engine/sqlite/sqlite.ts';
 import { deleteExpiredKeys } from '../../src/store/idempotency.ts';
 import { accountsWithDue, claimDue } from '../../src/store/mail/claim.ts';
-import { purgeContents } from '../../src/store/mail/emails.ts';
+import { purgeContents } from '../../src/store/mail/purge.ts';
 import { requeueExpiredClaims, sendAgainDue } from '../../src/store/mail/recover.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { claimWebhookDeliveries } from '../../src/store/webhooks/deliveries.ts';

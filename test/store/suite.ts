@@ -20,9 +20,10 @@ import { cancelDeliveries, rescheduleDeliveries } from '../../src/store/mail/ame
 import { accountsWithDue, claimDue, handBack } from '../../src/store/mail/claim.ts';
 import { type Delivery, insertDelivery, never } from '../../src/store/mail/deliveries.ts';
 import { answerDoubt } from '../../src/store/mail/doubt.ts';
-import { findEmail, findEmailSummary, insertEmail, listEmails, purgeContents } from '../../src/store/mail/emails.ts';
+import { findEmail, findEmailSummary, insertEmail, listEmails } from '../../src/store/mail/emails.ts';
 import { listEvents } from '../../src/store/mail/events.ts';
 import { countOpen, listOpen } from '../../src/store/mail/open.ts';
+import { purgeContents } from '../../src/store/mail/purge.ts';
 import { recover, requeueExpiredClaims, sendAgainDue } from '../../src/store/mail/recover.ts';
 import {
   openGate,

@@ -2,45 +2,12 @@
 
 import type { Email } from '../../core/email.ts';
 import type { EventType } from '../../core/event.ts';
-import { subtractContent } from '../account-counts.ts';
 import type { Reader, SqlValue, Transaction } from '../database.ts';
-import { deleteAttachments, insertAttachments, listAttachmentContents, type SharedFiles } from './attachments.ts';
+import { insertAttachments, listAttachmentContents, type SharedFiles } from './attachments.ts';
 import { type ShownState, shownStateSql } from './events.ts';
+import { purgeContent } from './purge.ts';
 
-/** What a list shows, and what is left of an email after the purge. */
-export type EmailSummary = Pick<
-  Email,
-  | 'account'
-  | 'id'
-  | 'messageId'
-  | 'createdAt'
-  | 'scheduledAt'
-  | 'scheduledText'
-  | 'from'
-  | 'to'
-  | 'cc'
-  | 'bcc'
-  | 'replyTo'
-  | 'subject'
-  | 'tags'
-  | 'topicId'
-  | 'templateId'
-  | 'batchId'
-  | 'request'
-  | 'traceparent'
-> & {
-  lastEvent: EventType;
-  /** There was no relay: what reads as delivered is kept here, and nobody got it. */
-  captured: boolean;
-  /** Some delivery of it awaits a decision. */
-  inDoubt: boolean;
-  keyHash: Uint8Array | null;
-  /** Recipients (in lower case) whose log was deleted. */
-  forgotten?: string[] | undefined;
-};
-
-export type StoredEmail = EmailSummary & Email & { purged: boolean };
-
+/** Kept as JSON, also when the contents are gone. */
 export type Summary = Pick<
   Email,
   | 'from'
@@ -56,7 +23,24 @@ export type Summary = Pick<
   | 'scheduledText'
   | 'request'
   | 'traceparent'
-> & { forgotten?: string[] | undefined };
+> & {
+  /** Recipients (in lower case) whose log was deleted. */
+  forgotten?: string[] | undefined;
+};
+
+/** What a list shows, and what is left of an email after the purge. */
+export type EmailSummary = Pick<Email, 'account' | 'id' | 'messageId' | 'createdAt' | 'scheduledAt'> &
+  Summary & {
+    lastEvent: EventType;
+    /** There was no relay: what reads as delivered is kept here, and nobody got it. */
+    captured: boolean;
+    /** Some delivery of it awaits a decision. */
+    inDoubt: boolean;
+    keyHash: Uint8Array | null;
+  };
+
+export type StoredEmail = EmailSummary & Email & { purged: boolean };
+
 /** `files` spares the reader a look for attachments where there are none. */
 export type Content = Pick<Email, 'headers'> & { files: number };
 
@@ -257,36 +241,6 @@ export async function rescheduleEmail(
     email.account,
     email.id,
   );
-}
-
-/**
- * Forgets the contents of at most `limit` emails accepted before `before` whose deliveries are all settled.
- * Ids, events and live keys stay.
- */
-export async function purgeContents(tx: Transaction, before: number, now: number, limit: number): Promise<number> {
-  const rows = await tx.all<{ account: string; id: string }>(
-    `select account, id from emails where created_at < ? and purged_at is null
-     and not exists (select 1 from deliveries where deliveries.account = emails.account
-       and deliveries.email_id = emails.id and deliveries.state in ('queued', 'sending', 'handoff', 'in_doubt'))
-     order by created_at limit ? ${tx.skipLocked}`,
-    before,
-    limit,
-  );
-  // An account's counts are held in one order by all who hold several.
-  const byAccount = rows.toSorted((a, b) => (a.account < b.account ? -1 : 1));
-  await Promise.all(byAccount.map(({ account, id }) => purgeContent(tx, account, id, now)));
-  return rows.length;
-}
-
-export async function purgeContent(tx: Transaction, account: string, id: string, now: number): Promise<void> {
-  await subtractContent(tx, account, id);
-  await tx.run(
-    'update emails set content = null, html = null, text = null, made_text = null, purged_at = ? where account = ? and id = ?',
-    now,
-    account,
-    id,
-  );
-  await deleteAttachments(tx, account, id);
 }
 
 /** Keeps the text part of an email that an older version accepted without making one. */

@@ -3,7 +3,7 @@
 import { afterAllIds } from '../../core/token.ts';
 import { findSetting, putSetting } from '../accounts.ts';
 import type { Reader, Transaction } from '../database.ts';
-import { purgeContent } from '../mail/emails.ts';
+import { purgeContent } from '../mail/purge.ts';
 
 /** Everything up to this email has been cleared. */
 function clearedName(account: string): string {

@@ -1,0 +1,64 @@
+/** What an edge sets, counts and minds, as SQL. */
+
+import type { Edge, MovedColumn } from '../../core/delivery.ts';
+
+export const conditions = {
+  may_have_left: 'possible_duplicate = 0',
+  was_tried: 'tries = 0 and handoff_attempt is null and possible_duplicate = 0',
+};
+
+export function countsOf({ to, ends, counts = {} }: Edge): string[] {
+  const { tries, failures, unanswered, possible_duplicate, wordless, alone } = counts;
+  return [
+    ...(ends ? ['attempt = attempt + 1'] : []),
+    ...(to === 'handoff' ? ['handoff_attempt = attempt'] : []),
+    ...(tries ? [`tries = tries ${tries}`] : []),
+    ...(failures ? [failures === '= 0' ? 'failures = 0' : `failures = failures ${failures}`] : []),
+    ...(unanswered ? (unanswered === 'own_gate' ? ownGateTakenBack : [`unanswered = unanswered ${unanswered}`]) : []),
+    ...(possible_duplicate ? [`possible_duplicate = possible_duplicate ${possible_duplicate}`] : []),
+    ...(wordless ? [wordless === '= 0' ? 'wordless = 0' : `wordless = wordless ${wordless}`] : []),
+    ...(alone ? [`alone ${alone}`] : []),
+  ];
+}
+
+/** Only this attempt's own: an earlier one may still get its verdict. */
+const ownGateTakenBack = [
+  'unanswered = unanswered - case when handoff_attempt = attempt then 1 else 0 end',
+  'handoff_attempt = case when handoff_attempt = attempt then null else handoff_attempt end',
+];
+
+export const columnSql: Record<MovedColumn, string> = {
+  run_at: 'run_at = ?',
+  reply: 'reply = ?, said = ?',
+  recipients: 'recipients = ?, recipient_count = ?',
+  worker: 'worker = ?',
+  gated_at: 'gated_at = ?',
+  content_hash: 'content_hash = ?',
+  give_up_at: 'give_up_at = ?',
+  // Time spent held does not count against the three days; they begin anew for what was held before any gate.
+  held_until: `give_up_at = case when gated_at is null then ?
+    else give_up_at + case when gated_at < ? then ? - gated_at else 0 end end`,
+  tried: 'relay = ?, passed_over = ?',
+  waits_for: 'waits_for = ?',
+  // The first of two requests under one key may be the one that counts.
+  repeat_until:
+    'repeat_until = case when possible_duplicate > 0 and repeat_until is not null then repeat_until else ? end',
+  no_repeats: 'repeat_until = null',
+  upstream_id: 'upstream_id = ?',
+};
+
+export const columnParams: Record<MovedColumn, string[]> = {
+  run_at: ['run_at'],
+  reply: ['reply', 'said'],
+  recipients: ['recipients', 'recipient_count'],
+  worker: ['worker'],
+  gated_at: ['gated_at'],
+  content_hash: ['content_hash'],
+  give_up_at: ['give_up_at'],
+  held_until: ['expires_at', 'held_until', 'held_until'],
+  tried: ['relay', 'passed_over'],
+  waits_for: ['waits_for'],
+  repeat_until: ['repeat_until'],
+  no_repeats: [],
+  upstream_id: ['upstream_id'],
+};
