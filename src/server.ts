@@ -5,6 +5,7 @@ import type { SystemClock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import type { RelaySetting } from './config/relays-file.ts';
 import type { FindTexts } from './core/domain.ts';
+import { createReturnPaths } from './core/return-path.ts';
 import { Room } from './core/room.ts';
 import type { Relay } from './deliver/relay.ts';
 import { onlyRelay, type RelaysSetting } from './deliver/relays/relays.ts';
@@ -145,7 +146,8 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const telling = { egress, contractOf: (facade: string) => contractOf(facades, facade) };
   const atWork = new Room(config.limits.bodiesAtWorkBytesMax);
   const sending = { database, clock, relays, renderer, atWork, ...telling };
-  const lanes = { ...sending, metrics, signerFor, compose, name };
+  const returnPaths = createReturnPaths(ready.secrets, config);
+  const lanes = { ...sending, metrics, signerFor, compose, returnPaths, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
   const page = { live, relay: relays.name, durable: isDurable(outside), signerFor, compose };

@@ -3,7 +3,9 @@
 import { dirname } from 'node:path';
 import { parseMailbox } from '../core/address.ts';
 import type { DkimKey } from '../core/dkim.ts';
+import { domainRule, parseDomain } from '../core/domain.ts';
 import { isLoopback } from '../core/loopback.ts';
+import { type NoticeKind, noticeKinds } from '../core/return-path.ts';
 import { parseRange } from '../egress/address.ts';
 import { type DatabaseSetting, databaseUrls, parseDatabaseUrl, problemOfPostgresUrl } from './database-url.ts';
 import { readDkimKeys } from './dkim-keys.ts';
@@ -66,6 +68,10 @@ export type Config = {
   alertEmail: string[];
   /** The sender of those mails. */
   alertFrom: string;
+  /** Where bounces come back to; null: to the authors. */
+  bounceDomain: string | null;
+  /** What relays that offer DSN are asked to tell. */
+  bounceNotify: NoticeKind[];
   logLevel: string;
   limits: Limits;
 };
@@ -118,6 +124,7 @@ export function examineConfig(environment: Environment, variables: Variables = {
     dkim: dkimOf(read),
     egressAllow: rangesOf(read, 'EGRESS_ALLOW'),
     ...alertsOf(read),
+    ...bouncesOf(read),
     logLevel: read.choice('LOG_LEVEL', ['info', 'debug', 'warn', 'error', 'silent']),
     limits,
   };
@@ -210,6 +217,19 @@ function alertsOf(read: Settings): Pick<Config, 'alertWebhook' | 'alertEmail' | 
       read.refuse(name as SettingName, `must be email addresses, and "${text}" is none.`);
   }
   return { alertWebhook, alertEmail, alertFrom };
+}
+
+/** Success notices are a mail for each mail: an operator who wants to know so much says so. */
+function bouncesOf(read: Settings): Pick<Config, 'bounceDomain' | 'bounceNotify'> {
+  const text = read.optional('BOUNCE_DOMAIN');
+  const bounceDomain = text === null ? null : parseDomain(text);
+  if (text !== null && bounceDomain === null) read.refuse('BOUNCE_DOMAIN', `has "${text}". ${domainRule}`);
+  const named = read.list('BOUNCE_NOTIFY').map((one) => one.toLowerCase());
+  const bounceNotify = noticeKinds.filter((kind) => named.includes(kind));
+  if (bounceNotify.length < new Set(named).size) {
+    read.refuse('BOUNCE_NOTIFY', `takes ${noticeKinds.join(', ')}, not "${named.join(',')}".`);
+  }
+  return { bounceDomain, bounceNotify: named.length === 0 ? ['failure', 'delay'] : bounceNotify };
 }
 
 /** A key that can be found by trying is refused where strangers can try. */

@@ -38,6 +38,8 @@ const plainNames = [
   'FIRST_KEY_FILE',
   'ALERT_EMAIL',
   'ALERT_FROM',
+  'BOUNCE_DOMAIN',
+  'BOUNCE_NOTIFY',
 ] as const;
 
 type SecretName = (typeof secretNames)[number];

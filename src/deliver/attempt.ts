@@ -6,6 +6,7 @@ import { type EnvelopeReply, outcomeName } from '../core/outcome.ts';
 import type { Tried } from '../core/passed-over.ts';
 import { noReply } from '../core/reply.ts';
 import { retryDelayMs } from '../core/retry.ts';
+import type { ReturnPaths } from '../core/return-path.ts';
 import { aloneAfter } from '../core/silence.ts';
 import { handBack, markAlone } from '../store/mail/claim.ts';
 import { type Delivery, emailName } from '../store/mail/deliveries.ts';
@@ -23,6 +24,7 @@ export type AttemptOptions = LeavingOptions & {
   clock: Clock;
   relays: Relays;
   settler: Settler;
+  returnPaths: Pick<ReturnPaths, 'returnsOf'>;
   /** 0 ≤ x < 1, for jitter. */
   random: () => number;
   /** Told each outcome, for metrics. */
@@ -140,8 +142,10 @@ export class Attempt {
     { from, whole, plain }: Leaving,
     { way, turn }: { way: readonly RelayRecord[]; turn: Turn },
   ): Promise<Shipped> {
+    const returns = this.#options.returnPaths.returnsOf(delivery);
     const shipment = {
-      envelope: { from, to: delivery.recipients },
+      envelope: { from: returns.address ?? from, to: delivery.recipients },
+      returns,
       pieces: whole.pieces,
       plain: plain?.pieces ?? null,
       envelopeId: envelopeId(delivery),

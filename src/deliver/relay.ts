@@ -3,6 +3,7 @@
 import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
 import type { Pieces } from '../core/pieces.ts';
 import type { Reply } from '../core/reply.ts';
+import type { Returns } from '../core/return-path.ts';
 import type { EmailToCompose } from '../store/mail/email-to-compose.ts';
 
 export type Envelope = { from: string; to: string[] };
@@ -20,8 +21,10 @@ export type Shipment = {
   pieces: Pieces;
   /** What leaves instead to a relay without SMTPUTF8, to recipients that do not need it. Absent: the same. */
   plain?: Pieces | null;
-  /** Identifies this email at the relay (DSN ENVID, RFC 3461; the key at an upstream), printable ASCII. */
+  /** Identifies this delivery at the relay (the key at an upstream), printable ASCII. */
   envelopeId: string;
+  /** What a relay that offers DSN is asked for (RFC 3461). Absent: nothing but that it names the delivery. */
+  returns?: Pick<Returns, 'envelopeId' | 'notify'>;
   /** What the bytes were made of, for relays that are told in words of their own. Null: it is gone. */
   readMail?: () => Promise<EmailToCompose | null>;
 };

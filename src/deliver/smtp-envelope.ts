@@ -50,7 +50,11 @@ const needsSmtputf8 =
 /** DATA is not said to a relay that is known to want none of it; with PIPELINING (RFC 2920) all goes out before it can be known. */
 export async function sendEnvelope({ wire, extensions }: SmtpSession, shipment: Shipment): Promise<Answers> {
   const { to } = shipment.envelope;
-  const commands = [mailCommand(shipment, extensions), ...to.map((address) => `RCPT TO:<${address}>\r\n`), 'DATA\r\n'];
+  const commands = [
+    mailCommand(shipment, extensions),
+    ...to.map((address) => rcptCommand(address, shipment, extensions)),
+    'DATA\r\n',
+  ];
   const isPipelined = extensions.has('PIPELINING');
   if (isPipelined) wire.write(commands.join(''));
   const replies: string[] = [];
@@ -80,15 +84,31 @@ function isHopeless([mail, ...rcpt]: readonly string[], recipients: number): boo
   return isRefusal(mail) || (rcpt.length === recipients && rcpt.every(isRefusal));
 }
 
-function mailCommand({ envelope, pieces, envelopeId }: Shipment, extensions: Extensions): string {
+function mailCommand({ envelope, pieces, envelopeId, returns }: Shipment, extensions: Extensions): string {
   const parameters: string[] = [];
   // RFC 6531 3.4: for addresses and for header fields. For a body beyond ASCII 8BITMIME is enough.
   const isPlain = isAscii(headerOf(pieces)) && [envelope.from, ...envelope.to].every(isAsciiText);
   if (!isPlain && extensions.has('SMTPUTF8')) parameters.push('SMTPUTF8');
   if (extensions.has('8BITMIME') && !pieces.every(isAscii)) parameters.push('BODY=8BITMIME');
   if (extensions.has('SIZE')) parameters.push(`SIZE=${sizeOf(pieces)}`);
-  if (extensions.has('DSN')) parameters.push('RET=HDRS', `ENVID=${encodeXtext(envelopeId)}`);
+  if (extensions.has('DSN')) parameters.push('RET=HDRS', `ENVID=${encodeXtext(returns?.envelopeId ?? envelopeId)}`);
   return `${[`MAIL FROM:<${envelope.from}>`, ...parameters].join(' ')}\r\n`;
+}
+
+/** ORCPT says to whom we sent it, wherever it was forwarded to (RFC 3461 4.2, RFC 6533 3). */
+function rcptCommand(address: string, { returns }: Shipment, extensions: Extensions): string {
+  const isAsked = returns && returns.notify.length > 0 && extensions.has('DSN');
+  const parameters = isAsked ? ` NOTIFY=${returns.notify.join(',').toUpperCase()} ORCPT=${originalOf(address)}` : '';
+  return `RCPT TO:<${address}>${parameters}\r\n`;
+}
+
+function originalOf(address: string): string {
+  if (isAsciiText(address)) return `rfc822;${encodeXtext(address)}`;
+  const escaped = address.replace(
+    /[^!-*,-<>-~]|\\/gu,
+    (char) => `\\x{${(char.codePointAt(0) ?? 0).toString(16).toUpperCase()}}`,
+  );
+  return `utf-8;${escaped}`;
 }
 
 /** Header fields stand whole in the first piece. */

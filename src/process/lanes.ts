@@ -3,6 +3,7 @@
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { SignerFor } from '../core/dkim.ts';
+import type { ReturnPaths } from '../core/return-path.ts';
 import type { Room } from '../core/room.ts';
 import { DeliverLane } from '../deliver/lane.ts';
 import { LargeMails } from '../deliver/large-mails.ts';
@@ -34,6 +35,7 @@ export type LaneOptions = {
   contractOf: (facade: string) => WebhookContract;
   metrics: Metrics;
   signerFor: SignerFor;
+  returnPaths: ReturnPaths;
   compose: Composing;
   /** Names this process in claims. */
   name: string;
@@ -41,8 +43,9 @@ export type LaneOptions = {
 
 export function createWorkers(
   config: Config,
-  { database, clock, relays, renderer, atWork, egress, contractOf, metrics, signerFor, compose, name }: LaneOptions,
+  { database, clock, relays, renderer, atWork, egress, contractOf, metrics, name, ...options }: LaneOptions,
 ): Loop[] {
+  const { signerFor, compose, returnPaths } = options;
   const { webhookAttempt: onAttempt, webhookDisabled: onDisabled, outcome: onOutcome } = metrics;
   const webhooks = new Worker(
     new WebhookLane({ database, clock, egress, contractOf, worker: name, onAttempt, onDisabled }),
@@ -56,7 +59,7 @@ export function createWorkers(
     onRecorded: () => webhooks.wake(),
   });
   const largeMails = new LargeMails(atWork, config.limits);
-  const own = { worker: name, policy: config.inDoubt, signerFor, compose, random: Math.random, onOutcome };
+  const own = { worker: name, policy: config.inDoubt, signerFor, compose, returnPaths, random: Math.random, onOutcome };
   const repeats = new Repeats({ database, clock, relays, settler });
   const onDoubt = (delivery: Delivery) => repeats.ended(delivery);
   const parts = { database, clock, relays, renderer, largeMails, settler, onDoubt, ...own };

@@ -57,6 +57,23 @@ describe('the settings', () => {
     assert.deepEqual(readConfig({}).relay, { kind: 'capture' });
   });
 
+  it('have bounces come back to a domain, and ask relays for what an operator wants to know', () => {
+    const { bounceDomain, bounceNotify } = readConfig({
+      BOUNCE_DOMAIN: 'Back.Example.com',
+      BOUNCE_NOTIFY: 'Success,failure',
+    });
+    assert.deepEqual(
+      { bounceDomain, bounceNotify },
+      { bounceDomain: 'back.example.com', bounceNotify: ['failure', 'success'] },
+    );
+    assert.deepEqual(readConfig({}).bounceNotify, ['failure', 'delay']);
+    const problems = problemsOf({ BOUNCE_DOMAIN: 'localhost', BOUNCE_NOTIFY: 'never' });
+    assert.deepEqual(problems, [
+      'BOUNCE_DOMAIN has "localhost". It must be a domain, as `example.com`.',
+      'BOUNCE_NOTIFY takes failure, delay, success, not "never".',
+    ]);
+  });
+
   it('have the lifetime of keys in hours or days, never shorter than 24 hours', () => {
     const lifetime = (text: string) => readConfig({ KEY_LIFETIME: text }).keyLifetimeMs;
     const hourMs = 3_600_000;

@@ -135,6 +135,23 @@ describe('what MAIL says', () => {
     assert.equal(sink.received[0]?.mail, `MAIL FROM:<from@example.com> BODY=8BITMIME ${size} RET=HDRS ENVID=one`);
   });
 
+  test('what it is to tell, and of whom, where the relay offers DSN', async (t) => {
+    const one = mail('one', { to: ['a+b@example.com', 'jörg@example.com'] });
+    const returns = { envelopeId: 'id.0.mac', notify: ['failure', 'delay'] as const };
+    const { sink, relay } = await rig(t);
+    await relay.ship({ ...one, returns }, openGate);
+    const asked = sink.commands.filter((command) => /^(MAIL|RCPT)/.test(command));
+    assert.match(asked[0] ?? '', /RET=HDRS ENVID=id\.0\.mac$/);
+    assert.deepEqual(asked.slice(1), [
+      'RCPT TO:<a+b@example.com> NOTIFY=FAILURE,DELAY ORCPT=rfc822;a+2Bb@example.com',
+      'RCPT TO:<jörg@example.com> NOTIFY=FAILURE,DELAY ORCPT=utf-8;j\\x{F6}rg@example.com',
+    ]);
+    assert.deepEqual(sink.received[0]?.to, one.envelope.to);
+    const bare = await rig(t, { extensions: ['SMTPUTF8'] });
+    await bare.relay.ship({ ...one, returns }, openGate);
+    assert.ok(!bare.sink.commands.some((command) => /NOTIFY|ENVID/.test(command)));
+  });
+
   test('nothing the relay does not know, and the null sender', async (t) => {
     const { sink, relay } = await rig(t, { extensions: [] });
     const one = mail('one');

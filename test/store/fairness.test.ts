@@ -104,6 +104,7 @@ function createLane(database: Database, worker: string): DeliverLane {
     random: Math.random,
     onOutcome: () => {},
     onDoubt: () => {},
+    returnPaths: { returnsOf: () => ({ address: null, envelopeId: '', notify: [] }) },
   });
 }
 
