@@ -50,6 +50,7 @@ import { createSettleDoubt } from '../use-cases/settle-doubt.ts';
 import { createSubscribe } from '../use-cases/subscribe.ts';
 import { createSuppress } from '../use-cases/suppress.ts';
 import { createTemplates } from '../use-cases/templates.ts';
+import { createVersionedTemplates } from '../use-cases/versioned-templates.ts';
 
 export type DoorOptions = {
   config: Config;
@@ -160,6 +161,7 @@ function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now:
     suppress: createSuppress(database, clock),
     purge: createPurge(database, clock),
     templates: createTemplates(database, clock),
+    versionedTemplates: createVersionedTemplates({ database, clock, nextId }),
     domains: createDomains({ database, clock, secrets: options.secrets, nextId }),
     senders: createSenders(database, clock),
     findKeyLives: createFindKeyLives(database, keyUses),

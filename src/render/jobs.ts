@@ -3,6 +3,7 @@
 import { readEnglishDate } from './english-date.ts';
 import { generateText } from './html-to-text.ts';
 import { checkTemplate, fill } from './template/fill.ts';
+import { fillPlaceholders } from './template/placeholders.ts';
 
 export const jobs = {
   /** The text part of a mail whose author wrote only html. */
@@ -13,6 +14,8 @@ export const jobs = {
   fill,
   /** Whether that language can read a template. */
   checkTemplate,
+  /** The texts of one email of Resend's templates and broadcasts. */
+  fillPlaceholders,
 };
 
 export type Jobs = typeof jobs;

@@ -24,6 +24,7 @@ export type Belongings = {
   held: string;
   batch: string;
   template: string;
+  versioned: string;
   sender: string;
   domain: string;
   webhook: string;
@@ -66,6 +67,7 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
     ...{ sender: { name: marker, email: 'a@owner.test' }, templateName: marker, subject: marker },
     ...{ htmlContent: `<p>${marker} {{ params.a }}</p>`, isActive: true },
   });
+  const versioned = await must('POST', '/templates', { name: marker, html: marker, alias: `${marker}-alias` });
   const sender = await must('POST', '/v3/senders', { name: marker, email: 'named@owner.test' });
   const domain = await must('POST', '/domains', { name: 'owner.test' });
   const suppression = await must('POST', '/suppressions', { email: suppressed });
@@ -82,6 +84,7 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
       event: events[0].id,
       suppression: suppression.id,
       domain: domain.id,
+      versioned: versioned.id,
       keyId: await keyIdOf(server),
     },
   };

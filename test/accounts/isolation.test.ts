@@ -40,6 +40,7 @@ function fill({ path }: Route, ours: Belongings): string {
     ['/domains/', { id: ours.domain }],
     ['/v3/senders/domains/', { domain: 'owner.test' }],
     ['/api-keys/', { id: ours.keyId }],
+    ['/templates/', { id: ours.versioned }],
     ['/webhooks/', { id: ours.webhook, event: ours.event }],
     ['/in-doubt/', { id: ours.held }],
     ['/inbox/', { id: ours.email }],
@@ -107,8 +108,8 @@ type Asker = { client: Client; visitor: Visitor; searches: boolean };
 type Seen = { what: string; status: number; leaks: boolean };
 
 async function askAll(routes: Route[], asker: Asker, ours: Belongings): Promise<Seen[]> {
-  const { email, uuid, attachment, held, batch, webhook, event, suppression, domain } = ours;
-  const words = [marker, email, uuid, attachment, held, batch, webhook, event, suppression, domain];
+  const { email, uuid, attachment, held, batch, webhook, event, suppression, domain, versioned } = ours;
+  const words = [marker, email, uuid, attachment, held, batch, webhook, event, suppression, domain, versioned];
   const seen: Seen[] = [];
   for (const route of routes) {
     const path = fill(route, ours);

@@ -83,7 +83,7 @@ const singles: Case[] = [
     'invalid_attachment',
     /not allowed here, unless EGRESS_ALLOW/,
   ],
-  ['a template', { template: { id: 'x' } }, 422, 'validation_error', /Templates are not supported/],
+  ['a template beside html', { template: { id: 'x' } }, 422, 'validation_error', /cannot be used together/],
 ];
 
 const batches: Case[] = [

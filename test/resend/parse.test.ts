@@ -75,7 +75,7 @@ describe('parseSend', () => {
     assertRefused({ html: '', text: '' }, 'invalid_field', 'Missing `html` or `text` field.');
   });
 
-  it('says that there are no templates instead of naming the fields a template would have supplied', () => {
+  it('does not name the fields a template would have supplied', () => {
     assertRefused(
       { from: '', to: null, subject: '', html: '', template: { id: 'x' } },
       'invalid_field',

@@ -59,6 +59,7 @@ export const refusalTexts = {
   suppressionNotFound: 'Suppression not found',
   domainNotFound: 'Domain not found',
   apiKeyNotFound: 'API key not found',
+  templateNotFound: 'Template not found',
   webhookNotFound: 'Webhook not found',
   webhookEventNotFound: 'Webhook event not found',
   routeNotFound: 'The requested endpoint does not exist.',

@@ -22,6 +22,10 @@ export type ResendLimits = {
   diffNamesMax: number;
   webhookEventsMax: number;
   replayMax: number;
+  nameCharsMax: number;
+  templateCharsMax: number;
+  templatesCharsMax: number;
+  variablesMax: number;
 };
 
 export const resendLimits: ResendLimits = {
@@ -64,4 +68,12 @@ export const resendLimits: ResendLimits = {
   webhookEventsMax: 100,
   // Ours: what one transaction moves without holding up the others.
   replayMax: 1_000,
+  // Ours: of a template, a segment, a topic, a broadcast.
+  nameCharsMax: 200,
+  // Ours: ten times what Gmail shows of a mail.
+  templateCharsMax: 1_000_000,
+  // Of all that a batch has filled in, each of its emails counted: what the thread that fills it in can hold.
+  templatesCharsMax: 16_000_000,
+  // docs/resend.md.
+  variablesMax: 50,
 };

@@ -34,7 +34,6 @@ export const sendMembers: Members = {
     'topic_id',
     'scheduled_at',
     'attachments',
-    // Refused with a sentence of its own.
     'template',
   ],
   elsewhere: {
@@ -109,6 +108,11 @@ export function checkSize(
   }
 }
 
+/** Of no more emails than a batch may have: the others need not be looked at. */
+export function isBatch(body: unknown, limits: ResendLimits = resendLimits): body is unknown[] {
+  return Array.isArray(body) && body.length <= limits.batchMax;
+}
+
 /** PHP sends `{}` for an empty batch and Ruby nothing at all (docs/resend.md): both are told what an empty array is told. */
 function parseItems(body: unknown, limits: ResendLimits): unknown[] {
   const isEmptyObject = isFields(body) && Object.keys(body).length === 0;
@@ -123,6 +127,8 @@ function parseItems(body: unknown, limits: ResendLimits): unknown[] {
 }
 
 function parseItem(item: unknown, now: number, readWords: ReadWords, limits: ResendLimits): Draft {
+  // What came of its template (apply-template.ts).
+  if (item instanceof AppError) throw item;
   if (!isFields(item)) throw new AppError('invalid_field', 'Each email in a batch must be a JSON object.');
   return parseDraft(item, now, readWords, limits);
 }
@@ -153,10 +159,9 @@ function parseDraft(fields: Fields, now: number, readWords: ReadWords, limits: R
   return draft;
 }
 
-/** Said first: a template send may lack from, subject and bodies (docs/resend.md, Go), and hearing of those would mislead. */
+/** Whoever parses has put the template's own words in its place before; a comparison has none to look it up in. */
 function refuseTemplate(fields: Fields): void {
-  if (isAbsent(fields.template)) return;
-  throw invalidField('template', 'Templates are not supported by this server. Send `html` or `text` instead.');
+  if (!isAbsent(fields.template)) throw invalidField('template', 'What it said then is not known any more.');
 }
 
 /** The first is the refusal, as the contract has it; all of them are the hint, so that nobody mends one at a time. */

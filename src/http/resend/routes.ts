@@ -26,6 +26,16 @@ import {
   showSuppressions,
 } from './suppressions.ts';
 import {
+  changeTemplate,
+  createTemplate,
+  duplicateTemplate,
+  publishTemplate,
+  removeTemplate,
+  showTemplate,
+  showTemplates,
+  type TemplateParts,
+} from './templates.ts';
+import {
   replayWebhook,
   replayWebhookEvent,
   showWebhookAttempts,
@@ -42,7 +52,13 @@ import {
   type WebhookParts,
 } from './webhooks.ts';
 
-export type ResendParts = SendParts & EmailParts & SuppressionParts & WebhookParts & ApiKeyParts & DomainParts;
+export type ResendParts = SendParts &
+  EmailParts &
+  SuppressionParts &
+  WebhookParts &
+  ApiKeyParts &
+  DomainParts &
+  TemplateParts;
 
 export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: ResendParts): void {
   type Handle = (parts: ResendParts, call: Call) => Promise<Reply>;
@@ -75,6 +91,10 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
       ['/domains/claim', {}],
       ['/domains/:id', { GET: full(showDomain), PATCH: full(changeDomain), DELETE: full(removeDomain) }],
       ['/domains/:id/verify', { POST: full(verifyDomain) }],
+      ['/templates', { POST: full(createTemplate), GET: full(showTemplates) }],
+      ['/templates/:id', { GET: full(showTemplate), PATCH: full(changeTemplate), DELETE: full(removeTemplate) }],
+      ['/templates/:id/publish', { POST: full(publishTemplate) }],
+      ['/templates/:id/duplicate', { POST: full(duplicateTemplate) }],
       ['/webhooks', { POST: full(createWebhook), GET: full(showWebhooks) }],
       ['/webhooks/:id', { GET: full(showWebhook), PATCH: full(changeWebhook), DELETE: full(removeWebhook) }],
       ['/webhooks/:id/signing-secret/rotate', { POST: full(rotateWebhook) }],

@@ -6,6 +6,7 @@ import { AppError } from '../../core/error.ts';
 import { shortHash } from '../../core/token.ts';
 import type { Egress } from '../../egress/egress.ts';
 import { log } from '../../log.ts';
+import type { Reader } from '../../store/database.ts';
 import type { Accepting, Outcome, Turn } from '../../use-cases/accept.ts';
 import { type Endpoint, requestTo, type SendRequest, type Submission } from '../../use-cases/submission.ts';
 import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
@@ -14,14 +15,16 @@ import type { Call, Reply } from '../call.ts';
 import { keyExpiresHeader, readIdempotencyKey, warnAboutKey } from '../idempotency-header.ts';
 import type { Keyless } from '../keyless.ts';
 import { joined, warnAboutMembers } from '../misspelt.ts';
+import { applyTemplates } from './apply-template.ts';
 import { batchEndpoint, singleEndpoint } from './endpoints.ts';
 import { refusalTexts } from './errors.ts';
-import { type BatchMode, checkSize, parseBatch, parseSend, sendMembers } from './parse.ts';
+import { type BatchMode, checkSize, isBatch, parseBatch, parseSend, sendMembers } from './parse.ts';
 import { completeAttachment } from './parse-attachment.ts';
 import { readDatesInWords } from './parse-schedule.ts';
 import { renderAccepted, renderBatchAccepted } from './render.ts';
 
 export type SendParts = {
+  database: Reader;
   accepting: Accepting;
   egress: Egress;
   now: () => number;
@@ -48,15 +51,20 @@ export async function sendBatch(parts: SendParts, call: Call): Promise<Reply> {
   return toReply(outcome, opened);
 }
 
-async function prepareOne(parts: SendParts, { request: { json }, rendering }: Turn): Promise<Submission> {
+async function prepareOne(parts: SendParts, turn: Turn): Promise<Submission> {
+  const { rendering } = turn;
   const now = parts.now();
+  const [json] = await applyTemplates(parts.database, turn, [turn.request.json]);
+  if (json instanceof AppError) throw json;
   const message = await complete(parts, parseSend(json, now, await readDatesInWords(rendering, json, now)));
   return { messages: [message], answer: ([email]) => ({ status: 200, body: renderAccepted(email?.id ?? '') }) };
 }
 
-async function prepareBatch(parts: SendParts, { request, rendering }: Turn, mode: BatchMode): Promise<Submission> {
+async function prepareBatch(parts: SendParts, turn: Turn, mode: BatchMode): Promise<Submission> {
+  const { request, rendering } = turn;
   const now = parts.now();
-  const { json } = request;
+  const { json: asked } = request;
+  const json = isBatch(asked) ? await applyTemplates(parts.database, turn, asked) : asked;
   const { drafts, errors } = parseBatch(json, mode, now, await readDatesInWords(rendering, json, now));
   const messages: Message[] = [];
   for (const { index, draft } of drafts) {
@@ -128,7 +136,7 @@ function toReply(outcome: Outcome, opened: Opened): Reply {
 function hintAt(fields: string[] | null): { hint?: string } {
   if (fields === null) {
     return {
-      hint: 'Which fields differ cannot be told: this request is not valid by itself, or the contents of the first email have been purged.',
+      hint: 'Which fields differ cannot be told: this request is not valid by itself, is made of a template, or the contents of the first email have been purged.',
     };
   }
   if (fields.length > 0) return {};
