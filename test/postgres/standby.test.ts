@@ -121,7 +121,24 @@ describe('a primary and its standby', () => {
     assert.equal(await second.database.write((tx) => findWentBack(tx)), null);
   });
 
-  /** `lead`: to the same database at the standby from now on. */
+  it('does not go back to a primary that was succeeded; who has not seen the successor works there (control)', async (t) => {
+    await primary.start();
+    const [seen, unaware] = [await behindProxy(t, url, {}), await behindProxy(t, url, {})];
+    await put(unaware.database, 'before');
+    seen.lead();
+    await put(seen.database, 'on the new one');
+    seen.lead(primary);
+    await assert.rejects(put(seen.database, 'on the old one'), (error: Error) =>
+      /former primary/.test(String(error.cause)),
+    );
+    await assert.rejects(async () => seen.database.all('select 1'), /does not work right now/);
+    await put(unaware.database, 'on the old one');
+    seen.lead();
+    await put(seen.database, 'on the new one again');
+    assert.deepEqual(await seen.database.all("select 1 from settings where name = 'on the old one'"), []);
+  });
+
+  /** `lead`: to the same database at the standby from now on, or at the other. */
   async function behindProxy(t: TestContext, direct: string, options: Partial<PostgresOptions>) {
     const proxy = await startPostgresProxy(direct);
     const database = await openPostgres({ ...options, findOutMs, url: proxy.url });
@@ -129,6 +146,6 @@ describe('a primary and its standby', () => {
       await database.close();
       await proxy.close();
     });
-    return { database, lead: () => proxy.pointTo(urlAt(standby, direct)) };
+    return { database, lead: (to = standby) => proxy.pointTo(urlAt(to, direct)) };
   }
 });

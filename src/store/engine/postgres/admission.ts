@@ -5,13 +5,15 @@
  * ends or cancels the waiting session, makes its rows visible without it; the next primary may not have them. So each new
  * connection commits a row of its own, and waits: what it can see stands before that row in the log, and is where the row is.
  * In the same transaction it is asked whether the database still has what was acknowledged to this process, and whose history it
- * goes on with. On a connection that was not admitted nothing is read, answered, gated or settled.
+ * goes on with. On a connection that was not admitted nothing is read, answered, gated or settled; a primary that was succeeded
+ * (`Succession`) admits nobody.
  */
 
 import type { Awaitable, SqlValue, Transaction } from '../../database.ts';
 import { type Connection, ConnectionLost } from './connection.ts';
 import { isWithoutSchema, Marker, ownSettings } from './marker.ts';
 import { isSynchronous } from './server-facts.ts';
+import type { Succession } from './succession.ts';
 
 /** What a process finds where it arrives. */
 export type Arrival = {
@@ -42,12 +44,14 @@ type Acknowledged = Map<string, { sequence: number; at: number }>;
 
 export class Admission {
   readonly #onArrival: OnArrival;
+  readonly #succession: Succession;
   /** The last commit of each writing connection that was acknowledged to this process. */
   readonly #acknowledged: Acknowledged = new Map();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(onArrival: OnArrival) {
+  constructor(onArrival: OnArrival, succession: Succession) {
     this.#onArrival = onArrival;
+    this.#succession = succession;
   }
 
   /** One after the other: what the first one finds the others need not. @throws what makes the connection useless. */
@@ -59,6 +63,7 @@ export class Admission {
 
   async #admit(connection: Connection, marker: Marker): Promise<Marker> {
     const asked = new Map(this.#acknowledged);
+    this.#succession.refuseSucceeded(connection.facts);
     try {
       await connection.query(
         `begin isolation level read committed; set local lock_timeout = ${lockMs}; ${ownSettings}`,
@@ -72,6 +77,7 @@ export class Admission {
       const onCommitted = await this.#onArrival(transactionOn(connection), arrival);
       if (!(await connection.commit())) throw new ConnectionLost('the first commit on it was undone');
       marker.registered();
+      this.#succession.worked(connection.facts);
       this.#forget(asked);
       this.acknowledged(marker);
       onCommitted();

@@ -108,7 +108,7 @@ export class Connection {
   }
 
   /** The process that answers, as far as it has said who it is. */
-  get backend(): Pick<ServerFacts, 'pid' | 'began'> | null {
+  get backend(): ServerFacts | null {
     return this.#facts;
   }
 
@@ -216,9 +216,8 @@ export class Connection {
 
   async #ask(): Promise<ServerFacts> {
     const { rows } = await this.query<ServerFacts>(serverFacts).catch((error: unknown) => {
-      if (error instanceof pg.DatabaseError && error.code === undefinedFunction)
-        return this.query<ServerFacts>(plainFacts);
-      throw error;
+      if (!(error instanceof pg.DatabaseError) || !noSuchFacts.has(error.code ?? '')) throw error;
+      return this.query<ServerFacts>(plainFacts);
     });
     const [facts] = rows;
     if (!facts) throw new Error('the server does not answer');
@@ -226,7 +225,8 @@ export class Connection {
   }
 }
 
-const undefinedFunction = '42883';
+/** Undefined function; insufficient privilege. */
+const noSuchFacts = new Set(['42883', '42501']);
 
 /** The server says that the transaction has committed, and that it has not waited for the standbys it should wait for. */
 export class NotWaitedFor extends Error {

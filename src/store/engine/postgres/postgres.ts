@@ -9,6 +9,7 @@ import { Connection, ConnectionLost } from './connection.ts';
 import { WriteQueue } from './queue.ts';
 import { Readers } from './reader.ts';
 import { type Hearing, Signals } from './signals.ts';
+import { Succession } from './succession.ts';
 import { type Hang, Watch } from './watch.ts';
 import { type AssumedCommits, Writer, type WriterOptions } from './writer.ts';
 
@@ -130,8 +131,9 @@ class PostgresDatabase implements Database {
     const { url, listenUrl, onHearing = () => {}, findOutMs, silenceMs, assumeLostCommits } = chosen;
     const { onArrival = () => () => {}, onHang = () => {} } = chosen;
     const wall = () => this.wall();
-    const admission = new Admission(onArrival);
-    const watch = new Watch({ url, wall, onHang, onRound: () => this.#refuseLate() });
+    const succession = new Succession();
+    const admission = new Admission(onArrival, succession);
+    const watch = new Watch({ url, succession, wall, onHang, onRound: () => this.#refuseLate() });
     this.#watch = watch;
     const shared = { url, admission, watch };
     this.#readers = new Readers({ ...shared, name: 'sendonce reads', connections: readers, silenceMs: readSilenceMs });

@@ -12,8 +12,10 @@ export type ServerFacts = {
   standbys: string | null;
   /** When the server was started; null where it does not say. */
   up_since: string | null;
-  /** Changes at each promotion; null on servers that know no such thing. */
+  /** Grows at each promotion, hexadecimal with leading zeros; null on servers that know no such thing. */
   timeline: string | null;
+  /** Which cluster it is of: all that have followed one another have one number. Null where the server does not say. */
+  system: string | null;
 };
 
 const facts = `select pg_backend_pid() as pid, floor(extract(epoch from clock_timestamp()) * 1000)::numeric as at, pg_is_in_recovery()::text as recovering,
@@ -26,10 +28,11 @@ export const upSince = 'select pg_postmaster_start_time()::text as up_since';
 export const serverFacts = `${facts}, pg_postmaster_start_time()::text as up_since,
   (select backend_start::text from pg_stat_activity where pid = pg_backend_pid()) as began,
   case when pg_is_in_recovery() then null
-    else substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end as timeline`;
+    else substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end as timeline,
+  (select system_identifier::text from pg_control_system()) as system`;
 
-/** For servers that speak the protocol and have no such functions. */
-export const plainFacts = `${facts}, null as up_since, null as began, null as timeline`;
+/** For servers that speak the protocol and have no such functions, or do not let us ask. */
+export const plainFacts = `${facts}, null as up_since, null as began, null as timeline, null as system`;
 
 /** Whether a commit there waits for a standby before it is answered. */
 export function isSynchronous({ standbys, synchronous_commit: commits }: ServerFacts): boolean {

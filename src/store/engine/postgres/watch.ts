@@ -1,10 +1,12 @@
 /**
  * Notices silence on all connections of a process, one place for all of them. Where answers are owed and nothing is heard, another
  * connection looks whether the server still works for the silent one, and what it waits for: one that is not there any more, or
- * has long answered, is given up within seconds; a COMMIT that waits for a standby is left to wait, and said to hang.
+ * has long answered, is given up within seconds; a COMMIT that waits for a standby is left to wait, and said to hang. Connections to
+ * a primary that was succeeded are given up as well.
  */
 
 import { Connection } from './connection.ts';
+import type { Succession } from './succession.ts';
 
 /** What commits wait for: a synchronous standby, the disk, a lock, or a server that does not say. */
 export type HangCause = 'SyncRep' | 'disk' | 'lock' | 'server';
@@ -14,6 +16,7 @@ export type Hang = { cause: HangCause; since: number };
 
 export type WatchOptions = {
   url: string;
+  succession: Succession;
   wall: () => number;
   /** Told when commits hang, with each new cause, and with null when they do not any more. */
   onHang: (hang: Hang | null) => void;
@@ -79,6 +82,10 @@ export class Watch {
         this.#connections.delete(connection);
         continue;
       }
+      if (this.#isSucceeded(connection)) {
+        connection.destroy();
+        continue;
+      }
       const silentMs = silenceOf(connection, now);
       if (silentMs > state.limitMs && !isExcused(state, now)) connection.destroy();
       else if (silentMs > suspectAfterMs) isSuspicious = true;
@@ -87,6 +94,11 @@ export class Watch {
     else this.#rest();
     this.#judge(now);
     this.#options.onRound();
+  }
+
+  /** Others of this process have already been led to the new primary. */
+  #isSucceeded({ backend }: Connection): boolean {
+    return backend !== null && this.#options.succession.isSucceeded(backend);
   }
 
   #looked(): void {
