@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import pg from 'pg';
 import type { DeliveryState } from '../../src/core/delivery.ts';
+import { never } from '../../src/store/mail/deliveries.ts';
 import { readColumn, readRows, readRowsAtOnce } from './program.ts';
 
 export type Books = {
@@ -60,6 +61,12 @@ export async function deliveriesIn(books: Books, ...states: DeliveryState[]): Pr
   const listed = states.map((state) => `'${state}'`).join();
   const rows = await books.rows<{ email_id: string }>(`select email_id from deliveries where state in (${listed})`);
   return rows.map((row) => row.email_id);
+}
+
+/** What the program will still do something about by itself; a doubt that waits for a person is not among it. */
+export async function underWayIn(books: Books): Promise<{ email: string; state: DeliveryState }[]> {
+  return books.rows(`select email_id as email, state from deliveries
+    where state in ('queued', 'sending', 'handoff') or (state = 'in_doubt' and run_at < ${never})`);
 }
 
 /** `bigint`: nothing we store is beyond 2^53. */

@@ -10,7 +10,7 @@ import {
   withKills,
 } from './failovers.ts';
 import { fleetSpeed, labServer } from './lab-server.ts';
-import { asynchronously, bothAtWork, standbyLags } from './lagging-standby.ts';
+import { asynchronously, bothAtWork, ledBack, standbyLags } from './lagging-standby.ts';
 import { patroniLine, runPatroni } from './patroni-line.ts';
 import type { Row } from './row.ts';
 import type { Scale } from './scenarios.ts';
@@ -43,7 +43,8 @@ const asynchronous: [
   more?: Parameters<typeof asynchronously>[2],
 ][] = [
   ['cluster B: asynchronous, 1 to 2 s behind', standbyLags],
-  ['cluster C: asynchronous, both at work for 5 s', bothAtWork],
+  ['cluster C: asynchronous, half led back for 5 s', ledBack],
+  ['cluster C-split: asynchronous, both at work for 5 s', bothAtWork],
   // As if the failover were noticed after the hand-offs had been looked at: what their workers have forgotten must not stay open.
   ['cluster B-late: and hand-offs are not held', standbyLags, { command: labServer('holds-no-handoffs') }],
 ];

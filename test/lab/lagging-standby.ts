@@ -1,5 +1,6 @@
 /** Failovers to a standby that lags: what it lacks is lost. It is noticed before anything else, what was open is held, and nothing leaves twice. */
 
+import type { PostgresServer } from '../support/postgres-server.ts';
 import { failOver, sayStuck } from './failovers.ts';
 import { pause } from './load.ts';
 import { countStuck, cries, heldUntil, lateNotice, type Reckoning, reckon, type Window } from './reckoning.ts';
@@ -8,7 +9,7 @@ import type { Scale } from './scenarios.ts';
 import { sumRows } from './table.ts';
 import { Trial, type TrialOptions } from './trial.ts';
 
-type Lost = { window: Window; pointedAt: number; until: string | null; isAlone: boolean };
+type Lost = { window: Window; pointedAt: number; until: string | null };
 type Round = (trial: Trial) => Promise<Lost>;
 
 /** Until what was held, or left, has shown. */
@@ -45,7 +46,7 @@ async function conclude(fault: string, { fleet, acceptsAgainMs }: Trial, lost: L
     ...lateNotice(fleet, lost),
     ...fleet.violations,
     ...sayStuck(stuck),
-    ...(lost.isAlone && said > 1 ? [`${said} processes said that the database went back`] : []),
+    ...(said > 1 ? [`${said} processes said that the database went back`] : []),
     ...(twice > 0 ? [`${twice} left twice`] : []),
     ...(needless > 0 ? [`${needless} are held that cannot have left before`] : []),
   ];
@@ -61,11 +62,11 @@ export const standbyLags: Round = async (trial) => {
   await trial.acceptsAgain(pointedAt);
   // An answer may be on its way for longer than the primary lives; nothing new is accepted before the ways lead elsewhere.
   const until = await heldUntil(trial.fleet);
-  return { window: { from, until: pointedAt }, pointedAt, until, isAlone: true };
+  return { window: { from, until: pointedAt }, pointedAt, until };
 };
 
-/** After the failover the old primary comes back, and half of the processes work there for five seconds: both accept, and both send. */
-export const bothAtWork: Round = async (trial) => {
+/** After the failover the old primary comes back, and half of the processes are led there for five seconds: they have seen its successor. */
+export const ledBack: Round = async (trial) => {
   const { cluster } = trial;
   const old = cluster.primary;
   const [way] = cluster.proxies;
@@ -73,14 +74,40 @@ export const bothAtWork: Round = async (trial) => {
   await trial.pause(200, 400);
   const pointedAt = await failOver(trial);
   await trial.acceptsAgain(pointedAt);
-  // Who comes back from the other one holds again: what is noticed here is the failover.
   const until = await heldUntil(trial.fleet);
   await old.start();
   cluster.lead(way, old);
   await pause(5_000);
   cluster.lead(way, null);
-  await old.kill();
-  const backAt = cluster.point();
-  await trial.acceptsAgain(backAt);
-  return { window: { from, until: backAt }, pointedAt, until, isAlone: false };
+  return endOf(trial, old, { from, pointedAt, until });
 };
+
+/** The standby is promoted while the old primary lives, and half of the processes stay there for five seconds: both accept, and both send. */
+export const bothAtWork: Round = async (trial) => {
+  const { cluster } = trial;
+  const old = cluster.primary;
+  const [way, other] = cluster.proxies;
+  const from = await cluster.holdUpStandby();
+  await trial.pause(200, 400);
+  cluster.lead(other, null);
+  await cluster.promote();
+  const pointedAt = performance.now();
+  cluster.lead(other, cluster.primary);
+  await trial.acceptsAgain(pointedAt);
+  const until = await heldUntil(trial.fleet);
+  await pause(5_000);
+  cluster.lead(way, null);
+  return endOf(trial, old, { from, pointedAt, until });
+};
+
+/** All are led to the new one. */
+async function endOf(
+  trial: Trial,
+  old: PostgresServer,
+  { from, pointedAt, until }: { from: number; pointedAt: number; until: string | null },
+): Promise<Lost> {
+  await old.kill();
+  const backAt = trial.cluster.point();
+  await trial.acceptsAgain(backAt);
+  return { window: { from, until: backAt }, pointedAt, until };
+}

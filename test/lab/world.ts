@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createRandom, type Random } from '../support/random.ts';
-import { type Books, deliveriesIn } from './books.ts';
+import { type Books, deliveriesIn, underWayIn } from './books.ts';
 import { type Evidence, examine, type Finding } from './checker.ts';
 import { type Deed, type Deeds, noDeeds } from './deeds.ts';
 import { Hooks } from './hooks.ts';
@@ -230,16 +230,12 @@ export abstract class World {
     const giveUpAt = performance.now() + drainMs;
     let skipAt = performance.now() + skipMs;
     let fewest = Number.POSITIVE_INFINITY;
-    const doubtEnds = this.#policy === 'send-again';
     for (;;) {
-      const open = await deliveriesIn(
-        this.books,
-        ...(['queued', 'sending', 'handoff'] as const),
-        ...(doubtEnds ? (['in_doubt'] as const) : []),
-      );
+      const open = await underWayIn(this.books);
       const untold = (await this.#hooks?.untold()) ?? [];
       if (open.length === 0 && !this.relay.isThinking && untold.length === 0) return;
-      const left = () => `${open.length} deliveries, ${untold.length} tellings: ${untold.slice(0, 5)}`;
+      const named = () => open.slice(0, 5).map(({ email, state }) => `${email} ${state}`);
+      const left = () => `${open.length} deliveries (${named()}), ${untold.length} tellings: ${untold.slice(0, 5)}`;
       assert(performance.now() < giveUpAt, `at ${this.clock.now()} do not come to an end: ${left()}`);
       // Time is skipped, and with it processes end, only where nothing happens before a moment that is still to come.
       if (open.length + untold.length < fewest) skipAt = performance.now() + skipMs;
