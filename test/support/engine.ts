@@ -1,10 +1,12 @@
 /** Which engine test servers stand on: SQLite, unless the test file says otherwise before it loads the tests. */
 
+import { copyFileSync } from 'node:fs';
 import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { openBeside } from '../../src/process/open-database.ts';
 import type { Database } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
 import { sharedPostgres } from './postgres-server.ts';
-import type { Temp } from './temp.ts';
+import { createTemp, type Temp } from './temp.ts';
 
 let engine: Database['engine'] = 'sqlite';
 
@@ -27,7 +29,34 @@ export async function newDatabaseUrl(temp: Temp): Promise<string> {
   return (await sharedPostgres()).createDatabase();
 }
 
-/** For one made by `newDatabaseUrl`, once its test is over. A file goes with its folder. */
+/** The URL of a database of its own that has its schema: a copy takes a third of the time that all migrations take. */
+export async function newMigratedUrl(temp: Temp): Promise<string> {
+  migrated ??= makeMigrated();
+  const like = await migrated;
+  if (engine === 'postgres') return (await sharedPostgres()).createDatabase(like);
+  const path = temp.path('test.db');
+  copyFileSync(pathOf(like), path);
+  return `sqlite:${path}`;
+}
+
+/** Of this process, made when it is first asked for. */
+let migrated: Promise<string> | null = null;
+
+async function makeMigrated(): Promise<string> {
+  const temp = createTemp();
+  process.once('exit', temp.remove);
+  const url = await newDatabaseUrl(temp);
+  const database = await openDatabase(url);
+  await migrate(database);
+  await database.close();
+  return url;
+}
+
+function pathOf(url: string): string {
+  return url.slice('sqlite:'.length);
+}
+
+/** For one made here, once its test is over. A file goes with its folder. */
 export async function discardDatabase(url: string): Promise<void> {
   if (!url.startsWith('sqlite:')) (await sharedPostgres()).discardDatabase(url);
 }

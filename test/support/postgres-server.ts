@@ -97,7 +97,8 @@ async function startOn(fill: Fill, more: Record<string, string>, parent: string)
       const name = `test${databases}`;
       await administer(folder, async (client) => {
         await dropUnused(client, discarded);
-        await client.query(`create database ${name} template ${like ? nameOf(like) : 'template0'}`);
+        // Small ones are copied faster as files.
+        await client.query(`create database ${name} template ${like ? nameOf(like) : 'template0'} strategy file_copy`);
       });
       return databaseUrl(folder, name);
     },

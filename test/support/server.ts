@@ -6,7 +6,7 @@ import type { Environment } from '../../src/config/settings.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { type Outside, startServer } from '../../src/server.ts';
 import { createTestClock, type TestClock } from './clock.ts';
-import { discardDatabase, newDatabaseUrl } from './engine.ts';
+import { discardDatabase, newMigratedUrl } from './engine.ts';
 import { createTemp } from './temp.ts';
 
 export const testKey = 're_test_key';
@@ -46,7 +46,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const temp = createTemp();
   const clock = options.clock ?? createTestClock();
   const shared = options.environment?.DATABASE_URL;
-  const databaseUrl = shared ?? (await newDatabaseUrl(temp));
+  const databaseUrl = shared ?? (await newMigratedUrl(temp));
   const environment = {
     PORT: '0',
     DATABASE_URL: databaseUrl,
