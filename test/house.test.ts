@@ -33,6 +33,8 @@ describe('the layers', () => {
     ['src/render/probe.ts', '../store/migrate.ts'],
     ['src/store/probe.ts', '../deliver/lane.ts'],
     ['src/egress/probe.ts', '../store/idempotency.ts'],
+    ['src/evidence/probe.ts', '../use-cases/accept.ts'],
+    ['src/evidence/probe.ts', '../log.ts'],
     ['src/config/probe.ts', '../egress/egress.ts'],
     ['src/config/probe.ts', '../deliver/smtp.ts'],
     ['src/config/probe.ts', '../log.ts'],
@@ -55,6 +57,7 @@ describe('the layers', () => {
   const allowed: [file: string, from: string][] = [
     ['src/core/probe.ts', 'node:crypto'],
     ['src/core/probe.ts', './email.ts'],
+    ['src/evidence/probe.ts', '../core/email.ts'],
     ['src/store/probe.ts', '../core/email.ts'],
     ['src/config/probe.ts', '../core/dkim.ts'],
     ['src/config/probe.ts', '../egress/address.ts'],

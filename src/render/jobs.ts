@@ -1,5 +1,6 @@
 /** What renderer threads can do, by name. A job is a pure function of what can be copied; its author's faults are AppErrors. */
 
+import { readReport } from '../evidence/read-report.ts';
 import { readEnglishDate } from './english-date.ts';
 import { generateText } from './html-to-text.ts';
 import { checkTemplate, fill } from './template/fill.ts';
@@ -16,6 +17,8 @@ export const jobs = {
   checkTemplate,
   /** The texts of one email of Resend's templates and broadcasts. */
   fillPlaceholders,
+  /** What a mail that came back says. */
+  report: readReport,
 };
 
 export type Jobs = typeof jobs;
