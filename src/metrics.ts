@@ -57,6 +57,8 @@ export type MetricSources = {
   /** When what has waited longest was due; null where nothing waits. */
   oldestDue: () => Promise<number | null>;
   now: () => number;
+  /** What counts of each relay's ceilings. */
+  rates: () => Promise<readonly { relay: string; window: string; used: number; most: number }[]>;
   /** What the operator is called for, as this process last saw it. */
   troubles: () => readonly TroubleName[];
 };
@@ -116,7 +118,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
   });
   const fromStore = patiently(patienceMs, () => scraped(stored));
-  addTroubleMetrics(registry, stored, sources);
+  addSourced(registry, stored, sources);
   const { attempts, disabled } = addWebhookMetrics(registry, stored, webhooks);
   return {
     accepted: (emails) => accepted.inc(emails),
@@ -150,6 +152,36 @@ function createRelayCounter(registry: Registry): Counter<'relay' | 'outcome'> {
     help: 'Attempts by relay and outcome: a mail that moves on from one relay to the next counts at each.',
     labelNames: ['relay', 'outcome'],
     registers: [registry],
+  });
+}
+
+function addSourced(registry: Registry, stored: Registry, sources: MetricSources): void {
+  addTroubleMetrics(registry, stored, sources);
+  addRateMetrics(stored, sources);
+}
+
+function addRateMetrics(stored: Registry, { rates }: Pick<MetricSources, 'rates'>): void {
+  const registers = [stored];
+  const labelNames = ['relay', 'window'] as const;
+  const used: Gauge<'relay' | 'window'> = new Gauge({
+    name: 'sendonce_relay_rate_used',
+    help: 'Mails that count against a ceiling of a relay, by its window.',
+    labelNames,
+    registers,
+    async collect() {
+      used.reset();
+      for (const { relay, window, ...one } of await rates()) used.set({ relay, window }, one.used);
+    },
+  });
+  const most: Gauge<'relay' | 'window'> = new Gauge({
+    name: 'sendonce_relay_rate_ceiling',
+    help: 'The ceilings of a relay, by their windows.',
+    labelNames,
+    registers,
+    async collect() {
+      most.reset();
+      for (const { relay, window, ...one } of await rates()) most.set({ relay, window }, one.most);
+    },
   });
 }
 

@@ -45,6 +45,7 @@ import { rewriteLog } from './store/engine/sqlite/log.ts';
 import type { Sync } from './store/engine/sqlite/synced-log.ts';
 import { countOpen } from './store/mail/open.ts';
 import { findLongestDue } from './store/page/overview.ts';
+import { listRates, type RelayToRead } from './store/relay-status.ts';
 import { countWebhooks } from './store/webhooks/history.ts';
 import type { LookOptions } from './use-cases/domain-looks.ts';
 import { createKeyTimes } from './use-cases/key-times.ts';
@@ -122,18 +123,19 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const pulse = createPulse(database, patienceMs);
   const captures = () => relays.name === 'capture';
   const watched = { isUp: pulse, hangs, captures, patienceMs, troubles: () => alerting.troubles };
-  const metrics = metricsOf(database, watched);
-  const kept = { database, clock, worker: name, onOutcome: metrics.relayOutcome, onQueued };
+  const setting = { relay: config.relay, relayConnections: config.relayConnections };
+  const relayDesk = createRelayDesk(() => setting, outside);
+  const metrics = metricsOf(database, { ...watched, relays: relayDesk.list });
+  const kept = { database, clock, worker: name, onOutcome: metrics.relayOutcome, onQueued, onMore: wakeUps.wake };
   const keeper = await parts.start(new RelayKeeper({ ...kept, setting: relaysFor(config.relay, config, outside) }));
   const { relays } = keeper;
-  let setting = config.relay;
   const keyUses = createKeyUses(database, metrics.keyUsed);
   const keyTimes = createKeyTimes(database, clock);
   const publicUrl = (): string => config.publicUrl ?? listener.url;
   const renderer = openRenderer(config, metrics, parts);
   const accepts = { database, clock, keyUses, renderer, onQueued };
   const alerting = openAlerting(config, { ...accepts, instance: publicUrl });
-  const spfSenders = () => spfSendersOf(setting);
+  const spfSenders = () => spfSendersOf(setting.relay);
   const looking = lookingOf(accepts, outside, spfSenders);
   const everyMs = outside.choresEveryMs ?? choresEveryMs;
   const keeping = { guard, recovery, looking, everyMs, alert: () => alerting.run() };
@@ -152,7 +154,6 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const live = createLive(database);
   const page = { live, relay: relays.name, durable: isDurable(outside), signerFor, compose };
   const shared = { config, facades, egress, ...accepts, keyTimes, atWork, metrics };
-  const relayDesk = createRelayDesk(() => ({ relay: setting, relayConnections: config.relayConnections }), outside);
   const asked = { ...shared, secrets: ready.secrets, spfSenders, publicUrl, page, relayDesk };
   const doors = [
     watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken),
@@ -177,7 +178,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
       wakeUps.wake();
     },
     change(relay) {
-      setting = relay;
+      setting.relay = relay;
       keeper.change(relaysFor(relay, config, outside));
       log.relaysChanged(relays.records.map((one) => one.name));
     },
@@ -240,15 +241,19 @@ function isDurable({ sync }: Outside): boolean {
   return sync === undefined;
 }
 
-type MetricsOptions = Pick<MetricSources, 'isUp' | 'captures' | 'patienceMs' | 'troubles'> & { hangs: Hangs };
+type MetricsOptions = Pick<MetricSources, 'isUp' | 'captures' | 'patienceMs' | 'troubles'> & {
+  hangs: Hangs;
+  relays: () => readonly RelayToRead[];
+};
 
-function metricsOf(database: Database, { hangs, ...own }: MetricsOptions): Metrics {
+function metricsOf(database: Database, { hangs, relays, ...own }: MetricsOptions): Metrics {
   return createMetrics({
     ...own,
     hang: () => hangs.now,
     openByState: () => countOpen(database),
     webhooks: () => countWebhooks(database),
     oldestDue: () => findLongestDue(database),
+    rates: () => listRates(database, relays(), database.wall()),
     now: () => database.wall(),
   });
 }

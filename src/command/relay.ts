@@ -31,10 +31,9 @@ async function test(config: Config, { name, where }: RelayFacts): Promise<void> 
 
 async function list(database: Database, facts: readonly RelayFacts[]): Promise<void> {
   const now = database.wall();
-  const names = facts.map(({ name }) => name);
-  const status = await readRelayStatus(database, names, now);
+  const status = await readRelayStatus(database, facts, now);
   const rows = status.map((one, index) => row(one, facts[index], now));
-  console.log(table(['RELAY', 'STATE', 'SINCE', 'WAITING', 'CONNECTIONS', 'WHERE', 'LAST REPLY'], rows));
+  console.log(table(['RELAY', 'STATE', 'SINCE', 'WAITING', 'RATE USED', 'CONNECTIONS', 'WHERE', 'LAST REPLY'], rows));
 }
 
 function row(status: RelayStatus, facts: RelayFacts | undefined, now: number): string[] {
@@ -43,6 +42,7 @@ function row(status: RelayStatus, facts: RelayFacts | undefined, now: number): s
     status.state,
     status.since === null ? '' : relativeTime(status.since, now),
     String(status.waiting),
+    status.rates.map(({ window, used, most }) => `${used} of ${most} a ${window}`).join(', '),
     facts?.connections == null ? '' : String(facts.connections),
     facts?.where ?? '',
     printable(status.trouble ?? status.lastReply?.text ?? ''),

@@ -1,13 +1,14 @@
 /** One [[relay]] of `RELAYS_FILE`: what it is called, where it is, and how it wants to be spoken to. */
 
 import { rootCertificates } from 'node:tls';
+import { type Rates, rateWindows } from '../core/rate.ts';
 import { FieldProblem, type Fields } from './relay-fields.ts';
 import { parseRelayUrl, type RelayServer, RelayUrlError } from './relay-url.ts';
 import { parseUpstreamUrl, type UpstreamServer } from './upstream-url.ts';
 
 export type RelayTarget = { kind: 'smtp'; server: RelayServer } | { kind: 'upstream'; server: UpstreamServer };
 
-export type RelayEntry = RelayTarget & { name: string; connections: number };
+export type RelayEntry = RelayTarget & { name: string; connections: number; rates: Rates };
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const connectionsDefault = 10;
@@ -21,7 +22,25 @@ export function parseRelay(fields: Fields): RelayEntry {
     );
   }
   const connections = fields.integer('connections', { min: 1, max: 200 }) ?? connectionsDefault;
-  return { name, connections, ...targetOf(fields) };
+  return { name, connections, rates: ratesOf(fields), ...targetOf(fields) };
+}
+
+/** Above it a ceiling is none. */
+const mostMax = 1_000_000_000;
+
+function ratesOf(fields: Fields): Rates {
+  const domain = fields.table('domain');
+  const connections = domain?.integer('connections', { min: 1, max: 200 }) ?? null;
+  const rates = { own: ceilingsOf(fields), domain: { ceilings: domain ? ceilingsOf(domain) : [], connections } };
+  domain?.end();
+  return rates;
+}
+
+function ceilingsOf(fields: Fields): Rates['own'] {
+  return rateWindows.flatMap(({ name, ms }) => {
+    const most = fields.integer(`per_${name}`, { min: 1, max: mostMax });
+    return most === null ? [] : [{ window: name, ms, most }];
+  });
 }
 
 function targetOf(fields: Fields): RelayTarget {

@@ -15,9 +15,14 @@ export class Fields {
   readonly #table: Record<string, unknown>;
   readonly #variables: Variables;
   readonly #asked = new Set<string>();
+  /** What stands before the names of its fields, where it is a table within another one. */
+  readonly #within: string;
 
-  constructor(table: unknown, variables: Variables) {
-    if (typeof table !== 'object' || table === null || Array.isArray(table)) throw new FieldProblem('must be a table.');
+  constructor(table: unknown, variables: Variables, within = '') {
+    if (typeof table !== 'object' || table === null || Array.isArray(table)) {
+      throw new FieldProblem(within ? `\`${within.slice(0, -1)}\` must be a table.` : 'must be a table.');
+    }
+    this.#within = within;
     this.#table = table as Record<string, unknown>;
     this.#variables = variables;
   }
@@ -27,7 +32,8 @@ export class Fields {
     const unknown = Object.keys(this.#table).filter((name) => !this.#asked.has(name));
     if (unknown.length === 0) return;
     const known = [...this.#asked].sort().join(', ');
-    throw new FieldProblem(`has ${unknown.length} unknown fields: what is known here is ${known}.`);
+    const where = this.#within ? `\`${this.#within.slice(0, -1)}\` ` : '';
+    throw new FieldProblem(`${where}has ${unknown.length} unknown fields: what is known here is ${known}.`);
   }
 
   /** `${NAME}` stands for what the environment has under that name. Null: absent. */
@@ -63,7 +69,13 @@ export class Fields {
     const value = this.#take(name);
     if (value === undefined) return null;
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new FieldProblem(`\`${name}\` must be a whole number from ${min} to ${max}.`);
+    throw new FieldProblem(`\`${this.#within}${name}\` must be a whole number from ${min} to ${max}.`);
+  }
+
+  /** A table within this one, whose own `end` is to be called. */
+  table(name: string): Fields | null {
+    const value = this.#take(name);
+    return value === undefined ? null : new Fields(value, this.#variables, `${this.#within}${name}.`);
   }
 
   flag(name: string, fallback: boolean): boolean {

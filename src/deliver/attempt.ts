@@ -16,7 +16,7 @@ import { settleSimulated, settleSuppressed, siftDelivery } from '../store/mail/s
 import { waitFor } from '../store/mail/waiting.ts';
 import { findLeaving, type Leaving, type LeavingOptions } from './leaving.ts';
 import type { RelayRecord } from './relays/relay-record.ts';
-import type { Relays, Shipped } from './relays/relays.ts';
+import { envelopeId, type Relays, type Shipped } from './relays/relays.ts';
 import type { Settler } from './settle.ts';
 import { harmlessAfterMs, type Turn, type Turns } from './turns.ts';
 
@@ -208,9 +208,4 @@ export class Attempt {
 
 function leftBehind(relay: string | null): string {
   return `The relay "${relay}" may have it already, and is not in RELAYS_FILE any more: no other one gets it by itself.`;
-}
-
-/** Same on every attempt, so that a DSN names the delivery it is about (RFC 3461 4.4). */
-function envelopeId(delivery: Delivery): string {
-  return `${delivery.emailId}.${delivery.part}`;
 }

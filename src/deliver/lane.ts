@@ -64,8 +64,9 @@ export class DeliverLane implements Lane<Delivery> {
     const claimed = await this.#claimInTurns(turns, limit, now);
     for (const delivery of claimed) {
       this.#held.add(partName(delivery));
-      if (delivery.heading !== null) relays.find(delivery.heading)?.reserve();
+      relays.reserve(delivery);
     }
+    if (await relays.refill()) this.#isBehind = true;
     // What may end this process comes last, so that the others have begun.
     return claimed.sort((a, b) => Number(isSuspect(a)) - Number(isSuspect(b)));
   }
@@ -112,7 +113,7 @@ export class DeliverLane implements Lane<Delivery> {
     } finally {
       this.#underWay.delete(one);
       this.#held.delete(partName(delivery));
-      if (delivery.heading !== null) this.#options.relays.find(delivery.heading)?.leave();
+      this.#options.relays.leave(delivery);
     }
   }
 
@@ -123,6 +124,7 @@ export class DeliverLane implements Lane<Delivery> {
     const ungated = [...this.#underWay].filter((one) => !one.hasAskedGate).map((one) => one.delivery);
     const handedBack = [...unstarted, ...ungated];
     if (handedBack.length === 0) return;
+    for (const delivery of unstarted) this.#options.relays.leave(delivery);
     await database.write(async (tx) => {
       for (const delivery of handedBack) await handBack(tx, delivery, clock.now());
     });

@@ -3,13 +3,13 @@
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/error.ts';
 import type { DatabaseReader } from '../store/database.ts';
-import { type RelayStatus, readRelayStatus } from '../store/relay-status.ts';
+import { type RelayStatus, type RelayToRead, readRelayStatus } from '../store/relay-status.ts';
 import type { RelayOrders } from '../use-cases/relay-orders.ts';
 import type { Call, Reply } from './call.ts';
 
 /** The relays there are, and a try whether one can be used. */
 export type RelayDesk = {
-  list(): readonly { name: string; where: string; connections: number | null }[];
+  list(): readonly (RelayToRead & { where: string; connections: number | null })[];
   test(name: string): Promise<{ isUp: boolean; words: string }>;
 };
 
@@ -51,8 +51,7 @@ async function viewOf(parts: RelayParts, name: string) {
 
 async function viewAll({ database, clock, desk }: RelayParts) {
   const facts = desk.list();
-  const names = facts.map(({ name }) => name);
-  const status = await readRelayStatus(database, names, clock.now());
+  const status = await readRelayStatus(database, facts, clock.now());
   return status.map((one, index) => view(one, facts[index]));
 }
 
@@ -66,6 +65,7 @@ function view(status: RelayStatus, facts: { where: string; connections: number |
     since: status.since === null ? null : new Date(status.since).toISOString(),
     trouble: status.trouble,
     waiting: status.waiting,
+    rates: status.rates,
     last_reply: status.lastReply && {
       text: status.lastReply.text,
       at: new Date(status.lastReply.at).toISOString(),

@@ -11,8 +11,7 @@ import type { Visit } from './visit.ts';
 export async function relays(visit: Visit): Promise<Response> {
   requireFirst(visit);
   const facts = visit.parts.relayDesk.list();
-  const names = facts.map(({ name }) => name);
-  const status = await readRelayStatus(visit.parts.database, names, visit.parts.clock.now());
+  const status = await readRelayStatus(visit.parts.database, facts, visit.parts.clock.now());
   return renderPage(visit, {
     title: 'Relays',
     at: '/relays',
@@ -93,6 +92,14 @@ function Relay({ visit, status, where }: { visit: Visit; status: RelayStatus; wh
         <dd>
           <Count of={status.waiting} />
         </dd>
+        {status.rates.map(({ window, used, most }) => (
+          <>
+            <dt>Last {window}</dt>
+            <dd>
+              <Count of={used} /> of <Count of={most} />
+            </dd>
+          </>
+        ))}
         {status.since !== null && (
           <>
             <dt>{status.state === 'resting' ? 'Away since' : 'Back since'}</dt>

@@ -4,12 +4,18 @@ import type { Config } from '../config/config.ts';
 import type { RelayTarget } from '../config/relay-entry.ts';
 import type { RelayServer } from '../config/relay-url.ts';
 import type { RelaySetting } from '../config/relays-file.ts';
+import type { Ceiling } from '../core/rate.ts';
 import { adviceOnTrouble } from '../core/relay-trouble.ts';
 import type { Relay } from '../deliver/relay.ts';
 import type { RelayDesk } from '../http/relays.ts';
 import { testRelay } from './relay-test.ts';
 
-export type RelayFacts = { name: string; where: string; connections: number | null };
+export type RelayFacts = {
+  name: string;
+  where: string;
+  connections: number | null;
+  ceilings: readonly Ceiling[];
+};
 
 /** `words`: what came of it, for a person. */
 export type RelayTest = { isUp: boolean; words: string };
@@ -17,11 +23,16 @@ export type RelayTest = { isUp: boolean; words: string };
 export function relayFacts({ relay, relayConnections }: Pick<Config, 'relay' | 'relayConnections'>): RelayFacts[] {
   switch (relay.kind) {
     case 'capture':
-      return [{ name: 'capture', where: 'kept here', connections: null }];
+      return [{ name: 'capture', where: 'kept here', connections: null, ceilings: [] }];
     case 'smtp':
-      return [{ name: urlOf(relay.server), where: urlOf(relay.server), connections: relayConnections }];
+      return [{ name: urlOf(relay.server), where: urlOf(relay.server), connections: relayConnections, ceilings: [] }];
     case 'file':
-      return relay.file.relays.map((one) => ({ name: one.name, where: whereOf(one), connections: one.connections }));
+      return relay.file.relays.map((one) => ({
+        name: one.name,
+        where: whereOf(one),
+        connections: one.connections,
+        ceilings: one.rates.own,
+      }));
     default:
       return relay satisfies never;
   }
@@ -35,7 +46,7 @@ export function createRelayDesk(
   if (own) {
     const { name, concurrency: connections } = own;
     return {
-      list: () => [{ name, where: name, connections }],
+      list: () => [{ name, where: name, connections, ceilings: [] }],
       test: async () => ({ isUp: true, words: 'is our own' }),
     };
   }

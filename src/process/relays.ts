@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import { spfSenders } from '../core/domain.ts';
 import { createCapture } from '../deliver/capture.ts';
 import type { Relay } from '../deliver/relay.ts';
+import { Permits } from '../deliver/relays/permits.ts';
 import type { KnownRelay, RelayRecord } from '../deliver/relays/relay-record.ts';
 import { onlyRelay, Relays, type RelaysSetting } from '../deliver/relays/relays.ts';
 import { createSmtpRelay } from '../deliver/smtp.ts';
@@ -14,6 +15,7 @@ import { createUpstream } from '../deliver/upstream/upstream.ts';
 import { log } from '../log.ts';
 import type { Database } from '../store/database.ts';
 import { listWaitedFor, releaseSome } from '../store/mail/waiting.ts';
+import { takeSome } from '../store/rates.ts';
 import { forgetReports, keepReportsOf, listOrders, report } from '../store/relays.ts';
 import type { Part } from './parts.ts';
 
@@ -26,6 +28,8 @@ export type RelayKeeperOptions = {
   onOutcome: (relay: string, outcome: string) => void;
   /** Told when something is due that was not. */
   onQueued: () => void;
+  /** Told when this process may take more than it could. */
+  onMore: () => void;
 };
 
 /** How long an operator's word takes to be heard. */
@@ -35,6 +39,7 @@ const releasedAtOnce = 500;
 export class RelayKeeper implements Part {
   readonly relays: Relays;
   readonly #options: RelayKeeperOptions;
+  readonly #permits: Permits;
   readonly #heard = new Map<string, number>();
   #timer: NodeJS.Timeout | null = null;
   #working: Promise<void> = Promise.resolve();
@@ -44,13 +49,15 @@ export class RelayKeeper implements Part {
     const { onOutcome } = options;
     const onRest = (record: RelayRecord) => this.#onRest(record);
     const onBack = (record: RelayRecord) => this.#onBack(record);
-    this.relays = new Relays(options.setting, { onOutcome, onRest, onBack });
+    this.#permits = openPermits(options);
+    this.relays = new Relays(options.setting, { onOutcome, onRest, onBack }, this.#permits);
   }
 
   async start(): Promise<void> {
     const { database, worker } = this.#options;
     await database.write((tx) => forgetReports(tx, database.engine === 'sqlite' ? worker : null));
     await this.#listen(true);
+    this.#permits.start();
     this.#timer = setInterval(() => this.#do('orders', () => this.#listen(false)), listenEveryMs);
   }
 
@@ -58,6 +65,7 @@ export class RelayKeeper implements Part {
     if (this.#timer) clearInterval(this.#timer);
     await this.#working;
     await this.relays.close();
+    await this.#permits.stop();
   }
 
   change(setting: RelaysSetting): void {
@@ -122,6 +130,21 @@ export class RelayKeeper implements Part {
   }
 }
 
+function openPermits({ database, clock, worker, onMore }: RelayKeeperOptions): Permits {
+  const isShared = database.engine === 'postgres';
+  return new Permits({
+    clock,
+    onMore,
+    onFailure: (error) => log.choreFailed('rates', error),
+    take: (takings) =>
+      database.write(async (tx) => {
+        const granted = [];
+        for (const one of takings) granted.push(await takeSome(tx, worker, one, { now: clock.now(), isShared }));
+        return granted;
+      }),
+  });
+}
+
 /** `connections`: of a relay that has no number of its own. `verdictTimeoutMs`: instead of the SMTP client's. */
 export type RelayTerms = { connections: number; verdictTimeoutMs?: number | undefined };
 
@@ -133,15 +156,17 @@ export function relaysOf(setting: RelaySetting, terms: RelayTerms): RelaysSettin
       return onlyRelay(openRelay(setting.server, terms), secretsOf(setting.server));
     case 'file': {
       const { relays, routes } = setting.file;
-      return { known: relays.map((entry) => known(entry, terms)), routes, isRouted: true };
+      const rates = new Map(relays.map((one) => [one.name, one.rates]));
+      return { known: relays.map((entry) => known(entry, terms)), routes, isRouted: true, rates };
     }
     default:
       return setting satisfies never;
   }
 }
 
-function known(entry: RelayEntry, terms: RelayTerms): KnownRelay {
+function known({ rates: _, ...entry }: RelayEntry, terms: RelayTerms): KnownRelay {
   const { name, connections } = entry;
+  // Other rates are no reason to end its sessions.
   const shared = { name, terms: JSON.stringify(entry) };
   if (entry.kind === 'upstream') {
     const { key: apiKey, ...server } = entry.server;

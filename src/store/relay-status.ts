@@ -1,7 +1,9 @@
 /** How relays are doing, as the processes that send have reported it, and what waits for each. */
 
-import type { DatabaseReader } from './database.ts';
+import { type Ceiling, ceilingName, rateKey, relayOfKey, type WindowName } from '../core/rate.ts';
+import type { DatabaseReader, Reader } from './database.ts';
 import { readDetail } from './mail/events.ts';
+import { readUses } from './rates.ts';
 import { countWaiting, listOrders, listReports, type RelayReport } from './relays.ts';
 
 export type RelayStatus = {
@@ -13,21 +15,26 @@ export type RelayStatus = {
   trouble: string | null;
   /** Queued deliveries that wait for it, or for one of several of which it is one. */
   waiting: number;
+  /** What counts of its ceilings now, by all processes together. */
+  rates: { window: WindowName; used: number; most: number }[];
   /** What it said to one of the last mails, and when. */
   lastReply: { text: string; at: number } | null;
 };
 
+export type RelayToRead = { name: string; ceilings: readonly Ceiling[] };
+
 /** What is waited for and has no relay of these names: it is claimed, and finds its way, at the next look. */
 export async function readRelayStatus(
   database: DatabaseReader,
-  names: readonly string[],
+  relays: readonly RelayToRead[],
   now: number,
 ): Promise<RelayStatus[]> {
   const orders = await listOrders(database);
   const reports = await listReports(database, { engine: database.engine, now });
   const waiting = await countWaiting(database);
   const replies = await lastReplies(database);
-  return names.map((name) => {
+  const rates = await readRates(database, relays, now);
+  return relays.map(({ name }, index) => {
     const report = worst(reports.filter(({ relay }) => relay === name));
     const isPaused = orders.some((one) => one.relay === name && one.isPaused);
     return {
@@ -36,11 +43,28 @@ export async function readRelayStatus(
       since: report?.since ?? null,
       trouble: report?.state === 'resting' ? report.reply : null,
       waiting: waiting
-        .filter(({ waitsFor }) => waitsFor.split(' ').includes(name))
+        .filter(({ waitsFor }) => waitsFor.split(' ').some((key) => relayOfKey(key) === name))
         .reduce((sum, { deliveries }) => sum + deliveries, 0),
+      rates: rates[index] ?? [],
       lastReply: replies.get(name) ?? null,
     };
   });
+}
+
+/** Of all relays in one list. */
+export async function listRates(reader: Reader, relays: readonly RelayToRead[], now: number) {
+  const rates = await readRates(reader, relays, now);
+  return relays.flatMap(({ name }, index) => (rates[index] ?? []).map((one) => ({ relay: name, ...one })));
+}
+
+/** In the order of the relays. */
+async function readRates(reader: Reader, relays: readonly RelayToRead[], now: number): Promise<RelayStatus['rates'][]> {
+  const nameOf = (relay: string, { window }: Ceiling) => ceilingName(rateKey(relay), window);
+  const all = relays.flatMap(({ name, ceilings }) => ceilings.map((one) => nameOf(name, one)));
+  const uses = await readUses(reader, all, now);
+  return relays.map(({ name, ceilings }) =>
+    ceilings.map((one) => ({ window: one.window, used: uses.get(nameOf(name, one)) ?? 0, most: one.most })),
+  );
 }
 
 /** A relay that one process cannot reach is worth looking at, whatever the others say. */

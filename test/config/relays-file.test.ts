@@ -37,6 +37,9 @@ describe('RELAYS_FILE', () => {
 name = "ses"
 url = "smtp://user:\${PASSWORD}@relay.example:2525"
 connections = 7
+per_second = 14
+domain.per_day = 1_000
+domain.connections = 2
 ehlo = "mail.shop.example"
 [[relay]]
 name = "backup"
@@ -51,6 +54,10 @@ relays = ["backup", "ses"]`,
     );
     const [ses, backup] = file.relays;
     assert(ses?.kind === 'smtp' && backup?.kind === 'smtp');
+    assert.deepEqual(ses?.rates, {
+      own: [{ window: 'second', ms: 1_000, most: 14 }],
+      domain: { ceilings: [{ window: 'day', ms: 86_400_000, most: 1_000 }], connections: 2 },
+    });
     assert.deepEqual(ses?.server.auth, { user: 'user', pass: 'p@ss/w:rd %' });
     assert.deepEqual(
       [ses?.name, ses?.connections, ses?.server.port, ses?.server.name],
@@ -100,6 +107,10 @@ relays = ["backup", "ses"]`,
     ['a URL that is none', '[[relay]]\nname = "one"\nurl = "hunter2"', /`url` cannot be read as a URL/],
     ['capture:', '[[relay]]\nname = "one"\nurl = "capture:"', /stands alone/],
     ['an unknown field', `${one}conections = 3`, /1 unknown fields: what is known here is .*connections/],
+    ['a rate out of range', `${one}per_second = 0`, /`per_second` must be a whole number from 1/],
+    ['a rate of a domain that is none', `${one}domain.per_minute = "x"`, /`domain\.per_minute` must be a whole/],
+    ['an unknown rate of a domain', `${one}domain.per_hour = 1`, /`domain` has 1 unknown fields: .*per_minute/],
+    ['a domain that is no table', `${one}domain = 1`, /`domain` must be a table/],
     ['connections out of range', `${one}connections = 0`, /`connections` must be a whole number from 1 to 200/],
     ['a flag that is none', `${one}verify = "no"`, /`verify` must be true or false/],
     ['a CA that is not looked at', `${one}ca_file = "package.json"\nverify = false`, /`ca_file` says nothing/],

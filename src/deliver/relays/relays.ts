@@ -3,9 +3,11 @@
 import type { Outcome } from '../../core/outcome.ts';
 import { isPermanent } from '../../core/outcome.ts';
 import { type PassedOver, passOver, type Tried } from '../../core/passed-over.ts';
+import { type Rates, rateKey, recipientDomains, relayOfKey } from '../../core/rate.ts';
 import { noReply } from '../../core/reply.ts';
 import { type Route, type RouteFacts, relaysFor } from '../../core/route.ts';
 import type { Gate, Relay, Shipment } from '../relay.ts';
+import type { Hold, Leave, Permits } from './permits.ts';
 import { type KnownRelay, RelayRecord, type RelayWatch } from './relay-record.ts';
 
 /**
@@ -13,6 +15,9 @@ import { type KnownRelay, RelayRecord, type RelayWatch } from './relay-record.ts
  * which is asked after the others: what fails behind its gate cannot move on within its attempt.
  */
 export type Mail = RouteFacts & { bound: string | null; failedAt?: string | null };
+
+/** The same where it is to be found a place. */
+export type MailToAdmit = Mail & { recipients: readonly string[] };
 
 /** As `Gate`, for the relay this attempt has come to. */
 export type TriedGate = (
@@ -27,31 +32,41 @@ export type TriedGate = (
  */
 export type Shipped = { outcome: Outcome; tried: Tried; waitsFor: string | null; isUntried: boolean };
 
-/** What is to be done with a mail that is due. */
-export type Admission = { heading: string | null } | { waitsFor: string };
+/**
+ * What is to be done with a mail that is due. `isLong`: only rates hold it back, and no relay's return is waited for. `later`: it stays as
+ * it is, since something is to be asked first.
+ */
+export type Admission = { heading: string | null } | { waitsFor: string; isLong?: true } | { later: true };
 
 export type RelaysSetting = {
   known: readonly KnownRelay[];
   routes: readonly Route[];
   /** False: there is one, every mail is its own, and nothing is looked up. */
   isRouted: boolean;
+  /** By relay, of those that have any. */
+  rates?: ReadonlyMap<string, Rates>;
 };
 
 export class Relays {
   readonly #watch: RelayWatch;
+  readonly #permits: Permits | null;
+  /** Places in the rates that claimed mails have, by envelope. */
+  readonly #holds = new Map<string, Hold>();
   #records = new Map<string, RelayRecord>();
   #routes: readonly Route[] = [];
   #isRouted = false;
   /** Left the settings, and still at work. */
   readonly #retiring = new Set<Promise<void>>();
 
-  constructor(setting: RelaysSetting, watch: RelayWatch) {
+  constructor(setting: RelaysSetting, watch: RelayWatch, permits: Permits | null = null) {
     this.#watch = watch;
+    this.#permits = permits;
     this.change(setting);
   }
 
   /** Those whose terms are what they were stay as they are, sessions and all. */
-  change({ known, routes, isRouted }: RelaysSetting): void {
+  change({ known, routes, isRouted, rates = new Map() }: RelaysSetting): void {
+    this.#permits?.change(rates);
     const before = this.#records;
     this.#records = new Map(known.map((one) => [one.name, this.#kept(before.get(one.name), one)]));
     this.#routes = routes;
@@ -84,13 +99,34 @@ export class Relays {
 
   /** Relays that some mail would take now, and that have room for it. */
   get hasRoom(): boolean {
-    return this.#ways().some((way) => way.find(({ isOpen }) => isOpen)?.hasRoom);
+    return this.#ways().some((way) => this.#nextOf(way)?.hasRoom);
   }
 
   /** Places that mail could take now, at relays that are the first open one of some way. */
   get room(): number {
-    const next = new Set(this.#ways().flatMap((way) => way.find(({ isOpen }) => isOpen) ?? []));
-    return [...next].reduce((sum, { free }) => sum + Math.max(0, free), 0);
+    const next = new Set(this.#ways().flatMap((way) => this.#nextOf(way) ?? []));
+    return [...next].reduce((sum, record) => sum + this.#roomAt(record), 0);
+  }
+
+  /** Asks for what the last claim found wanting. True: there is more than there was. */
+  async refill(): Promise<boolean> {
+    return (await this.#permits?.refill()) ?? false;
+  }
+
+  /** A claim that has committed heads for it. */
+  reserve({ heading, ...mail }: Claimed): void {
+    if (heading === null) return;
+    this.find(heading)?.reserve();
+    const hold = this.#permits?.hold(heading, recipientDomains(mail.recipients));
+    if (hold) this.#holds.set(envelopeId(mail), hold);
+  }
+
+  /** It is done with, or was handed back. */
+  leave({ heading, ...mail }: Claimed): void {
+    if (heading === null) return;
+    this.find(heading)?.leave();
+    this.#holds.get(envelopeId(mail))?.end(false);
+    this.#holds.delete(envelopeId(mail));
   }
 
   /** Some relay knows requests by a key. */
@@ -115,41 +151,59 @@ export class Relays {
   }
 
   /** One claim's view: what it takes is counted in `taken` until it is known to have committed. */
-  admit(mail: Mail, taken: Map<string, number>): Admission {
+  admit(mail: MailToAdmit, taken: Map<string, number>): Admission {
     const way = this.wayOf(mail);
     // It is taken, and held: that is said by its attempt.
     if (!way) return { heading: null };
-    const next = way.find(({ isOpen }) => isOpen);
-    if (!next) return { waitsFor: waitingFor(way) };
-    const already = taken.get(next.name) ?? 0;
-    if (next.free - already <= 0) return { waitsFor: next.name };
-    taken.set(next.name, already + 1);
-    return { heading: next.name };
+    const domains = recipientDomains(mail.recipients);
+    const waits: string[] = [];
+    let isLong = true;
+    for (const record of way) {
+      const leave = record.isOpen ? this.#look(record, domains, taken) : null;
+      if (leave === 'free') return takePlace(record, domains, taken);
+      if (leave === 'ask') return { later: true };
+      if (leave?.is === 'full') return { waitsFor: leave.key };
+      waits.push(leave?.key ?? record.name);
+      isLong &&= leave !== null;
+    }
+    return { waitsFor: waits.join(' '), ...(isLong ? { isLong } : {}) };
   }
 
   /** Of the values that are waited for, those that one of its relays is open for, with room, now. */
   isOpenFor(waitsFor: string, taken: ReadonlyMap<string, number>): boolean {
-    return waitsFor.split(' ').some((name) => {
-      const record = this.find(name);
-      return record?.isOpen && record.free - (taken.get(name) ?? 0) > 0;
+    return waitsFor.split(' ').some((key) => {
+      const record = this.find(relayOfKey(key));
+      if (!record?.isOpen) return false;
+      const free = record.free - (taken.get(record.name) ?? 0);
+      if (free <= 0) return false;
+      return [...new Set([record.name, key])].every((one) => this.#permits?.isFree(one, taken, free) ?? true);
     });
   }
 
   /** What waits for this waits in vain: none of its relays is there. */
   isUnknown(waitsFor: string): boolean {
-    return waitsFor.split(' ').every((name) => !this.#records.has(name));
+    return waitsFor.split(' ').every((key) => !this.#records.has(relayOfKey(key)));
   }
 
   /** Tries the relays of the way in their order until one of them decides, or has asked for the gate. */
   async ship(way: readonly RelayRecord[], shipment: Shipment, gate: TriedGate): Promise<Shipped> {
     const passedOver: PassedOver[] = [];
+    const waits: string[] = [];
     let last: Shipped | null = null;
     let isWaiting = true;
     for (const record of way) {
       if (!record.isOpen && (this.#isRouted || record.state === 'paused')) {
         passedOver.push(passOver(record.name, record.reason));
+        waits.push(record.name);
         continue;
       }
+      const hold = this.#holdFor(record, shipment);
+      if (hold && 'usedUp' in hold) {
+        passedOver.push(passOver(record.name, 'Its rate is used up.'));
+        waits.push(hold.usedUp);
+        continue;
+      }
+      waits.push(record.name);
       if (last) passedOver.push(passOver(last.tried.relay ?? '', wordsOf(last.outcome)));
       const tried: Tried = { relay: record.name, passedOver: [...passedOver] };
       let wasAsked = false;
@@ -157,17 +211,47 @@ export class Relays {
         wasAsked = true;
         return gate(reply, isPlain, { tried, repeatsForMs: record.relay.repeatsForMs });
       });
+      hold?.end(wasAsked || mayCount(outcome));
       isWaiting &&= outcome.phase === 'unreached' && outcome.isAway === true;
       last = { outcome, tried, waitsFor: null, isUntried: false };
       if (way.length === 1) last = { ...last, outcome: nowhereElse(outcome, { wasAsked, to: shipment.envelope.to }) };
       if (wasAsked || !movesOn(outcome)) return last;
     }
-    const waitsFor = isWaiting ? waitingFor(way) : null;
+    const waitsFor = isWaiting ? waits.join(' ') : null;
     return last ? { ...last, waitsFor } : untried(passedOver, waitsFor);
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.records.map((record) => record.close()), ...this.#retiring]);
+  }
+
+  /** The first that mail could take, as far as is known before it is looked at. */
+  #nextOf(way: readonly RelayRecord[]): RelayRecord | undefined {
+    return way.find((record) => record.isOpen && this.#roomAt(record, Number.POSITIVE_INFINITY) > 0);
+  }
+
+  #roomAt({ name, free }: RelayRecord, upTo = Math.max(0, free)): number {
+    return this.#permits?.roomFor(name, upTo) ?? upTo;
+  }
+
+  /** As much as may be under way to a domain is like a relay that has no place: it is waited for. */
+  #look(record: RelayRecord, domains: readonly string[], taken: ReadonlyMap<string, number>): Leave {
+    const leave = this.#permits?.look(record.name, domains, taken) ?? 'free';
+    if (leave !== 'free') return leave;
+    const isFull = record.free - (taken.get(record.name) ?? 0) <= 0;
+    return isFull ? { is: 'full', key: record.name } : 'free';
+  }
+
+  /** The place it was given when it was claimed, or another one where it has come to another relay. */
+  #holdFor({ name }: RelayRecord, { envelopeId, envelope }: Shipment): Hold | { usedUp: string } | null {
+    if (!this.#permits) return null;
+    const held = this.#holds.get(envelopeId);
+    if (held?.relay === name) return held;
+    const domains = recipientDomains(envelope.to);
+    const hold = this.#permits.hold(name, domains);
+    if (hold) return hold;
+    const leave = this.#permits.look(name, domains, new Map());
+    return { usedUp: typeof leave === 'object' ? leave.key : rateKey(name) };
   }
 
   #kept(before: RelayRecord | undefined, known: KnownRelay): RelayRecord {
@@ -202,8 +286,23 @@ function movesOn(outcome: Outcome): boolean {
   return outcome.phase === 'refused' && !outcome.refused.some(isPermanent);
 }
 
-function waitingFor(way: readonly RelayRecord[]): string {
-  return way.map(({ name }) => name).join(' ');
+type Claimed = { heading: string | null; emailId: string; part: number; recipients: readonly string[] };
+
+/** Same on every attempt, so that a DSN names the delivery it is about (RFC 3461 4.4). */
+export function envelopeId({ emailId, part }: { emailId: string; part: number }): string {
+  return `${emailId}.${part}`;
+}
+
+function takePlace({ name }: RelayRecord, domains: readonly string[], taken: Map<string, number>): Admission {
+  for (const key of [name, ...domains.map((domain) => rateKey(name, domain))]) {
+    taken.set(key, (taken.get(key) ?? 0) + 1);
+  }
+  return { heading: name };
+}
+
+/** The relay may have counted it: something was said of this mail, or may have been. */
+function mayCount(outcome: Outcome): boolean {
+  return outcome.phase !== 'unreached' || !outcome.isAway;
 }
 
 function untried(passedOver: PassedOver[], waitsFor: string | null): Shipped {

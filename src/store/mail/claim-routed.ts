@@ -10,11 +10,19 @@ import type { Summary } from './emails.ts';
 import { waitFor } from './waiting.ts';
 
 /** What is known of a mail before it is claimed. `bound`: the relay that may have it already. */
-export type DueMail = { account: string; from: string; tag: string | null; bound: string | null };
+export type DueMail = {
+  account: string;
+  from: string;
+  tag: string | null;
+  bound: string | null;
+  recipients: readonly string[];
+};
+
+export type Answer = { heading: string | null } | { waitsFor: string; isLong?: true } | { later: true };
 
 export type RoutedTerms = ClaimTerms & {
   /** What is to be done with it; asked once for each in their order, and what it answers counts for those that follow. */
-  admit: (mail: DueMail) => { heading: string | null } | { waitsFor: string };
+  admit: (mail: DueMail) => Answer;
   /** Instead of what is due: what waits for this. */
   waitsFor?: string;
   /** Rows looked at, at most: bounds how long others wait for this transaction. */
@@ -25,6 +33,9 @@ export type RoutedClaim = { claimed: Delivery[]; looked: number };
 
 /** Whatever happens it is looked at again after so long. */
 const lookAgainMs = 10 * 60_000;
+
+/** Where only a rate holds it back: a million of them are not to be written anew every few minutes. */
+const lookLongMs = 6 * 60 * 60_000;
 
 export async function claimRouted(
   tx: Transaction,
@@ -44,6 +55,8 @@ export async function claimRouted(
     // Who waited goes on waiting.
     if (terms.waitsFor === undefined) await putAside(tx, account, terms.now, sorted);
     if (rows.length < limit || (terms.waitsFor !== undefined && taken.length < rows.length)) break;
+    // They stay where they are, and would be found again.
+    if (sorted.some(({ answer }) => 'later' in answer)) break;
   }
   return { claimed, looked };
 }
@@ -60,8 +73,6 @@ type RoutedRow = {
   summary: string | null;
 };
 
-type Answer = ReturnType<RoutedTerms['admit']>;
-
 function findSome(tx: Transaction, account: string, terms: RoutedTerms): Awaitable<RoutedRow[]> {
   const { now, limit, waitsFor } = terms;
   const find = (isSuch: string, value: string | number) =>
@@ -75,16 +86,20 @@ function findSome(tx: Transaction, account: string, terms: RoutedTerms): Awaitab
       value,
       limit,
     );
-  if (waitsFor !== undefined) return find('waits_for is not null and waits_for = ?', waitsFor);
-  return shared(terms, (isBulk) => find(`is_bulk = ${isBulk} and run_at <= ?`, now));
+  return shared(terms, (isBulk) =>
+    waitsFor === undefined
+      ? find(`is_bulk = ${isBulk} and run_at <= ?`, now)
+      : find(`waits_for is not null and is_bulk = ${isBulk} and waits_for = ?`, waitsFor),
+  );
 }
 
 /** What is too old, gone, or only pretends is taken whatever the relays do: its attempt says what becomes of it. */
 function answerTo(row: RoutedRow, account: string, { now, admit }: RoutedTerms): Answer {
-  const [first = ''] = JSON.parse(row.recipients) as string[];
+  const recipients = JSON.parse(row.recipients) as string[];
+  const [first = ''] = recipients;
   if (row.summary === null || row.give_up_at <= now || testAddressOutcome(first)) return { heading: null };
   const { from, tags }: Summary = JSON.parse(row.summary);
-  return admit({ account, from: senderAddress({ from }), tag: tagOf(tags), bound: row.bound });
+  return admit({ account, from: senderAddress({ from }), tag: tagOf(tags), bound: row.bound, recipients });
 }
 
 async function claimHeaded(
@@ -106,9 +121,9 @@ async function putAside(
 ): Promise<void> {
   await Promise.all(
     sorted.map(({ row, answer }) => {
-      if ('heading' in answer) return undefined;
+      if (!('waitsFor' in answer)) return undefined;
       const { email_id: emailId, part, attempt, give_up_at: giveUpAt } = row;
-      const until = Math.min(now + lookAgainMs, giveUpAt);
+      const until = Math.min(now + (answer.isLong ? lookLongMs : lookAgainMs), giveUpAt);
       return waitFor(tx, { account, emailId, part, attempt }, { waitsFor: answer.waitsFor, until, now });
     }),
   );

@@ -5,24 +5,22 @@ import type { DeliveryRef } from './deliveries.ts';
 import { moves } from './move.ts';
 
 /** Word for word as the partial index has it. */
-const isWaiting = "state = 'queued' and waits_for is not null";
+const isWaiting = "state = 'queued' and deliveries.waits_for is not null";
 
 /** More different ones are not looked at in one step. */
 const valuesMax = 1_000;
 
 /** What is waited for, each value once: a look into the index for each, however many wait. */
 export async function listWaitedFor(reader: Reader): Promise<string[]> {
-  const values: string[] = [];
-  for (let last = ''; values.length < valuesMax; ) {
-    const [row] = await reader.all<{ waits_for: string | null }>(
-      `select min(waits_for) as waits_for from deliveries where ${isWaiting} and waits_for > ?`,
-      last,
-    );
-    if (!row || row.waits_for === null) break;
-    last = row.waits_for;
-    values.push(last);
-  }
-  return values;
+  const rows = await reader.all<{ waits_for: string }>(
+    `with recursive found (waits_for) as (
+       select min(waits_for) from deliveries where ${isWaiting}
+       union all
+       select (select min(waits_for) from deliveries where ${isWaiting} and deliveries.waits_for > found.waits_for)
+       from found where found.waits_for is not null)
+     select waits_for from found where waits_for is not null limit ${valuesMax}`,
+  );
+  return rows.map(({ waits_for }) => waits_for);
 }
 
 /** Accounts that have something waiting for this, in order. */

@@ -1,0 +1,75 @@
+/** Rates of relays, from POST to the sink: they hold, hold up nobody else, use up no try, and are shown. */
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { relay } from '../../src/command/relay.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { printed } from '../support/printed.ts';
+import { serveRouted } from '../support/routed.ts';
+import { drained, subjects } from '../support/served.ts';
+import { message, type TestServer } from '../support/server.ts';
+import { send, untilEvent } from './sending.ts';
+
+const dayMs = 24 * 60 * 60_000;
+
+async function sendBatch(server: TestServer, mails: number, change: Record<string, unknown>): Promise<void> {
+  const batch = Array.from({ length: mails }, () => message(change));
+  assert.equal((await server.call('POST', '/emails/batch', batch)).status, 200);
+}
+
+describe('a relay with a rate', () => {
+  it('gets no more than that in any second, and gets everything', async (t) => {
+    const { server, sinks } = await serveRouted(t, ['only'], { more: 'per_second = 5' });
+    const arrived: number[] = [];
+    sinks.only.behave = () => {
+      arrived.push(performance.now());
+      return {};
+    };
+    await sendBatch(server, 14, { subject: 'bulk' });
+    await sinks.only.waitFor(14);
+    const within = arrived.map((from) => arrived.filter((at) => at >= from && at - from < 1_000).length);
+    assert.ok(Math.max(...within) <= 5, `${Math.max(...within)} within a second`);
+    assert.match((await server.call('GET', '/metrics')).text, /relay_rate_ceiling\{relay="only",window="second"\} 5\n/);
+  });
+
+  it('that is used up is passed over at once, after a restart, too, and shown so', async (t) => {
+    const { server, sinks, path, write } = await serveRouted(t, ['first', 'second']);
+    write({ first: 'per_day = 3', second: '' });
+    server.readRelays();
+    await sendBatch(server, 8, {});
+    await drained(server);
+    assert.deepEqual([sinks.first.count, sinks.second.count], [3, 5]);
+    await server.restart();
+    server.readRelays();
+    const id = await send(server);
+    await untilEvent(server, id, 'sent');
+    assert.deepEqual([sinks.first.count, sinks.second.count], [3, 6]);
+    const events = (await server.call('GET', `/emails/${id}/events`)).json.data;
+    assert.deepEqual(events.at(-1).passed_over, [{ relay: 'first', reason: 'Its rate is used up.' }]);
+    const { json } = await server.call('GET', '/relays/first');
+    assert.deepEqual(json.rates, [{ window: 'day', used: 3, most: 3 }]);
+    const list = await printed(() =>
+      relay(readConfig({ DATABASE_URL: server.databaseUrl, RELAYS_FILE: path }), ['list']),
+    );
+    assert.match(list, /3 of 3 a day/);
+  });
+
+  it('for each domain holds up no other domain, nor a single mail behind a batch; waiting uses up no try', async (t) => {
+    const { server, sinks } = await serveRouted(t, ['only'], { more: 'domain.per_day = 2' });
+    await sendBatch(server, 40, { to: ['a@slow.test'], subject: 'bulk' });
+    await sinks.only.waitFor(2);
+    await untilEvent(server, await send(server, { to: ['a@other.test'], subject: 'other' }), 'sent');
+    await server.until('the rest waits', async () => (await server.call('GET', '/relays/only')).json.waiting === 38);
+    const id = await send(server, { to: ['a@slow.test'], subject: 'single' });
+    await server.until('it waits, too', async () => (await server.call('GET', '/relays/only')).json.waiting === 39);
+    assert.deepEqual(subjects(sinks.only).sort(), ['bulk', 'bulk', 'other']);
+    server.clock.advance(1.1 * dayMs);
+    await untilEvent(server, id, 'sent');
+    const events = (await server.call('GET', `/emails/${id}/events`)).json.data;
+    assert.deepEqual(
+      events.map(({ type }: { type: string }) => type).filter((type: string) => type === 'delivery_delayed'),
+      [],
+    );
+    assert.equal(sinks.only.count, 5);
+  });
+});
