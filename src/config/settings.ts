@@ -46,7 +46,7 @@ type SecretName = (typeof secretNames)[number];
 type FileName = `${SecretName}_FILE`;
 export type SettingName = SecretName | FileName | (typeof plainNames)[number];
 
-/** For `--flags` of the same name and for the README's table. */
+/** For `--flags` of the same name and for docs/settings.md. */
 export const settingNames: readonly SettingName[] = [...plainNames, ...secretNames, ...secretNames.map(fileOf)];
 
 export type Environment = Partial<Record<SettingName, string>>;
