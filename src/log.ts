@@ -50,6 +50,7 @@ export const log = {
   /** Whether requests are worth measuring at all. */
   showsRequests: () => out.isLevelEnabled('debug'),
   request: (asked: AskedFor, status: number, tookMs: number) => out.debug({ ...asked, status, tookMs }, 'request'),
+  mailConnectionFailed: (why: string) => out.debug({ why }, 'a connection over SMTP ended early'),
   /** What came was no HTTP; `request` is what its answer calls it. */
   unreadable: (request: string, code: string) => out.debug({ request, code }, 'what came is no request'),
   requestFailed: (asked: AskedFor, error: unknown) =>

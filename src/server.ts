@@ -17,6 +17,7 @@ import { type FacadeParts, httpFacades } from './http/facades.ts';
 import { createHostCheck, type HostCheck } from './http/host.ts';
 import { Listener, type ListenerOptions } from './http/listener.ts';
 import { type Health, watchDoor } from './http/watch.ts';
+import { smtp } from './listen/submission/facade.ts';
 import { log } from './log.ts';
 import { createMetrics, type MetricSources, type Metrics } from './metrics.ts';
 import { createLive } from './page/live.ts';
@@ -24,9 +25,10 @@ import { openAlerting } from './process/alerts/open.ts';
 import { createArrivals } from './process/arrivals.ts';
 import { bootstrap } from './process/bootstrap.ts';
 import { type ChoreOptions, Chores } from './process/chores.ts';
-import { apiDoors } from './process/doors.ts';
+import { openApi } from './process/doors.ts';
 import { createPulse, Hangs } from './process/health.ts';
 import { createWorkers } from './process/lanes.ts';
+import { createMailListeners } from './process/mail.ts';
 import { databaseName, openServed } from './process/open-database.ts';
 import { closeToOthers } from './process/own-files.ts';
 import { Parts, together } from './process/parts.ts';
@@ -81,6 +83,8 @@ export type Outside = {
 
 export type Started = {
   url: string;
+  /** Where mail is taken over SMTP, and then in TLS from the start: as many as the settings name. */
+  mailPorts: number[];
   /** Set when this start made the first API key: shown once, stored only as a hash. */
   newApiKey: string | null;
   /** Looks at the queue and does the chores now; for tests that moved the clock. */
@@ -153,25 +157,25 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
   const page = { live, relay: relays.name, durable: isDurable(outside), signerFor, compose };
-  const shared = { config, facades, egress, ...accepts, keyTimes, atWork, metrics };
+  const shared = { config, facades, known: [...facades, smtp], egress, ...accepts, keyTimes, atWork, metrics };
   const asked = { ...shared, secrets: ready.secrets, spfSenders, publicUrl, page, relayDesk };
-  const doors = [
-    watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken),
-    ...(config.role === 'worker' ? [] : apiDoors(asked)),
-  ];
+  const api = config.role === 'worker' ? null : openApi(asked);
+  const watching = watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken);
+  const mail = api ? createMailListeners(config, api.submission) : [];
   const listener = createListener(config, {
-    fetch: guarded(createApp(doors, facades), facades, hostCheckOf(config, metrics)),
+    fetch: guarded(createApp([watching, ...(api?.doors ?? [])], facades), facades, hostCheckOf(config, metrics)),
     wordingOf: (path) => wordingOf(facades, path),
   });
   // The listener first: what cannot listen has claimed nothing. At the end requests under way are answered while verdicts
   // come in.
-  await parts.start(together([listener, ...workers]));
+  await parts.start(together([listener, ...mail, ...workers]));
   // Stops before the listener, which waits for its streams.
   parts.opened(() => live.stop());
   wakeUps.join(workers);
   logStart(config, { url: publicUrl(), relay: relays.name, migrated: ready.migrations, startedAt });
   return {
     url: listener.url,
+    mailPorts: mail.map(({ port }) => port),
     newApiKey: ready.newApiKey,
     async tick() {
       await chores.run();

@@ -58,7 +58,7 @@ describe('a third facade', () => {
       );
     }
     const unknown = await server.call('GET', '/idempotency-keys/k?endpoint=/nowhere');
-    assert.match(unknown.json.message, /^`endpoint` must be one of \/emails, .*, \/toy\/notes\.$/);
+    assert.match(unknown.json.message, /^`endpoint` must be one of \/emails, .*, \/toy\/notes, \/smtp\.$/);
   });
 
   it('refuses in its own words below its path, and nowhere else', async (t) => {

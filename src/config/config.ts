@@ -10,6 +10,7 @@ import { parseRange } from '../egress/address.ts';
 import { type DatabaseSetting, databaseUrls, parseDatabaseUrl, problemOfPostgresUrl } from './database-url.ts';
 import { readDkimKeys } from './dkim-keys.ts';
 import { type Limits, limits } from './limits.ts';
+import { type MailSetting, mailOf } from './mail-setting.ts';
 import type { Variables } from './relay-fields.ts';
 import { parseRelayUrl, RelayUrlError } from './relay-url.ts';
 import { type RelaySetting, readRelaysFile } from './relays-file.ts';
@@ -24,6 +25,8 @@ const keyLifetimes = { minMs: 24 * 60 * 60_000, maxMs: 30 * 24 * 60 * 60_000 };
 export type Config = {
   host: string;
   port: number;
+  /** Where mail is taken over SMTP. */
+  mail: MailSetting;
   database: DatabaseSetting;
   /** Where the witness of the restore guard is kept: outside the database. */
   stateDir: string;
@@ -101,6 +104,7 @@ export function examineConfig(environment: Environment, variables: Variables = {
   const config: Config = {
     host,
     port: read.integer('PORT', 3000, { min: 0, max: 65_535 }),
+    mail: mailOf(read),
     database,
     stateDir: read.text('STATE_DIR', database.engine === 'sqlite' ? dirname(database.path) : './data'),
     relay: relayOf(read, variables),

@@ -16,6 +16,10 @@ const secretNames = [
 
 const plainNames = [
   'HOST',
+  'LISTEN_SMTP',
+  'LISTEN_SMTPS',
+  'TLS_CERT',
+  'TLS_KEY',
   'PORT',
   'STATE_DIR',
   'RELAY_CONNECTIONS',

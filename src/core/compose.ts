@@ -1,7 +1,6 @@
 /** Turns a stored email into the bytes that leave (RFC 5322, MIME); a pure function, so that every attempt sends the same. */
 
 import assert from 'node:assert/strict';
-import { createHash, hash } from 'node:crypto';
 import { parseMailbox } from './address.ts';
 import type { DkimSigner } from './dkim.ts';
 import { hashBody } from './dkim-body.ts';
@@ -10,12 +9,10 @@ import { field, hasShortWords, mailboxesField, printable, textField } from './he
 import { type Content, contentPart } from './mime.ts';
 import { Gatherer, type Pieces } from './pieces.ts';
 import { plainOf } from './plain.ts';
+import { type Composed, composeRaw, dateField, hashOf, sentAtMs } from './raw-mail.ts';
 
 /** An email, or one whose texts are still in UTF-8, as they are stored. */
 export type Composable = Omit<Email, keyof Content> & Content;
-
-/** The whole message in pieces, and their SHA-256. */
-export type Composed = { pieces: Pieces; contentHash: Uint8Array };
 
 /** `plain`, where it was asked for: other header fields to the same content, for relays that take no address beyond ASCII. */
 export type Made = { whole: Composed; plain: Composed | null };
@@ -32,6 +29,11 @@ const fieldName = /^[!-9;-~]{1,200}$/;
  * A control character an author smuggled into a header becomes a space. Throws only on an email that was never valid.
  */
 export function compose(email: Composable, signer: DkimSigner | null, alsoPlain = false): Made {
+  if (email.raw) {
+    const whole = composeRaw(email, email.raw, signer);
+    // As it was written is the only way it leaves: what a relay cannot take of it is for that relay to say.
+    return { whole, plain: alsoPlain ? whole : null };
+  }
   const content = contentOf(email);
   return {
     whole: withHeaders(email, content, signer),
@@ -59,18 +61,6 @@ function withHeaders(email: Composable, { fields, body }: EncodedContent, signer
   return { pieces, contentHash: hashOf(pieces) };
 }
 
-function hashOf(pieces: Pieces): Uint8Array {
-  const [only] = pieces;
-  if (pieces.length === 1 && only) return hash('sha256', only, 'buffer');
-  const whole = createHash('sha256');
-  for (const piece of pieces) whole.update(piece);
-  return whole.digest();
-}
-
-function sentAtMs(email: Composable): number {
-  return Math.max(email.createdAt, email.scheduledAt ?? 0);
-}
-
 function messageFields(email: Composable): string {
   assert(/^<[!-~]{1,900}>$/.test(email.messageId), 'a Message-ID is made by us, printable and in angle brackets');
   return (
@@ -80,7 +70,7 @@ function messageFields(email: Composable): string {
     mailboxesField('Reply-To', email.replyTo) +
     textField('Subject', email.subject) +
     `Message-ID: ${email.messageId}\r\n` +
-    `Date: ${new Date(sentAtMs(email)).toUTCString().replace('GMT', '+0000')}\r\n` +
+    dateField(sentAtMs(email)) +
     authorFields(email) +
     'MIME-Version: 1.0\r\n'
   );

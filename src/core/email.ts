@@ -14,8 +14,21 @@ export type Attachment = {
   /** Without angle brackets; present means inline (`cid:` in the html). */
   contentId: string | null;
   content: Uint8Array;
+  /** Set where it stands in a mail that was written whole, and its content is not kept beside that. */
+  sizeBytes?: number | undefined;
   /** The URL the content was fetched from, null when it came in the request. */
   path: string | null;
+};
+
+/** A mail that leaves as it was written, behind its trace and what its header lacked. */
+export type RawMail = {
+  /** Header and body: CRLF line ends, no line beyond 998 octets, nothing in it that is said to us alone. */
+  bytes: Uint8Array;
+  /** As its header says it; null: it says none, and ours is added. */
+  messageId: string | null;
+  hasDate: boolean;
+  /** This server's name, and how the mail came to it (RFC 3848). */
+  trace: { by: string; protocol: string };
 };
 
 /** Addresses are kept as the author wrote them (`Name <a@b.c>` or `a@b.c`), already validated. */
@@ -42,6 +55,10 @@ export type Message = {
   scheduledText: string | null;
   /** Epoch milliseconds, null for now. */
   scheduledAt: number | null;
+  /** Set where the client wrote the whole mail: the rest of this message is what was read in it, for showing. */
+  raw?: RawMail | undefined;
+  /** Set where the client named the sender of the envelope itself; empty: there is none to be told of bounces (RFC 5321 4.5.5). */
+  returnPath?: string | undefined;
 };
 
 /** Where an email comes from, beside its author: absent in those that older versions accepted. */
@@ -92,5 +109,7 @@ export function emailOf(message: Message, named: Omit<Email, keyof Message>): Em
     attachments: message.attachments,
     scheduledText: message.scheduledText,
     scheduledAt: message.scheduledAt,
+    raw: message.raw,
+    returnPath: message.returnPath,
   };
 }

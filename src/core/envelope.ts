@@ -10,11 +10,16 @@ export function senderAddress(message: Pick<Message, 'from'>): string {
   return envelopeAddress(message.from);
 }
 
-/** Whom a reader is told it comes from: the author, and who is named as having sent it for them (RFC 5322 3.6.2). */
-export function namedSenders(message: Pick<Message, 'from' | 'headers'>): string[] {
+/** Who SMTP is told that it comes from. */
+export function returnPathOf(message: Pick<Message, 'from' | 'returnPath'>): string {
+  return message.returnPath ?? senderAddress(message);
+}
+
+/** Whom anybody is told it comes from: the author, and who is named as having sent it for them (RFC 5322 3.6.2), or in its envelope. */
+export function namedSenders(message: Pick<Message, 'from' | 'headers' | 'returnPath'>): string[] {
   const named = message.headers.filter(([name]) => name.toLowerCase() === 'sender');
   const others = named.map(([, value]) => parseMailbox(value)?.address ?? value.trim());
-  return [senderAddress(message), ...others];
+  return [senderAddress(message), ...others, ...(message.returnPath ? [message.returnPath] : [])];
 }
 
 /**

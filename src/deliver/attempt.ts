@@ -139,12 +139,13 @@ export class Attempt {
 
   async #ship(
     delivery: Delivery,
-    { from, whole, plain }: Leaving,
+    { returnPath, whole, plain }: Leaving,
     { way, turn }: { way: readonly RelayRecord[]; turn: Turn },
   ): Promise<Shipped> {
     const returns = this.#options.returnPaths.returnsOf(delivery);
     const shipment = {
-      envelope: { from: returns.address ?? from, to: delivery.recipients },
+      // A client that wants to be told of nothing names nobody.
+      envelope: { from: returnPath === '' ? '' : (returns.address ?? returnPath), to: delivery.recipients },
       returns,
       pieces: whole.pieces,
       plain: plain?.pieces ?? null,

@@ -1,10 +1,11 @@
 /** What leaves of a delivery: its email read, composed, and bound to what an earlier attempt may have handed over. */
 
-import type { Composed, Made } from '../core/compose.ts';
+import type { Made } from '../core/compose.ts';
 import type { SignerFor } from '../core/dkim.ts';
-import { senderAddress } from '../core/envelope.ts';
+import { returnPathOf, senderAddress } from '../core/envelope.ts';
 import { bufferOf } from '../core/pieces.ts';
 import { isAsciiText, needsUtf8 } from '../core/plain.ts';
+import type { Composed } from '../core/raw-mail.ts';
 import { tagOf } from '../core/route.ts';
 import type { Composing } from '../render/composer.ts';
 import type { Renderer } from '../render/renderer.ts';
@@ -23,8 +24,8 @@ export type LeavingOptions = {
   signerFor: SignerFor;
 };
 
-/** `passage`: of a large mail, for its owner to end. */
-export type Leaving = Made & { from: string; tag: string | null; passage: Passage | null };
+/** `from`: its author's; `returnPath`: who the relay is told. `passage`: of a large mail, for its owner to end. */
+export type Leaving = Made & { from: string; returnPath: string; tag: string | null; passage: Passage | null };
 
 /** Why nothing leaves: there is no memory for it now; or it is held, for a person to decide. */
 export type Staying = { why: 'later' } | { why: 'hold'; reason: string };
@@ -39,11 +40,11 @@ export async function findLeaving(options: LeavingOptions, delivery: Delivery): 
     const email = await withText(options, delivery, found.email);
     const from = senderAddress(email);
     const signer = await options.signerFor(delivery.account, from.split('@').pop() ?? '');
-    const isPlain = !needsUtf8(email) && delivery.recipients.every(isAsciiText);
+    const isPlain = !needsUtf8(email) && [returnPathOf(email), ...delivery.recipients].every(isAsciiText);
     const made = await options.compose(email, signer, !isPlain);
     passage?.composed();
     const bound = boundTo(delivery, made);
-    if (bound) return { ...bound, from, tag: tagOf(email.tags), passage };
+    if (bound) return { ...bound, from, returnPath: returnPathOf(email), tag: tagOf(email.tags), passage };
     passage?.done();
     return { why: 'hold', reason: 'This version composes other bytes than the first attempt handed over.' };
   } catch (error) {
@@ -82,7 +83,7 @@ async function withText(
   { account }: Delivery,
   email: EmailToCompose,
 ): Promise<EmailToCompose> {
-  if (email.madeText !== null || email.text !== null || email.html === null) return email;
+  if (email.madeText !== null || email.text !== null || email.html === null || email.raw) return email;
   const html = bufferOf(email.html).toString();
   const [madeText = null] = await makeTextParts(renderer.openLater(account), [{ html, text: null }]);
   if (madeText === null) return email;

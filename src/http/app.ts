@@ -8,7 +8,7 @@ import { AppError, CommitUnknown } from '../core/error.ts';
 import { type AskedFor, log } from '../log.ts';
 import { ClientGone } from './arriving.ts';
 import { type Bindings, type HttpContext, toResponse } from './call.ts';
-import { type Facade, facadeOf, type Wording } from './facade.ts';
+import { type Web, type Wording, webOf } from './facade.ts';
 import type { HostCheck } from './host.ts';
 import { createNowhere, type Nowhere } from './nowhere.ts';
 import { RateLimited } from './rate-limit.ts';
@@ -17,7 +17,7 @@ import { requestIdHeader, requestIdOf } from './request-id.ts';
 /** Adds the routes of one subject; of two that match, the one added first answers. */
 export type Door = (app: Hono<Bindings>) => void;
 
-export function createApp(doors: readonly Door[], facades: readonly Facade[]): Hono<Bindings> {
+export function createApp(doors: readonly Door[], facades: readonly Web[]): Hono<Bindings> {
   const app = new Hono<Bindings>();
   const nowhere = createNowhere(app);
   const told = (error: Error, context: HttpContext) =>
@@ -32,7 +32,7 @@ export function createApp(doors: readonly Door[], facades: readonly Facade[]): H
 export type Fetch = Hono<Bindings>['fetch'];
 
 /** Before any door: each request has a name, and who asks for another host is answered by none of them. */
-export function guarded(app: Hono<Bindings>, facades: readonly Facade[], findRefusal: HostCheck): Fetch {
+export function guarded(app: Hono<Bindings>, facades: readonly Web[], findRefusal: HostCheck): Fetch {
   return (request, env, execution) => {
     const { incoming, outgoing } = env as HttpBindings;
     // On the answer before there is one: all that may come of the request has it then.
@@ -48,7 +48,7 @@ export const requestLog: Door = (app) => {
   if (log.showsRequests()) app.use('*', logRequest);
 };
 
-type Asked = { facades: readonly Facade[]; nowhere: Nowhere; context: HttpContext };
+type Asked = { facades: readonly Web[]; nowhere: Nowhere; context: HttpContext };
 
 /** Who asks for what is not there is told what is. */
 function withNext(error: Error, { facades, nowhere, context }: Asked): Error {
@@ -82,7 +82,7 @@ async function logRequest(context: HttpContext, next: () => Promise<void>): Prom
 }
 
 /** Refusals in the facade's own shape; what should not happen is logged and never shown. */
-function refuse(facades: readonly Facade[], error: Error, context: HttpContext): Response {
+function refuse(facades: readonly Web[], error: Error, context: HttpContext): Response {
   if (error instanceof CommitUnknown) log.commitNotFoundOut(error.cause);
   // No status would be true, and a client that gets none asks again under the same key.
   if (error instanceof ClientGone || error instanceof CommitUnknown) {
@@ -100,8 +100,8 @@ function refuse(facades: readonly Facade[], error: Error, context: HttpContext):
   return toResponse(wording.renderError(refusal), { ...limitHeaders, ...(allow ? { allow } : {}) });
 }
 
-export function wordingOf(facades: readonly Facade[], path: string): Wording {
-  const wording = facadeOf(facades, path)?.wording;
+export function wordingOf(facades: readonly Web[], path: string): Wording {
+  const wording = webOf(facades, path)?.wording;
   assert(wording, 'every path belongs to a facade: the one at the root has the rest');
   return wording;
 }

@@ -1,6 +1,6 @@
 /** One body on its way in: kept as it comes, and ended where it comes too slowly. */
 
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 
 /** Raised when the client went away in the middle of its request: there is nobody to answer. */
 export class ClientGone extends Error {
@@ -26,7 +26,7 @@ export class Arriving {
   #mark = { at: performance.now(), size: 0 };
 
   /** `take` is told each piece, and the size with it. */
-  constructor(incoming: IncomingMessage, declared: number, take: (chunk: Buffer, size: number) => void) {
+  constructor(incoming: Readable, declared: number, take: (chunk: Buffer, size: number) => void) {
     this.#declared = declared;
     this.done = new Promise((resolve, reject) => {
       this.#reject = reject;

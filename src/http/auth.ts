@@ -19,8 +19,11 @@ export type Caller = {
   requestsPerSecond: number | null;
 };
 
-/** What a request over a connection brings its key in: the next one over the same mostly brings the same key. */
+/** What a request over a connection brings its key in. */
 export type Auth = (incoming: IncomingMessage) => Caller | Promise<Caller>;
+
+/** Whose a key is; the next one over the same connection mostly is the same key. */
+export type KeyCheck = (connection: object, token: string, address: () => string) => Caller | Promise<Caller>;
 
 type Known = { token: Buffer; caller: Caller; until: number };
 
@@ -30,14 +33,23 @@ export type AuthOptions = {
   bootstrap: { token: string; account: string } | null;
   cacheMs: number;
   guesses: Guesses;
-  clientAddress: ClientAddress;
   rules: Pick<AccountRules, 'find'>;
   /** Told of a stored key that was looked up: once a connection and `cacheMs`. */
   onUsed?: (id: string) => void;
 };
 
-/** @returns a function that throws AppError `missing_api_key`, `invalid_api_key`, `wrong_keys` or `account_disabled`. */
-export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress, rules, onUsed }: AuthOptions): Auth {
+/** @returns a function that throws AppError `missing_api_key`, and what `check` throws. */
+export function createAuth(check: KeyCheck, clientAddress: ClientAddress): Auth {
+  return (incoming) => {
+    const token = tokenOf(incoming.headers as AuthHeaders);
+    if (!token)
+      throw new AppError('missing_api_key', 'Missing API key in the authorization header.', hinted(keysAreSent));
+    return check(incoming.socket, token, () => clientAddress(incoming));
+  };
+}
+
+/** @returns a function that throws AppError `invalid_api_key`, `wrong_keys` or `account_disabled`. */
+export function createKeyCheck({ reader, bootstrap, cacheMs, guesses, rules, onUsed }: AuthOptions): KeyCheck {
   const bootstrapHash = bootstrap ? hashToken(bootstrap.token) : null;
   /** Per connection: nobody can fill it by guessing, and it goes with the connection. */
   const known = new WeakMap<object, Known>();
@@ -52,8 +64,7 @@ export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress,
     return { account: key.account, permission: key.permission, domain: key.domain };
   }
 
-  async function authenticate(incoming: IncomingMessage, text: string, token: Buffer): Promise<Caller> {
-    const address = clientAddress(incoming);
+  async function authenticate(connection: object, text: string, address: string): Promise<Caller> {
     await guesses.admit(address, text);
     const askedAt = performance.now();
     const key = await lookUp(hashToken(text));
@@ -65,19 +76,15 @@ export function createAuth({ reader, bootstrap, cacheMs, guesses, clientAddress,
     const account = await rules.find(key.account);
     if (!isActive(account)) throw new AppError('account_disabled', 'API key is not active: its account is disabled.');
     const caller = { ...key, requestsPerSecond: account.requestsPerSecond };
-    known.set(incoming.socket, { token, caller, until: askedAt + cacheMs });
+    known.set(connection, { token: Buffer.from(text), caller, until: askedAt + cacheMs });
     return caller;
   }
 
-  return (incoming) => {
-    const text = tokenOf(incoming.headers as AuthHeaders);
-    if (!text)
-      throw new AppError('missing_api_key', 'Missing API key in the authorization header.', hinted(keysAreSent));
+  return (connection, text, address) => {
     const token = Buffer.from(text);
-    const now = performance.now();
-    const last = known.get(incoming.socket);
-    const isSame = last && last.until > now && last.token.length === token.length && timingSafeEqual(last.token, token);
-    return isSame ? last.caller : authenticate(incoming, text, token);
+    const last = known.get(connection);
+    const lives = last && last.until > performance.now() && last.token.length === token.length;
+    return lives && timingSafeEqual(last.token, token) ? last.caller : authenticate(connection, text, address());
   };
 }
 

@@ -1,6 +1,7 @@
 /** The bodies of all requests under way: how much memory they may hold together, and how fast they have to arrive. */
 
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { collectAfter } from '../collect.ts';
 import type { Limits } from '../config/limits.ts';
 import { AppError } from '../core/error.ts';
@@ -23,6 +24,8 @@ export type Body = { bytes: Uint8Array; release(): void };
 
 /** Why a body was not taken, for metrics. */
 export type BodyRefusal = 'memory' | 'slow';
+
+type Terms = { declared: number; bytesMax: number; look?: Look | undefined };
 
 export class Bodies {
   readonly #limits: BodyLimits;
@@ -47,10 +50,15 @@ export class Bodies {
    * @throws AppError `too_large`; `too_slow`; `unavailable` where others hold the memory; whatever `look` throws at a piece of
    * it. ClientGone.
    */
-  async read(incoming: IncomingMessage, bytesMax: number, look: Look = () => {}): Promise<Body> {
+  read(incoming: IncomingMessage, bytesMax: number, look?: Look): Promise<Body> {
+    return this.readFrom(incoming, { declared: Number(incoming.headers['content-length'] ?? 0), bytesMax, look });
+  }
+
+  /** The same of any stream; `declared`: what its sender says it will have, 0 where it says nothing. */
+  async readFrom(source: Readable, { declared, bytesMax, look = () => {} }: Terms): Promise<Body> {
     const held = new Held(this.#small, this.#large, this.#limits.smallBodyBytesMax);
     try {
-      const bytes = await this.#arrive(incoming, bytesMax, held, look);
+      const bytes = await this.#arrive(source, { declared, bytesMax, look }, held);
       const atWork = held.isLarge ? await this.#turn(bytes.length) : 0;
       const { length } = bytes;
       const release = () => {
@@ -66,16 +74,19 @@ export class Bodies {
     } catch (error) {
       held.release();
       // The rest is read and thrown away, so that the client gets to read the answer.
-      incoming.resume();
+      source.resume();
       throw error;
     }
   }
 
-  async #arrive(incoming: IncomingMessage, bytesMax: number, held: Held, look: Look): Promise<Uint8Array> {
-    const declared = Number(incoming.headers['content-length'] ?? 0);
+  async #arrive(
+    source: Readable,
+    { declared, bytesMax, look }: Terms & { look: Look },
+    held: Held,
+  ): Promise<Uint8Array> {
     if (declared > bytesMax) throw tooLarge(bytesMax);
     if (!held.wouldFit(declared)) throw this.#full();
-    const arriving = new Arriving(incoming, declared, (chunk, size) => {
+    const arriving = new Arriving(source, declared, (chunk, size) => {
       if (size > bytesMax) throw tooLarge(bytesMax);
       if (!held.grow(size)) throw this.#full();
       look(chunk);

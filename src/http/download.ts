@@ -1,24 +1,43 @@
 /** The door that signed links to the files of an email lead to. */
 
 import { AppError } from '../core/error.ts';
+import type { Renderer, Rendering } from '../render/renderer.ts';
+import { tooBusy } from '../render/too-busy.ts';
 import type { Reader } from '../store/database.ts';
 import { findAttachmentContent } from '../store/mail/attachments.ts';
 import { type AccountRules, isActive } from '../use-cases/account-rules.ts';
 import type { Door } from './app.ts';
 import { type AttachmentLinks, downloadPath } from './attachment-links.ts';
 
-export type DownloadParts = { database: Reader; links: AttachmentLinks; rules: Pick<AccountRules, 'find'> };
+export type DownloadParts = {
+  database: Reader;
+  links: AttachmentLinks;
+  rules: Pick<AccountRules, 'find'>;
+  renderer: Pick<Renderer, 'openLater'>;
+};
 
 export function downloadDoor(parts: DownloadParts): Door {
   return (app) => app.get(downloadPath, (context) => download(parts, context.req.query()));
 }
 
-async function download({ database, links, rules }: DownloadParts, query: Record<string, string>): Promise<Response> {
+async function download(
+  { database, links, rules, renderer }: DownloadParts,
+  query: Record<string, string>,
+): Promise<Response> {
   const ref = links.open(query);
   const isOpen = ref && isActive(await rules.find(ref.account));
   const found = isOpen && (await findAttachmentContent(database, ref.account, ref.email, ref.attachment));
   if (!found) throw new AppError('not_found', 'This link has expired: ask for the attachment again to get a new one.');
-  return new Response(Buffer.from(found.content), { headers: downloadHeaders(found.contentType, found.filename) });
+  const { inMail } = found;
+  const content = inMail ? await contentIn(renderer.openLater(ref.account), inMail) : found.content;
+  return new Response(Buffer.from(content), { headers: downloadHeaders(found.contentType, found.filename) });
+}
+
+/** The files of a mail that was written whole are kept in it alone. */
+async function contentIn(rendering: Rendering, file: { mail: Uint8Array; position: number }): Promise<Uint8Array> {
+  const [made] = await rendering.run('mailFile', [file]);
+  if (made?.kind === 'made' && made.value) return made.value;
+  throw tooBusy();
 }
 
 /** A stranger's file on our origin: never rendered, never sniffed, never a script, a style or a frame of any page's, and kept nowhere. */

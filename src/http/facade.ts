@@ -21,24 +21,29 @@ export type Facade = {
   /** As the page calls it, and how it says that a mail came through it. */
   label: string;
   through: string;
-  /** What its paths begin with. Empty for the one at the root, which has every path that no other facade has. */
-  path: string;
   /** Where it takes submissions under a key, and how long such keys live. */
   endpoints: readonly Endpoint[];
-  wording: Wording;
   /** Null where nobody can subscribe to events. */
   webhooks: WebhookContract | null;
+};
+
+/** What a facade is to a request over HTTP. */
+export type Web = {
+  /** What its paths begin with. Empty for the one at the root, which has every path that no other facade has. */
+  path: string;
+  wording: Wording;
   /** What to say to a client that has left `path` out; null where the path is none of its own. */
   hintFor?(path: string): string | null;
 };
 
 /** A facade over HTTP: `Parts` is what its handlers use. */
-export type HttpFacade<Parts> = Facade & {
-  addRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: Parts): void;
-};
+export type HttpFacade<Parts> = Facade &
+  Web & {
+    addRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: Parts): void;
+  };
 
 /** Clients read the errors of the facade whose path they ask below; our own routes and the page speak the root's. */
-export function facadeOf(facades: readonly Facade[], path: string): Facade | undefined {
+export function webOf(facades: readonly Web[], path: string): Web | undefined {
   const named = facades.find((one) => one.path !== '' && (path === one.path || path.startsWith(`${one.path}/`)));
   return named ?? facades.find((one) => one.path === '');
 }

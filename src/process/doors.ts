@@ -10,19 +10,20 @@ import { createIdSource } from '../core/token.ts';
 import type { Egress } from '../egress/egress.ts';
 import { type Door, requestLog } from '../http/app.ts';
 import { type AttachmentLinks, createAttachmentLinks } from '../http/attachment-links.ts';
-import { createAuth } from '../http/auth.ts';
+import { createAuth, createKeyCheck, type KeyCheck } from '../http/auth.ts';
 import { Bodies } from '../http/bodies.ts';
 import type { Gatekeeper } from '../http/call.ts';
 import { type ClientAddress, createClientAddress } from '../http/client-address.ts';
 import { openApiDoor } from '../http/docs.ts';
 import { downloadDoor } from '../http/download.ts';
-import { type HttpFacade, keyScopesOf } from '../http/facade.ts';
+import { type Facade, type HttpFacade, keyScopesOf } from '../http/facade.ts';
 import type { FacadeParts } from '../http/facades.ts';
 import { Guesses } from '../http/guesses.ts';
 import { createKeyless } from '../http/keyless.ts';
 import { addOwnRoutes } from '../http/own-routes.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
 import type { RelayDesk } from '../http/relays.ts';
+import type { SubmissionParts } from '../listen/submission/intake.ts';
 import { log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { docsDoor } from '../page/docs.tsx';
@@ -55,6 +56,8 @@ import { createVersionedTemplates } from '../use-cases/versioned-templates.ts';
 export type DoorOptions = {
   config: Config;
   facades: readonly HttpFacade<FacadeParts>[];
+  /** All there are, those of other protocols too. */
+  known: readonly Facade[];
   database: Database;
   clock: Clock;
   egress: Egress;
@@ -78,39 +81,44 @@ export type DoorOptions = {
 /** What the page shows beside the database. */
 export type PageOptions = Pick<PageFacts, 'relay' | 'durable' | 'signerFor' | 'compose'> & { live: Live };
 
-export function apiDoors(options: DoorOptions): Door[] {
-  const { config, facades, database, clock, egress, keyUses, renderer, relayDesk: desk } = options;
+/** The doors over HTTP, and what the door for mail shares with them. */
+export type Api = { doors: Door[]; submission: SubmissionParts };
+
+export function openApi(options: DoorOptions): Api {
+  const { config, facades, known, database, clock, egress, keyUses, renderer, relayDesk: desk } = options;
   const bootstrap = config.apiKey === null ? null : { token: config.apiKey, account: firstAccount };
   const access = createAccess(options);
   const rules = createRules(options);
-  const gatekeeper = createGatekeeper(config, {
+  const checkKey = createKeyCheck({
     reader: database,
     bootstrap,
     rules,
-    keyTimes: options.keyTimes,
-    ...access,
+    guesses: access.guesses,
+    onUsed: options.keyTimes.used,
+    cacheMs: config.limits.apiKeyCacheMs,
   });
+  const gatekeeper = createGatekeeper(config, { checkKey, ...access });
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
   const links = createLinks(options, now);
   const use = createUseCases(options, rules, nextId);
   const reading = { database, egress, now, links, renderer };
   const remote = { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs };
-  return [
+  const keyless = createKeyless({ now, onKeyless: options.metrics.keyless });
+  const doors: Door[] = [
     requestLog,
     openApiDoor,
     docsDoor,
-    downloadDoor({ database, links, rules }),
+    downloadDoor({ database, links, rules, renderer }),
     (app) =>
       addOwnRoutes(app, gatekeeper, {
-        keys: { clock, findKeyLives: use.findKeyLives, lookUpKeys: use.lookUpKeys, keyScopes: keyScopesOf(facades) },
+        keys: { clock, findKeyLives: use.findKeyLives, lookUpKeys: use.lookUpKeys, keyScopes: keyScopesOf(known) },
         doubt: { database, settleDoubt: use.settleDoubt },
         accounts: { database, clock, accounts: use.accounts, apiKeys: use.apiKeys },
         relays: { database, clock, desk, orders: use.relayOrders },
       }),
     (app) => {
       const { spfSenders } = options;
-      const keyless = createKeyless({ now, onKeyless: options.metrics.keyless });
       const parts = {
         ...reading,
         ...use,
@@ -128,7 +136,7 @@ export function apiDoors(options: DoorOptions): Door[] {
       const signOut = createSignOut(database);
       addPageRoutes(app, {
         ...reading,
-        facades,
+        facades: known,
         clock,
         live,
         relayDesk: desk,
@@ -144,6 +152,8 @@ export function apiDoors(options: DoorOptions): Door[] {
       });
     },
   ];
+  const { bodies, rateLimit } = gatekeeper;
+  return { doors, submission: { accepting: use.accepting, checkKey, bodies, rateLimit, keyless, now } };
 }
 
 /** What doors may ask for: only these write. */
@@ -186,8 +196,6 @@ function createAccess({ config, atWork, metrics }: DoorOptions): Access {
   return { bodies, guesses, clientAddress: createClientAddress(trustedProxies) };
 }
 
-type BootstrapKey = { token: string; account: string } | null;
-
 function createRules({ config, database }: DoorOptions): AccountRules {
   return createAccountRules({
     reader: database,
@@ -196,12 +204,12 @@ function createRules({ config, database }: DoorOptions): AccountRules {
   });
 }
 
-type GateParts = Access & { reader: Database; bootstrap: BootstrapKey; rules: AccountRules; keyTimes: KeyTimes };
+type GateParts = Access & { checkKey: KeyCheck };
 
-function createGatekeeper({ rateLimit, limits }: Config, { bodies, keyTimes, ...asking }: GateParts): Gatekeeper {
+function createGatekeeper({ rateLimit, limits }: Config, { bodies, checkKey, clientAddress }: GateParts): Gatekeeper {
   return {
     bodies,
-    auth: createAuth({ ...asking, onUsed: keyTimes.used, cacheMs: limits.apiKeyCacheMs }),
+    auth: createAuth(checkKey, clientAddress),
     rateLimit: createRateLimit(rateLimit),
     bodyBytesMax: limits.bodyBytesMax,
     shape: {

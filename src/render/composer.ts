@@ -99,7 +99,8 @@ function inUtf8(email: Composable): InUtf8 {
   return { ...email, html: bytesOf(email.html), text: bytesOf(email.text), madeText: bytesOf(email.madeText) };
 }
 
-function largePartsOf({ html, text, madeText, attachments }: InUtf8): Uint8Array[] {
+function largePartsOf({ html, text, madeText, attachments, raw }: InUtf8): Uint8Array[] {
+  if (raw) return [raw.bytes];
   const texts = [html, text, madeText].filter((one) => one !== null);
   return [...texts, ...attachments.map(({ content }) => content)];
 }

@@ -3,6 +3,7 @@
 import { readReport } from '../evidence/read-report.ts';
 import { readEnglishDate } from './english-date.ts';
 import { generateText } from './html-to-text.ts';
+import { readMail, readMailFile } from './read-mail.ts';
 import { checkTemplate, fill } from './template/fill.ts';
 import { fillPlaceholders } from './template/placeholders.ts';
 
@@ -19,6 +20,10 @@ export const jobs = {
   fillPlaceholders,
   /** What a mail that came back says. */
   report: readReport,
+  /** What a client wrote as a whole mail. */
+  mail: readMail,
+  /** One of its files. */
+  mailFile: readMailFile,
 };
 
 export type Jobs = typeof jobs;

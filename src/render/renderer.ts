@@ -270,6 +270,7 @@ function madeOf(result: WorkResult | { kind: 'cut'; reason: Cut }): Made<unknown
 
 function charsOf(input: unknown): number {
   if (typeof input === 'string') return input.length;
+  if (input instanceof Uint8Array) return input.length;
   if (typeof input !== 'object' || input === null) return 1;
   return Object.values(input).reduce<number>((sum, part) => sum + charsOf(part), 0);
 }

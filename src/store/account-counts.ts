@@ -50,7 +50,8 @@ export async function subtractContent(tx: Transaction, account: string, emailId:
   await tx.run(changeBytes('-'), account, emailId, account);
 }
 
-const contentBytes = `coalesce(length(html), 0) + coalesce(length(text), 0) + coalesce(length(made_text), 0) + coalesce((
+/** The files of a mail that was written whole stand in it. */
+const contentBytes = `coalesce(length(html), 0) + coalesce(length(text), 0) + coalesce(length(made_text), 0) + coalesce(length(raw), (
   select sum(size_bytes) from attachments where attachments.account = emails.account and attachments.email_id = emails.id), 0)`;
 
 function changeBytes(sign: '+' | '-'): string {
@@ -59,8 +60,13 @@ function changeBytes(sign: '+' | '-'): string {
 }
 
 /** What a message will add at least. */
-export function leastBytes({ html, text, attachments }: Pick<Email, 'html' | 'text' | 'attachments'>): number {
-  const bodies = Buffer.byteLength(html ?? '') + Buffer.byteLength(text ?? '');
+export function leastBytes({
+  html,
+  text,
+  attachments,
+  raw,
+}: Pick<Email, 'html' | 'text' | 'attachments' | 'raw'>): number {
+  const bodies = Buffer.byteLength(html ?? '') + Buffer.byteLength(text ?? '') + (raw?.bytes.length ?? 0);
   return attachments.reduce((sum, { content }) => sum + content.length, bodies);
 }
 

@@ -112,7 +112,7 @@ export class Accepting {
     try {
       const submission = await preparing;
       await this.#requireSenders(turn.request, submission.messages);
-      const texts = await makeTextParts(turn.rendering, submission.messages);
+      const texts = await makeTextParts(turn.rendering, submission.messages.map(toRead));
       for (;;) {
         const accepted = await this.#commitUnlessHeld(turn, submission, texts);
         if (accepted) return accepted;
@@ -126,14 +126,11 @@ export class Accepting {
   }
 
   /** @throws AppError `domain_not_allowed`: for whoever prepares several messages and can do without one. */
-  requireSender(request: Asking, message: Pick<Message, 'from' | 'headers'>): Promise<void> {
+  requireSender(request: Asking, message: Sent): Promise<void> {
     return this.#requireSenders(request, [message]);
   }
 
-  async #requireSenders(
-    { account, keyDomain }: Asking,
-    messages: readonly Pick<Message, 'from' | 'headers'>[],
-  ): Promise<void> {
+  async #requireSenders({ account, keyDomain }: Asking, messages: readonly Sent[]): Promise<void> {
     for (const address of new Set(messages.flatMap(namedSenders))) {
       if (keyDomain !== null && !address.toLowerCase().endsWith(`@${keyDomain}`)) throw boundTo(keyDomain, address);
       await this.#options.rules.requireSender(account, address);
@@ -236,12 +233,18 @@ export class Accepting {
     const { request, traceparent } = origin;
     const id = this.#options.nextId(now);
     const domain = senderAddress(message).split('@').pop();
-    const messageId = `<${id}@${domain}>`;
+    const messageId = message.raw?.messageId ?? `<${id}@${domain}>`;
     return emailOf(message, { account, id, messageId, createdAt: now, madeText, request, traceparent });
   }
 }
 
 type TextParts = (string | null)[];
+type Sent = Pick<Message, 'from' | 'headers' | 'returnPath'>;
+
+/** Nothing is made for a mail that leaves as it was written. */
+function toRead({ html, text, raw }: Message): Pick<Message, 'html' | 'text'> {
+  return raw ? { html: null, text: null } : { html, text };
+}
 
 type Asking = Pick<SendRequest, 'account' | 'keyDomain'>;
 

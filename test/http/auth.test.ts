@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { after, before, it } from 'node:test';
 import { firstAccount } from '../../src/core/account.ts';
-import { createAuth } from '../../src/http/auth.ts';
+import { createAuth, createKeyCheck } from '../../src/http/auth.ts';
 import type { Guesses } from '../../src/http/guesses.ts';
 import { findAccount } from '../../src/store/account-rules.ts';
 import type { Database } from '../../src/store/database.ts';
@@ -30,12 +30,11 @@ it('a revoked key is believed for as long as it may be and no longer, however sl
   const keys = createApiKeys(database, { now: Date.now });
   const { id, token } = await keys.make({ account: firstAccount, name: 'ours', permission: 'full_access' });
   let readingMs = 0;
-  const auth = createAuth({
+  const check = createKeyCheck({
     reader: database,
     bootstrap: null,
     cacheMs,
     guesses: { admit: async () => {}, failed() {}, succeeded() {} } as unknown as Guesses,
-    clientAddress: () => '127.0.0.1',
     rules: {
       async find(name) {
         await passed(readingMs);
@@ -43,6 +42,7 @@ it('a revoked key is believed for as long as it may be and no longer, however sl
       },
     },
   });
+  const auth = createAuth(check, () => '127.0.0.1');
   const over = (socket: object) => ({ socket, headers: { authorization: `Bearer ${token}` } }) as IncomingMessage;
   const [quick, slow] = [{}, {}];
   await auth(over(quick));
@@ -57,7 +57,7 @@ it('a key is not looked up again while it is believed', async () => {
   const keys = createApiKeys(database, { now: Date.now });
   const { token } = await keys.make({ account: firstAccount, name: 'ours', permission: 'full_access' });
   let reads = 0;
-  const auth = createAuth({
+  const check = createKeyCheck({
     reader: {
       all(sql, ...params) {
         reads += 1;
@@ -67,9 +67,9 @@ it('a key is not looked up again while it is believed', async () => {
     bootstrap: null,
     cacheMs: 60_000,
     guesses: { admit: async () => {}, failed() {}, succeeded() {} } as unknown as Guesses,
-    clientAddress: () => '127.0.0.1',
     rules: { find: (name) => findAccount(database, name) },
   });
+  const auth = createAuth(check, () => '127.0.0.1');
   const incoming = { socket: {}, headers: { 'api-key': token } } as unknown as IncomingMessage;
   await auth(incoming);
   await auth(incoming);

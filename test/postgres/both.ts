@@ -11,6 +11,7 @@ export const shares = {
   command: ['command.test.ts', 'doctor.test.ts', 'secret-key.test.ts', 'accounts/', 'trouble.test.ts', 'init.test.ts'],
   // The replay comes first: ids made in one process never go back in time, but the clocks of tests do.
   deliver: ['webhook/replay', 'e2e/', 'webhook/', 'deliver/rates'],
+  listen: ['listen/'],
   outbox: ['outbox/'],
   page: ['page/'],
   property: ['property/'],

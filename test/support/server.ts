@@ -16,6 +16,8 @@ export const testSecretKey = 'a secret key that only tests have';
 
 export type TestServer = {
   readonly url: string;
+  /** Where it takes mail, where the settings say so. */
+  readonly mailPorts: number[];
   readonly clock: TestClock;
   readonly databaseUrl: string;
   readonly stateDir: string;
@@ -86,6 +88,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   return {
     get url() {
       return server.url;
+    },
+    get mailPorts() {
+      return server.mailPorts;
     },
     clock,
     databaseUrl,

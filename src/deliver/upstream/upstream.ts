@@ -92,6 +92,11 @@ class Upstream implements Relay {
     try {
       const mail = await readMail?.();
       if (!mail) return { why: 'Its contents are gone from the database.', isOnlyHere: false };
+      if (mail.raw)
+        return {
+          why: 'It came over SMTP and leaves as it was written, which no HTTP API has words for.',
+          isOnlyHere: true,
+        };
       const said = this.#service.say(
         { email: worded(mail), recipients: envelope.to, key: envelopeId },
         this.#options.apiKey,

@@ -4,7 +4,7 @@ import assert from 'node:assert';
 import type { Attachment, Email } from '../../core/email.ts';
 import type { Reader, Transaction } from '../database.ts';
 
-export type AttachmentInfo = Omit<Attachment, 'content'> & { id: string; sizeBytes: number };
+export type AttachmentInfo = Omit<Attachment, 'content' | 'sizeBytes'> & { id: string; sizeBytes: number };
 
 /** By their content: how each is named, and how many attachments it is. */
 export type SharedFiles = ReadonlyMap<Uint8Array, { id: string; uses: number }>;
@@ -64,7 +64,7 @@ async function insertAttachment(tx: Transaction, email: Carrier, { position, att
     attachment.contentType,
     attachment.contentId,
     attachment.path,
-    attachment.content.length,
+    attachment.sizeBytes ?? attachment.content.length,
     sharedFile === null ? attachment.content : nothing,
     sharedFile,
   );
@@ -114,19 +114,26 @@ export async function listAttachmentContents(reader: Reader, account: string, em
   return rows.map(toAttachment);
 }
 
+/** `inMail`: the mail that was written whole, and which of its files this is; null where the content is kept by itself. */
+export type FoundAttachment = AttachmentInfo & Attachment & { inMail: { mail: Uint8Array; position: number } | null };
+
 export async function findAttachmentContent(
   reader: Reader,
   account: string,
   emailId: string,
   id: string,
-): Promise<(AttachmentInfo & Attachment) | null> {
-  const [row] = await reader.all<ContentRow>(
-    `select ${contentColumns} from attachments where account = ? and email_id = ? and id = ?`,
+): Promise<FoundAttachment | null> {
+  const [row] = await reader.all<ContentRow & { position: number; raw: Uint8Array | null }>(
+    `select ${contentColumns}, position, (
+       select raw from emails where emails.account = attachments.account and emails.id = attachments.email_id) as raw
+     from attachments where account = ? and email_id = ? and id = ?`,
     account,
     emailId,
     id,
   );
-  return row ? toAttachment(row) : null;
+  if (!row) return null;
+  const { raw: mail, position } = row;
+  return { ...toAttachment(row), inMail: mail && { mail, position } };
 }
 
 function toAttachment(row: ContentRow): AttachmentInfo & Attachment {

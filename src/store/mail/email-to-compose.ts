@@ -3,13 +3,15 @@
 import type { Email } from '../../core/email.ts';
 import type { Reader } from '../database.ts';
 import { listAttachmentContents } from './attachments.ts';
-import { type Content, type ContentRow, type EmailRow, toSummary } from './emails.ts';
+import { type Content, type ContentRow, type EmailRow, rawOf, toSummary } from './emails.ts';
 
 /** Texts are in UTF-8, as they are stored: as strings large ones would take several times their size. */
 export type EmailToCompose = Omit<Email, keyof Texts> & Texts;
 type Texts = Record<'html' | 'text' | 'madeText', Uint8Array | null>;
 
-const bodyBytes = '(coalesce(length(html), 0) + coalesce(length(text), 0) + coalesce(length(made_text), 0))';
+/** Of a mail that leaves as it was written nothing else is needed. */
+const bodyBytes =
+  'coalesce(length(raw), coalesce(length(html), 0) + coalesce(length(text), 0) + coalesce(length(made_text), 0))';
 
 /**
  * Only what composing needs, without the look-ups a reader of the API wants. An email of more than `bytesMax` is not read: its
@@ -23,9 +25,12 @@ export async function findEmailToCompose(
 ): Promise<EmailToCompose | number | null> {
   const [row] = await reader.all<EmailRow & ContentRow & { bytes: number }>(
     `select account, id, message_id, created_at, scheduled_at, key_hash, summary, content, ${bodyBytes} as bytes,
-       case when ${bodyBytes} <= ? then html end as html, case when ${bodyBytes} <= ? then text end as text,
-       case when ${bodyBytes} <= ? then made_text end as made_text
+       case when raw is null and ${bodyBytes} <= ? then html end as html,
+       case when raw is null and ${bodyBytes} <= ? then text end as text,
+       case when raw is null and ${bodyBytes} <= ? then made_text end as made_text,
+       case when ${bodyBytes} <= ? then raw end as raw
      from emails where account = ? and id = ?`,
+    bytesMax,
     bytesMax,
     bytesMax,
     bytesMax,
@@ -33,12 +38,14 @@ export async function findEmailToCompose(
     id,
   );
   if (!row || row.content === null) return null;
-  const { files, headers }: Content = JSON.parse(row.content);
+  const content: Content = JSON.parse(row.content);
+  const { headers } = content;
+  const files = content.raw ? 0 : content.files;
   const bytes = row.bytes + (files === 0 ? 0 : await countFileBytes(reader, account, id));
   if (bytes > bytesMax) return bytes;
   const { html, text, made_text: madeText } = row;
   const attachments = files === 0 ? [] : await listAttachmentContents(reader, account, id);
-  return { ...toSummary(row), html, text, madeText, headers, attachments };
+  return { ...toSummary(row), ...rawOf(content, row.raw), html, text, madeText, headers, attachments };
 }
 
 /** PostgreSQL compares lengths with an integer of 32 bits. */

@@ -1,6 +1,6 @@
 /** Accepted messages: written once, read back whole for composing or in short for lists. */
 
-import type { Email } from '../../core/email.ts';
+import type { Email, RawMail } from '../../core/email.ts';
 import type { EventType } from '../../core/event.ts';
 import type { Reader, SqlValue, Transaction } from '../database.ts';
 import { insertAttachments, listAttachmentContents, type SharedFiles } from './attachments.ts';
@@ -21,6 +21,7 @@ export type Summary = Pick<
   | 'templateId'
   | 'batchId'
   | 'scheduledText'
+  | 'returnPath'
   | 'request'
   | 'traceparent'
 > & {
@@ -42,7 +43,7 @@ export type EmailSummary = Pick<Email, 'account' | 'id' | 'messageId' | 'created
 export type StoredEmail = EmailSummary & Email & { purged: boolean };
 
 /** `files` spares the reader a look for attachments where there are none. */
-export type Content = Pick<Email, 'headers'> & { files: number };
+export type Content = Pick<Email, 'headers'> & { files: number; raw?: Omit<RawMail, 'bytes'> | undefined };
 
 /** Bodies are kept as bytes: JSON around them would be escaped and parsed for nothing, and PostgreSQL's text refuses NUL. */
 export type ContentRow = {
@@ -50,6 +51,7 @@ export type ContentRow = {
   html: Uint8Array | null;
   text: Uint8Array | null;
   made_text: Uint8Array | null;
+  raw: Uint8Array | null;
 };
 
 export type EmailRow = {
@@ -71,11 +73,12 @@ export async function insertEmail(
   keyHash: Uint8Array | null,
   shared: SharedFiles = new Map(),
 ): Promise<void> {
-  const { html, text, madeText, headers } = email;
+  const { html, text, madeText, headers, raw } = email;
+  const content: Content = { headers, files: email.attachments.length, raw: raw && withoutBytes(raw) };
   await tx.run(
     `insert into emails
-       (account, id, facade, message_id, created_at, scheduled_at, key_hash, summary, content, html, text, made_text)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       (account, id, facade, message_id, created_at, scheduled_at, key_hash, summary, content, html, text, made_text, raw)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     email.account,
     email.id,
     facade,
@@ -84,10 +87,11 @@ export async function insertEmail(
     email.scheduledAt,
     keyHash,
     summaryOf(email),
-    JSON.stringify({ headers, files: email.attachments.length } satisfies Content),
+    JSON.stringify(content),
     html === null ? null : Buffer.from(html),
     text === null ? null : Buffer.from(text),
     madeText === null ? null : Buffer.from(madeText),
+    raw?.bytes ?? null,
   );
   await insertAttachments(tx, email, shared);
   if (email.batchId !== undefined) {
@@ -100,10 +104,19 @@ export async function insertEmail(
   }
 }
 
+function withoutBytes({ messageId, hasDate, trace }: RawMail): Content['raw'] {
+  return { messageId, hasDate, trace };
+}
+
+/** What was kept of a mail that leaves as it was written; nothing for others. */
+export function rawOf(content: Content, bytes: Uint8Array | null): Pick<Email, 'raw'> {
+  return content.raw && bytes ? { raw: { ...content.raw, bytes } } : {};
+}
+
 /** Members that are undefined are left out: most emails have no template, no batch, and nobody who was forgotten. */
 function summaryOf(email: Summary): string {
   const { from, to, cc, bcc, replyTo, subject, tags, topicId, templateId, batchId, scheduledText } = email;
-  const { request, traceparent, forgotten } = email;
+  const { returnPath, request, traceparent, forgotten } = email;
   return JSON.stringify({
     from,
     to,
@@ -116,6 +129,7 @@ function summaryOf(email: Summary): string {
     templateId,
     batchId,
     scheduledText,
+    returnPath,
     request,
     traceparent,
     forgotten,
@@ -141,7 +155,7 @@ export async function findEmailSummary(reader: Reader, account: string, id: stri
 /** The whole email; after the purge its contents are null and empty. */
 export async function findEmail(reader: Reader, account: string, id: string): Promise<StoredEmail | null> {
   const [row] = await reader.all<EmailRow & ContentRow>(
-    `select ${summaryColumns}, content, html, text, made_text from emails where account = ? and id = ?`,
+    `select ${summaryColumns}, content, html, text, made_text, raw from emails where account = ? and id = ?`,
     account,
     id,
   );
@@ -172,8 +186,10 @@ export async function findEmailToTell(reader: Reader, account: string, id: strin
 type StoredContent = { facade: string; content: string | null };
 
 async function readContent(reader: Reader, account: string, id: string, row: ContentRow) {
-  const { files, headers }: Content = row.content === null ? { headers: [], files: 0 } : JSON.parse(row.content);
+  const content: Content = row.content === null ? { headers: [], files: 0 } : JSON.parse(row.content);
+  const { files, headers } = content;
   return {
+    ...rawOf(content, row.raw),
     html: decode(row.html),
     text: decode(row.text),
     madeText: decode(row.made_text),

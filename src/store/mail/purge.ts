@@ -26,7 +26,7 @@ export async function purgeContents(tx: Transaction, before: number, now: number
 export async function purgeContent(tx: Transaction, account: string, id: string, now: number): Promise<void> {
   await subtractContent(tx, account, id);
   await tx.run(
-    'update emails set content = null, html = null, text = null, made_text = null, purged_at = ? where account = ? and id = ?',
+    'update emails set content = null, html = null, text = null, made_text = null, raw = null, purged_at = ? where account = ? and id = ?',
     now,
     account,
     id,

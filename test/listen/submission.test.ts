@@ -1,0 +1,187 @@
+/** Submission over SMTP: what a client has written is accepted once, and leaves as it was written. */
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { idIn, mailer, RawClient } from '../support/mail-client.ts';
+import { drained, serve } from '../support/served.ts';
+import type { TestServer } from '../support/server.ts';
+import type { Received, Sink } from '../support/smtp-sink.ts';
+
+let server: TestServer;
+let sink: Sink;
+let port: number;
+const cleanups: (() => Promise<void>)[] = [];
+
+before(async () => {
+  const t = { after: (end: () => Promise<void>) => cleanups.push(end) };
+  ({ server, sink } = await serve(t as never, { environment: { LISTEN_SMTP: '127.0.0.1:0' } }));
+  port = server.mailPorts[0] ?? 0;
+});
+after(async () => {
+  for (const end of cleanups) await end();
+});
+
+const hello = 'From: App <app@acme.example>\r\nTo: ann@example.org\r\nSubject: Hello\r\n';
+let serial = 0;
+const newKey = () => `key-${++serial}`;
+
+async function leaving(subject: string): Promise<Received[]> {
+  await drained(server);
+  return sink.received.filter(({ bytes }) => bytes.includes(`Subject: ${subject}\r\n`));
+}
+
+describe('a mail that is submitted', () => {
+  it('leaves in the bytes it came in, behind the trace and what its header lacked', async () => {
+    const body = 'Zwölf\r\n.dot\r\n..dots\r\nfrom here  \r\n\r\n';
+    const header = 'FROM : App <app@acme.example>\r\nTo: ann@example.org\r\nSubject: as\r\n\tit is\r\n';
+    const client = await RawClient.signedIn(port);
+    const id = idIn(await client.send(`${header}\r\n${body.replaceAll(/^\./gm, '..')}`.replace(/\r\n$/, '')));
+    assert.notEqual(id, '');
+    await drained(server);
+    const [taken] = sink.received.filter(({ bytes }) => bytes.includes(id));
+    const text = taken?.bytes.toString() ?? '';
+    assert.ok(text.endsWith(`${header}\r\n${body}`), text);
+    const added = text.slice(0, -`${header}\r\n${body}`.length);
+    assert.match(
+      added,
+      new RegExp(
+        `^Received: by \\S+ with ESMTPA id ${id};\\r\\n .*\\r\\nMessage-ID: <${id}@acme.example>\\r\\nDate: .*\\r\\n$`,
+      ),
+    );
+    assert.deepEqual([taken?.from, taken?.to], ['app@acme.example', ['ann@example.org']]);
+    client.cut();
+  });
+
+  it('is shown as the same mail over HTTP would be', async () => {
+    const transport = mailer(port);
+    const sent = await transport.sendMail({
+      from: { name: 'Ann, Äh', address: 'app@acme.example' },
+      to: 'Bob <bob@example.org>, carl@example.org',
+      bcc: 'dan@example.org',
+      replyTo: 'help@acme.example',
+      subject: 'Grüße',
+      text: 'plain',
+      html: '<p>rich</p>',
+      headers: { 'X-Mailin-Tag': 'welcome', 'X-Entity': '7', 'Resend-Tags': 'kind=first' },
+      attachments: [{ filename: 'a.txt', content: 'inside' }],
+    });
+    transport.close();
+    const id = idIn(sent.response);
+    const { json } = await server.call('GET', `/emails/${id}`);
+    assert.deepEqual(
+      [json.from, json.to, json.bcc, json.reply_to, json.subject, json.text?.trim(), json.html?.trim()],
+      [
+        '"Ann, Äh" <app@acme.example>',
+        ['Bob <bob@example.org>', 'carl@example.org'],
+        ['dan@example.org'],
+        ['help@acme.example'],
+        'Grüße',
+        'plain',
+        '<p>rich</p>',
+      ],
+    );
+    assert.deepEqual(json.tags, [
+      { name: 'kind', value: 'first' },
+      { name: 'welcome', value: '' },
+    ]);
+    assert.equal(json.message_id, sent.messageId);
+    await drained(server);
+    const copies = sink.received.filter(({ messageId }) => messageId === sent.messageId);
+    assert.deepEqual(
+      copies.map(({ to }) => to),
+      [['bob@example.org', 'carl@example.org', 'dan@example.org']],
+    );
+    assert.doesNotMatch(copies[0]?.bytes.toString() ?? '', /^(?:bcc|x-mailin-|resend-)/im);
+    assert.match(copies[0]?.bytes.toString() ?? '', /^X-Entity: 7\r$/m);
+    const files = await server.call('GET', `/emails/${id}/attachments`);
+    assert.deepEqual(
+      files.json.data.map((file: Record<string, unknown>) => [file.filename, file.size]),
+      [['a.txt', 6]],
+    );
+    const file = await fetch(files.json.data[0].download_url);
+    assert.equal(await file.text(), 'inside');
+  });
+});
+
+describe('a retry under a key', () => {
+  it('is answered with the first id, whatever its client writes anew', async () => {
+    const key = newKey();
+    const send = async (text = 'text') => {
+      const transport = mailer(port);
+      try {
+        return await transport.sendMail({
+          from: 'app@acme.example',
+          to: 'ann@example.org',
+          subject: `retry ${key}`,
+          text,
+          html: '<p>html</p>',
+          headers: { 'Resend-Idempotency-Key': key },
+        });
+      } finally {
+        transport.close();
+      }
+    };
+    const [first, again] = [await send(), await send()];
+    assert.notEqual(first.messageId, again.messageId);
+    assert.equal(idIn(first.response), idIn(again.response));
+    await assert.rejects(
+      send('other'),
+      /550 5\.7\.1 This Resend-Idempotency-Key was used for another mail with other content, which was accepted as/,
+    );
+    assert.equal((await leaving(`retry ${key}`)).length, 1);
+    const { json } = await server.call('GET', `/idempotency-keys/${key}`);
+    assert.deepEqual(
+      [json.endpoint, json.email_ids, json.replays, json.conflicts],
+      ['DATA /smtp', [idIn(first.response)], 1, 1],
+    );
+  });
+
+  it('is the same mail after the client dropped behind its dot', async () => {
+    const key = newKey();
+    const mail = `${hello.replace('Hello', `drop ${key}`)}Resend-Idempotency-Key: ${key}\r\n\r\ntext`;
+    const gone = await RawClient.signedIn(port);
+    await gone.begin();
+    await new Promise<void>((resolve) => gone.socket.end(`${mail}\r\n.\r\n`, () => resolve()));
+    const client = await RawClient.signedIn(port);
+    const id = idIn(await client.send(mail));
+    await server.until('the dropped one is through', () => gone.isClosed);
+    const [taken, ...others] = await leaving(`drop ${key}`);
+    assert.deepEqual([taken?.messageId.includes(id), others], [true, []]);
+    client.cut();
+  });
+
+  it('is the first where the client dropped before its dot', async () => {
+    const key = newKey();
+    const mail = `${hello.replace('Hello', `early ${key}`)}Resend-Idempotency-Key: ${key}\r\n\r\ntext`;
+    const gone = await RawClient.signedIn(port);
+    await gone.begin();
+    await new Promise<void>((resolve) => gone.socket.end(`${mail}\r\n`, () => resolve()));
+    await server.until('it is gone', () => gone.isClosed);
+    assert.deepEqual(await leaving(`early ${key}`), []);
+    const client = await RawClient.signedIn(port);
+    assert.notEqual(idIn(await client.send(mail)), '');
+    assert.equal((await leaving(`early ${key}`)).length, 1);
+    client.cut();
+  });
+
+  it('makes 20 mails of 200 that are sent at once under 20 keys', async () => {
+    const transport = mailer(port, { pool: true, maxConnections: 20, maxMessages: 1_000 });
+    const keys = Array.from({ length: 20 }, newKey);
+    const sent = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => {
+        const key = keys[index % keys.length] ?? '';
+        return transport.sendMail({
+          from: 'app@acme.example',
+          to: 'ann@example.org',
+          subject: `storm ${key}`,
+          text: 'text',
+          headers: { 'Resend-Idempotency-Key': key },
+        });
+      }),
+    );
+    transport.close();
+    assert.equal(new Set(sent.map(({ response }) => idIn(response))).size, 20);
+    await drained(server);
+    assert.equal(sink.received.filter(({ bytes }) => bytes.includes('Subject: storm ')).length, 20);
+  });
+});
