@@ -1,7 +1,7 @@
 /** One [[relay]] of `RELAYS_FILE`: what it is called, where it is, and how it wants to be spoken to. */
 
 import { rootCertificates } from 'node:tls';
-import { type Rates, rateWindows } from '../core/rate.ts';
+import { type Rates, rateWindows, type WarmUp } from '../core/rate.ts';
 import { FieldProblem, type Fields } from './relay-fields.ts';
 import { parseRelayUrl, type RelayServer, RelayUrlError } from './relay-url.ts';
 import { parseUpstreamUrl, type UpstreamServer } from './upstream-url.ts';
@@ -37,10 +37,22 @@ function ratesOf(fields: Fields): Rates {
 }
 
 function ceilingsOf(fields: Fields): Rates['own'] {
+  const warmUp = warmUpOf(fields);
   return rateWindows.flatMap(({ name, ms }) => {
     const most = fields.integer(`per_${name}`, { min: 1, max: mostMax });
+    if (name === 'day' && warmUp) return [{ window: name, ms, most: most ?? Number.POSITIVE_INFINITY, warmUp }];
     return most === null ? [] : [{ window: name, ms, most }];
   });
+}
+
+function warmUpOf(fields: Fields): WarmUp | null {
+  const days = fields.integers('warm_up', { min: 1, max: mostMax });
+  const from = fields.date('warm_up_from');
+  if (days.length === 0 && from === null) return null;
+  if (days.length === 0 || from === null) {
+    throw new FieldProblem('`warm_up` (what each day may have) and `warm_up_from` (the first day) go together.');
+  }
+  return { from, days };
 }
 
 function targetOf(fields: Fields): RelayTarget {

@@ -72,6 +72,21 @@ export class Fields {
     throw new FieldProblem(`\`${this.#within}${name}\` must be a whole number from ${min} to ${max}.`);
   }
 
+  integers(name: string, { min, max }: { min: number; max: number }): number[] {
+    const value = this.#take(name) ?? [];
+    const isOne = (one: unknown) => typeof one === 'number' && Number.isInteger(one) && one >= min && one <= max;
+    if (Array.isArray(value) && value.every(isOne)) return value;
+    throw new FieldProblem(`\`${this.#within}${name}\` must be a list of whole numbers from ${min} to ${max}.`);
+  }
+
+  /** A date, or a moment, of TOML; a date begins at midnight UTC. */
+  date(name: string): number | null {
+    const value = this.#take(name);
+    if (value === undefined) return null;
+    if (value instanceof Date && !Number.isNaN(value.getTime())) return value.getTime();
+    throw new FieldProblem(`\`${this.#within}${name}\` must be a date, as 2027-01-31.`);
+  }
+
   /** A table within this one, whose own `end` is to be called. */
   table(name: string): Fields | null {
     const value = this.#take(name);

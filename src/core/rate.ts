@@ -9,7 +9,20 @@ export const rateWindows = [
 
 export type WindowName = (typeof rateWindows)[number]['name'];
 
-export type Ceiling = { window: WindowName; ms: number; most: number };
+/** `most` may be infinite where a plan ends. */
+export type Ceiling = { window: WindowName; ms: number; most: number; warmUp?: WarmUp };
+
+/** What a day may have on each day from the first one on; after the last one the plan says nothing any more. */
+export type WarmUp = { from: number; days: readonly number[] };
+
+const dayMs = 24 * 60 * 60_000;
+
+/** What a window that ends now may have. */
+export function mostAt({ most, warmUp }: Ceiling, now: number): number {
+  if (!warmUp) return most;
+  const day = Math.max(0, Math.floor((now - warmUp.from) / dayMs));
+  return Math.min(most, warmUp.days[day] ?? Number.POSITIVE_INFINITY);
+}
 
 /** `connections`: mails to a domain that are under way at once, in one process. */
 export type Rates = {

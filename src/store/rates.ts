@@ -1,6 +1,6 @@
 /** The ledger of rates: what all processes have taken of each ceiling, in rows of their own, and how one takes more. */
 
-import { type Ceiling, ceilingName, rateWindows } from '../core/rate.ts';
+import { type Ceiling, ceilingName, mostAt, rateWindows } from '../core/rate.ts';
 import type { Reader, Transaction } from './database.ts';
 
 /** How long a process may use what it has taken before it has to say so again. */
@@ -47,7 +47,7 @@ export async function takeSome(
   const seen = [];
   for (const ceiling of wants > 0 ? ceilings : []) {
     const { mails, endsAt } = await usedByOthers(tx, ceilingName(key, ceiling.window), worker, now);
-    seen.push({ ms: ceiling.ms, nextAt: endsAt, free: Math.max(0, ceiling.most - mails - live) });
+    seen.push({ ms: ceiling.ms, nextAt: endsAt, free: Math.max(0, mostAt(ceiling, now) - mails - live) });
   }
   const more = seen.reduce((least, { free }) => Math.min(least, isShared ? Math.ceil(free / 2) : free), wants);
   const usedUp = seen.findLast(({ free }) => free <= more && more < wants) ?? null;

@@ -1,6 +1,6 @@
 /** How relays are doing, as the processes that send have reported it, and what waits for each. */
 
-import { type Ceiling, ceilingName, rateKey, relayOfKey, type WindowName } from '../core/rate.ts';
+import { type Ceiling, ceilingName, mostAt, rateKey, relayOfKey, type WindowName } from '../core/rate.ts';
 import type { DatabaseReader, Reader } from './database.ts';
 import { readDetail } from './mail/events.ts';
 import { readUses } from './rates.ts';
@@ -63,7 +63,9 @@ async function readRates(reader: Reader, relays: readonly RelayToRead[], now: nu
   const all = relays.flatMap(({ name, ceilings }) => ceilings.map((one) => nameOf(name, one)));
   const uses = await readUses(reader, all, now);
   return relays.map(({ name, ceilings }) =>
-    ceilings.map((one) => ({ window: one.window, used: uses.get(nameOf(name, one)) ?? 0, most: one.most })),
+    ceilings
+      .map((one) => ({ window: one.window, used: uses.get(nameOf(name, one)) ?? 0, most: mostAt(one, now) }))
+      .filter(({ most }) => Number.isFinite(most)),
   );
 }
 

@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import { ConfigError, readConfig } from '../../src/config/config.ts';
 import type { RelaysFile } from '../../src/config/relays-file.ts';
+import { mostAt } from '../../src/core/rate.ts';
 import { createTemp } from '../support/temp.ts';
 
 const temp = createTemp();
@@ -30,6 +31,19 @@ function problemsOf(toml: string, variables: Record<string, string> = {}, more: 
 const one = '[[relay]]\nname = "one"\nurl = "smtp://relay.example"\n';
 
 describe('RELAYS_FILE', () => {
+  it('may name a plan of days that grow, which ends in what a day may have', () => {
+    const plan = 'warm_up = [50, 100]\nwarm_up_from = 2027-01-31\n';
+    const most = (more: string, at: string) => {
+      const [day] = read(`${one}${plan}${more}`).relays[0]?.rates.own ?? [];
+      return day && mostAt(day, Date.parse(at));
+    };
+    assert.deepEqual(
+      ['2027-01-30', '2027-01-31T23:59Z', '2027-02-01', '2027-02-02'].map((at) => most('per_day = 80', at)),
+      [50, 50, 80, 80],
+    );
+    assert.equal(most('', '2027-02-02'), Number.POSITIVE_INFINITY);
+  });
+
   it('names relays and routes', () => {
     const file = read(
       `
@@ -107,6 +121,9 @@ relays = ["backup", "ses"]`,
     ['a URL that is none', '[[relay]]\nname = "one"\nurl = "hunter2"', /`url` cannot be read as a URL/],
     ['capture:', '[[relay]]\nname = "one"\nurl = "capture:"', /stands alone/],
     ['an unknown field', `${one}conections = 3`, /1 unknown fields: what is known here is .*connections/],
+    ['a warm-up without its first day', `${one}warm_up = [50]`, /`warm_up` .* and `warm_up_from` .* go together/],
+    ['a warm-up that is no list', `${one}warm_up = 50`, /`warm_up` must be a list of whole numbers/],
+    ['a first day that is none', `${one}warm_up = [50]\nwarm_up_from = 1`, /`warm_up_from` must be a date/],
     ['a rate out of range', `${one}per_second = 0`, /`per_second` must be a whole number from 1/],
     ['a rate of a domain that is none', `${one}domain.per_minute = "x"`, /`domain\.per_minute` must be a whole/],
     ['an unknown rate of a domain', `${one}domain.per_hour = 1`, /`domain` has 1 unknown fields: .*per_minute/],

@@ -73,3 +73,28 @@ describe('a relay with a rate', () => {
     assert.equal(sinks.only.count, 5);
   });
 });
+
+describe('a domain that puts mail off', () => {
+  it('is left alone, tried with one mail, and then gets the rest; nobody else waits', async (t) => {
+    const { server, sinks } = await serveRouted(t, ['only'], { more: 'connections = 1' });
+    const asked: string[] = [];
+    let isOpen = false;
+    const answer = (address: string) => {
+      asked.push(address);
+      return isOpen || !address.endsWith('@slow.test') ? '250 2.1.5 ok' : '451 4.7.1 too many from here';
+    };
+    sinks.only.behave = () => ({ rcpt: answer });
+    await sendBatch(server, 30, { to: ['a@slow.test'] });
+    await server.until('most of them wait', async () => (await server.call('GET', '/relays/only')).json.waiting >= 24);
+    const before = asked.length;
+    await untilEvent(server, await send(server, { to: ['a@other.test'] }), 'sent');
+    assert.deepEqual(asked.slice(before), ['a@other.test']);
+    assert.ok(before <= 6, `${before} were tried`);
+    server.clock.advance(31_000);
+    await server.until('one more was tried', () => asked.length > before + 1);
+    isOpen = true;
+    server.clock.advance(2 * 60 * 60_000);
+    await drained(server);
+    assert.equal(sinks.only.count, 31);
+  });
+});

@@ -3,6 +3,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { noRates, type Rates, rateKey, relayOfKey } from '../../core/rate.ts';
 import type { Granted, Taking } from '../../store/rates.ts';
+import { DomainRests } from './domain-rests.ts';
 import { RateKey } from './rate-key.ts';
 
 export type PermitsOptions = {
@@ -14,8 +15,11 @@ export type PermitsOptions = {
   onFailure: (error: unknown) => void;
 };
 
-/** `ask`: not known; it is asked before the next claim. `used up`: by its `key`. `full`: as much as is allowed is under way. */
-export type Leave = 'free' | 'ask' | { is: 'used up' | 'full'; key: string };
+/**
+ * `ask`: not known; it is asked before the next claim. `used up`: by its `key`. `resting`: the domain has put off what came before.
+ * `full`: as much as is allowed is under way.
+ */
+export type Leave = 'free' | 'ask' | { is: 'used up' | 'resting' | 'full'; key: string };
 
 /** One mail's place in every ceiling it falls under, until it is known whether it has left. */
 export type Hold = { relay: string; end(isUsed: boolean): void };
@@ -29,6 +33,7 @@ const failedMs = 1_000;
 export class Permits {
   readonly #options: PermitsOptions;
   readonly #keys = new Map<string, RateKey>();
+  readonly #rests = new DomainRests();
   #rates: ReadonlyMap<string, Rates> = new Map();
   #tick: NodeJS.Timeout | null = null;
   #alarm: NodeJS.Timeout | null = null;
@@ -58,9 +63,10 @@ export class Permits {
 
   /** Whether a mail may go now. `taken`: what the claim that asks has given away. */
   look(relay: string, domains: readonly string[], taken: ReadonlyMap<string, number>): Leave {
-    const keys = this.#keysOf(relay, domains);
-    if (keys.length === 0) return 'free';
     const now = this.#options.clock.now();
+    const resting = this.#restingOf(relay, domains, taken, now);
+    if (resting !== undefined) return { is: 'resting', key: resting };
+    const keys = this.#keysOf(relay, domains);
     const seen = keys.map((key) => ({ key, is: key.look(now, taken.get(key.name) ?? 0) }));
     const usedUp = seen.find(({ is }) => is === 'used up');
     if (usedUp) return { is: 'used up', key: usedUp.key.name };
@@ -79,9 +85,11 @@ export class Permits {
 
   /** Whether what waits for this key may go; what is not known is asked before the next claim. */
   isFree(name: string, taken: ReadonlyMap<string, number>, wanted: number): boolean {
+    const now = this.#options.clock.now();
+    if (this.#rests.isResting(name, now, taken.get(name) ?? 0)) return false;
     const key = this.#find(name);
     if (!key) return true;
-    const is = key.look(this.#options.clock.now(), taken.get(name) ?? 0);
+    const is = key.look(now, taken.get(name) ?? 0);
     if (is === 'ask') key.wantAtLeast(wanted);
     return is === 'free';
   }
@@ -90,8 +98,11 @@ export class Permits {
   hold(relay: string, domains: readonly string[]): Hold | null {
     const keys = this.#keysOf(relay, domains);
     const now = this.#options.clock.now();
+    if (this.#restingOf(relay, domains, new Map(), now) !== undefined) return null;
     if (keys.some((key) => key.look(now, 0) !== 'free')) return null;
     for (const key of keys) key.begin(now);
+    const rests = domains.map((domain) => rateKey(relay, domain));
+    for (const one of rests) this.#rests.begin(one);
     let isOver = false;
     return {
       relay,
@@ -99,13 +110,31 @@ export class Permits {
         if (isOver) return;
         isOver = true;
         for (const key of keys) key.end(isUsed, this.#options.clock.now());
+        for (const one of rests) this.#rests.end(one);
       },
     };
+  }
+
+  /** What domains made of one mail, as `signsOf` tells it. */
+  learn(relay: string, signs: ReadonlyMap<string, boolean>): void {
+    const now = this.#options.clock.now();
+    for (const [domain, isPutOff] of signs) this.#rests.learn(rateKey(relay, domain), isPutOff, now);
+    if ([...signs.values()].includes(true)) this.#setAlarm(now);
   }
 
   /** Takes what was found wanting. True: there is more than there was. */
   refill(): Promise<boolean> {
     return this.#sync((key) => key.isWanting);
+  }
+
+  #restingOf(
+    relay: string,
+    domains: readonly string[],
+    taken: ReadonlyMap<string, number>,
+    now: number,
+  ): string | undefined {
+    const keys = domains.map((domain) => rateKey(relay, domain));
+    return keys.find((key) => this.#rests.isResting(key, now, taken.get(key) ?? 0));
   }
 
   #keysOf(relay: string, domains: readonly string[]): RateKey[] {
@@ -165,7 +194,8 @@ export class Permits {
   /** As soon as one that was wanted in vain may be asked for again. */
   #setAlarm(now: number): void {
     if (this.#alarm) clearTimeout(this.#alarm);
-    const next = Math.min(...[...this.#keys.values()].map(({ askAt }) => askAt).filter((at) => at > now));
+    const asked = [...this.#keys.values()].map(({ askAt }) => askAt).filter((at) => at > now);
+    const next = Math.min(this.#rests.nextAfter(now), ...asked);
     if (!Number.isFinite(next)) return;
     this.#alarm = setTimeout(() => {
       this.#setAlarm(this.#options.clock.now());

@@ -1,12 +1,13 @@
 /** All relays of this process: which of them a mail may take, and how it moves on from one to the next before its gate. */
 
-import type { Outcome } from '../../core/outcome.ts';
+import type { EnvelopeReply, Outcome } from '../../core/outcome.ts';
 import { isPermanent } from '../../core/outcome.ts';
 import { type PassedOver, passOver, type Tried } from '../../core/passed-over.ts';
 import { type Rates, rateKey, recipientDomains, relayOfKey } from '../../core/rate.ts';
 import { noReply } from '../../core/reply.ts';
 import { type Route, type RouteFacts, relaysFor } from '../../core/route.ts';
 import type { Gate, Relay, Shipment } from '../relay.ts';
+import { signsOf } from './domain-rests.ts';
 import type { Hold, Leave, Permits } from './permits.ts';
 import { type KnownRelay, RelayRecord, type RelayWatch } from './relay-record.ts';
 
@@ -198,20 +199,22 @@ export class Relays {
         continue;
       }
       const hold = this.#holdFor(record, shipment);
-      if (hold && 'usedUp' in hold) {
-        passedOver.push(passOver(record.name, 'Its rate is used up.'));
-        waits.push(hold.usedUp);
+      if (hold && 'why' in hold) {
+        passedOver.push(passOver(record.name, hold.why));
+        waits.push(hold.key);
         continue;
       }
       waits.push(record.name);
       if (last) passedOver.push(passOver(last.tried.relay ?? '', wordsOf(last.outcome)));
       const tried: Tried = { relay: record.name, passedOver: [...passedOver] };
-      let wasAsked = false;
+      let asked = null as EnvelopeReply | null;
       const outcome = await record.ship(shipment, (reply, isPlain) => {
-        wasAsked = true;
+        asked = reply;
         return gate(reply, isPlain, { tried, repeatsForMs: record.relay.repeatsForMs });
       });
+      const wasAsked = asked !== null;
       hold?.end(wasAsked || mayCount(outcome));
+      if (hold) this.#permits?.learn(record.name, signsOf(outcome, asked));
       isWaiting &&= outcome.phase === 'unreached' && outcome.isAway === true;
       last = { outcome, tried, waitsFor: null, isUntried: false };
       if (way.length === 1) last = { ...last, outcome: nowhereElse(outcome, { wasAsked, to: shipment.envelope.to }) };
@@ -243,15 +246,16 @@ export class Relays {
   }
 
   /** The place it was given when it was claimed, or another one where it has come to another relay. */
-  #holdFor({ name }: RelayRecord, { envelopeId, envelope }: Shipment): Hold | { usedUp: string } | null {
-    if (!this.#permits) return null;
+  #holdFor({ name }: RelayRecord, { envelopeId, envelope }: Shipment): Hold | { why: string; key: string } | null {
+    if (!this.#permits || !this.#isRouted) return null;
     const held = this.#holds.get(envelopeId);
     if (held?.relay === name) return held;
     const domains = recipientDomains(envelope.to);
     const hold = this.#permits.hold(name, domains);
     if (hold) return hold;
     const leave = this.#permits.look(name, domains, new Map());
-    return { usedUp: typeof leave === 'object' ? leave.key : rateKey(name) };
+    if (typeof leave !== 'object') return { why: 'Its rate is used up.', key: rateKey(name) };
+    return { why: whyNot[leave.is], key: leave.key };
   }
 
   #kept(before: RelayRecord | undefined, known: KnownRelay): RelayRecord {
@@ -285,6 +289,12 @@ function movesOn(outcome: Outcome): boolean {
   if (outcome.phase === 'unreached') return true;
   return outcome.phase === 'refused' && !outcome.refused.some(isPermanent);
 }
+
+const whyNot = {
+  'used up': 'Its rate is used up.',
+  resting: 'A domain of the recipients has put off the mails before: it is left alone for a while.',
+  full: 'As much as may be is under way to a domain of the recipients.',
+};
 
 type Claimed = { heading: string | null; emailId: string; part: number; recipients: readonly string[] };
 
