@@ -1,4 +1,4 @@
-/** Style as a test: layers that bite, files one wants to open, documents that are true. */
+/** Style as a test: layers that bite, files one wants to open. */
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -6,8 +6,6 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { settingNames } from '../src/config/settings.ts';
-import { filters } from '../src/render/template/filters.ts';
 import { createTemp } from './support/temp.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -158,41 +156,5 @@ describe('constants', () => {
     const found = files.flatMap((file) => shouted(readFileSync(join(root, file), 'utf8')));
     assert.deepEqual(found, []);
     assert.deepEqual(shouted('export const LEASE_MS = 1;'), ['LEASE_MS']);
-  });
-});
-
-describe('the documents', () => {
-  it('docs/settings.md lists every setting there is, and none that is not', () => {
-    const table = readFileSync(join(root, 'docs/settings.md'), 'utf8');
-    const listed = [...table.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell]) => [
-      ...(cell ?? '').matchAll(/`(\w+)`/g),
-    ]);
-    assert.deepEqual(listed.map(([, name]) => name).sort(), [...settingNames].sort());
-  });
-
-  for (const facade of ['resend', 'brevo']) {
-    it(`docs/${facade}.md names every route`, () => {
-      const page = readFileSync(join(root, `docs/${facade}.md`), 'utf8');
-      const routes = readFileSync(join(root, `src/http/${facade}/routes.ts`), 'utf8');
-      const table = [...routes.matchAll(/\['(\/[^']+)', \{ ?(.*?) ?\}\]/g)];
-      assert.ok(table.length >= 1);
-      for (const [, path = '', handlers = ''] of table) {
-        for (const [, method = ''] of handlers.matchAll(/([A-Z]+):/g)) {
-          assert.ok(page.includes(`${method} ${path}`), `${method} ${path} in docs/${facade}.md`);
-        }
-      }
-    });
-  }
-
-  it('docs/brevo.md names every filter of the template language', () => {
-    const page = readFileSync(join(root, 'docs/brevo.md'), 'utf8');
-    const table = page.slice(page.indexOf('| filter |'), page.indexOf('**Different from Brevo.**'));
-    for (const name of filters.keys()) assert.ok(table.includes(`\`${name}\``), name);
-  });
-
-  it('docs/architecture.md names every runtime dependency', () => {
-    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-    const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
-    for (const name of Object.keys(dependencies)) assert.ok(page.includes(`\`${name}\``), name);
   });
 });
