@@ -48,10 +48,13 @@ export type Edge = {
   from: readonly DeliveryState[];
   to: DeliveryState;
   fence: Fence;
-  /** Not if it may have left once already, or if any attempt came to something. */
-  unless?: 'may_have_left' | 'was_tried';
-  /** The attempt is counted on: whoever holds the delivery is fenced from here on. */
-  ends?: true;
+  /** Not if it may have left once already, if any attempt came to something, once it was held, or while all is being held. */
+  unless?: 'may_have_left' | 'was_tried' | 'was_held' | 'all_is_being_held';
+  /**
+   * The attempt is counted on: whoever holds the delivery is fenced from here on. `far`: to a number that no attempt has had which
+   * the database, gone back in time, does not know of.
+   */
+  ends?: true | 'far';
   /** `own_gate`: the gate this very attempt has passed is taken back. */
   counts?: {
     tries?: '+ 1';
@@ -142,11 +145,15 @@ export const edges = {
     events: ['suppressed'],
   },
 
-  /** The gate: after this has committed, and only then, the final dot may leave. Only who is in the envelope stays in it. */
+  /**
+   * The gate: after this has committed, and only then, the final dot may leave. Only who is in the envelope stays in it. Where the
+   * database went back, its row may be older than another worker's gate, until it is held.
+   */
   gate: {
     from: ['sending'],
     to: 'handoff',
     fence: 'attempt',
+    unless: 'all_is_being_held',
     counts: { unanswered: '+ 1' },
     sets: ['gated_at', 'run_at', 'content_hash', 'recipients', 'tried', 'repeat_until'],
   },
@@ -157,11 +164,15 @@ export const edges = {
   delivered: { ...verdict, sets: ['run_at', 'reply', 'upstream_id'], to: 'delivered', events: ['sent', 'delivered'] },
   /** 5yz to the dot, or 4yz until it was given up. */
   rejected: { ...verdict, to: 'bounced', events: ['bounced'] },
-  /** 4yz to the dot: the relay must not deliver it, so the same delivery may be tried again (RFC 5321 4.2.5). */
+  /**
+   * 4yz to the dot: the relay must not deliver it, so the same delivery may be tried again (RFC 5321 4.2.5). Not once it was held:
+   * a history that is gone may have known so, and have sent it since.
+   */
   put_off: {
     from: ['handoff', 'in_doubt'],
     to: 'queued',
     fence: 'handoff_attempt',
+    unless: 'was_held',
     ends: true,
     counts: { tries: '+ 1', unanswered: '- 1', failures: '= 0', wordless: '= 0' },
     sets: ['run_at', 'reply'],
@@ -237,10 +248,12 @@ export const edges = {
     from: ['queued', 'sending', 'handoff', 'in_doubt'],
     to: 'in_doubt',
     fence: 'attempt',
-    ends: true,
+    ends: 'far',
     sets: ['run_at', 'reply', 'no_repeats'],
     events: ['delivery_delayed'],
   },
+  /** The same for what waited for somebody's answer anyway: it is only fenced. */
+  hold_doubt: { from: ['in_doubt'], to: 'in_doubt', fence: 'attempt', ends: 'far', sets: [] },
   /** Asking the upstream again would tell nothing more about it: it waits for a person. */
   stop_repeats: { from: ['in_doubt'], to: 'in_doubt', fence: 'attempt', sets: ['reply', 'no_repeats'] },
   /** The `send-again` policy has waited out what is in doubt. */

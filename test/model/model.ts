@@ -10,7 +10,7 @@ import type { DoubtAnswer } from '../../src/store/mail/doubt.ts';
 import type { EmailToCompare } from '../../src/store/mail/email-to-compare.ts';
 import type { SendRequest, StoredAnswer, Submission } from '../../src/use-cases/submission.ts';
 import type { AnswerOf } from './coverage.ts';
-import type { ModelEmail, ModelKey, ModelWebhook } from './room.ts';
+import type { ModelDelivery, ModelEmail, ModelKey, ModelWebhook } from './room.ts';
 import { isIn, refOf, Workers } from './workers.ts';
 
 /** The model's own endpoints compare at once, and without any help. */
@@ -218,6 +218,11 @@ export class Model extends Workers {
       (one) => isIn('queued', 'sending', 'handoff')(one) || (isIn('in_doubt')(one) && one.runAt < never),
     );
     for (const one of all) this.move('hold', one, { runAt: never, reply: ownWords(reason), fence: one.row.attempt });
+    const mayBePutOff = ({ row: { attempt, handoffAttempt } }: ModelDelivery) =>
+      handoffAttempt !== null && attempt <= handoffAttempt + 1;
+    for (const one of this.deliveries.filter(isIn('in_doubt')).filter(mayBePutOff)) {
+      this.move('hold_doubt', one, { fence: one.row.attempt });
+    }
     this.coverage.answered('hold', all.length > 0 ? 'some' : 'none');
     return all.length;
   }

@@ -101,7 +101,7 @@ const tried = fc.constantFrom<Tried>(nobodyTried, { relay: 'one', passedOver: []
 const stagesAlone = ['try_alone', 'composed_alone', 'harmless'] as const;
 const lateEdges = [
   ...(['claim', 'forgotten', 'lease_over', 'orphaned', 'spared', 'silenced', 'orphaned_handoff'] as const),
-  ...(['lost_handoff', 'hold', 'send_again', 'wait', 'release', 'stop_repeats'] as const),
+  ...(['lost_handoff', 'hold', 'hold_doubt', 'send_again', 'wait', 'release', 'stop_repeats'] as const),
 ];
 
 export const workerOperations = [

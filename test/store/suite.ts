@@ -37,6 +37,7 @@ import {
 import { migrate } from '../../src/store/migrate.ts';
 import { replyOf } from '../support/reply.ts';
 import { describeBrevo } from './suite-brevo.ts';
+import { describeHolds } from './suite-holds.ts';
 import { describePageIndex } from './suite-page-index.ts';
 import { describeReports } from './suite-reports.ts';
 import { describeSuppressions } from './suite-suppressions.ts';
@@ -81,6 +82,7 @@ export function describeStore(engine: string, open: OpenForTest): void {
     describeReports(() => database);
     describeWebhooks(() => database);
     // The last: it holds whatever is open.
+    describeHolds(() => database, { claim, gate, queuedAndClaimed });
     describeTries(() => database, { claim, gate, queuedAndClaimed });
   });
 }

@@ -2,6 +2,7 @@
 
 import { type DeliveryState, type Edge, type EdgeName, edges } from '../../src/core/delivery.ts';
 import type { EventType } from '../../src/core/event.ts';
+import { farAttempts } from '../../src/store/mail/edge-columns.ts';
 
 export type DeliveryRow = {
   state: DeliveryState;
@@ -33,7 +34,7 @@ export function take(
   return {
     row: {
       state: edge.to,
-      attempt: row.attempt + (edge.ends ? 1 : 0),
+      attempt: row.attempt + (edge.ends === 'far' ? farAttempts : edge.ends ? 1 : 0),
       handoffAttempt,
       tries: row.tries + (counts.tries ? 1 : 0),
       failures,
@@ -54,6 +55,7 @@ function isFenceRight({ fence }: Edge, row: DeliveryRow, known: DeliveryRow): bo
 
 function isBarred({ unless }: Edge, row: DeliveryRow): boolean {
   if (unless === 'may_have_left') return row.possibleDuplicate > 0;
+  if (unless === 'was_held') return row.handoffAttempt === null || row.attempt > row.handoffAttempt + 1;
   return unless === 'was_tried' && (row.tries > 0 || row.handoffAttempt !== null || row.possibleDuplicate > 0);
 }
 

@@ -4,8 +4,9 @@ import { testAddressOutcome } from '../../core/address.ts';
 import { senderAddress } from '../../core/envelope.ts';
 import { tagOf } from '../../core/route.ts';
 import type { Awaitable, Transaction } from '../database.ts';
-import { type ClaimTerms, claimRows, enabledAt, nothingIsHeld, shared } from './claim.ts';
+import { type ClaimTerms, claimRows, enabledAt, shared } from './claim.ts';
 import type { Delivery } from './deliveries.ts';
+import { nothingIsHeld } from './edge-columns.ts';
 import type { Summary } from './emails.ts';
 import { waitFor } from './waiting.ts';
 

@@ -3,6 +3,7 @@
 import { expiresAt } from '../../core/retry.ts';
 import type { Awaitable, Reader, Transaction } from '../database.ts';
 import { type Delivery, partName } from './deliveries.ts';
+import { nothingIsHeld } from './edge-columns.ts';
 import { countMoves, type Moved, move, moves, moveUncounted } from './move.ts';
 
 /** Accounts that have something due, and are not disabled, in order. */
@@ -58,7 +59,6 @@ export async function shared<Row>(
 }
 
 export const enabledAt = '(select enabled_at from accounts where id = deliveries.account) as enabled_at';
-export const nothingIsHeld = "not exists (select 1 from settings where name = 'holding')";
 
 /** Claims what was found. */
 export async function claimRows(

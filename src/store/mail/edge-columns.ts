@@ -2,15 +2,24 @@
 
 import type { Edge, MovedColumn } from '../../core/delivery.ts';
 
+/** While what may have left is being held (`went-back.ts`) there is such a row. */
+export const nothingIsHeld = "not exists (select 1 from settings where name = 'holding')";
+
 export const conditions = {
   may_have_left: 'possible_duplicate = 0',
   was_tried: 'tries = 0 and handoff_attempt is null and possible_duplicate = 0',
+  // Beyond its gate only the doubt about it has counted on.
+  was_held: 'attempt <= handoff_attempt + 1',
+  all_is_being_held: nothingIsHeld,
 };
+
+/** More attempts than one delivery has in all the time that a copy of a database may be behind. */
+export const farAttempts = 1_000;
 
 export function countsOf({ to, ends, counts = {} }: Edge): string[] {
   const { tries, failures, unanswered, possible_duplicate, wordless, alone } = counts;
   return [
-    ...(ends ? ['attempt = attempt + 1'] : []),
+    ...(ends ? [`attempt = attempt + ${ends === 'far' ? farAttempts : 1}`] : []),
     ...(to === 'handoff' ? ['handoff_attempt = attempt'] : []),
     ...(tries ? [`tries = tries ${tries}`] : []),
     ...(failures ? [failures === '= 0' ? 'failures = 0' : `failures = failures ${failures}`] : []),

@@ -3,7 +3,8 @@
 import { ownWords } from '../../core/reply.ts';
 import type { Transaction } from '../database.ts';
 import { never } from './deliveries.ts';
-import { move } from './move.ts';
+import { conditions } from './edge-columns.ts';
+import { moves } from './move.ts';
 
 /** Deliveries one transaction holds: bounds how long others wait. */
 const holdAtOnce = 500;
@@ -15,6 +16,8 @@ const mayLeave = {
   handoff: "state in ('sending', 'handoff', 'in_doubt') and state = 'handoff'",
   // What the `send-again` policy has waiting.
   in_doubt: `state in ('sending', 'handoff', 'in_doubt') and state = 'in_doubt' and run_at < ${never}`,
+  // What a late 4yz would let go.
+  doubt: `state in ('sending', 'handoff', 'in_doubt') and state = 'in_doubt' and ${conditions.was_held}`,
 } as const;
 
 export type Holdable = keyof typeof mayLeave;
@@ -38,11 +41,18 @@ export async function holdSome(
     until,
     holdAtOnce,
   );
-  const held = await Promise.all(
-    rows.map(async ({ account, email_id: emailId, part, attempt }) => {
-      const terms = { run_at: never, reply: ownWords(reason), fence: attempt, now };
-      return (await move(tx, 'hold', { account, emailId, part }, terms, () => [])).length;
-    }),
-  );
-  return { found: rows.length, held: held.reduce((sum, one) => sum + one, 0) };
+  const held = await Promise.all(rows.map((row) => holdOne(tx, state, row, { now, reason })));
+  return { found: rows.length, held: held.filter(Boolean).length };
+}
+
+/** False also where it was in doubt already. */
+async function holdOne(
+  tx: Transaction,
+  state: Holdable,
+  { account, email_id: emailId, part, attempt: fence }: OpenRow,
+  { now, reason }: { now: number; reason: string },
+): Promise<boolean> {
+  const place = { account, emailId, part };
+  if (state === 'doubt') return (await moves(tx, 'hold_doubt', place, { fence, now })) && false;
+  return moves(tx, 'hold', place, { run_at: never, reply: ownWords(reason), fence, now });
 }
