@@ -36,13 +36,17 @@ export function suppressionKey(address: string): string {
   return address.toLowerCase();
 }
 
-const reasons: Record<SuppressionOrigin, string> = {
+/** Why somebody gets no mail: an address is suppressed, or its owner has left a topic or all of them. */
+export type WithheldReason = SuppressionOrigin | 'unsubscribed';
+
+const reasons: Record<WithheldReason, string> = {
   bounce: 'Not sent: an earlier mail to this address bounced, its mailbox is gone.',
   complaint: 'Not sent: the owner of this address complained about an earlier mail.',
   manual: 'Not sent: this address was put on the suppression list.',
+  unsubscribed: 'Not sent: this person has unsubscribed.',
 };
 
 /** The sentence that stands in the event of a recipient that got no mail. */
-export function whySuppressed(origin: SuppressionOrigin): string {
+export function whySuppressed(origin: WithheldReason): string {
   return reasons[origin];
 }

@@ -12,7 +12,7 @@ import { handBack, markAlone } from '../store/mail/claim.ts';
 import { type Delivery, emailName } from '../store/mail/deliveries.ts';
 import { readWhole } from '../store/mail/email-to-compose.ts';
 import { openGate } from '../store/mail/settle.ts';
-import { settleSimulated, settleSuppressed, siftDelivery } from '../store/mail/suppressed.ts';
+import { type Sifted, settleSimulated, settleSuppressed, siftDelivery, siftTopic } from '../store/mail/suppressed.ts';
 import { waitFor } from '../store/mail/waiting.ts';
 import { findLeaving, type Leaving, type LeavingOptions } from './leaving.ts';
 import type { RelayRecord } from './relays/relay-record.ts';
@@ -106,7 +106,9 @@ export class Attempt {
     }
     try {
       if (this.#isAlone && !(await this.#mark('composed_alone'))) return;
-      await this.#shipAndSettle(delivery, leaving, turn);
+      const staying = leaving.topic === null ? null : await siftTopic(this.#options.database, delivery, leaving.topic);
+      const rest = staying ? await this.#without(staying, delivery) : delivery;
+      if (rest) await this.#shipAndSettle(rest, leaving, turn);
     } finally {
       leaving.passage?.done();
     }
@@ -181,10 +183,13 @@ export class Attempt {
 
   /** Recipients that were suppressed since the email was accepted are taken out before the relay hears of them. Null: nobody is left. */
   async #withoutSuppressed(): Promise<Delivery | null> {
-    const { database, clock, settler, onOutcome } = this.#options;
     const { delivery } = this;
-    const sifted = await siftDelivery(database, delivery);
-    if (!sifted) return delivery;
+    const sifted = await siftDelivery(this.#options.database, delivery);
+    return sifted ? this.#without(sifted, delivery) : delivery;
+  }
+
+  async #without(sifted: Sifted, delivery: Delivery): Promise<Delivery | null> {
+    const { clock, settler, onOutcome } = this.#options;
     const isOurs = await settler.record(delivery, (tx) => settleSuppressed(tx, delivery, sifted, clock.now()));
     if (!isOurs) return null;
     onOutcome('suppressed');

@@ -25,7 +25,13 @@ export type LeavingOptions = {
 };
 
 /** `from`: its author's; `returnPath`: who the relay is told. `passage`: of a large mail, for its owner to end. */
-export type Leaving = Made & { from: string; returnPath: string; tag: string | null; passage: Passage | null };
+export type Leaving = Made & {
+  from: string;
+  returnPath: string;
+  tag: string | null;
+  topic: string | null;
+  passage: Passage | null;
+};
 
 /** Why nothing leaves: there is no memory for it now; or it is held, for a person to decide. */
 export type Staying = { why: 'later' } | { why: 'hold'; reason: string };
@@ -44,7 +50,8 @@ export async function findLeaving(options: LeavingOptions, delivery: Delivery): 
     const made = await options.compose(email, signer, !isPlain);
     passage?.composed();
     const bound = boundTo(delivery, made);
-    if (bound) return { ...bound, from, returnPath: returnPathOf(email), tag: tagOf(email.tags), passage };
+    if (bound)
+      return { ...bound, from, returnPath: returnPathOf(email), tag: tagOf(email.tags), topic: email.topicId, passage };
     passage?.done();
     return { why: 'hold', reason: 'This version composes other bytes than the first attempt handed over.' };
   } catch (error) {

@@ -29,6 +29,7 @@ export class Call {
   readonly #context: HttpContext;
   readonly #reading: Reading;
   #body: Body | null = null;
+  #named: Readonly<Record<string, string>> = {};
 
   constructor(context: HttpContext, caller: Caller, reading: Reading) {
     this.#context = context;
@@ -63,7 +64,14 @@ export class Call {
 
   /** Decoded path parameter. */
   param(name: string): string {
-    return this.#context.req.param(name) ?? '';
+    return this.#named[name] ?? this.#context.req.param(name) ?? '';
+  }
+
+  /** The same request, about something that other parameters of its path name. */
+  about(named: Readonly<Record<string, string>>): Call {
+    const call = new Call(this.#context, this.caller, this.#reading);
+    call.#named = named;
+    return call;
   }
 
   query(): Record<string, string> {

@@ -21,6 +21,8 @@ import type { FacadeParts } from '../http/facades.ts';
 import { Guesses } from '../http/guesses.ts';
 import { createKeyless } from '../http/keyless.ts';
 import { addOwnRoutes } from '../http/own-routes.ts';
+import { createPreferenceLinks } from '../http/preference-links.ts';
+import { preferencesDoor } from '../http/preferences.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
 import type { RelayDesk } from '../http/relays.ts';
 import type { SubmissionParts } from '../listen/submission/intake.ts';
@@ -38,6 +40,7 @@ import { type AccountRules, createAccountRules } from '../use-cases/account-rule
 import { createAccounts } from '../use-cases/accounts.ts';
 import { createAmend } from '../use-cases/amend.ts';
 import { createApiKeys } from '../use-cases/api-keys.ts';
+import { createContacts } from '../use-cases/contacts.ts';
 import { createDomains } from '../use-cases/domains.ts';
 import { createFindKeyLives, createLookUpKeys } from '../use-cases/key-history.ts';
 import type { KeyTimes } from '../use-cases/key-times.ts';
@@ -45,6 +48,7 @@ import type { KeyUses } from '../use-cases/key-uses.ts';
 import { createPurge } from '../use-cases/purge.ts';
 import { createRelayOrders } from '../use-cases/relay-orders.ts';
 import { createReplay } from '../use-cases/replay.ts';
+import { createProperties, createSegments, createTopics } from '../use-cases/segments.ts';
 import { createSenders } from '../use-cases/senders.ts';
 import { createSignOut } from '../use-cases/sessions.ts';
 import { createSettleDoubt } from '../use-cases/settle-doubt.ts';
@@ -101,6 +105,7 @@ export function openApi(options: DoorOptions): Api {
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
   const links = createLinks(options, now);
+  const preferenceLinks = createPreferenceLinks(options.secrets, options.publicUrl);
   const use = createUseCases(options, rules, nextId);
   const reading = { database, egress, now, links, renderer };
   const remote = { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs };
@@ -110,6 +115,7 @@ export function openApi(options: DoorOptions): Api {
     openApiDoor,
     docsDoor,
     downloadDoor({ database, links, rules, renderer }),
+    preferencesDoor({ database, links: preferenceLinks, contacts: use.contacts, bodies: access.bodies, rules }),
     (app) =>
       addOwnRoutes(app, gatekeeper, {
         keys: { clock, findKeyLives: use.findKeyLives, lookUpKeys: use.lookUpKeys, keyScopes: keyScopesOf(known) },
@@ -125,6 +131,7 @@ export function openApi(options: DoorOptions): Api {
         remote,
         nextId,
         spfSenders,
+        preferenceLinks,
         keyless,
         keyMustBeUuid: config.brevoKeyMustBeUuid,
       };
@@ -172,6 +179,10 @@ function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now:
     purge: createPurge(database, clock),
     templates: createTemplates(database, clock),
     versionedTemplates: createVersionedTemplates({ database, clock, nextId }),
+    contacts: createContacts({ database, clock, nextId }),
+    segments: createSegments({ database, clock, nextId }),
+    topics: createTopics({ database, clock, nextId }),
+    properties: createProperties({ database, clock, nextId }),
     domains: createDomains({ database, clock, secrets: options.secrets, nextId }),
     senders: createSenders(database, clock),
     findKeyLives: createFindKeyLives(database, keyUses),

@@ -6,13 +6,14 @@ import { inDoubtPolicy } from '../core/envelope.ts';
 import { AppError } from '../core/error.ts';
 import { expiresAt } from '../core/retry.ts';
 import { addUsed, holdUsed, leastBytes, secondsLeftToday } from '../store/account-counts.ts';
+import { findLeft } from '../store/contacts/topics.ts';
 import type { Transaction } from '../store/database.ts';
 import { findKey, type KeyRecord, takeKey } from '../store/idempotency.ts';
 import { insertSharedFiles, shareFiles } from '../store/mail/attachments.ts';
 import { countInserted, insertUncounted } from '../store/mail/deliveries.ts';
 import { insertEmail } from '../store/mail/emails.ts';
 import { appendEvent } from '../store/mail/events.ts';
-import { insertSuppressed, type Sifted, sift } from '../store/mail/suppressed.ts';
+import { insertSuppressed, type Sifted, sift, withLeft } from '../store/mail/suppressed.ts';
 import { findSuppressed } from '../store/suppressions.ts';
 
 /** All of it was made before the transaction begins: nothing in there can fail for what its author wrote. */
@@ -45,7 +46,13 @@ export async function insertAcceptance(
     findSuppressed(tx, account, groups.flat(2)),
   ]);
   if (!isOurs) return 'taken';
-  const sifted = emails.map((_, index) => (groups[index] ?? []).map((group) => sift(group, suppressed)));
+  const sifted: Sifted[][] = [];
+  for (const [index, { topicId }] of emails.entries()) {
+    const own = groups[index] ?? [];
+    const left = topicId === null ? null : await findLeft(tx, account, topicId, own.flat());
+    const known = left ? withLeft(suppressed, left) : suppressed;
+    sifted.push(own.map((group) => sift(group, known)));
+  }
   const shared = shareFiles(emails);
   await Promise.all([
     insertSharedFiles(tx, account, shared),

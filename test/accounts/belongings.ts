@@ -25,6 +25,12 @@ export type Belongings = {
   batch: string;
   template: string;
   versioned: string;
+  contact: string;
+  contactNumber: string;
+  segment: string;
+  list: string;
+  topic: string;
+  property: string;
   sender: string;
   domain: string;
   webhook: string;
@@ -68,6 +74,14 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
     ...{ htmlContent: `<p>${marker} {{ params.a }}</p>`, isActive: true },
   });
   const versioned = await must('POST', '/templates', { name: marker, html: marker, alias: `${marker}-alias` });
+  const segment = await must('POST', '/segments', { name: marker });
+  const topic = await must('POST', '/topics', { name: marker, default_subscription: 'opt_in' });
+  const property = await must('POST', '/contact-properties', { key: 'of', type: 'string', fallback_value: marker });
+  const known = { email: `${marker}@contact.test`, first_name: marker, properties: { of: marker } };
+  const choices = { segments: [segment.id], topics: [{ id: topic.id, subscription: 'opt_out' }] };
+  const contact = await must('POST', '/contacts', { ...known, ...choices });
+  const { contacts } = await must('GET', '/v3/contacts');
+  const { lists } = await must('GET', '/v3/contacts/lists');
   const sender = await must('POST', '/v3/senders', { name: marker, email: 'named@owner.test' });
   const domain = await must('POST', '/domains', { name: 'owner.test' });
   const suppression = await must('POST', '/suppressions', { email: suppressed });
@@ -85,6 +99,12 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
       suppression: suppression.id,
       domain: domain.id,
       versioned: versioned.id,
+      contact: contact.id,
+      contactNumber: String(contacts[0].id),
+      segment: segment.id,
+      list: String(lists[0].id),
+      topic: topic.id,
+      property: property.id,
       keyId: await keyIdOf(server),
     },
   };

@@ -41,6 +41,15 @@ function fill({ path }: Route, ours: Belongings): string {
     ['/v3/senders/domains/', { domain: 'owner.test' }],
     ['/api-keys/', { id: ours.keyId }],
     ['/templates/', { id: ours.versioned }],
+    ['/contacts/', { id: ours.contact, segment: ours.segment }],
+    ['/segments/', { id: ours.segment }],
+    ['/audiences/', { id: ours.segment, contact: ours.contact }],
+    ['/topics/', { id: ours.topic }],
+    ['/contact-properties/', { id: ours.property }],
+    ['/v3/contacts/attributes/', { category: 'normal', name: 'THEIRS' }],
+    ['/v3/contacts/folders/', { id: '1' }],
+    ['/v3/contacts/lists/', { id: ours.list }],
+    ['/v3/contacts/', { identifier: ours.contactNumber }],
     ['/webhooks/', { id: ours.webhook, event: ours.event }],
     ['/in-doubt/', { id: ours.held }],
     ['/inbox/', { id: ours.email }],
@@ -109,7 +118,24 @@ type Seen = { what: string; status: number; leaks: boolean };
 
 async function askAll(routes: Route[], asker: Asker, ours: Belongings): Promise<Seen[]> {
   const { email, uuid, attachment, held, batch, webhook, event, suppression, domain, versioned } = ours;
-  const words = [marker, email, uuid, attachment, held, batch, webhook, event, suppression, domain, versioned];
+  const { contact, segment, topic, property } = ours;
+  const words = [
+    marker,
+    email,
+    uuid,
+    attachment,
+    held,
+    batch,
+    webhook,
+    event,
+    suppression,
+    domain,
+    versioned,
+    contact,
+    segment,
+    topic,
+    property,
+  ];
   const seen: Seen[] = [];
   for (const route of routes) {
     const path = fill(route, ours);

@@ -3,12 +3,14 @@
 import type { Hono } from 'hono';
 import { AppError } from '../../core/error.ts';
 import { answerWith, type Bindings, type Call, type Gatekeeper, type HttpContext, type Reply } from '../call.ts';
-import { addRoutes } from '../route-table.ts';
+import { addRoutes, type Routes } from '../route-table.ts';
 import { showAccount } from './account.ts';
 import * as blocked from './blocked-contacts.ts';
+import * as contacts from './contacts.ts';
 import * as domains from './domains.ts';
 import * as emails from './emails.ts';
 import { wording } from './errors.ts';
+import * as lists from './lists.ts';
 import { deleteLog, type LogParts } from './log.ts';
 import * as reports from './reports.ts';
 import { cancel, type ScheduledParts, status } from './scheduled.ts';
@@ -23,6 +25,8 @@ export type BrevoParts = ScheduledParts &
   blocked.BlockedParts &
   senders.SenderParts &
   domains.DomainParts &
+  contacts.ContactParts &
+  lists.ListParts &
   templates.TemplateParts &
   webhooks.WebhookParts;
 
@@ -66,6 +70,7 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
       ['/v3/senders/ips', {}],
       ['/v3/senders/:id', { PUT: full(senders.update), DELETE: full(senders.remove) }],
       ['/v3/senders/:id/validate', { PUT: full(senders.validate) }],
+      ...contactRoutes(full),
       ['/v3/webhooks', { GET: full(webhooks.list), POST: full(webhooks.create) }],
       ['/v3/webhooks/export', {}],
       ['/v3/webhooks/:id', { GET: full(webhooks.show), PUT: full(webhooks.update), DELETE: full(webhooks.remove) }],
@@ -73,6 +78,34 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
     ],
     { route: refuseRoute, method: refuseMethod },
   );
+}
+
+type Full = (handle: (parts: BrevoParts, call: Call) => Promise<Reply>) => NonNullable<Routes[number][1]['GET']>;
+
+function contactRoutes(full: Full): Routes {
+  const { list, create, show, update, remove } = contacts;
+  return [
+    ['/v3/contacts', { GET: full(list), POST: full(create) }],
+    ['/v3/contacts/attributes', { GET: full(contacts.listAttributes) }],
+    ['/v3/contacts/attributes/:category/:name', { POST: full(contacts.createAttribute) }],
+    ['/v3/contacts/folders', { GET: full(lists.listAllFolders), POST: full(lists.createFolder) }],
+    [
+      '/v3/contacts/folders/:id',
+      { GET: full(lists.showFolder), PUT: full(lists.updateFolder), DELETE: full(lists.removeFolder) },
+    ],
+    ['/v3/contacts/folders/:id/lists', { GET: full(lists.listInFolder) }],
+    ['/v3/contacts/lists', { GET: full(lists.list), POST: full(lists.create) }],
+    ['/v3/contacts/lists/:id', { GET: full(lists.show), PUT: full(lists.update), DELETE: full(lists.remove) }],
+    ['/v3/contacts/lists/:id/contacts', { GET: full(contacts.listOf) }],
+    ['/v3/contacts/lists/:id/contacts/add', { POST: full(lists.add) }],
+    ['/v3/contacts/lists/:id/contacts/remove', { POST: full(lists.takeOut) }],
+    // Not ours, and before `:identifier`, which they would be taken for.
+    ...['batch', 'doubleOptinConfirmation', 'export', 'import', 'segments'].map((name): Routes[number] => [
+      `/v3/contacts/${name}`,
+      {},
+    ]),
+    ['/v3/contacts/:identifier', { GET: full(show), PUT: full(update), DELETE: full(remove) }],
+  ];
 }
 
 function refuseRoute(): never {

@@ -20,7 +20,7 @@ export async function diffFields(stored: EmailToCompare, draft: Draft): Promise<
   if (!sameList(stored.replyTo, draft.replyTo)) names.push('reply_to');
   if (!(await stored.isBody('html', draft.html))) names.push('html');
   if (!(await stored.isBody('text', draft.text))) names.push('text');
-  if (!sameList(headerLines(stored), headerLines(draft))) names.push('headers');
+  if (!sameList(headerLines(stored).filter(isAuthors(draft)), headerLines(draft))) names.push('headers');
   if (stored.scheduledText !== draft.scheduledText) names.push('scheduled_at');
   if (!(await sameAttachments(stored, draft.attachments))) names.push('attachments');
   if (!sameList(tagLines(stored), tagLines(draft))) names.push('tags');
@@ -50,6 +50,12 @@ function sameList(a: string[], b: string[]): boolean {
 /** Sorted: Rust writes its header map in a new order each time (docs/resend.md). A colon cannot stand in a name. */
 function headerLines(message: Pick<Message, 'headers'>): string[] {
   return message.headers.map(([name, value]) => `${name}:${value}`).sort();
+}
+
+/** What lets the readers of a topic leave it was added by us, unless the author wrote it. */
+function isAuthors({ topicId, headers }: Draft): (line: string) => boolean {
+  const isOwn = headers.some(([name]) => /^list-unsubscribe$/i.test(name));
+  return (line) => topicId === null || isOwn || !/^List-Unsubscribe(?:-Post)?:/.test(line);
 }
 
 function tagLines(message: Pick<Message, 'tags'>): string[] {

@@ -26,6 +26,8 @@ export type ResendLimits = {
   templateCharsMax: number;
   templatesCharsMax: number;
   variablesMax: number;
+  propertiesMax: number;
+  propertyCharsMax: number;
 };
 
 export const resendLimits: ResendLimits = {
@@ -76,4 +78,7 @@ export const resendLimits: ResendLimits = {
   templatesCharsMax: 16_000_000,
   // docs/resend.md.
   variablesMax: 50,
+  // Ours: what one row of a contact holds.
+  propertiesMax: 200,
+  propertyCharsMax: 2_000,
 };

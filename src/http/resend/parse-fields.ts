@@ -116,7 +116,7 @@ function parseTagText(raw: unknown, limits: ResendLimits): string {
   return text;
 }
 
-/** Kept and shown again; Sendonce has no topics to look it up in. */
+/** Whether there is such a topic is asked before the mail is accepted (topic-of.ts). */
 export function parseTopicId(value: unknown, limits: ResendLimits): string | null {
   if (isAbsent(value)) return null;
   if (typeof value !== 'string' || value.length > limits.topicIdCharsMax) {

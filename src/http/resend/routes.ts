@@ -4,6 +4,7 @@ import type { Hono } from 'hono';
 import { answerWith, type Bindings, type Call, type Gatekeeper, type Reply } from '../call.ts';
 import { addRoutes } from '../route-table.ts';
 import { type ApiKeyParts, changeApiKey, createApiKey, removeApiKey, showApiKeys } from './api-keys.ts';
+import { type ContactRouteParts, contactRoutes } from './contact-routes.ts';
 import {
   changeDomain,
   createDomain,
@@ -58,7 +59,8 @@ export type ResendParts = SendParts &
   WebhookParts &
   ApiKeyParts &
   DomainParts &
-  TemplateParts;
+  TemplateParts &
+  ContactRouteParts;
 
 export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: ResendParts): void {
   type Handle = (parts: ResendParts, call: Call) => Promise<Reply>;
@@ -95,6 +97,7 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
       ['/templates/:id', { GET: full(showTemplate), PATCH: full(changeTemplate), DELETE: full(removeTemplate) }],
       ['/templates/:id/publish', { POST: full(publishTemplate) }],
       ['/templates/:id/duplicate', { POST: full(duplicateTemplate) }],
+      ...contactRoutes((handle) => full(handle)),
       ['/webhooks', { POST: full(createWebhook), GET: full(showWebhooks) }],
       ['/webhooks/:id', { GET: full(showWebhook), PATCH: full(changeWebhook), DELETE: full(removeWebhook) }],
       ['/webhooks/:id/signing-secret/rotate', { POST: full(rotateWebhook) }],

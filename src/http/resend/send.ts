@@ -6,7 +6,6 @@ import { AppError } from '../../core/error.ts';
 import { shortHash } from '../../core/token.ts';
 import type { Egress } from '../../egress/egress.ts';
 import { log } from '../../log.ts';
-import type { Reader } from '../../store/database.ts';
 import type { Accepting, Outcome, Turn } from '../../use-cases/accept.ts';
 import { type Endpoint, requestTo, type SendRequest, type Submission } from '../../use-cases/submission.ts';
 import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
@@ -22,9 +21,9 @@ import { type BatchMode, checkSize, isBatch, parseBatch, parseSend, sendMembers 
 import { completeAttachment } from './parse-attachment.ts';
 import { readDatesInWords } from './parse-schedule.ts';
 import { renderAccepted, renderBatchAccepted } from './render.ts';
+import { type TopicOfParts, withTopic } from './topic-of.ts';
 
-export type SendParts = {
-  database: Reader;
+export type SendParts = TopicOfParts & {
   accepting: Accepting;
   egress: Egress;
   now: () => number;
@@ -56,7 +55,8 @@ async function prepareOne(parts: SendParts, turn: Turn): Promise<Submission> {
   const now = parts.now();
   const [json] = await applyTemplates(parts.database, turn, [turn.request.json]);
   if (json instanceof AppError) throw json;
-  const message = await complete(parts, parseSend(json, now, await readDatesInWords(rendering, json, now)));
+  const draft = parseSend(json, now, await readDatesInWords(rendering, json, now));
+  const message = await withTopic(parts, turn.request.account, await complete(parts, draft));
   return { messages: [message], answer: ([email]) => ({ status: 200, body: renderAccepted(email?.id ?? '') }) };
 }
 
@@ -71,7 +71,7 @@ async function prepareBatch(parts: SendParts, turn: Turn, mode: BatchMode): Prom
     try {
       // Before its files are fetched: they are asked for by whoever may send.
       await parts.accepting.requireSender(request, draft);
-      messages.push(await complete(parts, draft));
+      messages.push(await withTopic(parts, request.account, await complete(parts, draft)));
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       if (mode === 'strict') throw new AppError(error.code, error.message, { extra: { ...error.extra, index } });

@@ -3,6 +3,7 @@
 import { describeBounce } from '../../core/bounce.ts';
 import { type FactType, isSuppressionFact } from '../../core/event.ts';
 import type { Said } from '../../core/reply.ts';
+import type { WithheldReason } from '../../core/suppression.ts';
 import type { Event } from '../../store/mail/events.ts';
 import type { Suppression } from '../../store/suppressions.ts';
 import type { EmailTold, Told } from '../../webhook/told.ts';
@@ -66,8 +67,7 @@ function about(event: Event): Record<string, unknown> {
         suppressed: {
           message: reply,
           type: 'OnAccountSuppressionList',
-          // The contract has no word for an address somebody put on the list.
-          reason: origin === 'manual' ? 'manual' : origin === 'complaint' ? 'previous_complaint' : 'previous_bounce',
+          reason: suppressedReasons[origin ?? 'bounce'],
           diagnosticCode: [],
         },
       };
@@ -79,6 +79,14 @@ function about(event: Event): Record<string, unknown> {
       return {};
   }
 }
+
+/** The contract has no word for an address somebody put on the list, nor for who has unsubscribed. */
+const suppressedReasons: Record<WithheldReason, string> = {
+  manual: 'manual',
+  complaint: 'previous_complaint',
+  bounce: 'previous_bounce',
+  unsubscribed: 'unsubscribed',
+};
 
 /** RFC 3464 2.3.6: `smtp;` and what the relay said, where it was the relay. */
 function diagnose(replies: string[], each: (Said | null)[]): string[] {

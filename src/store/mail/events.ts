@@ -3,7 +3,7 @@
 import { type EventType, type FactType, isSuppressionFact, type SuppressionFact } from '../../core/event.ts';
 import type { PassedOver } from '../../core/passed-over.ts';
 import { type Said, saidInOldRow } from '../../core/reply.ts';
-import { isMailboxGone, type SuppressionOrigin } from '../../core/suppression.ts';
+import { isMailboxGone, type WithheldReason } from '../../core/suppression.ts';
 import type { Reader, Transaction } from '../database.ts';
 import { type Suppression, suppress } from '../suppressions.ts';
 import { writeFact } from './facts.ts';
@@ -29,7 +29,7 @@ export type EventDetail = {
   by?: 'operator' | 'policy';
   scheduled_at?: number;
   /** Why its recipients are suppressed. */
-  origin?: SuppressionOrigin;
+  origin?: WithheldReason;
 };
 
 export type Event = {

@@ -2,7 +2,8 @@
 
 import type { TestOutcome } from '../../core/address.ts';
 import { ownWords, simulatedBounce, type Words } from '../../core/reply.ts';
-import { type SuppressionOrigin, suppressionKey, whySuppressed } from '../../core/suppression.ts';
+import { suppressionKey, type WithheldReason, whySuppressed } from '../../core/suppression.ts';
+import { findLeft } from '../contacts/topics.ts';
 import type { Reader, Transaction } from '../database.ts';
 import { findSuppressed } from '../suppressions.ts';
 import { type Delivery, insertDelivery, type NewDelivery, nextPart } from './deliveries.ts';
@@ -10,12 +11,12 @@ import { appendEvent } from './events.ts';
 import { moves } from './move.ts';
 
 /** Recipients told apart: who may be mailed, and who may not, by the reason. */
-export type Sifted = { clear: string[]; suppressed: Map<SuppressionOrigin, string[]> };
+export type Sifted = { clear: string[]; suppressed: Map<WithheldReason, string[]> };
 
 const none: Sifted['suppressed'] = new Map();
 
 /** `known` is what `findSuppressed` found for all of them. */
-export function sift(recipients: string[], known: ReadonlyMap<string, SuppressionOrigin>): Sifted {
+export function sift(recipients: string[], known: ReadonlyMap<string, WithheldReason>): Sifted {
   if (known.size === 0) return { clear: recipients, suppressed: none };
   const sifted: Sifted = { clear: [], suppressed: new Map() };
   for (const address of recipients) {
@@ -30,6 +31,21 @@ export function sift(recipients: string[], known: ReadonlyMap<string, Suppressio
 export async function siftDelivery(reader: Reader, delivery: Delivery): Promise<Sifted | null> {
   const known = await findSuppressed(reader, delivery.account, delivery.recipients);
   return known.size === 0 ? null : sift(delivery.recipients, known);
+}
+
+/** Those of a delivery who have left its topic since it was accepted. Null: nobody. */
+export async function siftTopic(reader: Reader, delivery: Delivery, topic: string): Promise<Sifted | null> {
+  const left = await findLeft(reader, delivery.account, topic, delivery.recipients);
+  return left.size === 0 ? null : sift(delivery.recipients, withLeft(new Map(), left));
+}
+
+/** Who is suppressed and has left is suppressed. */
+export function withLeft(
+  suppressed: ReadonlyMap<string, WithheldReason>,
+  left: ReadonlySet<string>,
+): ReadonlyMap<string, WithheldReason> {
+  if (left.size === 0) return suppressed;
+  return new Map([...Array.from(left, (key) => [key, 'unsubscribed'] as const), ...suppressed]);
 }
 
 /** Writes deliveries that are over before they begin, from `first` on, and tells the next free part. */
@@ -76,7 +92,7 @@ export async function settleSuppressed(
 function settleWholly(
   tx: Transaction,
   delivery: Delivery,
-  [origin, recipients]: [SuppressionOrigin, string[]],
+  [origin, recipients]: [WithheldReason, string[]],
   now: number,
 ): Promise<boolean> {
   const terms = { run_at: now, reply: ownWords(whySuppressed(origin)), recipients, detail: { origin } };
