@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 export type Asset = { path: string; type: string; content: Buffer };
 
 /** In the order in which later rules may refine earlier ones. */
-const styles = ['tokens.css', 'elements.css', 'frame.css', 'pieces.css', 'figures.css'];
+const styles = ['tokens.css', 'elements.css', 'frame.css', 'pieces.css', 'figures.css', 'prose.css'];
 
 export const style = gather('page.css', 'text/css; charset=utf-8', styles);
 export const script = gather('page.js', 'text/javascript; charset=utf-8', ['page.js']);

@@ -1,9 +1,11 @@
 /** The docs of the version that runs, for people and programs in front of it: `/docs`, `/docs/NAME.md` and `/llms.txt`, without a key. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { raw } from 'hono/html';
 import { AppError } from '../core/error.ts';
 import type { Door } from '../http/app.ts';
 import { version } from '../version.ts';
+import { renderDoc } from './doc-text.ts';
 import { Brand, Document, htmlResponse } from './frame.tsx';
 
 type Doc = { name: string; title: string; summary: string; text: string };
@@ -23,7 +25,8 @@ export const docsDoor: Door = (app) => {
     const found = docs().find(({ name }) => name === wanted.replace(/\.md$/, ''));
     if (!found) throw new AppError('not_found', 'There is no such document. /docs lists those there are.');
     if (wanted.endsWith('.md')) return new Response(found.text, { headers: plain });
-    return htmlResponse(<Page doc={found} />, 200);
+    const names = new Set(docs().map(({ name }) => name));
+    return htmlResponse(<Page doc={found} names={names} />, 200);
   });
   app.get(
     '/llms.txt',
@@ -38,7 +41,7 @@ function readDocs(): Doc[] {
     .find((one) => existsSync(new URL('docs/', one)));
   if (!folder) return [];
   const names = readdirSync(new URL('docs/', folder)).filter((name) => name.endsWith('.md'));
-  const files = [...names.sort().map((name) => `docs/${name}`), 'CHANGELOG.md', 'README.md'];
+  const files = ['README.md', ...names.sort().map((name) => `docs/${name}`), 'CHANGELOG.md'];
   return files
     .filter((file) => existsSync(new URL(file, folder)))
     .map((file) => docOf(file, readFileSync(new URL(file, folder), 'utf8')));
@@ -57,6 +60,7 @@ function docOf(file: string, text: string): Doc {
     summary: summary
       .replace(/\s+/g, ' ')
       .replace(/\[([^\]]+)\]\([^)]*\)/g, '$1')
+      .replace(/\*\*|`/g, '')
       .trim(),
     text,
   };
@@ -78,6 +82,26 @@ function llmsText(docs: readonly Doc[]): string {
   ].join('\n');
 }
 
+/** As people look for them; what is not named here comes last. */
+const groups: [title: string, names: readonly string[]][] = [
+  ['Start', ['readme', 'settings', 'command-line', 'glossary', 'faq']],
+  ['Send', ['resend', 'brevo', 'smtp']],
+  ['Retry', ['retries', 'outbox']],
+  ['Deliver', ['relays', 'bounces']],
+  ['Operate', ['deploy', 'operations', 'security']],
+  ['Understand', ['architecture', 'proof', 'performance', 'model', 'changelog']],
+];
+
+function grouped(docs: readonly Doc[]): [title: string, docs: Doc[]][] {
+  const known = new Set(groups.flatMap(([, names]) => names));
+  const others = docs.filter(({ name }) => !known.has(name));
+  const found = groups.map(([title, names]): [string, Doc[]] => [
+    title,
+    names.flatMap((name) => docs.filter((doc) => doc.name === name)),
+  ]);
+  return [...found, ['More', others] as [string, Doc[]]].filter(([, listed]) => listed.length > 0);
+}
+
 function Index({ docs }: { docs: readonly Doc[] }) {
   return (
     <Document title="Docs" theme={null}>
@@ -85,24 +109,28 @@ function Index({ docs }: { docs: readonly Doc[] }) {
         <Brand />
         <h1>Sendonce {version}</h1>
         {docs.length === 0 && <p>The docs were not installed beside this server.</p>}
-        <ul class="stack">
-          {docs.map(({ name, title, summary }) => (
-            <li>
-              <a href={`/docs/${name}`}>{title}</a>
-              <p class="muted">{summary}</p>
-            </li>
-          ))}
-          <li>
-            <a href="/openapi.json">openapi.json</a>
-          </li>
-        </ul>
+        {grouped(docs).map(([title, listed]) => (
+          <section class="stack">
+            <h2>{title}</h2>
+            <ul class="stack">
+              {listed.map(({ name, title: head, summary }) => (
+                <li>
+                  <a href={`/docs/${name}`}>{head}</a>
+                  <p class="muted">{summary}</p>
+                </li>
+              ))}
+            </ul>
+          </section>
+        ))}
+        <p>
+          <a href="/openapi.json">openapi.json</a>: every route of this version.
+        </p>
       </main>
     </Document>
   );
 }
 
-/** As it was written, which reads well. */
-function Page({ doc: { name, title, text } }: { doc: Doc }) {
+function Page({ doc: { name, title, text }, names }: { doc: Doc; names: ReadonlySet<string> }) {
   return (
     <Document title={title} theme={null}>
       <main class="stack" id="content">
@@ -111,9 +139,7 @@ function Page({ doc: { name, title, text } }: { doc: Doc }) {
           <a href="/docs">All docs</a>
           <a href={`/docs/${name}.md`}>As a file</a>
         </p>
-        <pre class="wrap" tabindex={0}>
-          {text}
-        </pre>
+        <article class="prose">{raw(renderDoc(text, names))}</article>
       </main>
     </Document>
   );

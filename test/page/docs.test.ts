@@ -27,6 +27,13 @@ test('docs are there for people at /docs and for programs at /llms.txt, without 
     assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'/);
     assert.doesNotMatch(page.text, /(?:src|href)="https?:/);
   }
+  const { text: retries } = await get('/docs/retries');
+  assert.match(retries, /<h2 id="what-an-answer-means">What an answer means<\/h2>/);
+  assert.match(retries, /<a href="#what-an-answer-means">/);
+  assert.match(retries, /<th scope="col">answer<\/th>/);
+  const { text: readme } = await get('/docs/readme');
+  assert.match(readme, /<a href="\/docs\/operations#postgresql">operations<\/a>/, 'links stay on this server');
+  assert.doesNotMatch(readme, /href="docs\/decisions/, 'and what is not here is no link');
   assert.equal((await get('/docs/resend.md')).text, readFileSync(new URL('resend.md', folder), 'utf8'));
   const missing = await get('/docs/..%2fpackage.json');
   assert.deepEqual([missing.status, missing.headers.get('content-type')], [404, 'application/json; charset=utf-8']);
