@@ -37,6 +37,7 @@ export class MailListener {
     this.#options = options;
     const { handlers } = new MailSessions(options, {
       cut: (session) => this.#cut(session),
+      sendAway: ({ id }) => this.#sendAway(id, '4.4.2 Nobody has signed in for too long.'),
       busy: ({ id }, isBusy) => (isBusy ? this.#busy.add(id) : this.#busy.delete(id)),
     });
     this.#server = new SMTPServer({ ...settingsOf(options), ...handlers });
@@ -63,7 +64,8 @@ export class MailListener {
 
   /** Mails under way are answered; who is between two is told to come back. What takes too long ends without a reply. */
   stop(): Promise<void> {
-    const closing = setInterval(() => this.#sendAway(), closeLookMs);
+    const sendAllAway = () => this.#sendAway(null, '4.3.2 The server stops: come back in a moment.');
+    const closing = setInterval(sendAllAway, closeLookMs);
     const grace = setTimeout(() => this.#cutAll(), closeGraceMs);
     return new Promise((resolve) => {
       this.#server.close(() => {
@@ -71,7 +73,7 @@ export class MailListener {
         clearTimeout(grace);
         resolve();
       });
-      this.#sendAway();
+      sendAllAway();
     });
   }
 
@@ -79,9 +81,10 @@ export class MailListener {
     for (const { _socket } of this.#server.connections) _socket.destroy();
   }
 
-  #sendAway(): void {
+  /** The one of this id, or all; not those over which a mail is under way. */
+  #sendAway(id: string | null, why: string): void {
     for (const connection of this.#server.connections) {
-      if (!this.#busy.has(connection.id)) connection.send(421, '4.3.2 The server stops: come back in a moment.');
+      if (!this.#busy.has(connection.id) && (id ?? connection.id) === connection.id) connection.send(421, why);
     }
   }
 

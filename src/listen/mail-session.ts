@@ -18,6 +18,7 @@ import { createRequestId } from '../http/request-id.ts';
 import { log } from '../log.ts';
 import type { Intake, Transaction } from './intake.ts';
 import { Refusal, refusalOf } from './replies.ts';
+import { type StrangerLimits, Strangers, strangerLimits } from './strangers.ts';
 
 export type SessionParts = {
   checkKey: KeyCheck;
@@ -25,6 +26,7 @@ export type SessionParts = {
   rateLimit: RateLimit;
   /** Asked in this order. */
   intakes: readonly Intake[];
+  strangers?: StrangerLimits;
 };
 
 /** What is to be done about a connection itself. */
@@ -33,10 +35,12 @@ export type Connections = {
   cut(session: SMTPServerSession): void;
   /** A mail is read, or accepted: until it is over no stop may end the connection with a reply. */
   busy(session: SMTPServerSession, isBusy: boolean): void;
+  /** Ends it with a reply, unless a mail is under way. */
+  sendAway(session: SMTPServerSession): void;
 };
 
 type Handlers = Required<
-  Pick<SMTPServerOptions, 'onConnect' | 'onSecure' | 'onAuth' | 'onMailFrom' | 'onRcptTo' | 'onData'>
+  Pick<SMTPServerOptions, 'onConnect' | 'onClose' | 'onSecure' | 'onAuth' | 'onMailFrom' | 'onRcptTo' | 'onData'>
 >;
 
 /** What is known of a connection beside what the library keeps. */
@@ -50,18 +54,23 @@ type Callback<T> = (error?: Error | null, value?: T) => void;
 export class MailSessions {
   readonly #parts: SessionParts;
   readonly #connections: Connections;
+  readonly #strangers: Strangers;
   readonly #states = new WeakMap<SMTPServerSession, State>();
 
   constructor(parts: SessionParts, connections: Connections) {
     this.#parts = parts;
     this.#connections = connections;
+    this.#strangers = new Strangers(parts.strangers ?? strangerLimits);
   }
 
   readonly handlers: Handlers = {
-    onConnect(session, callback) {
+    onConnect: (session, callback) => {
       if (!maySignIn(session)) session.disabledCommands = ['AUTH'];
-      callback();
+      const { id, remoteAddress } = session;
+      const mayStay = this.#strangers.enter(id, remoteAddress, () => this.#connections.sendAway(session));
+      callback(mayStay ? null : tooManyStrangers());
     },
+    onClose: ({ id }) => this.#strangers.leave(id),
     onSecure(_socket, session, callback) {
       delete session.disabledCommands;
       callback();
@@ -100,6 +109,7 @@ export class MailSessions {
     if (token === '') throw new Refusal(535, '5.7.8 The password is an API key; any user name will do.');
     const { account } = await this.#parts.checkKey(session, token, () => session.remoteAddress);
     this.#states.set(session, { token, transaction: null, intake: null });
+    this.#strangers.leave(session.id);
     return { user: account };
   }
 
@@ -179,6 +189,10 @@ export class MailSessions {
     if (error.code === 'unavailable') log.unavailable(asked, error);
     return refusalOf(error);
   }
+}
+
+function tooManyStrangers(): Refusal {
+  return new Refusal(421, '4.7.0 Too many connections from here have not signed in: try again in a moment.');
 }
 
 /** A key in the clear goes no further than this machine. */

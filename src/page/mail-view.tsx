@@ -31,7 +31,7 @@ export async function requireEmail({ context, parts, session }: Visit): Promise<
   const id = (context.req.param('id') ?? '').toLowerCase();
   const email = isUuid(id) ? await findEmail(parts.database, session.account, id) : null;
   if (!email) throw new AppError('not_found', 'There is no email of this id in your account.');
-  if (email.madeText !== null) return email;
+  if (email.madeText !== null || email.raw) return email;
   // An older version has accepted it, or it needs none.
   const [madeText = null] = await makeTextParts(parts.renderer.open(session.account), [email]);
   return { ...email, madeText };
@@ -135,6 +135,7 @@ async function Source({ visit, email }: Shown) {
 function TextPart({ email }: { email: StoredEmail }) {
   if (email.text === '') return <p class="muted">Its author wanted no text part.</p>;
   if (email.text !== null) return <Text of={email.text} />;
+  if (email.raw) return <p class="muted">There is no text part: it leaves as its author wrote it.</p>;
   // As composing does it: what recipients who read text get.
   const made = email.madeText ?? '';
   if (made === '') {

@@ -4,11 +4,11 @@ import { type MailRead, nothingRead, readMail } from './read-mail.ts';
 import type { Rendering } from './renderer.ts';
 
 /** At its worst such a mail takes a few milliseconds, and an ordinary one less than a thread is asked in. */
-const atOnceBytesMax = 16 * 1024;
+const atOnceBytesMax = 64 * 1024;
 
 /** Never refuses a mail: it is only shown with less. */
 export async function readMailIn(rendering: Rendering, mail: Uint8Array): Promise<MailRead> {
-  if (mail.length <= atOnceBytesMax) return readMail(mail).catch(() => nothingRead);
+  if (mail.length <= atOnceBytesMax) return readMail(mail);
   const [read] = await rendering.run('mail', [mail]).catch(() => []);
   return read?.kind === 'made' ? read.value : nothingRead;
 }

@@ -1,5 +1,6 @@
 /** Clients of the server's SMTP port: one that speaks as it is told to, and nodemailer. */
 
+import assert from 'node:assert/strict';
 import net from 'node:net';
 import nodemailer from 'nodemailer';
 import { testKey } from './server.ts';
@@ -25,10 +26,10 @@ export class RawClient {
     });
   }
 
-  /** Greeted. */
-  static async open(port: number): Promise<RawClient> {
+  /** Greeted, as is expected. */
+  static async open(port: number, greeting = /^220 /): Promise<RawClient> {
     const client = new RawClient(net.connect(port, '127.0.0.1'));
-    await client.reply();
+    assert.match(await client.reply(), greeting);
     return client;
   }
 
