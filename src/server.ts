@@ -156,7 +156,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const lanes = { ...sending, metrics, signerFor, compose, returnPaths, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
-  const page = { live, relay: relays.name, durable: isDurable(outside), signerFor, compose };
+  const page = { live, relay: () => relays.name, durable: isDurable(outside), signerFor, compose };
   const shared = { config, facades, known: [...facades, smtp], egress, ...accepts, keyTimes, atWork, metrics };
   const asked = { ...shared, secrets: ready.secrets, spfSenders, publicUrl, page, relayDesk };
   const api = config.role === 'worker' ? null : openApi(asked);
@@ -279,7 +279,7 @@ type HealthOptions = {
   database: Database;
   pulse: () => Promise<boolean>;
   hangs: Hangs;
-  relay: string;
+  relay: () => string;
   durable: boolean;
 };
 
@@ -289,7 +289,7 @@ function healthOf(config: Config, { database, pulse, hangs, relay, durable }: He
     ...(hangs.now ? { commits_hang: hangs.now.cause } : {}),
     database: database.engine,
     durable,
-    relay,
+    relay: relay(),
     role: config.role,
     in_doubt_policy: config.inDoubt,
   });

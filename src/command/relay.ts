@@ -16,11 +16,22 @@ export async function relay(config: Config, [action = 'list', name]: string[]): 
   if (action === 'list') return withDatabase(config, { create: false }, (database) => list(database, facts));
   if (name === undefined || !['test', 'pause', 'resume', 'retry'].includes(action)) throw new UsageError(usage);
   const one = facts.find((each) => each.name === name);
-  if (!one) {
-    throw new CommandError(`There is no relay "${name}"; there are: ${facts.map((each) => each.name).join(', ')}.`);
-  }
+  if (!one && action === 'retry') return withDatabase(config, { create: false }, (all) => letGo(all, facts, name));
+  if (!one) return unknown(facts, name);
   if (action === 'test') return test(config, one);
   await withDatabase(config, { create: false }, (database) => order(database, action, name));
+}
+
+/** One that is gone has only what waits for it. */
+async function letGo(database: Database, facts: readonly RelayFacts[], name: string): Promise<void> {
+  const status = await readRelayStatus(database, facts, database.wall());
+  if (!status.some((one) => one.name === name)) return unknown(facts, name);
+  await createRelayOrders(database, { now: () => database.wall() }, () => database.announce()).retry(name);
+  console.log(`What waits for ${name} takes the relays there are. Running servers follow within a second.`);
+}
+
+function unknown(facts: readonly RelayFacts[], name: string): never {
+  throw new CommandError(`There is no relay "${name}"; there are: ${facts.map((each) => each.name).join(', ')}.`);
 }
 
 async function test(config: Config, { name, where }: RelayFacts): Promise<void> {

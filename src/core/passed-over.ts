@@ -1,6 +1,7 @@
 /** Which relay an attempt came to, and which ones it passed over on the way. */
 
-export type PassedOver = { relay: string; reason: string };
+/** `never`: it said that it will not take this mail, whenever it is asked. */
+export type PassedOver = { relay: string; reason: string; never?: true };
 
 /** `relay` is null where no attempt got as far as a relay. */
 export type Tried = { relay: string | null; passedOver: readonly PassedOver[] };

@@ -16,7 +16,7 @@ import { type Sifted, settleSimulated, settleSuppressed, siftDelivery, siftTopic
 import { waitFor } from '../store/mail/waiting.ts';
 import { findLeaving, type Leaving, type LeavingOptions } from './leaving.ts';
 import type { RelayRecord } from './relays/relay-record.ts';
-import { envelopeId, type Relays, type Shipped } from './relays/relays.ts';
+import { envelopeId, type Relays, type Shipped, type TriedGate } from './relays/relays.ts';
 import type { Settler } from './settle.ts';
 import { harmlessAfterMs, type Turn, type Turns } from './turns.ts';
 
@@ -154,10 +154,11 @@ export class Attempt {
       envelopeId: envelopeId(delivery),
       readMail: () => readWhole(this.#options.database, delivery.account, delivery.emailId),
     };
-    const shipping = this.#options.relays.ship(way, shipment, (reply, isPlain, by) => {
+    const gate: TriedGate = (reply, isPlain, by) => {
       this.#gate = this.#openGate(reply, { contentHash: ((isPlain && plain) || whole).contentHash, ...by });
       return this.#gate;
-    });
+    };
+    const shipping = this.#options.relays.ship(way, shipment, gate, delivery.never);
     turn.shipped();
     if (!this.#isAlone) return shipping;
     const harmless = setTimeout(() => {

@@ -33,7 +33,8 @@ export async function testRelay(parts: RelayParts, call: Call): Promise<Reply> {
 
 export function orderRelay(action: keyof RelayOrders) {
   return async (parts: RelayParts, call: Call): Promise<Reply> => {
-    const name = known(parts, call);
+    // One that is gone can be told to let go of what waits for it.
+    const name = action === 'retry' ? await waitedFor(parts, call) : known(parts, call);
     await parts.orders[action](name);
     return ok(await viewOf(parts, name));
   };
@@ -43,6 +44,11 @@ function known({ desk }: RelayParts, call: Call): string {
   const name = call.param('name');
   if (desk.list().some((one) => one.name === name)) return name;
   throw new AppError('not_found', 'There is no relay of this name.');
+}
+
+async function waitedFor(parts: RelayParts, call: Call): Promise<string> {
+  const name = call.param('name');
+  return (await viewOf(parts, name)) ? name : known(parts, call);
 }
 
 async function viewOf(parts: RelayParts, name: string) {

@@ -45,6 +45,7 @@ const tones: Record<string, Tone> = {
   up: 'good',
   resting: 'bad',
   paused: 'warning',
+  gone: 'bad',
 };
 
 /** An email in one word. */

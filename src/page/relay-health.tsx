@@ -21,7 +21,7 @@ export function RelayHealth({ visit, signs, open, oldestDue }: Options) {
       <dl class="facts">
         <dt>Where mail goes</dt>
         <dd>
-          <code>{visit.parts.facts.relay}</code>
+          <code>{visit.parts.facts.relay()}</code>
         </dd>
         <dt>Waiting</dt>
         <dd>

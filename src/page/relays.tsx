@@ -25,7 +25,7 @@ export async function relays(visit: Visit): Promise<Response> {
         </PageHead>
         <Done what={visit.query.done} />
         {status.map((one, index) => (
-          <Relay visit={visit} status={one} where={facts[index]?.where ?? ''} />
+          <Relay visit={visit} status={one} where={facts[index]?.where ?? 'not in RELAYS_FILE any more'} />
         ))}
       </>
     ),
@@ -36,7 +36,8 @@ export async function orderRelay(visit: Visit): Promise<Response> {
   requireFirst(visit);
   const { parts, form } = visit;
   const name = form.get('relay') ?? '';
-  if (!parts.relayDesk.list().some((one) => one.name === name)) {
+  const isThere = parts.relayDesk.list().some((one) => one.name === name);
+  if (!isThere && form.get('action') !== 'retry') {
     throw new AppError('not_found', 'There is no such relay any more.');
   }
   const action = form.get('action');
@@ -117,17 +118,31 @@ function Relay({ visit, status, where }: { visit: Visit; status: RelayStatus; wh
       )}
       <Form visit={visit} action="/dashboard/relays" class="row">
         <input type="hidden" name="relay" value={status.name} />
-        <button type="submit" class="button" name="action" value="test">
-          Test
-        </button>
-        <button type="submit" class="button quiet" name="action" value="retry">
-          Retry now
-        </button>
-        <button type="submit" class="button quiet" name="action" value={status.state === 'paused' ? 'resume' : 'pause'}>
-          {status.state === 'paused' ? 'Resume' : 'Pause'}
-        </button>
+        {status.state === 'gone' ? (
+          <button type="submit" class="button" name="action" value="retry">
+            Let it take other relays
+          </button>
+        ) : (
+          <Buttons isPaused={status.state === 'paused'} />
+        )}
       </Form>
     </article>
+  );
+}
+
+function Buttons({ isPaused }: { isPaused: boolean }) {
+  return (
+    <>
+      <button type="submit" class="button" name="action" value="test">
+        Test
+      </button>
+      <button type="submit" class="button quiet" name="action" value="retry">
+        Retry now
+      </button>
+      <button type="submit" class="button quiet" name="action" value={isPaused ? 'resume' : 'pause'}>
+        {isPaused ? 'Resume' : 'Pause'}
+      </button>
+    </>
   );
 }
 

@@ -55,8 +55,8 @@ export type PageUseCases = {
 /** What this server is, and how it is set. */
 export type PageFacts = {
   publicUrl: () => string;
-  /** As logs name it: without its password. */
-  relay: string;
+  /** As logs name what there is now: without its password. */
+  relay: () => string;
   durable: boolean;
   signerFor: SignerFor;
   compose: Composing;
@@ -82,5 +82,5 @@ export type Visit = {
 };
 
 export function isCapture({ facts }: Pick<PageParts, 'facts'>): boolean {
-  return facts.relay === 'capture';
+  return facts.relay() === 'capture';
 }

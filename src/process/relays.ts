@@ -5,6 +5,7 @@ import type { RelayServer } from '../config/relay-url.ts';
 import type { RelaySetting } from '../config/relays-file.ts';
 import type { Clock } from '../core/clock.ts';
 import { spfSenders } from '../core/domain.ts';
+import { relayOfKey } from '../core/rate.ts';
 import { createCapture } from '../deliver/capture.ts';
 import type { Relay } from '../deliver/relay.ts';
 import { Permits } from '../deliver/relays/permits.ts';
@@ -58,6 +59,8 @@ export class RelayKeeper implements Part {
     await database.write((tx) => forgetReports(tx, database.engine === 'sqlite' ? worker : null));
     await this.#listen(true);
     this.#permits.start();
+    // There is one again, and everything is its own, whatever it waited for before.
+    if (!this.relays.isRouted) this.#do('release', () => this.#releaseOthers());
     this.#timer = setInterval(() => this.#do('orders', () => this.#listen(false)), listenEveryMs);
   }
 
@@ -84,9 +87,9 @@ export class RelayKeeper implements Part {
       record?.pause(isPaused);
       const isNew = retryAt !== null && retryAt > (this.#heard.get(relay) ?? 0);
       if (retryAt !== null) this.#heard.set(relay, retryAt);
-      if (!record || !isNew || isFirst) continue;
-      record.retry();
-      await this.#release(relay);
+      if (!isNew || isFirst) continue;
+      record?.retry();
+      await (record ? this.#release(relay) : this.#releaseGone(relay));
     }
   }
 
@@ -109,18 +112,35 @@ export class RelayKeeper implements Part {
     return database.write((tx) => report(tx, { relay: record.name, worker, state, since: clock.now(), reply }));
   }
 
+  async #releaseOthers(): Promise<void> {
+    for (const waitsFor of await listWaitedFor(this.#options.database)) {
+      if (this.relays.isUnknown(waitsFor)) await this.#releaseAll(waitsFor);
+    }
+  }
+
+  /** An operator says so: what waits for one that is gone takes the relays there are. */
+  async #releaseGone(name: string): Promise<void> {
+    for (const waitsFor of await listWaitedFor(this.#options.database)) {
+      const isFor = waitsFor.split(' ').some((key) => relayOfKey(key) === name);
+      if (isFor && this.relays.isUnknown(waitsFor)) await this.#releaseAll(waitsFor);
+    }
+  }
+
   /** Where mails have routes they are claimed as soon as it is open; otherwise what waits for it is due now. */
   async #release(name: string): Promise<void> {
+    if (this.relays.isRouted) return this.#options.onQueued();
+    for (const waitsFor of await listWaitedFor(this.#options.database)) {
+      if (waitsFor.split(' ').includes(name)) await this.#releaseAll(waitsFor);
+    }
+  }
+
+  async #releaseAll(waitsFor: string): Promise<void> {
     const { database, clock, onQueued } = this.#options;
-    if (this.relays.isRouted) return onQueued();
-    for (const waitsFor of await listWaitedFor(database)) {
-      if (!waitsFor.split(' ').includes(name)) continue;
-      for (;;) {
-        const terms = { now: clock.now(), limit: releasedAtOnce };
-        const found = await database.write((tx) => releaseSome(tx, waitsFor, terms));
-        if (found > 0) onQueued();
-        if (found < releasedAtOnce) break;
-      }
+    for (;;) {
+      const terms = { now: clock.now(), limit: releasedAtOnce };
+      const found = await database.write((tx) => releaseSome(tx, waitsFor, terms));
+      if (found > 0) onQueued();
+      if (found < releasedAtOnce) break;
     }
   }
 

@@ -8,7 +8,8 @@ import { countWaiting, listOrders, listReports, type RelayReport } from './relay
 
 export type RelayStatus = {
   name: string;
-  state: 'up' | 'resting' | 'paused';
+  /** `gone`: it is not in the settings any more, and mail waits for it. */
+  state: 'up' | 'resting' | 'paused' | 'gone';
   /** Since when it rests, or was seen to be back; null where it was never away. */
   since: number | null;
   /** Why it rests. */
@@ -23,7 +24,7 @@ export type RelayStatus = {
 
 export type RelayToRead = { name: string; ceilings: readonly Ceiling[] };
 
-/** What is waited for and has no relay of these names: it is claimed, and finds its way, at the next look. */
+/** Of relays that are gone, those that something waits for are told of after the others. */
 export async function readRelayStatus(
   database: DatabaseReader,
   relays: readonly RelayToRead[],
@@ -34,7 +35,7 @@ export async function readRelayStatus(
   const waiting = await countWaiting(database);
   const replies = await lastReplies(database);
   const rates = await readRates(database, relays, now);
-  return relays.map(({ name }, index) => {
+  const known = relays.map(({ name }, index): RelayStatus => {
     const report = worst(reports.filter(({ relay }) => relay === name));
     const isPaused = orders.some((one) => one.relay === name && one.isPaused);
     return {
@@ -49,6 +50,23 @@ export async function readRelayStatus(
       lastReply: replies.get(name) ?? null,
     };
   });
+  return [...known, ...gone(relays, waiting)];
+}
+
+/** What waits for none of those that are there. */
+function gone(
+  relays: readonly RelayToRead[],
+  waiting: readonly { waitsFor: string; deliveries: number }[],
+): RelayStatus[] {
+  const there = new Set(relays.map(({ name }) => name));
+  const counts = new Map<string, number>();
+  for (const { waitsFor, deliveries } of waiting) {
+    const names = new Set(waitsFor.split(' ').map(relayOfKey));
+    if ([...names].some((name) => there.has(name))) continue;
+    for (const name of names) counts.set(name, (counts.get(name) ?? 0) + deliveries);
+  }
+  const unknown = { state: 'gone' as const, since: null, trouble: null, rates: [], lastReply: null };
+  return [...counts].map(([name, deliveries]) => ({ name, waiting: deliveries, ...unknown }));
 }
 
 /** Of all relays in one list. */

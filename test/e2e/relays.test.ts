@@ -288,4 +288,28 @@ describe('reading RELAYS_FILE again', () => {
     await untilEvent(server, await send(server, { from: 'x@goes.test' }), 'sent');
     assert.equal(sinks.stays.count, 3);
   });
+
+  it('keeps what waits for one that is gone, and shows it; an operator lets it take the others', async (t) => {
+    const { server, sinks, write, path, away } = await serveRouted(t, ['stays', 'goes'], {
+      environment: { METRICS_TOKEN: 'a watcher of relays' },
+      routes: '[[route]]\nfrom = "goes.test"\nrelays = ["goes"]\n',
+    });
+    await away('goes');
+    const id = await send(server, { from: 'x@goes.test' });
+    await until('it waits', async () => (await server.call('GET', '/relays/goes')).json.waiting === 1);
+    write({ stays: '' });
+    server.readRelays();
+    server.clock.advance(hourMs);
+    await untilEvent(server, await send(server), 'sent');
+    const gone = (await server.call('GET', '/relays')).json.data[1];
+    assert.deepEqual([gone.name, gone.state, gone.waiting, gone.url], ['goes', 'gone', 1, null]);
+    assert.equal(sinks.stays.count, 1);
+    const health = await server.call('GET', '/healthz', undefined, { authorization: 'Bearer a watcher of relays' });
+    assert.equal(health.json.relay, 'stays');
+    const words = ['retry', 'goes'];
+    await printed(() => relay(readConfig({ DATABASE_URL: server.databaseUrl, RELAYS_FILE: path }), words));
+    await untilEvent(server, id, 'sent');
+    assert.equal(sinks.stays.count, 2);
+    assert.equal((await server.call('POST', '/relays/goes/retry')).status, 404);
+  });
 });

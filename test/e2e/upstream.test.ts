@@ -108,6 +108,20 @@ describe('an upstream', () => {
     assert.match((await lastOf(alone.server, bounced)).reply, /^403 /);
   });
 
+  it('that refuses the sender, as the next one does, too, is not asked again: it bounces', async (t) => {
+    const rig = await serveUpstream(t, 'resend', {
+      upstreamEnvironment: { REQUIRE_DOMAINS: 'true' },
+      hasTwin: true,
+    });
+    const id = await send(rig.server);
+    await untilEvent(rig.server, id, 'delivery_delayed');
+    rig.server.clock.advance(2_000);
+    await untilEvent(rig.server, id, 'bounced');
+    assert.equal(rig.requests, 2);
+    const last = await lastOf(rig.server, id);
+    assert.deepEqual([last.relay, last.passed_over.map(({ relay }: { relay: string }) => relay)], ['twin', ['up']]);
+  });
+
   it('that has no words for a mail does not get it: the next relay does, and where there is none it bounces', async (t) => {
     const picture = {
       html: '<img src="cid:logo">',

@@ -253,6 +253,7 @@ export class Room {
       possibleDuplicate,
       ...bound,
       failedAt: failures > 0 ? one.relay : null,
+      never: [],
       heading: null,
     };
   }

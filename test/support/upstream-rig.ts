@@ -19,12 +19,17 @@ export type UpstreamRig = {
 
 export type Service = 'resend' | 'brevo' | 'sendonce';
 
-type UpstreamOptions = TestServerOptions & { key?: string; hasBackup?: boolean; upstreamEnvironment?: Environment };
+type UpstreamOptions = TestServerOptions & {
+  key?: string;
+  hasBackup?: boolean;
+  hasTwin?: boolean;
+  upstreamEnvironment?: Environment;
+};
 
 export async function serveUpstream(
   t: TestContext,
   service: Service,
-  { key = testKey, hasBackup = false, upstreamEnvironment = {}, ...options }: UpstreamOptions = {},
+  { key = testKey, hasBackup = false, hasTwin = false, upstreamEnvironment = {}, ...options }: UpstreamOptions = {},
 ): Promise<UpstreamRig> {
   const temp = createTemp();
   const [upstream, backup] = [await startTestServer({ environment: upstreamEnvironment }), await startSink()];
@@ -40,7 +45,10 @@ export async function serveUpstream(
   const path = temp.path('relays.toml');
   const more = hasBackup ? `[[relay]]\nname = "backup"\nurl = "smtp://127.0.0.1:${backup.port}"\n` : '';
   const url = `${service}://${new URL(proxy.url).host}?tls=never`;
-  writeFileSync(path, `[[relay]]\nname = "up"\nurl = "${url}"\nkey = "${key}"\n${more}`);
+  const relays = (hasTwin ? ['up', 'twin'] : ['up']).map(
+    (name) => `[[relay]]\nname = "${name}"\nurl = "${url}"\nkey = "${key}"\n`,
+  );
+  writeFileSync(path, `${relays.join('')}${more}`);
   rig.server = await startTestServer({ ...options, environment: { RELAYS_FILE: path, ...options.environment } });
   t.after(async () => {
     await rig.server.stop();

@@ -3,12 +3,11 @@
 import type { Reader, Transaction } from '../../store/database.ts';
 import { claimRouted, type DueMail } from '../../store/mail/claim-routed.ts';
 import type { Delivery } from '../../store/mail/deliveries.ts';
-import { accountsWaiting, listWaitedFor, releaseSome } from '../../store/mail/waiting.ts';
+import { accountsWaiting, listWaitedFor } from '../../store/mail/waiting.ts';
 import type { Relays } from './relays.ts';
 
 /** Rows one claim looks at: each that is put aside is a write, and others wait for this commit. */
 const lookMax = 500;
-const releasedAtOnce = 200;
 
 export type Turn = {
   turns: readonly string[];
@@ -22,10 +21,10 @@ export type Turn = {
 /** `isBehind`: not all that is due was seen. */
 export type Claimed = { claimed: Delivery[]; isBehind: boolean };
 
-/** Whether anything waits that could be taken now, or that waits for nobody. */
+/** Whether anything waits that could be taken now. */
 export async function isWorthClaiming(reader: Reader, relays: Relays): Promise<boolean> {
   const values = await listWaitedFor(reader);
-  return values.some((value) => relays.isOpenFor(value, new Map()) || relays.isUnknown(value));
+  return values.some((value) => relays.isOpenFor(value, new Map()));
 }
 
 export async function claimWithRoutes(tx: Transaction, relays: Relays, turn: Turn): Promise<Claimed> {
@@ -55,12 +54,7 @@ class Round {
   }
 
   async takeWaiting(upTo: number): Promise<void> {
-    const { now } = this.#turn;
     for (const waitsFor of await listWaitedFor(this.#tx)) {
-      if (this.#relays.isUnknown(waitsFor)) {
-        await releaseSome(this.#tx, waitsFor, { now, limit: releasedAtOnce });
-        continue;
-      }
       if (!this.#relays.isOpenFor(waitsFor, this.#taken)) continue;
       await this.#share(await accountsWaiting(this.#tx, waitsFor), upTo, waitsFor);
     }
@@ -86,8 +80,9 @@ class Round {
   async #claim(account: string, limit: number, waitsFor?: string): Promise<void> {
     const { worker, now, leaseMs, isBulkFirst } = this.#turn;
     const admit = (mail: DueMail) => this.#relays.admit(mail, this.#taken);
+    const isGone = (value: string) => this.#relays.isUnknown(value);
     const wanted = waitsFor === undefined ? {} : { waitsFor };
-    const terms = { now, leaseMs, limit, isBulkFirst, admit, lookMax: lookMax - this.looked, ...wanted };
+    const terms = { now, leaseMs, limit, isBulkFirst, admit, isGone, lookMax: lookMax - this.looked, ...wanted };
     const { claimed, looked } = await claimRouted(this.#tx, account, worker, terms);
     this.claimed.push(...claimed);
     if (waitsFor === undefined) this.looked += looked;

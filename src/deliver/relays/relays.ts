@@ -4,7 +4,7 @@ import type { EnvelopeReply, Outcome } from '../../core/outcome.ts';
 import { isPermanent } from '../../core/outcome.ts';
 import { type PassedOver, passOver, type Tried } from '../../core/passed-over.ts';
 import { type Rates, rateKey, recipientDomains, relayOfKey } from '../../core/rate.ts';
-import { noReply } from '../../core/reply.ts';
+import { noReply, type Reply } from '../../core/reply.ts';
 import { type Route, type RouteFacts, relaysFor } from '../../core/route.ts';
 import type { Gate, Relay, Shipment } from '../relay.ts';
 import { signsOf } from './domain-rests.ts';
@@ -15,7 +15,12 @@ import { type KnownRelay, RelayRecord, type RelayWatch } from './relay-record.ts
  * What is known of a mail before it is read. `bound`: the relay that may have it already. `failedAt`: the one that failed it last,
  * which is asked after the others: what fails behind its gate cannot move on within its attempt.
  */
-export type Mail = RouteFacts & { bound: string | null; failedAt?: string | null };
+export type Mail = RouteFacts & {
+  bound: string | null;
+  failedAt?: string | null;
+  /** Relays that will never take it. */
+  never?: readonly PassedOver[];
+};
 
 /** The same where it is to be found a place. */
 export type MailToAdmit = Mail & { recipients: readonly string[] };
@@ -146,7 +151,8 @@ export class Relays {
       const bound = this.find(mail.bound);
       return bound && [bound];
     }
-    const names = relaysFor(this.#routes, [...this.#records.keys()], mail);
+    const never = new Set(mail.never?.map(({ relay }) => relay));
+    const names = relaysFor(this.#routes, [...this.#records.keys()], mail).filter((name) => !never.has(name));
     const last = names.filter((name) => name === mail.failedAt);
     return this.#recordsOf(last.length === 0 ? names : [...names.filter((name) => name !== mail.failedAt), ...last]);
   }
@@ -154,8 +160,8 @@ export class Relays {
   /** One claim's view: what it takes is counted in `taken` until it is known to have committed. */
   admit(mail: MailToAdmit, taken: Map<string, number>): Admission {
     const way = this.wayOf(mail);
-    // It is taken, and held: that is said by its attempt.
-    if (!way) return { heading: null };
+    // It is taken: what becomes of it is said by its attempt.
+    if (!way || way.length === 0) return { heading: null };
     const domains = recipientDomains(mail.recipients);
     const waits: string[] = [];
     let isLong = true;
@@ -187,8 +193,14 @@ export class Relays {
   }
 
   /** Tries the relays of the way in their order until one of them decides, or has asked for the gate. */
-  async ship(way: readonly RelayRecord[], shipment: Shipment, gate: TriedGate): Promise<Shipped> {
-    const passedOver: PassedOver[] = [];
+  async ship(
+    way: readonly RelayRecord[],
+    shipment: Shipment,
+    gate: TriedGate,
+    never: readonly PassedOver[] = [],
+  ): Promise<Shipped> {
+    if (way.length === 0 && never.length > 0) return takenByNobody(never, shipment.envelope.to);
+    const passedOver: PassedOver[] = [...never];
     const waits: string[] = [];
     let last: Shipped | null = null;
     let isWaiting = true;
@@ -217,6 +229,7 @@ export class Relays {
       if (hold) this.#permits?.learn(record.name, signsOf(outcome, asked));
       isWaiting &&= outcome.phase === 'unreached' && outcome.isAway === true;
       last = { outcome, tried, waitsFor: null, isUntried: false };
+      if (isOnlyHere(outcome)) last = { ...last, tried: refusedBy(tried, outcome) };
       if (way.length === 1) last = { ...last, outcome: nowhereElse(outcome, { wasAsked, to: shipment.envelope.to }) };
       if (wasAsked || !movesOn(outcome)) return last;
     }
@@ -278,10 +291,34 @@ export function onlyRelay(relay: Relay, secrets: readonly string[] = []): Relays
 
 /** What only this relay will not take bounces where there is no other one. */
 function nowhereElse(outcome: Outcome, { wasAsked, to }: { wasAsked: boolean; to: readonly string[] }): Outcome {
-  if (outcome.phase !== 'unreached' || !outcome.isOnlyHere) return outcome;
-  const reply = { text: outcome.reply.text, said: { class: 'permanent' as const, code: null, enhanced: null } };
-  if (wasAsked) return { phase: 'verdict', reply };
-  return { phase: 'refused', refused: to.map((address) => ({ address, reply })), isOneReply: true };
+  if (!isOnlyHere(outcome)) return outcome;
+  return wasAsked ? { phase: 'verdict', reply: forGood(outcome.reply.text) } : refusedToAll(outcome.reply.text, to);
+}
+
+type OnlyHere = Outcome & { phase: 'unreached'; isOnlyHere?: true };
+
+function isOnlyHere(outcome: Outcome): outcome is OnlyHere {
+  return outcome.phase === 'unreached' && outcome.isOnlyHere === true;
+}
+
+function refusedToAll(reason: string, to: readonly string[]): Outcome {
+  return { phase: 'refused', refused: to.map((address) => ({ address, reply: forGood(reason) })), isOneReply: true };
+}
+
+function forGood(text: string): Reply {
+  return { text, said: { class: 'permanent', code: null, enhanced: null } };
+}
+
+/** It is not asked for this mail again. */
+function refusedBy({ relay, passedOver }: Tried, { reply }: OnlyHere): Tried {
+  return { relay, passedOver: [...passedOver, { ...passOver(relay ?? '', reply.text), never: true }] };
+}
+
+/** All relays that are left of its route have refused it for good. */
+function takenByNobody(never: readonly PassedOver[], to: readonly string[]): Shipped {
+  const { relay = null, reason = '' } = never.at(-1) ?? {};
+  const tried = { relay, passedOver: never };
+  return { outcome: refusedToAll(reason, to), tried, waitsFor: null, isUntried: false };
 }
 
 /** Nothing was decided that another relay could not decide otherwise, and no gate was asked. */

@@ -2,6 +2,7 @@
 
 import { testAddressOutcome } from '../../core/address.ts';
 import { senderAddress } from '../../core/envelope.ts';
+import type { PassedOver } from '../../core/passed-over.ts';
 import { tagOf } from '../../core/route.ts';
 import type { Awaitable, Transaction } from '../database.ts';
 import { type ClaimTerms, claimRows, enabledAt, shared } from './claim.ts';
@@ -17,13 +18,17 @@ export type DueMail = {
   tag: string | null;
   bound: string | null;
   recipients: readonly string[];
+  /** Relays that will never take it. */
+  never: readonly PassedOver[];
 };
 
-export type Answer = { heading: string | null } | { waitsFor: string; isLong?: true } | { later: true };
+export type Answer = { heading: string | null } | { waitsFor: string; isLong?: true; isGone?: true } | { later: true };
 
 export type RoutedTerms = ClaimTerms & {
   /** What is to be done with it; asked once for each in their order, and what it answers counts for those that follow. */
   admit: (mail: DueMail) => Answer;
+  /** None of the relays that are waited for is there any more: it goes on waiting, until an operator decides. */
+  isGone: (waitsFor: string) => boolean;
   /** Instead of what is due: what waits for this. */
   waitsFor?: string;
   /** Rows looked at, at most: bounds how long others wait for this transaction. */
@@ -72,13 +77,15 @@ type RoutedRow = {
   /** Null where it may not have left. */
   bound: string | null;
   summary: string | null;
+  passed_over: string | null;
+  waits_for: string | null;
 };
 
 function findSome(tx: Transaction, account: string, terms: RoutedTerms): Awaitable<RoutedRow[]> {
   const { now, limit, waitsFor } = terms;
   const find = (isSuch: string, value: string | number) =>
     tx.all<RoutedRow>(
-      `select email_id, part, attempt, give_up_at, recipients, ${enabledAt},
+      `select email_id, part, attempt, give_up_at, recipients, passed_over, waits_for, ${enabledAt},
          case when unanswered > 0 or possible_duplicate > 0 then relay end as bound,
          (select summary from emails where emails.account = deliveries.account and emails.id = deliveries.email_id) as summary
        from deliveries where account = ? and state = 'queued' and ${isSuch} and ${nothingIsHeld}
@@ -95,12 +102,17 @@ function findSome(tx: Transaction, account: string, terms: RoutedTerms): Awaitab
 }
 
 /** What is too old, gone, or only pretends is taken whatever the relays do: its attempt says what becomes of it. */
-function answerTo(row: RoutedRow, account: string, { now, admit }: RoutedTerms): Answer {
+function answerTo(row: RoutedRow, account: string, { now, admit, isGone }: RoutedTerms): Answer {
+  if (row.bound === null && row.waits_for !== null && isGone(row.waits_for)) {
+    return { waitsFor: row.waits_for, isLong: true, isGone: true };
+  }
   const recipients = JSON.parse(row.recipients) as string[];
   const [first = ''] = recipients;
   if (row.summary === null || row.give_up_at <= now || testAddressOutcome(first)) return { heading: null };
   const { from, tags }: Summary = JSON.parse(row.summary);
-  return admit({ account, from: senderAddress({ from }), tag: tagOf(tags), bound: row.bound, recipients });
+  const passedOver: PassedOver[] = row.passed_over === null ? [] : JSON.parse(row.passed_over);
+  const never = passedOver.filter((one) => one.never);
+  return admit({ account, from: senderAddress({ from }), tag: tagOf(tags), bound: row.bound, recipients, never });
 }
 
 async function claimHeaded(
@@ -124,7 +136,8 @@ async function putAside(
     sorted.map(({ row, answer }) => {
       if (!('waitsFor' in answer)) return undefined;
       const { email_id: emailId, part, attempt, give_up_at: giveUpAt } = row;
-      const until = Math.min(now + (answer.isLong ? lookLongMs : lookAgainMs), giveUpAt);
+      const soonest = now + (answer.isLong ? lookLongMs : lookAgainMs);
+      const until = answer.isGone ? soonest : Math.min(soonest, giveUpAt);
       return waitFor(tx, { account, emailId, part, attempt }, { waitsFor: answer.waitsFor, until, now });
     }),
   );

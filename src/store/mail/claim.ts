@@ -94,6 +94,7 @@ function toDelivery(account: string, emailId: string, moved: Moved): Delivery {
   const mayBeThere = moved.unanswered > 0 || possibleDuplicate;
   const bound = { boundTo: mayBeThere ? moved.contentHash : null, boundRelay: mayBeThere ? moved.relay : null };
   const failedAt = failures > 0 ? moved.relay : null;
+  const never = moved.passedOver.filter((one) => one.never);
   const counted = { attempt, tries, failures, wordless };
   return {
     account,
@@ -106,6 +107,7 @@ function toDelivery(account: string, emailId: string, moved: Moved): Delivery {
     possibleDuplicate,
     ...bound,
     failedAt,
+    never,
     heading: null,
   };
 }

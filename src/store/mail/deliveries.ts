@@ -1,7 +1,7 @@
 /** Deliveries, the queue: what names one, what a worker holds of it, and how one comes to be. `move.ts` moves them. */
 
 import type { DeliveryState } from '../../core/delivery.ts';
-import { nobodyTried, type Tried } from '../../core/passed-over.ts';
+import { nobodyTried, type PassedOver, type Tried } from '../../core/passed-over.ts';
 import type { Words } from '../../core/reply.ts';
 import { addToCount } from '../counts.ts';
 import type { Transaction } from '../database.ts';
@@ -33,6 +33,8 @@ export type Delivery = DeliveryRef & {
   boundRelay: string | null;
   /** The relay that failed it the last time, with nothing decided. Null: none did. */
   failedAt: string | null;
+  /** Relays that will never take it. */
+  never: readonly PassedOver[];
   /** The relay a place is taken for. Null: nobody asked for one. */
   heading: string | null;
 };

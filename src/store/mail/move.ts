@@ -144,8 +144,13 @@ const ofRelays: readonly EventType[] = ['sent', 'delivered', 'bounced', 'deliver
 
 function relayOf(type: EventType, [one]: Moved[]): Pick<EventDetail, 'relay' | 'passed_over' | 'upstream_id'> {
   if (!one || one.relay === null || !ofRelays.includes(type)) return {};
-  const passedOver = one.passedOver.length === 0 ? {} : { passed_over: one.passedOver };
-  return { relay: one.relay, ...passedOver, ...(one.upstreamId === null ? {} : { upstream_id: one.upstreamId }) };
+  const others = one.passedOver.filter(({ relay }) => relay !== one.relay);
+  const passedOver = others.map(({ relay, reason }) => ({ relay, reason }));
+  return {
+    relay: one.relay,
+    ...(passedOver.length === 0 ? {} : { passed_over: passedOver }),
+    ...(one.upstreamId === null ? {} : { upstream_id: one.upstreamId }),
+  };
 }
 
 type MovedRow = {
