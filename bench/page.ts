@@ -73,7 +73,7 @@ async function timePages(url: string, cookie: string, some: string): Promise<voi
     '/emails?q=is:bounced+invoice',
     '/emails?q=tag:kind=rare',
     `/emails?q=${some}`,
-    '/keys?key=order/1',
+    '/idempotency?key=order/1',
     '/in-doubt',
     '/webhooks',
     '/inbox',

@@ -101,8 +101,8 @@ describe('webhooks of a third facade', () => {
     assert.match(page, /Toy’s, in a word/);
     assert.doesNotMatch(page, /Signing secret/);
     assert.match(await text(`/emails/${accepted.note}`), /Through the Toy API/);
-    assert.match(await text('/keys?key=k'), /POST \/toy\/notes/);
-    assert.match(await text('/keys'), /Toy keys live 5 minutes/);
+    assert.match(await text('/idempotency?key=k'), /POST \/toy\/notes/);
+    assert.match(await text('/idempotency'), /Toy keys live 5 minutes/);
   });
 });
 

@@ -1,14 +1,15 @@
-/** One email: what it is, everything that happened to it, and what may still be done about it. */
+/** One email: what it is, its history, and what can still be done about it. */
 
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../core/error.ts';
+import type { EventType } from '../core/event.ts';
 import { keyTerms } from '../http/resend/endpoints.ts';
 import type { StoredEmail } from '../store/mail/emails.ts';
-import { listEvents } from '../store/mail/events.ts';
+import { type Event, listEvents } from '../store/mail/events.ts';
 import { type DeliveryStatus, findFacade, listDeliveries } from '../store/mail/history.ts';
 import { renderPage } from './frame.tsx';
 import { MailView, requireEmail } from './mail-view.tsx';
-import { Copyable, Form, Notice, PageHead, State, stateOf, Time } from './pieces.tsx';
+import { Copyable, Form, Notice, PageHead, State, stateOf, Time, type Tone } from './pieces.tsx';
 import { sendNow } from './send.ts';
 import { redirect } from './sign-in.tsx';
 import { Timeline } from './timeline.tsx';
@@ -34,21 +35,23 @@ export async function email(visit: Visit): Promise<Response> {
         <Done what={query.done} />
         {found.inDoubt && (
           <Notice tone="warning">
-            Nobody knows whether the relay has this mail, so it is held.{' '}
-            <a href="/dashboard/in-doubt">See what is known, and answer</a>
+            We can’t tell whether the relay accepted this message, so we stopped.{' '}
+            <a href="/dashboard/in-doubt">See what is known, and choose</a>
           </Notice>
         )}
-        <div class="columns">
-          <div class="stack two-thirds">
-            <MailView visit={visit} email={found} base={`/dashboard/emails/${found.id}`} />
-            <Actions visit={visit} email={found} deliveries={deliveries} />
-          </div>
-          <div class="stack">
+        <Why events={events} />
+        {/* The history comes first where there is room for one column only. */}
+        <div class="columns turned">
+          <div class="stack aside">
             <section class="panel">
-              <h2>What happened</h2>
+              <h2>History</h2>
               <Timeline email={found} through={through} events={events} deliveries={deliveries} />
             </section>
             <Facts email={found} />
+          </div>
+          <div class="stack two-thirds">
+            <MailView visit={visit} email={found} base={`/dashboard/emails/${found.id}`} />
+            <Actions visit={visit} email={found} deliveries={deliveries} />
           </div>
         </div>
       </>
@@ -65,6 +68,29 @@ const done: Record<string, string> = {
 function Done({ what }: { what: string | undefined }) {
   const text = what === undefined ? undefined : done[what];
   return text ? <Notice tone="good">{text}</Notice> : null;
+}
+
+const troubles: Partial<Record<EventType, [tone: Tone, title: string]>> = {
+  bounced: ['bad', 'Bounced'],
+  failed: ['bad', 'Failed'],
+  complained: ['bad', 'Marked as spam'],
+  delivery_delayed: ['warning', 'Delayed'],
+};
+
+/** Why it is not where it should be, in the words of whoever refused it last. */
+function Why({ events }: { events: Event[] }) {
+  const last = events.at(-1);
+  const [tone, title] = (last && troubles[last.type]) ?? [];
+  if (!last || !tone || last.detail.in_doubt) return null;
+  const replies = last.detail.replies ?? (last.detail.reply ? [last.detail.reply] : []);
+  return (
+    <Notice tone={tone}>
+      <b>{title}</b> <span class="muted">{last.detail.recipients?.join(', ')}</span>
+      {replies.map((reply) => (
+        <pre class="wrap">{reply}</pre>
+      ))}
+    </Notice>
+  );
 }
 
 function Facts({ email }: { email: StoredEmail }) {
@@ -108,9 +134,9 @@ function Facts({ email }: { email: StoredEmail }) {
             </dd>
           </>
         )}
-        <dt>Id</dt>
+        <dt>ID</dt>
         <dd>
-          <Copyable text={email.id} label="the id" />
+          <Copyable text={email.id} label="the ID" />
         </dd>
         <dt>Message-ID</dt>
         <dd>
@@ -120,7 +146,7 @@ function Facts({ email }: { email: StoredEmail }) {
           <>
             <dt>Request</dt>
             <dd>
-              <Copyable text={email.request} label="the request’s id" />
+              <Copyable text={email.request} label="the request ID" />
             </dd>
           </>
         )}
@@ -160,7 +186,7 @@ function Actions({ visit, email, deliveries }: { visit: Visit; email: StoredEmai
         {waits && (
           <Form visit={visit} action={`/dashboard/emails/${email.id}/cancel`}>
             <button type="submit" class="button tone-bad" data-confirm="Cancel this email? It will not be sent.">
-              Cancel it
+              Cancel email
             </button>
           </Form>
         )}
@@ -178,7 +204,8 @@ function Actions({ visit, email, deliveries }: { visit: Visit; email: StoredEmai
         )}
       </div>
       <p class="muted small">
-        Canceling wins until the gate. <b>Send as new</b> makes a second email on purpose: its recipients get it again.
+        You can cancel until the message is handed to the relay. <b>Send as new</b> creates a second email on purpose:
+        its recipients get it again.
       </p>
     </section>
   );
@@ -198,8 +225,8 @@ export async function reschedule(visit: Visit): Promise<Response> {
   const { clock, use } = visit.parts;
   const at = parseLocalTime(visit.form.get('at') ?? '', visit.form.get('zone') ?? '0');
   if (at === null) throw new AppError('invalid_field', 'Choose a date and a time.');
-  if (at < clock.now()) throw new AppError('invalid_field', 'This time is over. Choose one to come.');
-  if (at > clock.now() + scheduleAheadMs) throw new AppError('invalid_field', 'At most 30 days ahead.');
+  if (at < clock.now()) throw new AppError('invalid_field', 'Choose a time in the future.');
+  if (at > clock.now() + scheduleAheadMs) throw new AppError('invalid_field', 'Choose a time within the next 30 days.');
   const text = new Date(at).toISOString();
   await use.amend.reschedule(visit.session.account, id, { at, text, keyTerms });
   return redirect(`/dashboard/emails/${id}?done=rescheduled`);
@@ -215,7 +242,7 @@ function parseLocalTime(text: string, zone: string): number | null {
 
 export async function sendAsNew(visit: Visit): Promise<Response> {
   const found = await requireEmail(visit);
-  if (found.purged) throw new AppError('not_found', 'The contents of this email have been purged.');
+  if (found.purged) throw new AppError('not_found', 'The contents of this email have been deleted.');
   const id = await sendNow(visit, { ...found, scheduledAt: null, scheduledText: null, batchId: undefined });
   return redirect(`/dashboard/emails/${id}?done=sent`);
 }

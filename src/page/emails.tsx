@@ -68,17 +68,16 @@ async function found(visit: Visit, search: ReturnType<typeof parseSearch>, after
 }
 
 function noteOf(isTooWide: boolean, shown: number, next: string | null): string | null {
-  if (isTooWide)
-    return 'What you typed is the beginning of very many words and addresses. Some are left out: type more of it.';
-  if (shown < pageSize && next !== null) return 'There may be more: the search has looked at the newest ones so far.';
+  if (isTooWide) return 'Too many matches: some are left out. Type more.';
+  if (shown < pageSize && next !== null) return 'There may be more: only the newest emails were searched so far.';
   return null;
 }
 
 const ways: [example: string, meaning: string][] = [
-  ['ann@example.com', 'a recipient, or how one begins'],
-  ['invoice may', 'words of the subject'],
-  ['is:bounced', 'a state'],
-  ['tag:kind=welcome', 'a tag'],
+  ['ann@example.com', 'recipient (prefix)'],
+  ['invoice may', 'subject words'],
+  ['is:bounced', 'status'],
+  ['tag:kind=welcome', 'tag'],
 ];
 
 function SearchBox({ text }: { text: string }) {
@@ -90,7 +89,7 @@ function SearchBox({ text }: { text: string }) {
           name="q"
           value={text}
           aria-label="Search emails"
-          placeholder="Recipient, subject, id, Message-ID, tag: or is:"
+          placeholder="Recipient, subject, ID, Message-ID, tag: or is:"
           autocomplete="off"
           maxlength={300}
         />
@@ -115,10 +114,10 @@ function SearchBox({ text }: { text: string }) {
 function NoneYet() {
   return (
     <Empty title="No emails yet">
-      <p>The first one appears here the moment it is accepted.</p>
+      <p>Your first email appears here as soon as it is accepted.</p>
       <p>
         <a class="button primary" href="/dashboard/setup">
-          Send a test mail
+          Send a test email
         </a>
       </p>
     </Empty>
@@ -130,8 +129,8 @@ function NoneFound({ text, within }: { text: string; within: string }) {
     <Empty title={text === '' ? 'Nothing older' : 'Nothing found'}>
       {text !== '' && (
         <p>
-          No email matches <b>{text}</b>. All words must match; recipients and words are found by how they begin. A mail
-          that was just accepted can be searched for about {within} later.
+          No email matches <b>{text}</b>. All words must match; recipients and words match by their beginning. A new
+          email can be searched for about {within} later.
         </p>
       )}
       <p>

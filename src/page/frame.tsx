@@ -24,12 +24,12 @@ type Entry = [path: string, name: string, icon: string];
 const entries: Entry[] = [
   ['', 'Overview', 'M3 13h6V3H3v10Zm0 8h6v-6H3v6Zm8 0h10V11H11v10Zm0-18v6h10V3H11Z'],
   ['/emails', 'Emails', 'M3 5h18v14H3V5Zm0 0 9 8 9-8'],
-  ['/keys', 'Keys', 'M14 10a4 4 0 1 0-4 4l1 1h2v2h2v2h4v-3l-5-5v-1Z'],
+  ['/idempotency', 'Idempotency', 'M14 10a4 4 0 1 0-4 4l1 1h2v2h2v2h4v-3l-5-5v-1Z'],
   ['/in-doubt', 'In doubt', 'M12 8v5m0 3v.5M12 3l10 18H2L12 3Z'],
   ['/webhooks', 'Webhooks', 'M6 12a4 4 0 1 1 4-6l2 4m6 2a4 4 0 1 1-4 6h-4m-2-2a4 4 0 1 0 2 6'],
   ['/inbox', 'Inbox', 'M3 13h5l2 3h4l2-3h5M5 5h14l2 8v6H3v-6l2-8Z'],
   ['/relays', 'Relays', 'M3 12h6m6-6h6m-6 12h6M9 12l6-6M9 12l6 6M6 9v6'],
-  ['/setup', 'Set-up', 'M4 7h10m4 0h2M4 17h4m4 0h8M14 4v6M8 14v6'],
+  ['/setup', 'Setup', 'M4 7h10m4 0h2M4 17h4m4 0h8M14 4v6M8 14v6'],
 ];
 
 /** More in doubt than this are not counted on every page. */

@@ -45,14 +45,12 @@ function readTags(html: string): { links: string[]; images: string[] } {
 
 function subjectHints({ subject }: Judged): Hint[] {
   const hints: Hint[] = [];
-  if (subject.trim() === '') hints.push(bad('No subject', 'Filters distrust mails without one.'));
+  if (subject.trim() === '') hints.push(bad('No subject', 'Spam filters distrust mail without one.'));
   if (subject.length > subjectCharsMax) {
-    hints.push(
-      warning('A long subject', `Phones show about ${subjectCharsMax} of its ${subject.length} characters at most.`),
-    );
+    hints.push(warning('A long subject', `It has ${subject.length} characters; phones show about ${subjectCharsMax}.`));
   }
   if (/\p{Lu}/u.test(subject) && subject === subject.toUpperCase() && subject.length > 8) {
-    hints.push(warning('A subject in capitals', 'Filters count it against you.'));
+    hints.push(warning('A subject in capitals', 'Spam filters count it against you.'));
   }
   return hints;
 }
@@ -60,16 +58,18 @@ function subjectHints({ subject }: Judged): Hint[] {
 function bodyHints({ html: given, text, subject, attachments }: Judged, html: string): Hint[] {
   const hints: Hint[] = [];
   if (text === '')
-    hints.push(bad('No text part', 'Its author opted out. Filters expect one, and some people read nothing else.'));
-  if (given === null) hints.push(warning('No HTML part', 'Fine for a short notice; links are shown as they are.'));
+    hints.push(
+      bad('No text part', 'The request turned it off. Spam filters expect one, and some people read only text.'),
+    );
+  if (given === null) hints.push(warning('No HTML part', 'Fine for a short notice; links are shown in full.'));
   const size = Buffer.byteLength(html);
   if (size > clippedBytes)
-    hints.push(bad('Gmail will cut it', `The HTML has ${kilobytes(size)}; after 102 kB the rest is hidden.`));
+    hints.push(bad('Gmail will clip it', `The HTML is ${kilobytes(size)}; Gmail hides everything after 102 kB.`));
   const unfilled = /\{\{[^{}]{1,80}\}\}|%recipient\.[\w]{1,40}%/.exec(`${subject} ${html} ${text ?? ''}`);
   if (unfilled) hints.push(bad('An unfilled placeholder', `Recipients will read ${unfilled[0]}.`));
   const files = attachments.reduce((total, file) => total + Math.ceil(file.content.length / 3) * 4, 0);
   if (files > mailBytesMax)
-    hints.push(bad('A very large mail', `${kilobytes(files)} of files: many servers refuse it.`));
+    hints.push(bad('A very large mail', `${kilobytes(files)} of attachments; many servers refuse that.`));
   return hints;
 }
 
@@ -88,13 +88,12 @@ function linkHints(links: string[]): Hint[] {
 
 function linkHint(href: string): Hint | null {
   const shown = href.slice(0, 120);
-  if (href === '' || href === '#') return bad('A link to nowhere', 'Its address is empty.');
+  if (href === '' || href === '#') return bad('Empty link', 'The link has no address.');
   if (/^(mailto|tel|sms|cid):/i.test(href) || href.startsWith('#')) return null;
-  if (!URL.canParse(href))
-    return bad('A broken link', `${shown} is no whole address: outside your site it leads nowhere.`);
+  if (!URL.canParse(href)) return bad('A broken link', `${shown} is not a complete URL: it does not work in an email.`);
   const { protocol, hostname } = new URL(href);
-  if (protocol !== 'http:' && protocol !== 'https:') return bad('A link mail programs remove', shown);
-  if (isPrivateHost(hostname)) return bad('A link only you can open', `${shown} leads to this machine or network.`);
+  if (protocol !== 'http:' && protocol !== 'https:') return bad('A link mail clients remove', shown);
+  if (isPrivateHost(hostname)) return bad('A link only you can open', `${shown} points to this machine or network.`);
   if (protocol === 'http:') return warning('A link without TLS', `${shown}: use https.`);
   return null;
 }
@@ -109,23 +108,23 @@ function imageHints({ attachments }: Judged, html: string, images: string[]): Hi
   if (silent > 0) {
     hints.push(
       warning(
-        'Images without a text',
-        `${silent} of ${images.length} have no alt: most programs block images at first.`,
+        'Missing alt text',
+        `${silent} ${silent === 1 ? 'image has' : 'images have'} none; most clients block images by default.`,
       ),
     );
   }
   const embedded = images.filter((tag) => /src\s*=\s*["']?data:/i.test(tag));
   if (embedded.length > 0)
     hints.push(
-      bad('Images inside the HTML', 'Gmail and Outlook do not show data: images. Attach them with a content_id.'),
+      bad('Images embedded in the HTML', 'Gmail and Outlook do not show data: images. Attach them with a content_id.'),
     );
   for (const file of attachments) {
     if (file.contentType.startsWith('image/') && file.content.length > hugeImageBytes) {
-      hints.push(warning('A huge image', `${file.filename} has ${kilobytes(file.content.length)}.`));
+      hints.push(warning('A huge image', `${file.filename} is ${kilobytes(file.content.length)}.`));
     }
   }
   const lost = findLostImage(html, new Set(attachments.map((file) => file.contentId)));
-  if (lost) hints.push(bad('A missing image', `Nothing is attached as ${lost}.`));
+  if (lost) hints.push(bad('A missing image', `No attachment has the content_id of ${lost}.`));
   return hints;
 }
 

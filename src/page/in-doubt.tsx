@@ -1,4 +1,4 @@
-/** What nobody knows: each held delivery with the evidence there is, and three answers with what each one risks. */
+/** What SMTP cannot tell: each held delivery with the evidence there is, and three answers with what each one risks. */
 
 import type { Child } from 'hono/jsx';
 import { AppError } from '../core/error.ts';
@@ -26,8 +26,8 @@ export async function inDoubt(visit: Visit): Promise<Response> {
         <PageHead title="In doubt">
           {shown.length > 0 && (
             <p class="muted">
-              The final dot of these mails may have left, and no answer was recorded. SMTP cannot tell whether the relay
-              has them, so they are held until you say. Its log can: search it for the Message-ID.
+              We can’t tell whether the relay accepted these messages, so we stopped. Search your relay’s log for the
+              Message-ID, then choose an answer.
             </p>
           )}
         </PageHead>
@@ -50,9 +50,9 @@ export async function inDoubt(visit: Visit): Promise<Response> {
 }
 
 const answered: Record<string, string> = {
-  sent: 'Recorded as sent.',
-  'send-again': 'It goes out again: the same bytes under the same Message-ID.',
-  abandon: 'Given up. It is recorded as failed.',
+  sent: 'Marked as sent.',
+  'send-again': 'Sending again: the same message with the same Message-ID.',
+  abandon: 'Marked as failed.',
 };
 
 function Answered({ what }: { what: string | undefined }) {
@@ -69,25 +69,25 @@ function Held({ visit, held }: { visit: Visit; held: HeldDelivery }) {
         </h2>
         {held.gatedAt !== null && (
           <span class="muted small">
-            handed over <Time at={held.gatedAt} style="short" />
+            handed to the relay <Time at={held.gatedAt} style="short" />
           </span>
         )}
       </div>
       <dl class="facts">
         <dt>To</dt>
         <dd>{held.recipients.join(', ')}</dd>
-        <dt>What left</dt>
+        <dt>What was sent</dt>
         <dd>
           {held.gatedAt === null ? (
-            'Nothing has left this server, as far as this database knows. It is held since the database was restored.'
+            'Nothing, as far as this database knows. It is held because the database was restored from a backup.'
           ) : (
             <>
-              The whole message, up to the final dot, from <Time at={held.gatedAt} /> on
+              Entire message, starting <Time at={held.gatedAt} />
             </>
           )}
         </dd>
-        <dt>What came back</dt>
-        <dd>{held.reply ?? 'nothing'}</dd>
+        <dt>Last reply</dt>
+        <dd>{held.reply ?? 'none'}</dd>
         {held.relay !== null && (
           <>
             <dt>Relay</dt>
@@ -96,9 +96,10 @@ function Held({ visit, held }: { visit: Visit; held: HeldDelivery }) {
         )}
         {held.repeatUntil !== null && (
           <>
-            <dt>Asked again</dt>
+            <dt>Asking again</dt>
             <dd>
-              under its key until <Time at={held.repeatUntil} />: an answer settles it, and sends nothing twice
+              with its idempotency key until <Time at={held.repeatUntil} />: a reply settles it, and nothing is sent
+              twice
             </dd>
           </>
         )}
@@ -108,9 +109,9 @@ function Held({ visit, held }: { visit: Visit; held: HeldDelivery }) {
         </dd>
         {held.runAt < never && (
           <>
-            <dt>By policy</dt>
+            <dt>Policy</dt>
             <dd>
-              sent again at <Time at={held.runAt} />, unless you answer before
+              sends it again at <Time at={held.runAt} />, unless you choose first
             </dd>
           </>
         )}
@@ -120,12 +121,10 @@ function Held({ visit, held }: { visit: Visit; held: HeldDelivery }) {
           Nothing more is sent. If the relay does not have it, <b>it never arrives</b>.
         </Answer>
         <Answer visit={visit} held={held} answer="send-again" title="Send it again">
-          The same bytes and Message-ID go out. If the relay has it, <b>it arrives twice</b>, unless the recipient’s
-          server notices.
+          The same message with the same Message-ID goes out. If the relay has it, <b>it may arrive twice</b>.
         </Answer>
-        <Answer visit={visit} held={held} answer="abandon" title="Give it up">
-          It is recorded as failed. <b>It may still have arrived</b>: whoever reads “failed” and sends anew makes a
-          second one.
+        <Answer visit={visit} held={held} answer="abandon" title="Mark as failed">
+          Nothing more is sent. <b>It may still have arrived</b>: if your app sends it anew, it arrives twice.
         </Answer>
       </div>
     </article>
@@ -149,15 +148,15 @@ function Answer({ visit, held, answer, title, children }: AnswerOptions) {
 function Nothing({ visit }: { visit: Visit }) {
   const holds = visit.parts.facts.inDoubtPolicy === 'hold';
   return (
-    <Empty title="Nothing is in doubt">
+    <Empty title="Nothing in doubt">
       <p>
-        A mail gets here when its final dot may have left and no answer came: the connection broke, or this program died
-        at that very moment. Others guess then; here it is held and shown.
+        An email gets here when the relay may have accepted it but its reply was lost: the connection dropped, or the
+        server stopped at that moment. Sendonce does not guess; it stops and shows it here.
       </p>
       <p>
         {holds
-          ? 'Yours are held until you answer. A mail that must arrive even twice says so with the tag sendonce-in-doubt: send-again.'
-          : 'The policy of this server sends them again after ten minutes, marked as possible duplicates.'}
+          ? 'Such emails wait until you choose. For mail where a duplicate is better than a loss, such as a password reset, add the tag sendonce-in-doubt: send-again.'
+          : 'This server sends such emails again after ten minutes, marked as possible duplicates.'}
       </p>
     </Empty>
   );
@@ -182,7 +181,7 @@ export async function answerInDoubt(visit: Visit): Promise<Response> {
     const now = answered?.state ? ` It is ${answered.state} now.` : '';
     throw new AppError(
       'not_found',
-      `It is not in doubt any more: the relay answered after all, or another operator was faster.${now}`,
+      `It is no longer in doubt: the relay answered after all, or somebody else chose first.${now}`,
     );
   }
   return redirect(`/dashboard/in-doubt?done=${answer}`);

@@ -34,7 +34,7 @@ export async function inbox(visit: Visit): Promise<Response> {
               <button
                 type="submit"
                 class="button tone-bad"
-                data-confirm="Forget the contents of all captured mails? Keys and what happened stay known."
+                data-confirm="Delete the contents of all captured emails? Idempotency keys and delivery logs are kept."
               >
                 Clear all
               </button>
@@ -43,11 +43,11 @@ export async function inbox(visit: Visit): Promise<Response> {
         </PageHead>
         {query.done === 'cleared' && (
           <Notice tone="good">
-            Cleared: the contents are gone. Keys, ids and what happened to each email are kept.
+            Cleared. Message contents are deleted; idempotency keys, IDs and delivery logs are kept.
           </Notice>
         )}
         {mails.length > 0 && (
-          <section class="panel flush" aria-label="Captured mails">
+          <section class="panel flush" aria-label="Captured emails">
             <ol class="rows">
               {mails.map((mail) => (
                 <li>
@@ -91,10 +91,10 @@ async function oldestShown({ parts, session }: Visit): Promise<string> {
 function NoMail() {
   return (
     <Empty title="No mail">
-      <p>Whatever is sent through this server is caught here, instead of going out. Send one and watch it arrive.</p>
+      <p>Every email sent through this server is captured here instead of being sent. Send one and watch it arrive.</p>
       <p>
         <a class="button primary" href="/dashboard/setup">
-          Send a test mail
+          Send a test email
         </a>
       </p>
     </Empty>
@@ -110,14 +110,13 @@ export async function inboxMail(visit: Visit): Promise<Response> {
       <>
         <PageHead title={mail.subject || '(no subject)'}>
           <a class="button" href={`/dashboard/emails/${mail.id}`}>
-            What happened to it
+            View delivery log
           </a>
         </PageHead>
         <dl class="facts">
           <dt>From</dt>
           <dd>{mail.from}</dd>
-          <dt>To</dt>
-          <dd>{[...mail.to, ...mail.cc, ...mail.bcc].join(', ')}</dd>
+          <People of={mail} />
           <dt>Date</dt>
           <dd>
             <Time at={Math.max(mail.createdAt, mail.scheduledAt ?? 0)} />
@@ -134,13 +133,28 @@ export async function inboxMail(visit: Visit): Promise<Response> {
   });
 }
 
+function People({ of: { to, cc, bcc } }: { of: Pick<StoredEmail, 'to' | 'cc' | 'bcc'> }) {
+  return (
+    <>
+      {Object.entries({ To: to, Cc: cc, Bcc: bcc })
+        .filter(([, list]) => list.length > 0)
+        .map(([name, list]) => (
+          <>
+            <dt>{name}</dt>
+            <dd>{list.join(', ')}</dd>
+          </>
+        ))}
+    </>
+  );
+}
+
 function Hints({ mail }: { mail: StoredEmail }) {
   const hints = hintsAt(mail);
   return (
     <section class="panel">
-      <h2>{hints.length === 0 ? 'Nothing stands in its way' : 'What could hurt it'}</h2>
+      <h2>{hints.length === 0 ? 'No problems found' : 'Checks'}</h2>
       {hints.length === 0 ? (
-        <p class="muted">It has a text part, whole links, and nothing that is too large.</p>
+        <p class="muted">It has a text part, complete links, and nothing too large.</p>
       ) : (
         <ul class="stack">
           {hints.map((hint) => (

@@ -95,7 +95,7 @@ export function createLive(reader: Reader): Live {
     },
 
     open(watch) {
-      if (watchers.size >= watchersMax) throw new AppError('unavailable', 'Too many pages are open at once.');
+      if (watchers.size >= watchersMax) throw new AppError('unavailable', 'Too many dashboard pages are open at once.');
       const [event = '0', email = '', uses = ''] = watch.since.split('.', 3);
       let watcher: Watcher | null = null;
       return new ReadableStream<Uint8Array>({

@@ -30,7 +30,7 @@ const names: Record<View, string> = {
 export async function requireEmail({ context, parts, session }: Visit): Promise<StoredEmail> {
   const id = (context.req.param('id') ?? '').toLowerCase();
   const email = isUuid(id) ? await findEmail(parts.database, session.account, id) : null;
-  if (!email) throw new AppError('not_found', 'There is no email of this id in your account.');
+  if (!email) throw new AppError('not_found', 'No email with this ID.');
   if (email.madeText !== null || email.raw) return email;
   // An older version has accepted it, or it needs none.
   const [madeText = null] = await makeTextParts(parts.renderer.open(session.account), [email]);
@@ -72,7 +72,7 @@ export async function MailView({ visit, email, base }: { visit: Visit; email: St
         </span>
       </div>
       {email.purged ? (
-        <p class="muted">The contents have been purged. What happened to the email is kept.</p>
+        <p class="muted">The contents have been deleted. The delivery log is kept.</p>
       ) : (
         <Content visit={visit} email={email} view={view} isRemote={isRemote} />
       )}
@@ -94,11 +94,11 @@ async function Content({
   switch (view) {
     case 'html':
     case 'phone':
-      if (email.html === null) return <p class="muted">This mail has no HTML part.</p>;
+      if (email.html === null) return <p class="muted">This email has no HTML part.</p>;
       return (
         <iframe
           class={view === 'phone' ? 'phone' : ''}
-          title="The mail as its recipients see it"
+          title="The email as recipients see it"
           sandbox="allow-popups allow-popups-to-escape-sandbox"
           loading="lazy"
           data-keep={`mail-${view}-${isRemote}`}
@@ -133,17 +133,17 @@ async function Source({ visit, email }: Shown) {
 }
 
 function TextPart({ email }: { email: StoredEmail }) {
-  if (email.text === '') return <p class="muted">Its author wanted no text part.</p>;
+  if (email.text === '') return <p class="muted">The sender asked for no text part.</p>;
   if (email.text !== null) return <Text of={email.text} />;
   if (email.raw) return <p class="muted">There is no text part: it leaves as its author wrote it.</p>;
   // As composing does it: what recipients who read text get.
   const made = email.madeText ?? '';
   if (made === '') {
-    return <p class="muted">There is no text part: its HTML holds no words, or takes too long to be read as text.</p>;
+    return <p class="muted">There is no text part: the HTML has no words, or takes too long to convert.</p>;
   }
   return (
     <>
-      <p class="muted">Made from the HTML, since the author gave no text.</p>
+      <p class="muted">Generated from the HTML, since the request had no text.</p>
       <Text of={made} />
     </>
   );
@@ -193,7 +193,7 @@ async function Headers({ visit, email }: Shown) {
 async function Files({ visit, email }: { visit: Visit; email: StoredEmail }) {
   const { parts, session } = visit;
   const files = await listAttachments(parts.database, session.account, email.id);
-  if (files.length === 0) return <p class="muted">No files are attached.</p>;
+  if (files.length === 0) return <p class="muted">No attachments.</p>;
   return (
     <ul class="rows">
       {files.map((file) => (
@@ -222,7 +222,7 @@ function fileLink({ parts, session }: Pick<Visit, 'parts' | 'session'>, email: s
 /** What the frame shows. Its files are fetched by signed links: a sandboxed frame brings no cookies. */
 export async function mailHtml(visit: Visit): Promise<Response> {
   const email = await requireEmail(visit);
-  if (email.html === null) throw new AppError('not_found', 'This mail has no HTML part.');
+  if (email.html === null) throw new AppError('not_found', 'This email has no HTML part.');
   const files = await listAttachments(visit.parts.database, visit.session.account, email.id);
   const links = new Map(files.map((file) => [file.contentId, fileLink(visit, email.id, file.id)]));
   const html = email.html.replace(/\bcid:([^"'\s)>]+)/gi, (whole, id: string) => links.get(decode(id)) ?? whole);
@@ -241,7 +241,7 @@ function decode(text: string): string {
 
 export async function mailEml(visit: Visit): Promise<Response> {
   const email = await requireEmail(visit);
-  if (email.purged) throw new AppError('not_found', 'The contents of this email have been purged.');
+  if (email.purged) throw new AppError('not_found', 'The contents of this email have been deleted.');
   const pieces = await piecesOf(visit, email);
   return new Response(new Uint8Array(joined(pieces)), {
     headers: downloadHeaders('message/rfc822', `${email.id}.eml`),

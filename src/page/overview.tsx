@@ -1,4 +1,4 @@
-/** What a person opens first: whether everything is all right, and what the keys have prevented. */
+/** What a person opens first: whether everything is all right, and how many duplicates were prevented. */
 
 import { listEmails } from '../store/mail/emails.ts';
 import { countOpenOf, findOldestDue, findRelaySigns, type Open } from '../store/page/overview.ts';
@@ -7,7 +7,7 @@ import { indexedWithin } from '../use-cases/page-index.ts';
 import { Bars, type Bucket, Legend, niceAbove, type Series } from './chart.tsx';
 import { EmailRows } from './email-rows.tsx';
 import { renderPage } from './frame.tsx';
-import { Count, Empty, Notice, PageHead, Pill, Time, type Tone } from './pieces.tsx';
+import { Count, Counted, Empty, Notice, PageHead, Pill, Time, type Tone } from './pieces.tsx';
 import { RelayHealth } from './relay-health.tsx';
 import type { Visit } from './visit.ts';
 
@@ -112,50 +112,59 @@ function Tiles({ figures: { totals, open } }: { figures: Balance }) {
     ['In doubt', open.inDoubt, '/dashboard/in-doubt', open.inDoubt > 0 && 'warning'],
   ];
   return (
-    <ul class="panel tiles">
-      {tiles.map(([name, value, href, tone]) => (
-        <li class={tone === 'warning' ? 'tone-warning' : ''}>
-          <a href={href}>
-            {name}
-            <b class={tone ? `tone-${tone}` : ''}>
-              <Count of={value} />
-            </b>
-          </a>
-        </li>
-      ))}
-    </ul>
+    <section class="panel" aria-label="Recipients">
+      <ul class="tiles">
+        {tiles.map(([name, value, href, tone]) => (
+          <li class={tone === 'warning' ? 'tone-warning' : ''}>
+            <a href={href}>
+              {name}
+              <b class={tone ? `tone-${tone}` : ''}>
+                <Count of={value} />
+              </b>
+            </a>
+          </li>
+        ))}
+      </ul>
+      <p class="muted small">
+        These figures count recipients, not emails. Sent: the relay accepted the message. Delivered: the recipient’s
+        server confirmed it, which few relays report, so it is usually low.
+      </p>
+    </section>
   );
 }
 
 const duplicates: Series[] = [
-  { name: 'replays', tone: 'accent' },
-  { name: 'refusals', tone: 'bad' },
+  { name: 'retries replayed', tone: 'accent' },
+  { name: 'conflicting requests rejected', tone: 'bad' },
 ];
 
 type Charted = { hours: Hour[]; range: Range; now: number };
 
 function Prevented({ hours, range, totals, now }: Charted & { totals: Figures }) {
   const buckets = bucketsOf(hours, range, now, (one) => [one.replays, one.conflicts]);
-  const prevented = totals.replays + totals.conflicts;
   return (
     <section class="panel">
       <h2>Duplicates prevented</h2>
       <b class="figure">
-        <Count of={prevented} />
+        <Count of={totals.replays} />
       </b>
-      {prevented === 0 ? (
+      {totals.replays + totals.conflicts === 0 ? (
         <p class="muted">
-          Send one request twice under the same <code>Idempotency-Key</code>: the second gets the first answer and sends
-          nothing. It is counted here.
+          Send a request twice with the same <code>Idempotency-Key</code>: the second gets the stored response and sends
+          nothing. Such retries are counted here.
         </p>
       ) : (
         <p class="muted">
-          Retries answered with the first answer: <Count of={totals.replays} />. Other requests under a used key,
-          refused: <Count of={totals.conflicts} />. <a href="/dashboard/keys">Look a key up</a>
+          <Counted of={totals.replays} one="retry" many="retries" /> replayed ·{' '}
+          <Pill tone={totals.conflicts > 0 ? 'bad' : 'muted'}>
+            <Counted of={totals.conflicts} one="conflicting request" /> rejected
+          </Pill>{' '}
+          <a href="/dashboard/idempotency">Look up a key</a>
         </p>
       )}
       <Bars label={`Duplicates prevented in ${range.name}`} series={duplicates} buckets={buckets} height={80} />
       <Axis buckets={buckets} />
+      <Legend series={duplicates} />
     </section>
   );
 }
@@ -226,7 +235,7 @@ function Conservation({ totals, open, isCurrent, within }: Balance) {
   ];
   return (
     <section class="panel">
-      <h2>Every recipient is accounted for</h2>
+      <h2>Where every recipient is</h2>
       <p class="row">
         <span>
           <b>
@@ -249,18 +258,18 @@ function Conservation({ totals, open, isCurrent, within }: Balance) {
       </p>
       {!isCurrent && (
         <p class="muted" data-settling>
-          Still counting: what is younger than {within} is not in it yet.
+          Still counting: the last {within} is not included yet.
         </p>
       )}
       {isCurrent && gap === 0 && (
         <p>
-          <Pill tone="good">The two sides are equal.</Pill>
+          <Pill tone="good">All accounted for ✓</Pill>
         </p>
       )}
       {isCurrent && gap !== 0 && (
         <Notice tone="bad">
-          The two sides differ by <Count of={Math.abs(gap)} />. This must not happen: please keep the database and
-          report it.
+          <Counted of={Math.abs(gap)} one="recipient" /> {gap > 0 ? 'missing' : 'too many'}. This must not happen: keep
+          a copy of the database and report it.
         </Notice>
       )}
     </section>
@@ -270,10 +279,10 @@ function Conservation({ totals, open, isCurrent, within }: Balance) {
 function FirstSteps() {
   return (
     <Empty title="Nothing has been sent yet">
-      <p>Point an SDK at this server, or send yourself a test mail. It appears here by itself.</p>
+      <p>Point an SDK at this server, or send yourself a test email. It appears here automatically.</p>
       <p>
         <a class="button primary" href="/dashboard/setup">
-          Set up the first send
+          Set up
         </a>
       </p>
     </Empty>

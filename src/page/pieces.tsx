@@ -67,6 +67,15 @@ export function Count({ of }: { of: number }) {
   return <>{of.toLocaleString('en-US')}</>;
 }
 
+/** `1 retry`, `2 retries`. */
+export function Counted({ of, one, many = `${one}s` }: { of: number; one: string; many?: string }) {
+  return (
+    <>
+      <Count of={of} /> {of === 1 ? one : many}
+    </>
+  );
+}
+
 export function Bytes({ of }: { of: number }) {
   if (of < 1_000) return <>{of} B</>;
   return <>{of < 1_000_000 ? `${(of / 1_000).toFixed(1)} kB` : `${(of / 1_000_000).toFixed(1)} MB`}</>;

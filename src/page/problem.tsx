@@ -81,7 +81,7 @@ function Explained({ problem, ways, request }: { problem: Problem; ways: Way[]; 
       <p class="muted">{next}</p>
       {status >= 500 && (
         <p class="muted small">
-          In the log this request is <code>{request}</code>.
+          Request ID in the log: <code>{request}</code>
         </p>
       )}
       <p class="row">
@@ -101,7 +101,7 @@ function waysOn({ status, mayBeDone = false }: Problem, context: HttpContext): W
   const back = isForm ? cameFrom(context) : null;
   const again = !isForm && status >= 500 ? (context.env.incoming.url ?? null) : null;
   return [
-    ...(back ? [[back, mayBeDone ? 'Look where you were' : 'Back to the form'] as Way] : []),
+    ...(back ? [[back, mayBeDone ? 'Check where you were' : 'Back to the form'] as Way] : []),
     ...(again ? [[again, 'Try again'] as Way] : []),
     ['/dashboard', 'Overview'],
     ['/dashboard/emails', 'Emails'],
@@ -110,15 +110,15 @@ function waysOn({ status, mayBeDone = false }: Problem, context: HttpContext): W
 
 function describe(error: unknown, isForm: boolean): Problem {
   if (error instanceof Forbidden) {
-    const next = 'Open the page anew and send the form from there.';
-    return { status: 403, title: 'Not from this page', text: error.message, next };
+    const next = 'Reload the page and submit the form again.';
+    return { status: 403, title: 'Form rejected', text: error.message, next };
   }
   if (error instanceof CommitUnknown) {
     return {
       status: 500,
-      title: 'Nobody knows whether this was done',
-      text: 'The database was asked to do it, and its answer got lost. It may have been done, or not.',
-      next: 'Look before you try again.',
+      title: 'We can’t tell whether this was saved',
+      text: 'The connection to the database broke before it answered. The change may have been saved, or not.',
+      next: 'Check before you try again.',
       mayBeDone: true,
     };
   }
@@ -128,34 +128,39 @@ function describe(error: unknown, isForm: boolean): Problem {
     case 'route_not_found':
       return {
         status: 404,
-        title: 'Not here',
+        title: 'Not found',
         text: error.message,
-        next: 'Every email is found by its id in the search.',
+        next: 'Try searching by ID.',
       };
     case 'unavailable':
       return {
         status: 503,
-        title: 'The database takes no requests right now',
+        title: 'The database is not available right now',
         text: error.message,
-        next: 'Try again in a moment. What was accepted is safe.',
+        next: 'Try again in a moment. Accepted emails are safe.',
       };
     case 'too_large':
       return { status: 413, title: 'Too large', text: error.message, next: 'Go back and send less.' };
     default:
-      return { status: 422, title: 'That does not work', text: error.message, next: 'Nothing was changed.' };
+      return {
+        status: 422,
+        title: isForm ? 'Couldn’t save' : 'Not available',
+        text: error.message,
+        next: 'Nothing was changed.',
+      };
   }
 }
 
 /** A form may have done its work, or a part of it, before this program stumbled; looking changes nothing. */
 function broken(isForm: boolean): Problem {
-  const why = 'If it stays, the log says why beside “a request failed”.';
+  const why = 'If it happens again, look for “a request failed” in the log.';
   return {
     status: 500,
-    title: 'Something is broken here',
+    title: 'Something went wrong',
     text: isForm
-      ? 'It is in the server’s log. Whether anything was done before is not known.'
-      : 'It is in the server’s log. Nothing was changed by this request.',
-    next: isForm ? `Look before you try again. ${why}` : `Try it once more. ${why}`,
+      ? 'The error is in the server’s log. We can’t tell whether anything was saved before it.'
+      : 'The error is in the server’s log. Nothing was changed by this request.',
+    next: isForm ? `Check before you try again. ${why}` : `Try again. ${why}`,
     mayBeDone: isForm,
   };
 }

@@ -1,9 +1,10 @@
 /** How the relay is doing, how much waits for it, and what to do next. */
 
+import { firstAccount } from '../core/account.ts';
 import { type Advice, adviceOnTrouble } from '../core/relay-trouble.ts';
 import type { Said } from '../core/reply.ts';
 import type { Open, RelaySigns } from '../store/page/overview.ts';
-import { Count, Time } from './pieces.tsx';
+import { Count, Form, Time } from './pieces.tsx';
 import { isCapture, type Visit } from './visit.ts';
 
 type Options = { visit: Visit; signs: RelaySigns; open: Open; oldestDue: number | null };
@@ -19,18 +20,18 @@ export function RelayHealth({ visit, signs, open, oldestDue }: Options) {
       <h2>Relay</h2>
       <Verdict visit={visit} signs={signs} isLate={isLate} />
       <dl class="facts">
-        <dt>Where mail goes</dt>
+        <dt>Mail goes to</dt>
         <dd>
           <code>{visit.parts.facts.relay()}</code>
         </dd>
         <dt>Waiting</dt>
         <dd>
-          <Count of={open.queued} /> queued, <Count of={open.underWay} /> under way
+          <Count of={open.queued} /> queued, <Count of={open.underWay} /> being sent
         </dd>
         <dt>{isLate ? 'Oldest due since' : 'Next due'}</dt>
-        <dd>{oldestDue === null ? 'nothing waits' : <Time at={oldestDue} />}</dd>
-        <dt>Took the last mail</dt>
-        <dd>{signs.takenAt === null ? 'not lately' : <Time at={signs.takenAt} />}</dd>
+        <dd>{oldestDue === null ? 'nothing is waiting' : <Time at={oldestDue} />}</dd>
+        <dt>Last accepted</dt>
+        <dd>{signs.takenAt === null ? 'Never' : <Time at={signs.takenAt} />}</dd>
       </dl>
     </section>
   );
@@ -40,10 +41,10 @@ export function Verdict({ visit, signs, isLate }: { visit: Visit; signs: RelaySi
   if (signs.trouble) {
     return (
       <div class={`notice stack tone-${signs.trouble.isAnswered ? 'warning' : 'bad'}`}>
-        <b>{signs.trouble.isAnswered ? 'The relay put some mail off' : adviceOn(signs.trouble.said).heading}</b>
+        <b>{signs.trouble.isAnswered ? 'The relay deferred some mail' : adviceOn(signs.trouble.said).heading}</b>
         <p>
-          Tried <Count of={signs.trouble.times} />
-          ×, again at <Time at={signs.trouble.nextAt} />. The last answer:
+          Tried <Count of={signs.trouble.times} /> {signs.trouble.times === 1 ? 'time' : 'times'}; next try{' '}
+          <Time at={signs.trouble.nextAt} />. Last reply:
         </p>
         <pre class="wrap">{signs.trouble.reply}</pre>
         <p>{adviceOn(signs.trouble.said).next}</p>
@@ -53,9 +54,10 @@ export function Verdict({ visit, signs, isLate }: { visit: Visit; signs: RelaySi
   if (isLate) {
     return (
       <div class="notice stack tone-bad">
-        <b>Due mail is not being picked up</b>
+        <b>Mail is due, but no worker picks it up</b>
         <p>
-          No worker seems to run. Start one with <code>ROLE=worker</code> or <code>ROLE=all</code> on this database.
+          No worker seems to be running. Start one with <code>ROLE=worker</code> or <code>ROLE=all</code> on this
+          database.
         </p>
       </div>
     );
@@ -63,19 +65,41 @@ export function Verdict({ visit, signs, isLate }: { visit: Visit; signs: RelaySi
   if (isCapture(visit.parts)) {
     return (
       <div class="notice stack tone-info">
-        <b>Mail is captured, nothing leaves</b>
+        <b>Mail is captured; nothing is sent</b>
         <p>
-          It is in the <a href="/dashboard/inbox">inbox</a>. To send for real, set <code>RELAY_URL</code> and restart.
+          Find it in the <a href="/dashboard/inbox">inbox</a>. To send real email, set <code>RELAY_URL</code> and
+          restart.
         </p>
       </div>
     );
   }
+  if (signs.takenAt !== null) {
+    return (
+      <div class="notice stack tone-good">
+        <b>The relay accepts mail</b>
+      </div>
+    );
+  }
   return (
-    <div class="notice stack tone-good">
-      <b>
-        {signs.takenAt === null ? 'Nothing has gone wrong, nothing has been sent lately' : 'The relay is taking mail'}
-      </b>
+    <div class="notice stack tone-info">
+      <b>Not tested yet</b>
+      <p>No email has been handed to the relay lately.</p>
+      <TestButton visit={visit} />
     </div>
+  );
+}
+
+/** Relays are the machine's: only its first account may test them. */
+function TestButton({ visit }: { visit: Visit }) {
+  const [relay] = visit.parts.relayDesk.list();
+  if (!relay || visit.session.account !== firstAccount) return null;
+  return (
+    <Form visit={visit} action="/dashboard/relays">
+      <input type="hidden" name="relay" value={relay.name} />
+      <button type="submit" class="button" name="action" value="test">
+        Test connection
+      </button>
+    </Form>
   );
 }
 
@@ -86,7 +110,7 @@ function adviceOn(said: Said | null): Advice {
   return {
     heading: 'The relay could not be used',
     next: isAsked
-      ? 'The relay asks to come back later. It will be tried again by itself.'
-      : 'It will be tried again by itself. `sendonce doctor` checks settings and relay.',
+      ? 'The relay asked us to try again later. Sendonce retries automatically.'
+      : 'Sendonce retries automatically. `sendonce doctor` checks settings and relay.',
   };
 }

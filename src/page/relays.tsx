@@ -19,8 +19,8 @@ export async function relays(visit: Visit): Promise<Response> {
       <>
         <PageHead title="Relays">
           <p class="muted">
-            Mail takes the first relay of its route that is open. It moves on only before its gate: what may have left
-            with one is never given to another.
+            Each email takes the first available relay on its route. It can move to another relay only until it is
+            handed over: what one relay may have is never given to another.
           </p>
         </PageHead>
         <Done what={visit.query.done} />
@@ -38,12 +38,12 @@ export async function orderRelay(visit: Visit): Promise<Response> {
   const name = form.get('relay') ?? '';
   const isThere = parts.relayDesk.list().some((one) => one.name === name);
   if (!isThere && form.get('action') !== 'retry') {
-    throw new AppError('not_found', 'There is no such relay any more.');
+    throw new AppError('not_found', 'This relay no longer exists.');
   }
   const action = form.get('action');
   if (action === 'test') return showTest(visit, name);
   if (action !== 'pause' && action !== 'resume' && action !== 'retry') {
-    throw new AppError('invalid_field', 'Choose one of the buttons.');
+    throw new AppError('invalid_field', 'Unknown action.');
   }
   await parts.use.relayOrders[action](name);
   return redirect(`/dashboard/relays?done=${action}`);
@@ -67,9 +67,9 @@ async function showTest(visit: Visit, name: string): Promise<Response> {
 }
 
 const done: Record<string, string> = {
-  pause: 'It gets nothing more. Workers follow within a second.',
-  resume: 'It is used again, and what waited for it goes.',
-  retry: 'It is asked now. What waited only for it goes as soon as it answers.',
+  pause: 'Paused. It gets no more mail, within a second.',
+  resume: 'Resumed. Waiting mail goes out now.',
+  retry: 'Trying it now. Waiting mail goes out as soon as it answers.',
 };
 
 function Done({ what }: { what: string | undefined }) {
@@ -85,11 +85,11 @@ function Relay({ visit, status, where }: { visit: Visit; status: RelayStatus; wh
         <State is={status.state} />
       </div>
       <dl class="facts">
-        <dt>Where</dt>
+        <dt>Address</dt>
         <dd>
           <code>{where}</code>
         </dd>
-        <dt>Waiting for it</dt>
+        <dt>Emails waiting</dt>
         <dd>
           <Count of={status.waiting} />
         </dd>
@@ -103,7 +103,7 @@ function Relay({ visit, status, where }: { visit: Visit; status: RelayStatus; wh
         ))}
         {status.since !== null && (
           <>
-            <dt>{status.state === 'resting' ? 'Away since' : 'Back since'}</dt>
+            <dt>{status.state === 'resting' ? 'Down since' : 'Up since'}</dt>
             <dd>
               <Time at={status.since} />
             </dd>
@@ -113,14 +113,14 @@ function Relay({ visit, status, where }: { visit: Visit; status: RelayStatus; wh
       {status.trouble !== null && <pre class="wrap">{status.trouble}</pre>}
       {status.trouble === null && status.lastReply !== null && (
         <p class="muted small">
-          Last said <Time at={status.lastReply.at} style="short" />: {status.lastReply.text}
+          Last reply <Time at={status.lastReply.at} style="short" />: {status.lastReply.text}
         </p>
       )}
       <Form visit={visit} action="/dashboard/relays" class="row">
         <input type="hidden" name="relay" value={status.name} />
         {status.state === 'gone' ? (
           <button type="submit" class="button" name="action" value="retry">
-            Let it take other relays
+            Send its mail through other relays
           </button>
         ) : (
           <Buttons isPaused={status.state === 'paused'} />
@@ -134,7 +134,7 @@ function Buttons({ isPaused }: { isPaused: boolean }) {
   return (
     <>
       <button type="submit" class="button" name="action" value="test">
-        Test
+        Test connection
       </button>
       <button type="submit" class="button quiet" name="action" value="retry">
         Retry now

@@ -9,9 +9,9 @@ import { script, style } from './assets.ts';
 import { cancel, email, reschedule, sendAsNew } from './email.tsx';
 import { emails } from './emails.tsx';
 import { assetHeaders, pageHeaders } from './headers.ts';
+import { idempotency } from './idempotency.tsx';
 import { answerInDoubt, inDoubt } from './in-doubt.tsx';
 import { clearAll, inbox, inboxMail } from './inbox.tsx';
-import { keys } from './keys.tsx';
 import { mailEml, mailHtml } from './mail-view.tsx';
 import { overview } from './overview.tsx';
 import { Forbidden, noteProblem, renderProblem } from './problem.tsx';
@@ -62,7 +62,11 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
   send('/emails/:id/cancel', cancel);
   send('/emails/:id/reschedule', reschedule);
   send('/emails/:id/send', sendAsNew);
-  show('/keys', keys);
+  show('/idempotency', idempotency);
+  // Where it was until 0.2: alerts and bookmarks lead there.
+  show('/keys', ({ query: { key } }) =>
+    redirect(`/dashboard/idempotency${key === undefined ? '' : `?${new URLSearchParams({ key })}`}`),
+  );
   show('/in-doubt', inDoubt);
   send('/in-doubt/:id', answerInDoubt);
   show('/webhooks', webhooks);
@@ -93,7 +97,7 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
   show('/live', (visit) => live(visit));
   app.all('/dashboard/*', (context) =>
     answer(parts, context, () => {
-      throw new AppError('route_not_found', 'There is no such page. It may have moved, or the address was cut.');
+      throw new AppError('route_not_found', 'This page does not exist. Check the address.');
     }),
   );
 }
@@ -113,7 +117,7 @@ function visitWith(parts: PageParts, context: HttpContext, page: Page): Promise<
   });
 }
 
-const ended = 'Your session has ended. A form that was sent since has changed nothing.';
+const ended = 'Your session has ended. If you just submitted a form, nothing was changed.';
 
 async function findVisit(parts: PageParts, context: HttpContext): Promise<Visit | null> {
   const session = await parts.access.sessions.find(cookies(context)[sessionCookie]);
@@ -156,7 +160,7 @@ async function readForm({ access }: PageParts, context: HttpContext): Promise<UR
   const { bytes, release } = await access.bodies.read(context.env.incoming, formBytesMax);
   const text = Buffer.from(bytes).toString('utf8');
   release();
-  if (!isFromHere(context)) throw new Forbidden('This was sent by another page than ours. Nothing was changed.');
+  if (!isFromHere(context)) throw new Forbidden('This form was submitted from another site. Nothing was changed.');
   return new URLSearchParams(text);
 }
 
@@ -171,7 +175,7 @@ function isFromHere(context: HttpContext): boolean {
 function requireToken(session: Session, form: URLSearchParams): void {
   if (isSame(session.formToken, form.get('token') ?? '')) return;
   throw new Forbidden(
-    'This form belongs to another session. Go back, reload the page, and try again: nothing was changed.',
+    'This form belongs to another session. Nothing was changed. Go back, reload the page, and try again.',
   );
 }
 

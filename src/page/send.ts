@@ -19,7 +19,7 @@ const endpoint: Endpoint = {
 export async function sendNow({ parts, session, form, context }: Visit, message: Message): Promise<string> {
   const key = form.get('key') ?? '';
   if (!isUuid(key))
-    throw new AppError('invalid_idempotency_key', 'This form is not complete: reload the page and try again.');
+    throw new AppError('invalid_idempotency_key', 'This form is incomplete. Reload the page and try again.');
   const json = [context.req.path, message.to, message.subject];
   const requestId = requestIdOf(context.env.incoming);
   const client = { caller: session, userAgent: context.req.header('user-agent') ?? null, requestId, traceparent: null };
@@ -34,7 +34,7 @@ export async function sendNow({ parts, session, form, context }: Visit, message:
     case 'conflict':
       throw new AppError(
         'idempotency_mismatch',
-        'This form was sent before with something else in it. Reload the page.',
+        'This form was already submitted with different values. Reload the page.',
       );
     default:
       return outcome satisfies never;

@@ -19,13 +19,13 @@ export async function setup(visit: Visit): Promise<Response> {
   const open = await countOpenOf(parts.database, session.account);
   const oldestDue = await findOldestDue(parts.database, session.account);
   return renderPage(visit, {
-    title: 'Set-up',
+    title: 'Setup',
     at: '/setup',
     content: (
       <>
-        <PageHead title="Set-up">
+        <PageHead title="Setup">
           <p class="muted">
-            Three steps: point your SDK here, send yourself one mail, and name a relay when it is time.
+            Three steps: point your SDK here, send yourself a test email, and configure a relay when you go live.
           </p>
         </PageHead>
         <section class="panel">
@@ -58,7 +58,7 @@ function Address({ visit }: { visit: Visit }) {
       <dt>API key</dt>
       <dd>
         <code>{visit.session.maskedKey}</code>{' '}
-        <span class="muted">the one you signed in with. It is stored as a hash only.</span>
+        <span class="muted">the one you signed in with. Only a hash of it is stored.</span>
       </dd>
     </dl>
   );
@@ -94,7 +94,7 @@ function Code({ chosen, url }: { chosen: string; url: string }) {
 function TestSend({ visit }: { visit: Visit }) {
   return (
     <section class="panel">
-      <h2>2. Send yourself a test mail</h2>
+      <h2>2. Send yourself a test email</h2>
       <Form visit={visit} action="/dashboard/setup/test" class="row">
         <input type="hidden" name="key" value={randomUUID()} />
         <div>
@@ -106,13 +106,13 @@ function TestSend({ visit }: { visit: Visit }) {
           <input id="to" name="to" type="email" placeholder="you@example.com" required maxlength={254} />
         </div>
         <button type="submit" class="button primary">
-          Send it
+          Send test
         </button>
       </Form>
       <p class="muted small">
         {isCapture(visit.parts)
-          ? 'It is captured and shown in the inbox. A second click sends nothing: the form carries a key of its own.'
-          : 'It really goes out. A second click sends nothing: the form carries a key of its own.'}
+          ? 'It is captured and shown in the inbox. Double-clicking is safe.'
+          : 'This sends a real email. Double-clicking is safe.'}
       </p>
     </section>
   );
@@ -122,22 +122,26 @@ function NextThing({ visit }: { visit: Visit }) {
   const { parts } = visit;
   const isLocal = /^https?:\/\/(127\.|localhost|\[::1\])/.test(parts.facts.publicUrl());
   const things: [isDone: boolean, text: string, how: string][] = [
-    [parts.facts.durable, 'Every answer is on disk before it leaves', 'Writes are not synced: this is a test server.'],
-    [!isCapture(parts), 'A relay is named', 'RELAY_URL=smtp://user:password@smtp.example.com:587 npm start'],
+    [
+      parts.facts.durable,
+      'Responses are written to disk before they are returned',
+      'Writes are not synced: this is a test server.',
+    ],
+    [!isCapture(parts), 'SMTP relay configured', 'RELAY_URL=smtp://user:password@smtp.example.com:587 npm start'],
     [
       !isLocal,
-      'Others can reach this address',
+      'Reachable from other machines',
       'HOST=0.0.0.0 PUBLIC_URL=https://mail.example.com npm start, behind TLS',
     ],
     [
       parts.facts.retentionDays !== null,
-      'Contents are purged after a while',
-      'RETENTION_DAYS=30 forgets what mails said, and keeps what happened to them',
+      'Message contents are deleted after a while',
+      'RETENTION_DAYS=30 deletes message contents after 30 days and keeps their delivery logs',
     ],
   ];
   return (
     <section class="panel">
-      <h2>3. Before it is for real</h2>
+      <h2>3. Go-live checklist</h2>
       <ul class="stack">
         {things.map(([isDone, text, how]) => (
           <li>
@@ -150,7 +154,7 @@ function NextThing({ visit }: { visit: Visit }) {
         ))}
       </ul>
       <p class="muted small">
-        <code>sendonce doctor</code> checks settings, database and relay, and says what to do.
+        <code>sendonce doctor</code> checks settings, database and relay, and tells you what to fix.
       </p>
     </section>
   );
@@ -168,7 +172,7 @@ export async function testSend(visit: Visit): Promise<Response> {
     bcc: [],
     replyTo: [],
     subject: 'A test from Sendonce',
-    html: '<h1>It works!</h1><p>This mail was sent from the set-up page. Its timeline shows how it got here.</p>',
+    html: '<h1>It works!</h1><p>This email was sent from the setup page. Its history shows how it got here.</p>',
     text: null,
     headers: [],
     tags: [],

@@ -22,7 +22,7 @@ export async function showSignIn(
       <main class="door" id="content">
         <Brand />
         <h1>Sign in</h1>
-        <p class="muted">With an API key that has full access. It is checked, and not kept in the browser.</p>
+        <p class="muted">Use an API key with full access. It is not stored in the browser.</p>
         {problem && <Notice tone="bad">{problem}</Notice>}
         <form method="post" action="/dashboard/sign-in" class="stack">
           <label for="key">API key</label>
@@ -42,7 +42,7 @@ export async function showSignIn(
         </form>
         <details>
           <summary>Where do I find a key?</summary>
-          <p>The first start printed one. Another is made beside the running server:</p>
+          <p>The first start printed one. To create another on the server:</p>
           <pre>
             <code>node dist/main.js key create --name page</code>
           </pre>
@@ -74,7 +74,7 @@ export async function signIn(
     guesses.failed(address, key);
     return showSignIn(
       theme,
-      'This key opens nothing here: it is unknown, revoked, may only send, or its account is disabled. Keys are listed by `key list`.',
+      'Invalid key, revoked, sending-only, or its account is disabled. Run `sendonce key list`.',
       401,
     );
   }
@@ -104,12 +104,12 @@ export async function signOut(
 }
 
 const signedOutHereOnly =
-  'This browser is signed out. The server could not note it: other sessions of this key, and copies of this one, may still be good. To end them, sign in and out again, or revoke the key.';
+  'This browser is signed out, but the server could not record it: other sessions of this key may still be valid. To end them, sign in and out again, or revoke the key.';
 
 export function chooseTheme(parts: PageParts, context: HttpContext, form: URLSearchParams): Response {
   const theme = form.get('theme');
   if (theme !== 'light' && theme !== 'dark')
-    throw new AppError('invalid_parameter', 'There is a light theme and a dark one.');
+    throw new AppError('invalid_parameter', 'Choose the light or the dark theme.');
   return redirect(cameFrom(context) ?? '/dashboard', setCookie(parts, 'sendonce_theme', theme, 365 * 86_400, false));
 }
 

@@ -1,4 +1,4 @@
-/** An email's life in order: accepted, every answer of the relay, the gate, and what happens next. */
+/** An email's history in order: accepted, every answer of the relay, the gate, and what happens next. */
 
 import type { Child } from 'hono/jsx';
 import { never } from '../store/mail/deliveries.ts';
@@ -52,7 +52,7 @@ function accepted(email: StoredEmail, through: string): Moment {
     detail: (
       <p class="muted">
         Through {through}, for <Count of={people} /> {people === 1 ? 'recipient' : 'recipients'},{' '}
-        {email.keyHash ? 'under an idempotency key' : 'without an idempotency key'}. From here on it is not lost.
+        {email.keyHash ? 'under an idempotency key' : 'without an idempotency key'}. Stored durably.
       </p>
     ),
   };
@@ -106,11 +106,11 @@ function gate(delivery: DeliveryStatus): Moment {
   return {
     at: delivery.gatedAt ?? 0,
     tone: 'accent',
-    title: <b>Gate passed</b>,
+    title: <b>Handing to relay</b>,
     detail: (
       <p class="muted">
-        Recorded before the final dot could leave{delivery.part > 0 && `, delivery ${delivery.part}`}. After this, only
-        an answer of the relay or yours decides.
+        From here the message may have been sent; only the relay’s reply, or you, can settle it
+        {delivery.part > 0 && ` (delivery ${delivery.part})`}.
       </p>
     ),
   };
@@ -123,17 +123,18 @@ function Waiting({ delivery }: { delivery: DeliveryStatus }) {
     <li>
       <div class="row spread">
         <span>
-          <State is="queued" /> <span class="muted">{wasTried ? 'next attempt' : 'to be sent'}</span>
+          <State is="queued" /> <span class="muted">{wasTried ? 'next attempt' : 'not sent yet'}</span>
         </span>
         <Time at={delivery.runAt} />
       </div>
       <p class="muted small">
         {delivery.recipients.join(', ')}
-        {delivery.failures > 0 && ` · not handed over ${delivery.failures}× since`}
+        {delivery.failures > 0 &&
+          ` · relay not reached: ${delivery.failures} ${delivery.failures === 1 ? 'try' : 'tries'}`}
       </p>
       {delivery.reply && wasTried && <pre class="wrap">{delivery.reply}</pre>}
       <p class="muted small">
-        Given up at <Time at={delivery.giveUpAt} />
+        Gives up on <Time at={delivery.giveUpAt} />
       </p>
     </li>
   );

@@ -35,19 +35,19 @@ export async function webhookEvent(visit: Visit): Promise<Response> {
         <PageHead title={resendNameOf(delivery.type)}>
           <State is={wordFor(delivery)} />
         </PageHead>
-        {query.done === 'replayed' && <Notice tone="good">It is told again, under the same id.</Notice>}
+        {query.done === 'replayed' && <Notice tone="good">Sent again, with the same ID.</Notice>}
         <div class="columns">
           <section class="panel flush two-thirds">
             <div class="row spread">
-              <h2>What it is told</h2>
-              {told?.email && <a href={`/dashboard/emails/${delivery.emailId}`}>The email</a>}
+              <h2>Payload</h2>
+              {told?.email && <a href={`/dashboard/emails/${delivery.emailId}`}>View email</a>}
             </div>
             {request ? (
               <pre class="wrap" tabindex={0}>
                 <code>{JSON.stringify(JSON.parse(request.body), null, 2)}</code>
               </pre>
             ) : (
-              <p class="muted">The event or its email is gone from the database.</p>
+              <p class="muted">The event or its email has been deleted.</p>
             )}
           </section>
           <section class="panel">
@@ -66,7 +66,7 @@ export async function replayEvent(visit: Visit): Promise<Response> {
   const delivery = await requireDelivery(visit, found);
   const done = await visit.parts.use.replay.one(found, delivery);
   if (done === 'disabled') {
-    throw new AppError('invalid_field', 'The webhook is disabled: enable it first, then replay.');
+    throw new AppError('invalid_field', 'The webhook is disabled. Enable it first, then replay.');
   }
   if (done === 'gone') throw notTold();
   return redirect(`/dashboard/webhooks/${found.id}/${delivery.id}?done=replayed`);
@@ -81,7 +81,7 @@ async function requireDelivery({ parts, context }: Visit, webhook: Webhook): Pro
 }
 
 function notTold(): AppError {
-  return new AppError('not_found', 'This webhook was told nothing of this id in the last 30 days.');
+  return new AppError('not_found', 'No delivery with this ID in the last 30 days.');
 }
 
 /** About to happen, or happening: worth looking again by itself. */
@@ -97,7 +97,7 @@ function Attempts({ attempts, delivery, now }: AttemptsOptions) {
         <li class={attempt.failure === null ? 'tone-good' : 'tone-bad'}>
           <div class="row spread">
             <span>
-              <b>{attempt.status ?? 'No answer'}</b>{' '}
+              <b>{attempt.status ?? 'No response'}</b>{' '}
               <span class="muted">
                 {attempt.failure?.replaceAll('_', ' ')} in <Count of={attempt.tookMs} /> ms
               </span>
@@ -110,14 +110,14 @@ function Attempts({ attempts, delivery, now }: AttemptsOptions) {
       {delivery.state === 'pending' && (
         <li {...(isSoon ? { 'data-settling': true } : {})}>
           <div class="row spread">
-            <span class="muted">{delivery.isUnderWay ? 'under way, at the latest until' : 'next attempt'}</span>
+            <span class="muted">{delivery.isUnderWay ? 'in progress, until' : 'next attempt'}</span>
             <Time at={delivery.runAt} />
           </div>
         </li>
       )}
       {attempts.length === 0 && delivery.state !== 'pending' && (
         <li>
-          <p class="muted">It was not tried: the webhook was disabled. It can be replayed.</p>
+          <p class="muted">Not tried: the webhook was disabled. You can replay it.</p>
         </li>
       )}
     </ol>
@@ -125,10 +125,10 @@ function Attempts({ attempts, delivery, now }: AttemptsOptions) {
 }
 
 function Replay({ visit, webhook, delivery }: { visit: Visit; webhook: Webhook; delivery: WebhookDeliveryView }) {
-  if (!webhook.enabled) return <p class="muted">The webhook is disabled: enable it first, then replay.</p>;
+  if (!webhook.enabled) return <p class="muted">The webhook is disabled. Enable it first, then replay.</p>;
   return (
     <Form visit={visit} action={`/dashboard/webhooks/${webhook.id}/${delivery.id}/replay`} class="stack">
-      <p class="muted small">A replay has the same id: receivers that remember ids notice it.</p>
+      <p class="muted small">A replay has the same ID, so receivers that remember IDs can ignore it.</p>
       <button type="submit" class="button">
         Replay
       </button>

@@ -37,8 +37,9 @@ export function WebhookForm({ visit, draft }: { visit: Visit; draft: Draft }) {
           aria-describedby="endpoint-rule"
         />
         <p class="muted small" id="endpoint-rule">
-          It must be on the public internet: private addresses are refused, so that nobody reaches into this server’s
-          network with a webhook. For a receiver beside it, start it with <code>EGRESS_ALLOW=127.0.0.0/8</code>.
+          It must be on the public internet: private addresses are refused, so that nobody can use a webhook to reach
+          into this server’s network. For a receiver on this machine, start the server with{' '}
+          <code>EGRESS_ALLOW=127.0.0.0/8</code>.
         </p>
         <fieldset>
           <legend>Events</legend>
@@ -49,7 +50,7 @@ export function WebhookForm({ visit, draft }: { visit: Visit; draft: Draft }) {
           ))}
         </fieldset>
         <button type="submit" class="button primary">
-          Add it
+          Add webhook
         </button>
       </Form>
     </section>
@@ -63,7 +64,7 @@ export function parseForm(
   egress: Egress,
   { endpoint, events }: Pick<Draft, 'endpoint' | 'events'>,
 ): Wanted | { problem: string } {
-  if (endpoint === '') return { problem: 'Say where events are to be told.' };
+  if (endpoint === '') return { problem: 'Enter an endpoint URL.' };
   // What an address can tell is told at once; where its name leads is looked at each time it is used.
   const refusal = egress.refusalOf(endpoint);
   if (refusal) return { problem: refusal.message };

@@ -23,7 +23,7 @@ export async function requireWebhook({ parts, session, context }: Visit): Promis
 }
 
 function noWebhook(): AppError {
-  return new AppError('not_found', 'There is no webhook of this id in your account.');
+  return new AppError('not_found', 'No webhook with this ID.');
 }
 
 /** Without the password Brevo lets its users put there. */
@@ -63,8 +63,8 @@ export async function webhook(visit: Visit): Promise<Response> {
         <Health visit={visit} webhook={found} />
         {deliveries.length > 0 && <Deliveries webhook={found} deliveries={deliveries} />}
         {deliveries.length === 0 && (
-          <Empty title="Nothing to tell yet">
-            <p>The next event it asked for is shown here, with every attempt to tell it.</p>
+          <Empty title="No deliveries yet">
+            <p>The next event it subscribes to appears here, with every attempt.</p>
           </Empty>
         )}
         {hasMore && (
@@ -81,9 +81,9 @@ export async function webhook(visit: Visit): Promise<Response> {
 }
 
 const done: Record<string, string> = {
-  made: 'Added: it is told what happens from now on. Receivers check what they get with the signing secret.',
-  enabled: 'Enabled: it is told what waited since before it was disabled, and what happens from now on.',
-  disabled: 'Disabled: it is told nothing of what happens until it is enabled again.',
+  made: 'Added. It receives events from now on. Verify requests with the signing secret.',
+  enabled: 'Enabled. It receives events that were still pending when it was disabled, and new events from now on.',
+  disabled: 'Disabled. Events that happen from now on are not sent, even after you enable it again.',
 };
 
 function Done({ what }: { what: string | undefined }) {
@@ -97,31 +97,33 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
     <section class="panel">
       {webhook.failingSince !== null && (
         <Notice tone={webhook.enabled ? 'warning' : 'bad'}>
-          It has failed since <Time at={webhook.failingSince} />.{' '}
-          {webhook.enabled ? 'It is tried again by itself.' : 'So it was disabled: mend the endpoint, then enable it.'}
+          Failing since <Time at={webhook.failingSince} />.{' '}
+          {webhook.enabled
+            ? 'It is retried automatically.'
+            : 'It was disabled: fix the endpoint, then enable it again.'}
         </Notice>
       )}
       <dl class="facts">
-        <dt>Contract</dt>
+        <dt>Format</dt>
         <dd>{contract.label}</dd>
         <dt>Events</dt>
         <dd>{webhook.events.join(', ')}</dd>
-        <dt>Id</dt>
+        <dt>ID</dt>
         <dd>
-          <Copyable text={webhook.id} label="the id" />
+          <Copyable text={webhook.id} label="the ID" />
         </dd>
         {contract.isSigned && (
           <>
             <dt>Signing secret</dt>
             <dd>
               <details open={isJustMade(visit, webhook)}>
-                <summary>show it</summary>
+                <summary>Show secret</summary>
                 <Copyable text={webhook.secret} label="the signing secret" />
               </details>
             </dd>
           </>
         )}
-        <dt>Made</dt>
+        <dt>Created</dt>
         <dd>
           <Time at={webhook.createdAt} />
         </dd>
@@ -132,9 +134,9 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
           <button
             type="submit"
             class="button tone-bad"
-            data-confirm="Delete this webhook? It is told nothing more, and what it was told is forgotten."
+            data-confirm="Delete this webhook and its delivery log? It receives no more events."
           >
-            Delete it
+            Delete
           </button>
         </Form>
       </div>
@@ -153,7 +155,7 @@ function DisableOrEnable({ visit, webhook }: { visit: Visit; webhook: Webhook })
   return (
     <Form visit={visit} action={`/dashboard/webhooks/${webhook.id}/${webhook.enabled ? 'disable' : 'enable'}`}>
       <button type="submit" class={webhook.enabled ? 'button' : 'button primary'}>
-        {webhook.enabled ? 'Disable it' : 'Enable it'}
+        {webhook.enabled ? 'Disable' : 'Enable'}
       </button>
     </Form>
   );
@@ -163,7 +165,7 @@ function Deliveries({ webhook, deliveries }: { webhook: Webhook; deliveries: Web
   return (
     <section class="panel flush">
       <div class="row spread">
-        <h2>What it was told</h2>
+        <h2>Deliveries</h2>
       </div>
       <ol class="rows">
         {deliveries.map((delivery) => (

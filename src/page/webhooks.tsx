@@ -20,7 +20,7 @@ export async function createWebhook(visit: Visit): Promise<Response> {
   const { parts, session, form } = visit;
   const filled = { endpoint: (form.get('endpoint') ?? '').trim(), events: form.getAll('events') };
   const id = (form.get('key') ?? '').toLowerCase();
-  if (!isUuid(id)) throw new AppError('invalid_field', 'This form is not complete: reload the page and try again.');
+  if (!isUuid(id)) throw new AppError('invalid_field', 'This form is incomplete. Reload the page and try again.');
   const wanted = parseForm(parts.egress, filled);
   if ('problem' in wanted) return renderWebhooks(visit, { ...filled, ...wanted });
   const made = await parts.use.subscribe.make(session.account, { facade: 'resend', ...wanted, id });
@@ -30,7 +30,7 @@ export async function createWebhook(visit: Visit): Promise<Response> {
 }
 
 const full = `An account can have at most ${webhooksMax} webhooks.`;
-const sentBefore = 'This form was sent before with something else in it. Reload the page to add another webhook.';
+const sentBefore = 'This form was already submitted with different values. Reload the page to add another webhook.';
 
 /** False: what was made from this form before is not what it asks for now. */
 function isAsked(made: Webhook, { url, events }: Wanted): boolean {
@@ -52,7 +52,7 @@ async function renderWebhooks(visit: Visit, draft: Draft): Promise<Response> {
     content: (
       <>
         <PageHead title="Webhooks" />
-        {query.done === 'deleted' && <Notice tone="good">Deleted: it is told nothing more.</Notice>}
+        {query.done === 'deleted' && <Notice tone="good">Deleted. It receives no more events.</Notice>}
         {all.length > 0 && (
           <section class="panel flush" aria-label="Endpoints">
             <ol class="rows">
@@ -78,13 +78,14 @@ async function renderWebhooks(visit: Visit, draft: Draft): Promise<Response> {
 
 function NoneYet() {
   return (
-    <Empty title="Nobody is told yet">
+    <Empty title="No webhooks yet">
       <p>
-        An endpoint is told of each event by a signed request, at least once, and tried again for a day. Add one here,
-        or through the API of either facade: <code>POST /webhooks</code>, <code>POST /v3/webhooks</code>.
+        A webhook receives a signed request for each event, at least once; failed requests are retried for a day. Add
+        one here, or through either API: <code>POST /webhooks</code>, <code>POST /v3/webhooks</code>.
       </p>
       <p>
-        While you write a receiver, <code>sendonce webhook listen</code> shows events in the terminal and forwards them.
+        While you develop, <code>sendonce webhook listen</code> shows events in the terminal and forwards them to your
+        app.
       </p>
     </Empty>
   );

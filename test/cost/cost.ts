@@ -227,7 +227,7 @@ export class CostRun {
       body: new URLSearchParams({ key: testKey }),
     });
     const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? '';
-    const { text } = await fetchText({ url }, 'GET', '/dashboard/keys', { cookie });
+    const { text } = await fetchText({ url }, 'GET', '/dashboard/idempotency', { cookie });
     const formToken = /name="token" value="([^"]+)"/.exec(text)?.[1] ?? '';
     return { url, key: testKey, cookie, formToken, names: await this.#makeWorld() };
   }

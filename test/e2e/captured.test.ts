@@ -42,7 +42,15 @@ describe('captured mail', () => {
     assert.match(metrics, /^sendonce_captures_mail 1$/m);
     await indexed(server);
     const visitor = await signIn(server);
-    for (const path of ['', '/emails', `/emails/${id}`, '/emails?q=is:captured', '/keys', '/setup', '/webhooks']) {
+    for (const path of [
+      '',
+      '/emails',
+      `/emails/${id}`,
+      '/emails?q=is:captured',
+      '/idempotency',
+      '/setup',
+      '/webhooks',
+    ]) {
       const { text } = await visitor.get(path);
       assert.match(text, /Mail is captured: nothing leaves this server/, path);
     }

@@ -35,6 +35,7 @@ describe('the door of the page', () => {
         '/emails',
         `/emails/${emailId}`,
         `/emails/${emailId}/html`,
+        '/idempotency',
         '/keys',
         '/in-doubt',
         '/inbox',
@@ -172,7 +173,7 @@ describe('the door of the page', () => {
       '/emails',
       '/emails?q=ours',
       '/inbox',
-      '/keys?key=ours',
+      '/idempotency?key=ours',
       '/webhooks',
       `/emails?q=${emailId}`,
     ]) {
@@ -208,7 +209,7 @@ describe('the door of the page', () => {
     for (const path of ['/nowhere', '/emails/00000000-0000-7000-8000-000000000000', '/emails/x', '/inbox/x/y']) {
       const { status, text, headers } = await visitor.get(path);
       assert.deepEqual([path, status, headers.get('content-type')], [path, 404, 'text/html; charset=utf-8']);
-      assert.match(text, /<h1>Not here<\/h1>/);
+      assert.match(text, /<h1>Not found<\/h1>/);
       assert.match(text, /<nav aria-label="Main">[\s\S]*href="\/dashboard\/webhooks"/, 'the way on is there');
     }
     assert.match((await visitor.get('/emails/x')).text, /href="\/dashboard\/emails" aria-current="page"/);
@@ -240,7 +241,7 @@ describe('the door of the page', () => {
     bends.push({ when: 'sum(recipient_count)', replace: 'sum(no_such_thing)' });
     const { status, text } = await visitor.get('?range=7d');
     assert.equal(status, 500);
-    assert.match(text, /<h1>Something is broken here<\/h1>/);
+    assert.match(text, /<h1>Something went wrong<\/h1>/);
     assert.match(text, /<nav aria-label="Main">/);
     assert.match(text, /href="\/dashboard\?range=7d">\s*Try again/);
     assert.doesNotMatch(text, /no_such_thing/);

@@ -36,10 +36,10 @@ test('a missing text part, subject or value is pointed out', () => {
 
 test('links that lead nowhere, or only on this machine, are pointed out', () => {
   const link = (href: string) => titles({ html: `<a class="b" href="${href}">x</a>` });
-  assert.deepEqual(link(''), ['A link to nowhere']);
+  assert.deepEqual(link(''), ['Empty link']);
   assert.deepEqual(link('/orders/1'), ['A broken link']);
   assert.deepEqual(link('www.example.com'), ['A broken link']);
-  assert.deepEqual(link('javascript:go()'), ['A link mail programs remove']);
+  assert.deepEqual(link('javascript:go()'), ['A link mail clients remove']);
   for (const host of ['localhost:3000', '127.0.0.1', '192.168.1.4', 'shop.local']) {
     assert.deepEqual(link(`http://${host}/x`), ['A link only you can open']);
   }
@@ -47,11 +47,11 @@ test('links that lead nowhere, or only on this machine, are pointed out', () => 
 });
 
 test('images that will not show, or are huge, are pointed out', () => {
-  assert.deepEqual(titles({ html: '<img src="https://example.com/a.png">' }), ['Images without a text']);
-  assert.deepEqual(titles({ html: '<img alt="" src="data:image/png;base64,AA==">' }), ['Images inside the HTML']);
+  assert.deepEqual(titles({ html: '<img src="https://example.com/a.png">' }), ['Missing alt text']);
+  assert.deepEqual(titles({ html: '<img alt="" src="data:image/png;base64,AA==">' }), ['Images embedded in the HTML']);
   assert.deepEqual(titles({ html: '<img alt="" src="cid:logo">' }), ['A missing image']);
   const content = new Uint8Array(2 * 1024 * 1024);
   const file = { filename: 'a.png', contentType: 'image/png', contentId: 'logo', content, path: null };
   assert.deepEqual(titles({ html: '<img alt="" src="cid:logo">', attachments: [file] }), ['A huge image']);
-  assert.deepEqual(titles({ html: 'x'.repeat(103 * 1024) }), ['Gmail will cut it']);
+  assert.deepEqual(titles({ html: 'x'.repeat(103 * 1024) }), ['Gmail will clip it']);
 });

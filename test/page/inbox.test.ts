@@ -27,11 +27,11 @@ describe('the inbox', () => {
     assert.match((await visitor.get('/inbox')).text, /<b>Look<\/b>/);
     const page = (await visitor.get(`/inbox/${id}`)).text;
     assert.match(page, /A link only you can open/);
-    assert.match(page, /Images without a text/);
+    assert.match(page, /Missing alt text/);
     const shown = (await visitor.get(`/emails/${id}/html`)).text;
     const image = /src="(\/download\?[^"]+)"/.exec(shown)?.[1] ?? '';
     assert.equal(await (await fetch(`${server.url}${image}`)).text(), 'PNG');
-    assert.match((await visitor.get(`/inbox/${id}?view=text`)).text, /Made from the HTML[\s\S]*Hi there/);
+    assert.match((await visitor.get(`/inbox/${id}?view=text`)).text, /Generated from the HTML[\s\S]*Hi there/);
     const eml = await visitor.get(`/emails/${id}/eml`);
     assert.equal(eml.headers.get('content-type'), 'message/rfc822');
     assert.match(eml.headers.get('content-disposition') ?? '', /attachment; filename\*=UTF-8''.*\.eml$/);
@@ -50,7 +50,7 @@ describe('the inbox', () => {
       assert.equal((await PostalMime.parse(eml)).text?.trim(), words);
       assert.ok(eml.includes(`text/plain; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n`), encoding);
       const shown = (await visitor.get(`/inbox/${id}?view=text`)).text;
-      assert.match(shown, new RegExp(`Made from the HTML[^]*<pre class="wrap" tabindex="0">${words}</pre>`));
+      assert.match(shown, new RegExp(`Generated from the HTML[^]*<pre class="wrap" tabindex="0">${words}</pre>`));
     }
     const { id } = (await server.call('POST', '/emails', message({ html: '<img src="https://acme.test/a.png">' })))
       .json;
@@ -69,7 +69,7 @@ describe('the inbox', () => {
     const { text } = await visitor.get('/inbox');
     assert.ok(!text.includes('Forget me'));
     assert.ok(text.includes('Not yet'), 'what is not settled needs its contents');
-    assert.match((await visitor.get(`/emails/${sent.json.id}`)).text, /The contents have been purged/);
+    assert.match((await visitor.get(`/emails/${sent.json.id}`)).text, /The contents have been deleted/);
     assert.equal((await visitor.get(`/emails/${sent.json.id}/eml`)).status, 404);
     const replay = await server.call('POST', '/emails', message({ subject: 'Forget me' }), {
       'idempotency-key': 'kept',

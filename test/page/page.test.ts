@@ -106,16 +106,16 @@ describe('the page in a browser', { skip: browser === null }, () => {
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Your order has been paid' }).waitFor();
-    await page.getByText('Gate passed').waitFor();
+    await page.getByText('Handing to relay').waitFor();
     await page.getByText('250 2.0.0').first().waitFor();
     await page.frameLocator('iframe').getByText('Hello').waitFor();
     await assertAccessible(page);
 
     await send('Your order has been paid', 'order/1');
-    await page.getByRole('link', { name: 'Keys', exact: true }).first().click();
+    await page.getByRole('link', { name: 'Idempotency', exact: true }).first().click();
     await page.getByLabel('Idempotency key').fill('order/1');
     await page.keyboard.press('Enter');
-    await page.getByText('duplicate prevented').waitFor();
+    await page.getByText('retry replayed').waitFor();
     await page.getByText('resend-node').waitFor();
     await assertAccessible(page);
 
@@ -126,9 +126,9 @@ describe('the page in a browser', { skip: browser === null }, () => {
     await assertAccessible(page);
     sink.behave = () => modes.accept;
     await page.getByRole('button', { name: 'The relay has it' }).click();
-    await page.getByText('Recorded as sent.').waitFor();
+    await page.getByText('Marked as sent.').waitFor();
     assert.equal((await resend.emails.get(doubted)).data?.last_event, 'sent');
-    await page.getByRole('heading', { name: 'Nothing is in doubt' }).waitFor();
+    await page.getByRole('heading', { name: 'Nothing in doubt' }).waitFor();
     await page.getByRole('link', { name: 'In doubt', exact: true }).waitFor();
 
     await page.getByRole('link', { name: 'Webhooks', exact: true }).first().click();
@@ -144,13 +144,13 @@ describe('the page in a browser', { skip: browser === null }, () => {
     const copies = () => receiver.told.filter(({ headers }) => headers['svix-id'] === eventId).length;
     assert.equal(copies(), 1);
     await page.getByRole('button', { name: 'Replay' }).click();
-    await page.getByText('It is told again, under the same id.').waitFor();
+    await page.getByText('Sent again, with the same ID.').waitFor();
     await receiver.until(() => copies() === 2);
     await page.getByText('noted, thank you').nth(1).waitFor();
 
     await indexed(server);
     await page.getByRole('link', { name: 'Overview', exact: true }).first().click();
-    await page.getByText('The two sides are equal.').waitFor();
+    await page.getByText('All accounted for').waitFor();
     await assertAccessible(page);
 
     await page.getByRole('button', { name: 'Sign out' }).click();
@@ -165,8 +165,8 @@ describe('the page in a browser', { skip: browser === null }, () => {
     const every = [
       '/emails?q=nothing-like-it',
       `/emails/${id}?view=headers`,
-      '/keys',
-      '/keys?key=show/1',
+      '/idempotency',
+      '/idempotency?key=show/1',
       '/setup?lang=java',
       '/nowhere',
     ];
@@ -207,26 +207,26 @@ describe('the page in a browser', { skip: browser === null }, () => {
     const { context, page } = await open({ javaScriptEnabled: false });
     await signIn(page);
     await page.goto(`${server.url}/dashboard/emails/${scheduled}`);
-    await page.getByRole('button', { name: 'Cancel it' }).click();
+    await page.getByRole('button', { name: 'Cancel email' }).click();
     await page.getByText('It will not be sent.').waitFor();
     assert.equal((await resend.emails.get(scheduled)).data?.last_event, 'canceled');
     await page.getByRole('button', { name: 'Dark' }).first().click();
     assert.equal(await isDark(page), true);
     await page.goto(`${server.url}/dashboard/setup`);
     await page.getByLabel('To').fill('you@example.com');
-    await page.getByRole('button', { name: 'Send it' }).click();
+    await page.getByRole('button', { name: 'Send test' }).click();
     await page.getByRole('heading', { name: 'A test from Sendonce' }).waitFor();
     await page.goto(`${server.url}/dashboard/webhooks`);
     await page.getByLabel('Endpoint', { exact: true }).fill('http://10.0.0.1/hooks');
-    await page.getByRole('button', { name: 'Add it' }).click();
+    await page.getByRole('button', { name: 'Add webhook' }).click();
     await page.getByRole('alert').getByText('10.0.0.1 is not on the public internet').waitFor();
     await page.getByLabel('Endpoint', { exact: true }).fill('https://example.com/without-script');
-    await page.getByRole('button', { name: 'Add it' }).click();
+    await page.getByRole('button', { name: 'Add webhook' }).click();
     await page.getByText(/^whsec_/).waitFor();
-    await page.getByRole('button', { name: 'Disable it' }).click();
-    await page.getByText('Disabled: it is told nothing').waitFor();
-    await page.getByRole('button', { name: 'Delete it' }).click();
-    await page.getByText('Deleted: it is told nothing more.').waitFor();
+    await page.getByRole('button', { name: 'Disable' }).click();
+    await page.getByText('Disabled. Events that happen').waitFor();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByText('Deleted. It receives no more events.').waitFor();
     assert.equal(await page.getByText('without-script').count(), 0);
     await context.close();
   });
@@ -251,18 +251,18 @@ describe('the page in a browser', { skip: browser === null }, () => {
     await send('Opened', 'opened/1');
     const { context, page } = await open();
     await signIn(page);
-    await page.goto(`${server.url}/dashboard/keys?key=opened/1`);
-    await page.getByText('what every replay gets').click();
+    await page.goto(`${server.url}/dashboard/idempotency?key=opened/1`);
+    await page.getByText('Stored response').click();
     await send('Opened', 'opened/1');
-    await page.getByText('1 replayed').waitFor();
+    await page.getByText('retry replayed').waitFor();
     assert.equal(await page.locator('main details[open]').count(), 1, 'it was closed');
 
     await page.goto(`${server.url}/dashboard/webhooks`);
     await page.getByLabel('Endpoint', { exact: true }).fill(`${receiver.url}/closed-again`);
     for (const box of await page.getByRole('checkbox').all()) await box.check();
-    await page.getByRole('button', { name: 'Add it' }).click();
+    await page.getByRole('button', { name: 'Add webhook' }).click();
     await page.getByText(/^whsec_/).waitFor();
-    await page.getByText('show it').click();
+    await page.getByText('Show secret').click();
     await page.locator('html.is-live').waitFor();
     await send('While it is closed', 'closed/1');
     await page.getByRole('link', { name: /email\.sent/ }).waitFor();

@@ -20,6 +20,6 @@ test('a mail is found as soon after it was accepted as the page says, and counte
   assert.ok((await visitor.get('/emails?q=wombat')).text.includes('A rare wombat'));
   await server.until('it is counted with what became of it', async () => {
     server.clock.advance(saidMs[said] ?? 0);
-    return (await visitor.get('')).text.includes('The two sides are equal.');
+    return (await visitor.get('')).text.includes('All accounted for');
   });
 });

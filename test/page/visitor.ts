@@ -39,7 +39,7 @@ export function createVisitor(server: TestServer, cookie: string): Visitor {
     return { status: response.status, text: await response.text(), headers: response.headers };
   }
   async function token(): Promise<string> {
-    const { text } = await ask('/keys', { headers: { cookie } });
+    const { text } = await ask('/idempotency', { headers: { cookie } });
     return /name="token" value="([^"]+)"/.exec(text)?.[1] ?? '';
   }
   return {

@@ -46,7 +46,7 @@ describe('webhooks on the page', () => {
 
     assert.equal((await visitor.post(`${path}/disable`)).status, 303);
     assert.equal((await list())[0]?.status, 'disabled');
-    assert.match((await visitor.get(path)).text, /Enable it/);
+    assert.match((await visitor.get(path)).text, />\s*Enable\s*</);
     const { id } = (await server.call('POST', '/emails', message())).json;
     await server.until('it is delivered', async () => {
       return (await server.call('GET', `/emails/${id}`)).json.last_event === 'delivered';
@@ -67,7 +67,7 @@ describe('webhooks on the page', () => {
     const key = keyIn(await visitor.get('/webhooks'));
     const fields = { key, endpoint: 'https://example.com/once', events: ['email.sent', 'email.failed'] };
     const { cookie } = visitor;
-    const token = /name="token" value="([^"]+)"/.exec((await visitor.get('/keys')).text)?.[1] ?? '';
+    const token = /name="token" value="([^"]+)"/.exec((await visitor.get('/idempotency')).text)?.[1] ?? '';
     const click = () => createVisitor(server, cookie).post('/webhooks', { ...fields, token });
     const clicks = [...(await Promise.all([click(), click()])), await click()];
     const [place] = clicks.map(({ headers }) => headers.get('location'));
@@ -80,7 +80,7 @@ describe('webhooks on the page', () => {
     const other = { ...fields, endpoint: 'https://example.com/other' };
     const changed = await visitor.post('/webhooks', other);
     assert.equal(changed.status, 422);
-    assert.match(changed.text, /sent before with something else in it/);
+    assert.match(changed.text, /already submitted with different values/);
     const stranger = await signIn(server, await addApiKey(server, 're_same_form', 'third'));
     assert.equal((await stranger.post('/webhooks', fields)).status, 422);
     assert.equal((await visitor.post('/webhooks', { ...other, key: '' })).status, 422);
@@ -127,7 +127,7 @@ describe('webhooks on the page', () => {
       [{ endpoint: 'http://10.1.2.3/hooks', events }, /10\.1\.2\.3 is not on the public internet[^<]*EGRESS_ALLOW/],
       [{ endpoint: 'http://[::1]:80/', events }, /::1 is not on the public internet/],
       [{ endpoint: 'ftp://example.com/', events }, /http/],
-      [{ endpoint: '', events }, /Say where events are to be told/],
+      [{ endpoint: '', events }, /Enter an endpoint URL/],
       [{ endpoint: 'https://example.com/hooks' }, /Choose at least one event/],
       [{ endpoint: 'https://example.com/hooks', events: ['email.vanished'] }, /email\.vanished/],
     ];
@@ -149,30 +149,30 @@ describe('webhooks on the page', () => {
     const path = `/webhooks/${(await list())[0]?.id}`;
     const shows = async (text: RegExp) => text.test((await visitor.get(path)).text);
     await server.call('POST', '/emails', message());
-    await server.until('it fails', () => shows(/It has failed since[\s\S]*tried again by itself/));
+    await server.until('it fails', () => shows(/Failing since[\s\S]*retried automatically/));
     assert.equal((await visitor.post(`${path}/disable`)).status, 303);
     assert.match((await visitor.get(path)).text, /<span class="state tone-muted">disabled</);
-    assert.equal(await shows(/It has failed since/), false);
+    assert.equal(await shows(/Failing since/), false);
 
     receiver.behave = () => ({ body: 'mended' });
     const enabled = await visitor.post(`${path}/enable`);
     const { text } = await visitor.get(enabled.headers.get('location')?.replace('/dashboard', '') ?? '');
-    assert.match(text, /told what waited since before it was disabled/);
+    assert.match(text, /events that were still pending when it was disabled/);
     server.clock.advance(10 * 60_000);
     await server.until('what waited is told', () => shows(/state tone-good">success</));
 
     receiver.behave = () => ({ status: 503 });
     await server.call('POST', '/emails', message());
-    await server.until('it fails again', () => shows(/It has failed since/));
+    await server.until('it fails again', () => shows(/Failing since/));
     for (let day = 0; day < 6; day++) {
       server.clock.advance(24 * 60 * 60_000);
       await server.call('POST', '/emails', message());
-      await server.until('the day is over', () => shows(/It has failed since/));
+      await server.until('the day is over', () => shows(/Failing since/));
       await server.tick();
     }
     await server.until('it is given up', async () => {
       server.clock.advance(60 * 60_000);
-      return shows(/So it was disabled: mend the endpoint/);
+      return shows(/It was disabled: fix the endpoint/);
     });
     assert.match((await visitor.get(path)).text, /<span class="state tone-bad">disabled</);
     await visitor.post(`${path}/delete`);

@@ -251,7 +251,16 @@ function describeLeft(left: Left): void {
       .map(({ path }) => /^(\/webhooks\/[^/]+\/)events\/([^/]+)$/.exec(path))
       .filter((one) => one !== null);
     const paths = [
-      ...['', '/emails', '/keys', '/in-doubt', '/webhooks', '/setup', '/keys?key=live+key', '/emails?q=ann'],
+      ...[
+        '',
+        '/emails',
+        '/idempotency',
+        '/in-doubt',
+        '/webhooks',
+        '/setup',
+        '/idempotency?key=live+key',
+        '/emails?q=ann',
+      ],
       ...written.map(({ path }) => `${path}/html`),
       ...ids.flatMap((id) => [`/emails/${id}`, `/emails/${id}/eml`]),
       ...[

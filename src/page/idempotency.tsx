@@ -1,4 +1,4 @@
-/** What an idempotency key did: its first request, every later one, and the emails it stands for. */
+/** Idempotency keys: the first request of one, every later one, and the emails it stands for. */
 
 import { keyScopesOf } from '../http/facade.ts';
 import type { Reader } from '../store/database.ts';
@@ -8,25 +8,22 @@ import type { KeyLife } from '../use-cases/key-history.ts';
 import { keyLifetimeMs } from '../use-cases/submission.ts';
 import { EmailRows } from './email-rows.tsx';
 import { renderPage } from './frame.tsx';
-import { Count, Empty, PageHead, State, Time } from './pieces.tsx';
+import { Count, Counted, Empty, PageHead, Pill, State, Time } from './pieces.tsx';
 import type { Visit } from './visit.ts';
 
 type Life = KeyLife & { emails: EmailSummary[] };
 
-export async function keys(visit: Visit): Promise<Response> {
+export async function idempotency(visit: Visit): Promise<Response> {
   const key = visit.query.key ?? '';
   const lives = key === '' ? [] : await findLives(visit, key);
   return renderPage(visit, {
-    title: 'Keys',
-    at: '/keys',
+    title: 'Idempotency',
+    at: '/idempotency',
     isLive: key !== '',
     content: (
       <>
-        <PageHead title="Keys">
-          <p class="muted">
-            Keys are stored as hashes, so none can be listed. Paste one exactly as the client sent it to see what it
-            did.
-          </p>
+        <PageHead title="Idempotency">
+          <p class="muted">Look up a key exactly as the client sent it, to see each request that used it.</p>
         </PageHead>
         <KeyBox text={key} />
         {lives.map((life) => (
@@ -50,7 +47,7 @@ async function findEmails(reader: Reader, { account, emailIds }: KeyLife): Promi
 
 function KeyBox({ text }: { text: string }) {
   return (
-    <form class="row" action="/dashboard/keys" data-keep="key">
+    <form class="row" action="/dashboard/idempotency" data-keep="key">
       <input
         type="search"
         name="key"
@@ -88,10 +85,10 @@ function LifeOf({ life, now }: { life: Life; now: number }) {
           <dd>
             <Time at={life.expiresAt} />
           </dd>
-          <dt>Answer</dt>
+          <dt>Response</dt>
           <dd>
             <details>
-              <summary>what every replay gets, byte for byte</summary>
+              <summary>Stored response</summary>
               <pre class="wrap">
                 <code>{life.body}</code>
               </pre>
@@ -100,7 +97,7 @@ function LifeOf({ life, now }: { life: Life; now: number }) {
         </dl>
       </section>
       <section class="panel">
-        <h2>Its life</h2>
+        <h2>History</h2>
         <ol class="timeline">
           <li class="tone-accent">
             <div class="row spread">
@@ -108,8 +105,7 @@ function LifeOf({ life, now }: { life: Life; now: number }) {
               <Time at={life.createdAt} />
             </div>
             <p class="muted">
-              Made <Count of={life.emailIds.length} /> {life.emailIds.length === 1 ? 'email' : 'emails'}, in one
-              transaction with the key.
+              Created <Counted of={life.emailIds.length} one="email" />, in one transaction with the key.
             </p>
           </li>
           <Forgotten life={life} />
@@ -120,7 +116,7 @@ function LifeOf({ life, now }: { life: Life; now: number }) {
       </section>
       <section class="panel flush">
         <div class="row spread">
-          <h2>The emails it made</h2>
+          <h2>Emails</h2>
         </div>
         <EmailRows emails={life.emails} />
       </section>
@@ -133,13 +129,15 @@ function Figures({ life }: { life: Life }) {
     <p class="row spread">
       <span>
         <b class="figure">
-          <Count of={life.replays + life.conflicts} />
+          <Count of={life.replays} />
         </b>{' '}
-        {life.replays + life.conflicts === 1 ? 'duplicate' : 'duplicates'} prevented
+        {life.replays === 1 ? 'retry' : 'retries'} replayed
       </span>
-      <span class="muted">
-        <Count of={life.replays} /> replayed, <Count of={life.conflicts} /> refused
-      </span>
+      {life.conflicts > 0 && (
+        <Pill tone="bad">
+          <Counted of={life.conflicts} one="conflicting request" /> rejected
+        </Pill>
+      )}
     </p>
   );
 }
@@ -151,7 +149,7 @@ function Forgotten({ life }: { life: Life }) {
   return (
     <li>
       <p class="muted">
-        <Count of={more} /> earlier uses are counted, but not kept in detail.
+        <Counted of={more} one="earlier request" /> counted, but not kept in detail.
       </p>
     </li>
   );
@@ -167,12 +165,12 @@ function Use({ use }: { use: KeyUse }) {
       </div>
       <p>
         {isReplay
-          ? 'The same request again: got the first answer, sent nothing.'
-          : 'Another request under this key: refused.'}
+          ? 'The same request again: got the stored response, sent nothing.'
+          : 'A different request with the same key: rejected. What it asked for was not sent.'}
       </p>
       {!isReplay && (
         <p class="muted">
-          {use.fields.length === 0 ? 'Which fields differed could not be told.' : `Different: ${use.fields.join(', ')}`}
+          {use.fields.length === 0 ? 'The fields that differ are not known.' : `Different: ${use.fields.join(', ')}`}
         </p>
       )}
       {use.client && (
@@ -193,12 +191,12 @@ function Lesson({ visit }: { visit: Visit }) {
   return (
     <Empty title="One key, one send">
       <p>
-        A client names its operation in the <code>Idempotency-Key</code> header. The first request that is accepted
-        takes the key; the same request again gets the same answer and sends nothing; another request under it is
-        refused.
+        A client names each operation in the <code>Idempotency-Key</code> header. The first accepted request takes the
+        key. The same request again gets the stored response and sends nothing. A different request with the same key is
+        rejected.
       </p>
       <p>
-        {lives.join(', ')}. Good ones name the event: <code>welcome-user/123456789</code>.
+        {lives.join(', ')}. A good key names the event: <code>welcome-user/123456789</code>.
       </p>
     </Empty>
   );
@@ -212,10 +210,10 @@ function inWords(ms: number): string {
 
 function Unknown({ text }: { text: string }) {
   return (
-    <Empty title="Nothing was accepted under this key">
+    <Empty title="No request accepted with this key">
       <p>
-        <code>{text}</code> was never used here, every request under it was refused, or it expired and was forgotten.
-        Keys are compared byte for byte: look for a space, another case, or a line end.
+        <code>{text}</code> was never used, every request with it was rejected, or it expired and was deleted. Keys are
+        compared byte for byte: check for spaces, upper and lower case, and line ends.
       </p>
     </Empty>
   );
