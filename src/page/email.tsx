@@ -4,10 +4,14 @@ import { randomUUID } from 'node:crypto';
 import { AppError } from '../core/error.ts';
 import type { EventType } from '../core/event.ts';
 import { keyTerms } from '../http/resend/endpoints.ts';
+import { listHeldOf } from '../store/mail/doubt.ts';
 import type { StoredEmail } from '../store/mail/emails.ts';
 import { type Event, listEvents } from '../store/mail/events.ts';
 import { type DeliveryStatus, findFacade, listDeliveries } from '../store/mail/history.ts';
+import { askFirst, isConfirmed } from './confirm.tsx';
 import { renderPage } from './frame.tsx';
+import { Held } from './held.tsx';
+import { answered } from './in-doubt.tsx';
 import { MailView, requireEmail } from './mail-view.tsx';
 import { Copyable, Form, Notice, PageHead, State, stateOf, Time, type Tone } from './pieces.tsx';
 import { sendNow } from './send.ts';
@@ -20,6 +24,7 @@ export async function email(visit: Visit): Promise<Response> {
   const found = await requireEmail(visit);
   const events = await listEvents(parts.database, session.account, found.id);
   const deliveries = await listDeliveries(parts.database, session.account, found.id);
+  const held = found.inDoubt ? await listHeldOf(parts.database, session.account, { emailId: found.id }) : [];
   const facade = await findFacade(parts.database, session.account, found.id);
   const ours = facade === 'alerts' ? 'an alert of this server' : 'this page';
   const through = parts.facades.find((one) => one.name === facade)?.through ?? ours;
@@ -33,12 +38,9 @@ export async function email(visit: Visit): Promise<Response> {
           <State is={stateOf(found)} />
         </PageHead>
         <Done what={query.done} />
-        {found.inDoubt && (
-          <Notice tone="warning">
-            We can’t tell whether the relay accepted this message, so we stopped.{' '}
-            <a href="/dashboard/in-doubt">See what is known, and choose</a>
-          </Notice>
-        )}
+        {held.map((one) => (
+          <Held visit={visit} held={one} from="email" />
+        ))}
         <Why events={events} />
         {/* The history comes first where there is room for one column only. */}
         <div class="columns turned">
@@ -62,7 +64,8 @@ export async function email(visit: Visit): Promise<Response> {
 const done: Record<string, string> = {
   canceled: 'Canceled. It will not be sent.',
   rescheduled: 'Rescheduled.',
-  sent: 'This is the new email: the same content under a new id.',
+  new: 'This is the new email: the same content with a new ID.',
+  ...answered,
 };
 
 function Done({ what }: { what: string | undefined }) {
@@ -166,7 +169,9 @@ function Facts({ email }: { email: StoredEmail }) {
 function Actions({ visit, email, deliveries }: { visit: Visit; email: StoredEmail; deliveries: DeliveryStatus[] }) {
   const waits = deliveries.some((one) => one.state === 'queued' && !one.possibleDuplicate);
   const isMovable = deliveries.every((one) => one.state === 'queued' && one.tries === 0 && one.gatedAt === null);
-  if (!waits && email.purged) return null;
+  // Of what is in doubt a new email would be a copy that nobody can tell from the first.
+  const isSendable = !email.purged && !email.inDoubt;
+  if (!waits && !isSendable) return null;
   return (
     <section class="panel" data-keep="actions">
       <h2>Actions</h2>
@@ -190,14 +195,10 @@ function Actions({ visit, email, deliveries }: { visit: Visit; email: StoredEmai
             </button>
           </Form>
         )}
-        {!email.purged && (
+        {isSendable && (
           <Form visit={visit} action={`/dashboard/emails/${email.id}/send`}>
             <input type="hidden" name="key" value={randomUUID()} />
-            <button
-              type="submit"
-              class="button"
-              data-confirm="Send the same content as a new email, to the same recipients?"
-            >
+            <button type="submit" class="button">
               Send as new
             </button>
           </Form>
@@ -243,6 +244,26 @@ function parseLocalTime(text: string, zone: string): number | null {
 export async function sendAsNew(visit: Visit): Promise<Response> {
   const found = await requireEmail(visit);
   if (found.purged) throw new AppError('not_found', 'The contents of this email have been deleted.');
+  if (found.inDoubt)
+    throw new AppError('invalid_field', 'This email is in doubt: choose one of its three answers first.');
+  if (!isConfirmed(visit)) return askToSendAsNew(visit, found);
   const id = await sendNow(visit, { ...found, scheduledAt: null, scheduledText: null, batchId: undefined });
-  return redirect(`/dashboard/emails/${id}?done=sent`);
+  return redirect(`/dashboard/emails/${id}?done=new`);
+}
+
+function askToSendAsNew(visit: Visit, { id, subject, to, cc, bcc }: StoredEmail): Promise<Response> {
+  return askFirst(visit, {
+    title: `Send “${subject || '(no subject)'}” as a new email?`,
+    at: '/emails',
+    content: (
+      <p>
+        <b>{[...to, ...cc, ...bcc].join(', ')}</b> will get the same content again, as a second email with an ID and a
+        Message-ID of its own.
+      </p>
+    ),
+    yes: 'Send as new',
+    action: `/dashboard/emails/${id}/send`,
+    fields: { key: visit.form.get('key') ?? '' },
+    back: `/dashboard/emails/${id}`,
+  });
 }

@@ -1,12 +1,14 @@
-/** What SMTP cannot tell: each held delivery with the evidence there is, and three answers with what each one risks. */
+/** What SMTP cannot tell: all deliveries in doubt, and the answers that people give. */
 
-import type { Child } from 'hono/jsx';
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
-import { never } from '../store/mail/deliveries.ts';
-import { type DoubtAnswer, doubtAnswers, type HeldDelivery, listHeld } from '../store/mail/doubt.ts';
+import { type DoubtAnswer, doubtAnswers, type HeldDelivery, listHeld, listHeldOf } from '../store/mail/doubt.ts';
+import { findEmailSummary } from '../store/mail/emails.ts';
+import { listEvents } from '../store/mail/events.ts';
+import { askFirst, isConfirmed } from './confirm.tsx';
 import { renderPage } from './frame.tsx';
-import { Copyable, Empty, Form, Notice, PageHead, Time } from './pieces.tsx';
+import { Evidence, type From, Held, idOf } from './held.tsx';
+import { Empty, Notice, PageHead } from './pieces.tsx';
 import { redirect } from './sign-in.tsx';
 import type { Visit } from './visit.ts';
 
@@ -31,9 +33,9 @@ export async function inDoubt(visit: Visit): Promise<Response> {
             </p>
           )}
         </PageHead>
-        <Answered what={query.done} />
+        <Answered visit={visit} />
         {shown.map((one) => (
-          <Held visit={visit} held={one} />
+          <Held visit={visit} held={one} from="list" />
         ))}
         {shown.length === 0 && <Nothing visit={visit} />}
         {held.length > pageSize && last && (
@@ -49,99 +51,27 @@ export async function inDoubt(visit: Visit): Promise<Response> {
   });
 }
 
-const answered: Record<string, string> = {
+/** What an answer came to, in the words of the page it leads back to. */
+export const answered: Record<DoubtAnswer, string> = {
   sent: 'Marked as sent.',
   'send-again': 'Sending again: the same message with the same Message-ID.',
   abandon: 'Marked as failed.',
 };
 
-function Answered({ what }: { what: string | undefined }) {
-  const text = what === undefined ? undefined : answered[what];
-  return text ? <Notice tone="good">{text}</Notice> : null;
-}
-
-function Held({ visit, held }: { visit: Visit; held: HeldDelivery }) {
+async function Answered({ visit: { parts, session, query } }: { visit: Visit }) {
+  const answer = doubtAnswers.find((one) => one === query.done);
+  if (!answer) return null;
+  const id = query.email ?? '';
+  const email = isUuid(id) ? await findEmailSummary(parts.database, session.account, id) : null;
   return (
-    <article class="panel">
-      <div class="row spread">
-        <h2>
-          <a href={`/dashboard/emails/${held.emailId}`}>{held.subject || '(no subject)'}</a>
-        </h2>
-        {held.gatedAt !== null && (
-          <span class="muted small">
-            handed to the relay <Time at={held.gatedAt} style="short" />
-          </span>
-        )}
-      </div>
-      <dl class="facts">
-        <dt>To</dt>
-        <dd>{held.recipients.join(', ')}</dd>
-        <dt>What was sent</dt>
-        <dd>
-          {held.gatedAt === null ? (
-            'Nothing, as far as this database knows. It is held because the database was restored from a backup.'
-          ) : (
-            <>
-              Entire message, starting <Time at={held.gatedAt} />
-            </>
-          )}
-        </dd>
-        <dt>Last reply</dt>
-        <dd>{held.reply ?? 'none'}</dd>
-        {held.relay !== null && (
-          <>
-            <dt>Relay</dt>
-            <dd>{held.relay}</dd>
-          </>
-        )}
-        {held.repeatUntil !== null && (
-          <>
-            <dt>Asking again</dt>
-            <dd>
-              with its idempotency key until <Time at={held.repeatUntil} />: a reply settles it, and nothing is sent
-              twice
-            </dd>
-          </>
-        )}
-        <dt>Message-ID</dt>
-        <dd>
-          <Copyable text={held.messageId} label="the Message-ID" />
-        </dd>
-        {held.runAt < never && (
-          <>
-            <dt>Policy</dt>
-            <dd>
-              sends it again at <Time at={held.runAt} />, unless you choose first
-            </dd>
-          </>
-        )}
-      </dl>
-      <div class="columns" data-hold>
-        <Answer visit={visit} held={held} answer="sent" title="The relay has it">
-          Nothing more is sent. If the relay does not have it, <b>it never arrives</b>.
-        </Answer>
-        <Answer visit={visit} held={held} answer="send-again" title="Send it again">
-          The same message with the same Message-ID goes out. If the relay has it, <b>it may arrive twice</b>.
-        </Answer>
-        <Answer visit={visit} held={held} answer="abandon" title="Mark as failed">
-          Nothing more is sent. <b>It may still have arrived</b>: if your app sends it anew, it arrives twice.
-        </Answer>
-      </div>
-    </article>
-  );
-}
-
-type AnswerOptions = { visit: Visit; held: HeldDelivery; answer: DoubtAnswer; title: string; children?: Child };
-
-function Answer({ visit, held, answer, title, children }: AnswerOptions) {
-  return (
-    <Form visit={visit} action={`/dashboard/in-doubt/${idOf(held)}`} class="panel third">
-      <input type="hidden" name="answer" value={answer} />
-      <p>{children}</p>
-      <button type="submit" class={answer === 'abandon' ? 'button tone-bad' : 'button'}>
-        {title}
-      </button>
-    </Form>
+    <Notice tone="good">
+      {email && (
+        <>
+          <a href={`/dashboard/emails/${email.id}`}>{email.subject || '(no subject)'}</a> to {email.to.join(', ')}:{' '}
+        </>
+      )}
+      {answered[answer]}
+    </Notice>
   );
 }
 
@@ -162,10 +92,6 @@ function Nothing({ visit }: { visit: Visit }) {
   );
 }
 
-function idOf(held: Pick<HeldDelivery, 'emailId' | 'part'>): string {
-  return `${held.emailId}.${held.part}`;
-}
-
 function parseId(text: string): { emailId: string; part: number } | null {
   const [, emailId = '', part = ''] = /^([^.]+)\.(\d{1,9})$/.exec(text.toLowerCase()) ?? [];
   return isUuid(emailId) ? { emailId, part: Number(part) } : null;
@@ -176,13 +102,49 @@ export async function answerInDoubt(visit: Visit): Promise<Response> {
   const named = parseId(context.req.param('id') ?? '');
   const answer = doubtAnswers.find((one) => one === form.get('answer'));
   if (!answer) throw new AppError('invalid_field', 'Choose one of the three answers.');
-  const answered = named && (await parts.use.settleDoubt.answer({ ...named, account: session.account }, answer));
-  if (!answered?.isSettled) {
-    const now = answered?.state ? ` It is ${answered.state} now.` : '';
-    throw new AppError(
-      'not_found',
-      `It is no longer in doubt: the relay answered after all, or somebody else chose first.${now}`,
-    );
+  if (!named) throw notInDoubt();
+  const from: From = form.get('from') === 'email' ? 'email' : 'list';
+  if (answer === 'send-again' && !isConfirmed(visit)) {
+    const [held] = await listHeldOf(parts.database, session.account, named);
+    if (held) return askToSendAgain(visit, held, from);
   }
-  return redirect(`/dashboard/in-doubt?done=${answer}`);
+  const settled = await parts.use.settleDoubt.answer({ ...named, account: session.account }, answer);
+  if (!settled.isSettled) throw settled.state === null ? notInDoubt() : await tooLate(visit, named.emailId);
+  const path = from === 'email' ? `emails/${named.emailId}?done=` : `in-doubt?email=${named.emailId}&done=`;
+  return redirect(`/dashboard/${path}${answer}`);
+}
+
+function notInDoubt(): AppError {
+  return new AppError('not_found', 'Nothing with this ID is in doubt.');
+}
+
+function askToSendAgain(visit: Visit, held: HeldDelivery, from: From): Promise<Response> {
+  return askFirst(visit, {
+    title: `Send “${held.subject || '(no subject)'}” again?`,
+    at: '/in-doubt',
+    content: (
+      <>
+        <p>
+          If the relay has it already, <b>{held.recipients.join(', ')}</b> may get it twice. This cannot be undone.
+        </p>
+        <Evidence of={held} />
+      </>
+    ),
+    yes: 'Send it again',
+    action: `/dashboard/in-doubt/${idOf(held)}`,
+    fields: { answer: 'send-again', from },
+    back: from === 'email' ? `/dashboard/emails/${held.emailId}` : '/dashboard/in-doubt',
+  });
+}
+
+const deciders = { operator: 'Somebody else', policy: 'The policy of this server' };
+
+/** Two people see the same doubt: whoever is second is told who was first. */
+async function tooLate({ parts, session }: Visit, emailId: string): Promise<AppError> {
+  const events = await listEvents(parts.database, session.account, emailId);
+  const last = events.findLast(({ detail }) => !detail.in_doubt);
+  const who = last?.detail.by ? deciders[last.detail.by] : 'The relay';
+  const at = last ? ` at ${new Date(last.at).toISOString().slice(0, 19).replace('T', ' ')} UTC` : '';
+  const what = last ? `: ${last.type.replaceAll('_', ' ')}. ${last.detail.reply ?? ''}` : '.';
+  return new AppError('invalid_field', `${who} was first${at}${what}`.trim());
 }

@@ -131,7 +131,7 @@ describe('the door of the page', () => {
   test('takes no form from another origin, from nowhere, or without the token of the session', async () => {
     const visitor = await signIn(server);
     const path = `/emails/${emailId}/send`;
-    const fields = { key: 'b52dbf81-dd4a-4a08-b807-085c7f3d1a20' };
+    const fields = { key: 'b52dbf81-dd4a-4a08-b807-085c7f3d1a20', confirmed: 'yes' };
     const count = async () => (await server.call('GET', '/emails?limit=100')).json.data.length;
     const before = await count();
     const foreign: Record<string, string>[] = [

@@ -115,3 +115,18 @@ export async function listHeld(
   );
   return rows.map(toOpenDelivery);
 }
+
+/** Of one email, or of one of its deliveries. */
+export async function listHeldOf(
+  reader: Reader,
+  account: string,
+  { emailId, part = null }: { emailId: string; part?: number | null },
+): Promise<HeldDelivery[]> {
+  const rows = await reader.all<OpenListRow>(
+    `select ${openListColumns} from deliveries d join emails e on e.account = d.account and e.id = d.email_id
+     where d.account = ? and d.email_id = ? and d.state = 'in_doubt' order by d.part`,
+    account,
+    emailId,
+  );
+  return rows.filter((row) => part === null || row.part === part).map(toOpenDelivery);
+}
