@@ -2,6 +2,7 @@
 
 import { rootCertificates } from 'node:tls';
 import { type Rates, rateWindows, type WarmUp } from '../core/rate.ts';
+import { readOAuth } from './oauth-fields.ts';
 import { FieldProblem, type Fields } from './relay-fields.ts';
 import { parseRelayUrl, type RelayServer, RelayUrlError } from './relay-url.ts';
 import { parseUpstreamUrl, type UpstreamServer } from './upstream-url.ts';
@@ -77,12 +78,13 @@ function keyOf(fields: Fields): string {
 }
 
 function smtpServer(fields: Fields, url: string): RelayServer {
-  const password = fields.secret('password');
+  const oauth = readOAuth(fields);
+  const password = oauth ? '' : fields.secret('password');
   const ehlo = fields.text('ehlo');
   if (ehlo !== null && !/^[!-~]{1,255}$/.test(ehlo)) throw new FieldProblem('`ehlo` must be a host name.');
   const setting = parseRelayUrl(url, password);
   if (setting.kind === 'capture') throw new RelayUrlError('is capture:, which stands alone: write it into RELAY_URL.');
-  return { ...setting.server, ...(ehlo === null ? {} : { name: ehlo }) };
+  return { ...setting.server, ...(ehlo === null ? {} : { name: ehlo }), ...(oauth && { oauth }) };
 }
 
 function tlsOf(fields: Fields): Pick<RelayServer, 'tls'> {

@@ -11,8 +11,19 @@ export type RelayServer = {
   starttls?: 'required' | 'never';
   /** What EHLO says. */
   name?: string;
+  /** Instead of a password: where tokens come from. */
+  oauth?: OAuthGrant;
   /** Whose certificate is taken, where that is not whose the system takes. */
   tls?: { ca: string[] } | { rejectUnauthorized: false };
+};
+
+/** `refreshToken` null: the client's own credentials (RFC 6749 4.4), otherwise what a person has consented to (section 6). */
+export type OAuthGrant = {
+  tokenUrl: string;
+  clientId: string;
+  clientSecret: string | null;
+  refreshToken: string | null;
+  scope: string | null;
 };
 
 /** A sentence to be read after the setting's name: what is wrong, and what to do. It never quotes the URL, which may hold a password. */

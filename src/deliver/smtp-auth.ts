@@ -1,9 +1,14 @@
-/** AUTH (RFC 4954): PLAIN, LOGIN or CRAM-MD5, the first of these that the relay offers. */
+/** AUTH (RFC 4954): PLAIN, LOGIN or CRAM-MD5, the first of these that the relay offers; XOAUTH2 where there are tokens instead of a password. */
 
 import { createHmac } from 'node:crypto';
 import type { Wire } from './smtp-wire.ts';
 
-export type Credentials = { user: string; pass: string };
+export type Credentials = {
+  user: string;
+  pass: string;
+  /** Instead of `pass`. `refused`: the token that does not work any more. @throws NoToken */
+  token?: (refused: string | null) => Promise<string>;
+};
 
 type Mechanism = (wire: Wire, credentials: Credentials, secrets: string[]) => Promise<string>;
 
@@ -12,12 +17,43 @@ const mechanisms: Record<string, Mechanism> = { PLAIN: plain, LOGIN: login, 'CRA
 
 /** Throws what the relay said, in words without credentials. `offered` in capitals; PLAIN is tried where none is known. */
 export async function authenticate(wire: Wire, credentials: Credentials, offered: readonly string[]): Promise<void> {
+  if (credentials.token)
+    return authenticateByToken(wire, { user: credentials.user, token: credentials.token }, offered);
   const name = Object.keys(mechanisms).find((known) => offered.includes(known)) ?? 'PLAIN';
   const base64 = [`\0${credentials.user}\0${credentials.pass}`, credentials.pass].map(encode);
   const secrets = [...base64, credentials.pass];
   const reply = await (mechanisms[name] ?? plain)(wire, credentials, secrets);
   // RFC 4954 4: 235, and nothing else, is a login; some relays say 250.
   if (!reply.startsWith('2')) throw new Error(`Invalid login: ${withoutAny(secrets, reply)}`);
+}
+
+type TokenCredentials = { user: string; token: NonNullable<Credentials['token']> };
+
+/** A token that is refused may have been revoked before its time: a new one is tried once, in the same session. */
+async function authenticateByToken(
+  wire: Wire,
+  { user, token }: TokenCredentials,
+  offered: readonly string[],
+): Promise<void> {
+  if (!offered.includes('XOAUTH2')) throw new Error('Invalid login: the relay does not offer XOAUTH2');
+  const first = await token(null);
+  let reply = await xoauth2(wire, user, first);
+  const secrets = [first];
+  if (reply.startsWith('535')) {
+    const second = await token(first);
+    secrets.push(second);
+    if (second !== first) reply = await xoauth2(wire, user, second);
+  }
+  if (!reply.startsWith('2')) {
+    const encoded = secrets.map((one) => encode(`user=${user}\x01auth=Bearer ${one}\x01\x01`));
+    throw new Error(`Invalid login: ${withoutAny([...encoded, ...secrets], reply)}`);
+  }
+}
+
+/** As Google and Microsoft document it: a refusal comes as a challenge with its reason, which wants an empty answer. */
+async function xoauth2(wire: Wire, user: string, token: string): Promise<string> {
+  const reply = await wire.ask(`AUTH XOAUTH2 ${encode(`user=${user}\x01auth=Bearer ${token}\x01\x01`)}`);
+  return reply.startsWith('334') ? wire.ask('') : reply;
 }
 
 async function plain(wire: Wire, { user, pass }: Credentials): Promise<string> {

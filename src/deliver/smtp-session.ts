@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 import { isLoopback } from '../core/loopback.ts';
 import type { RelayTrouble } from '../core/relay-trouble.ts';
+import { NoToken } from './oauth-token.ts';
 import { authenticate, type Credentials } from './smtp-auth.ts';
 import { Silence, Wire } from './smtp-wire.ts';
 
@@ -171,6 +172,7 @@ class Refused extends Error {
 /** By the codes of the system and of TLS, and by the step that failed. */
 function troubleAt(step: Step, error: unknown): RelayTrouble | null {
   if (error instanceof Refused) return error.trouble;
+  if (error instanceof NoToken) return error.isRefused ? 'login' : null;
   const { code = '' } = error as { code?: string };
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'name';
   if (code === 'ECONNREFUSED') return 'nobody_listens';

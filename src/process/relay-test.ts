@@ -4,6 +4,7 @@ import type { RelayTarget } from '../config/relay-entry.ts';
 import type { RelayServer } from '../config/relay-url.ts';
 import type { UpstreamServer } from '../config/upstream-url.ts';
 import type { RelayTrouble } from '../core/relay-trouble.ts';
+import { withTokens } from '../deliver/oauth-token.ts';
 import { type Extensions, NoSession, openSession, quit } from '../deliver/smtp-session.ts';
 import type { Wire } from '../deliver/smtp-wire.ts';
 import { createUpstream } from '../deliver/upstream/upstream.ts';
@@ -35,7 +36,7 @@ async function testUpstream({ key: apiKey, ...server }: UpstreamServer): Promise
 
 async function testSmtp(server: RelayServer): Promise<Tested> {
   try {
-    const { wire, extensions } = await openSession({ ...server, ...patience });
+    const { wire, extensions } = await openSession({ ...withTokens(server), ...patience });
     await quit(wire);
     return { came: [...greetedWith(server, wire, extensions)] };
   } catch (error) {

@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import { spfSenders } from '../core/domain.ts';
 import { relayOfKey } from '../core/rate.ts';
 import { createCapture } from '../deliver/capture.ts';
+import { withTokens } from '../deliver/oauth-token.ts';
 import type { Relay } from '../deliver/relay.ts';
 import { Permits } from '../deliver/relays/permits.ts';
 import type { KnownRelay, RelayRecord } from '../deliver/relays/relay-record.ts';
@@ -202,10 +203,11 @@ function known({ rates: _, ...entry }: RelayEntry, terms: RelayTerms): KnownRela
 
 function openRelay(server: RelayServer, { connections, verdictTimeoutMs }: RelayTerms): Relay {
   const patience = verdictTimeoutMs === undefined ? {} : { verdictTimeoutMs };
-  return createSmtpRelay({ ...server, ...patience, concurrency: connections });
+  return createSmtpRelay({ ...withTokens(server), ...patience, concurrency: connections });
 }
 
-function secretsOf({ auth }: RelayServer): string[] {
+function secretsOf({ auth, oauth }: RelayServer): string[] {
+  if (oauth) return [oauth.clientSecret, oauth.refreshToken].filter((one) => one !== null);
   return auth ? [auth.pass, `\0${auth.user}\0${auth.pass}`] : [];
 }
 

@@ -70,7 +70,7 @@ describe('a relay with a rate', () => {
       events.map(({ type }: { type: string }) => type).filter((type: string) => type === 'delivery_delayed'),
       [],
     );
-    assert.equal(sinks.only.count, 5);
+    await sinks.only.waitFor(5);
   });
 });
 

@@ -26,6 +26,8 @@ export type SinkOptions = {
   /** True: what follows STARTTLS is not TLS. */
   breaksTls?: (connection: number) => boolean;
   auth?: { user: string; pass: string };
+  /** Offers XOAUTH2, and takes these. */
+  takesToken?: (user: string, token: string) => boolean;
   /** False: only count, for millions of mails. */
   keepBytes?: boolean;
 };
@@ -164,6 +166,8 @@ class Client {
   #isSecure: boolean;
   #isAuthenticated = false;
   #awaitsCredentials = false;
+  /** It has said why it refuses a token. */
+  #awaitsGivingUp = false;
   #body: BodyReader | null = null;
   #mode: Mode = {};
   #mail: string | null = null;
@@ -294,9 +298,10 @@ class Client {
   }
 
   #obey(line: string): void {
-    const verb = this.#awaitsCredentials ? 'AUTH' : line.slice(0, 4).toUpperCase();
+    const verb = this.#awaitsCredentials || this.#awaitsGivingUp ? 'AUTH' : line.slice(0, 4).toUpperCase();
     if (this.#ledger.keepsBytes) this.#ledger.commands.push(verb === 'AUTH' ? 'AUTH' : line);
-    if (this.#awaitsCredentials) this.#authenticate(line);
+    if (this.#awaitsGivingUp) this.#refuseToken();
+    else if (this.#awaitsCredentials) this.#authenticate(line);
     else if (verb === 'MAIL') this.#obeyMail(line);
     else if (verb === 'RCPT') this.#obeyRcpt(line);
     else if (verb === 'DATA') this.#obeyData();
@@ -320,7 +325,7 @@ class Client {
   #obeyMail(line: string): void {
     const from = /^mail from:\s*<([^>]*)>/i.exec(line)?.[1];
     if (from === undefined) this.#out += '501 5.5.4 MAIL FROM:<address>\r\n';
-    else if (this.#ledger.options.auth && !this.#isAuthenticated) this.#out += '530 5.7.0 authenticate first\r\n';
+    else if (this.#wantsAuth && !this.#isAuthenticated) this.#out += '530 5.7.0 authenticate first\r\n';
     else if (this.#mail !== null) this.#out += '503 5.5.1 nested MAIL\r\n';
     else {
       this.#from = from;
@@ -365,7 +370,7 @@ class Client {
   #ehlo(): string {
     const lines = ['sink', ...(this.#ledger.options.extensions ?? allExtensions)];
     if (this.#offersStartTls()) lines.push('STARTTLS');
-    if (this.#offersAuth()) lines.push('AUTH PLAIN');
+    if (this.#offersAuth()) lines.push(this.#ledger.options.takesToken ? 'AUTH LOGIN XOAUTH2' : 'AUTH PLAIN');
     return lines.map((line, index) => `250${index === lines.length - 1 ? ' ' : '-'}${line}\r\n`).join('');
   }
 
@@ -374,7 +379,7 @@ class Client {
   }
 
   #offersAuth(): boolean {
-    return this.#ledger.options.auth !== undefined && !this.#offersStartTls();
+    return this.#wantsAuth && !this.#offersStartTls();
   }
 
   #startTls(): void {
@@ -386,9 +391,28 @@ class Client {
     } else this.#secure();
   }
 
+  get #wantsAuth(): boolean {
+    return this.#ledger.options.auth !== undefined || this.#ledger.options.takesToken !== undefined;
+  }
+
+  #obeyXoauth2(initial: string): void {
+    const parts = Buffer.from(initial, 'base64').toString().split('\x01');
+    const [user = '', token = ''] = parts.map((one) => one.replace(/^(user=|auth=Bearer )/, ''));
+    const isWhole = parts.length === 4 && parts[2] === '' && parts[3] === '';
+    this.#isAuthenticated = isWhole && (this.#ledger.options.takesToken?.(user, token) ?? false);
+    this.#awaitsGivingUp = !this.#isAuthenticated;
+    this.#out += this.#isAuthenticated ? '235 2.7.0 welcome\r\n' : '334 eyJzdGF0dXMiOiI0MDEifQ==\r\n';
+  }
+
+  #refuseToken(): void {
+    this.#awaitsGivingUp = false;
+    this.#out += '535 5.7.3 Authentication unsuccessful\r\n';
+  }
+
   #obeyAuth(line: string): void {
     const [, mechanism, initial] = line.split(' ');
-    if (mechanism?.toUpperCase() !== 'PLAIN') this.#out += '504 5.5.4 PLAIN only\r\n';
+    if (mechanism === 'XOAUTH2' && this.#ledger.options.takesToken) this.#obeyXoauth2(initial ?? '');
+    else if (mechanism?.toUpperCase() !== 'PLAIN') this.#out += '504 5.5.4 PLAIN only\r\n';
     else if (initial !== undefined) this.#authenticate(initial);
     else {
       this.#awaitsCredentials = true;
