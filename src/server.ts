@@ -24,6 +24,7 @@ import { createLive } from './page/live.ts';
 import { openAlerting } from './process/alerts/open.ts';
 import { createArrivals } from './process/arrivals.ts';
 import { bootstrap } from './process/bootstrap.ts';
+import { openBroadcasts } from './process/broadcasts/open.ts';
 import { type ChoreOptions, Chores } from './process/chores.ts';
 import { openApi } from './process/doors.ts';
 import { createPulse, Hangs } from './process/health.ts';
@@ -141,9 +142,9 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const alerting = openAlerting(config, { ...accepts, instance: publicUrl });
   const spfSenders = () => spfSendersOf(setting.relay);
   const looking = lookingOf(accepts, outside, spfSenders);
-  const everyMs = outside.choresEveryMs ?? choresEveryMs;
-  const keeping = { guard, recovery, looking, everyMs, alert: () => alerting.run() };
-  const chores = await parts.start(new Chores({ ...accepts, keyTimes, ...keeping, ...garbageOf(config) }));
+  const spreading = openBroadcasts(config, { ...accepts, secrets: ready.secrets, publicUrl });
+  const keeping = { guard, recovery, looking, spreading, alert: () => alerting.run() };
+  const chores = await parts.start(new Chores({ ...accepts, keyTimes, ...keeping, ...paceOf(config, outside) }));
 
   const egress = createEgress({ allow: config.egressAllow });
   const signerFor = createSigners(config.dkim, database, ready.secrets);
@@ -198,8 +199,11 @@ function relaysFor(setting: RelaySetting, { relayConnections }: Config, outside:
   return relaysOf(setting, { connections: relayConnections, verdictTimeoutMs: outside.verdictTimeoutMs });
 }
 
-function garbageOf({ retentionDays, limits }: Config): Pick<ChoreOptions, 'retentionDays' | 'garbagePerSecondMax'> {
-  return { retentionDays, garbagePerSecondMax: limits.garbagePerSecondMax };
+type Pace = Pick<ChoreOptions, 'retentionDays' | 'garbagePerSecondMax' | 'everyMs'>;
+
+function paceOf({ retentionDays, limits }: Config, outside: Outside): Pace {
+  const everyMs = outside.choresEveryMs ?? choresEveryMs;
+  return { retentionDays, garbagePerSecondMax: limits.garbagePerSecondMax, everyMs };
 }
 
 function closeFiles(config: Config): void {

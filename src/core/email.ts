@@ -46,6 +46,8 @@ export type Message = {
   headers: [name: string, value: string][];
   tags: Tag[];
   topicId: string | null;
+  /** Set where it is one of a broadcast's. */
+  broadcastId?: string | undefined;
   /** Set where the message was made from a stored template. */
   templateId?: number | undefined;
   /** Set where the email was scheduled: what its author names all emails of one occasion by. */
@@ -104,6 +106,7 @@ export function emailOf(message: Message, named: Omit<Email, keyof Message>): Em
     headers: message.headers,
     tags: message.tags,
     topicId: message.topicId,
+    broadcastId: message.broadcastId,
     templateId: message.templateId,
     batchId: message.batchId,
     attachments: message.attachments,

@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'domain_not_allowed'
   | 'daily_quota'
   | 'storage_full'
+  | 'not_now'
   | 'unavailable'
   | 'internal';
 

@@ -106,7 +106,7 @@ export class Attempt {
     }
     try {
       if (this.#isAlone && !(await this.#mark('composed_alone'))) return;
-      const staying = leaving.topic === null ? null : await siftTopic(this.#options.database, delivery, leaving.topic);
+      const staying = leaving.leavable && (await siftTopic(this.#options.database, delivery, leaving.leavable.topic));
       const rest = staying ? await this.#without(staying, delivery) : delivery;
       if (rest) await this.#shipAndSettle(rest, leaving, turn);
     } finally {

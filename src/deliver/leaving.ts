@@ -29,7 +29,8 @@ export type Leaving = Made & {
   from: string;
   returnPath: string;
   tag: string | null;
-  topic: string | null;
+  /** Null: it is no mail that its reader can leave. */
+  leavable: { topic: string | null } | null;
   passage: Passage | null;
 };
 
@@ -51,13 +52,25 @@ export async function findLeaving(options: LeavingOptions, delivery: Delivery): 
     passage?.composed();
     const bound = boundTo(delivery, made);
     if (bound)
-      return { ...bound, from, returnPath: returnPathOf(email), tag: tagOf(email.tags), topic: email.topicId, passage };
+      return {
+        ...bound,
+        from,
+        returnPath: returnPathOf(email),
+        tag: tagOf(email.tags),
+        leavable: leavableOf(email),
+        passage,
+      };
     passage?.done();
     return { why: 'hold', reason: 'This version composes other bytes than the first attempt handed over.' };
   } catch (error) {
     passage?.done();
     throw error;
   }
+}
+
+/** Mail of a topic, or of a broadcast. */
+function leavableOf({ topicId, broadcastId }: EmailToCompose): Leaving['leavable'] {
+  return topicId === null && broadcastId === undefined ? null : { topic: topicId };
 }
 
 type Found = { email: EmailToCompose; passage: Passage | null };

@@ -38,6 +38,7 @@ const replyTable: Readonly<Record<ErrorCode, Wire>> = {
   first_account_only: notAllowed,
   domain_not_allowed: notAllowed,
   daily_quota: { code: 451, enhanced: '4.7.1' },
+  not_now: { code: 554, enhanced: '5.7.0' },
   storage_full: { code: 552, enhanced: '5.2.2' },
   unavailable: temporary,
   internal: temporary,

@@ -14,6 +14,7 @@ import type { KeyTimes } from '../use-cases/key-times.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
 import { keepPageIndex } from '../use-cases/page-index.ts';
 import { type Attempt, createAttempts } from './attempts.ts';
+import { type SpreadOptions, spreadDue } from './broadcasts/spread.ts';
 import type { Recovery } from './recovery.ts';
 import type { RestoreGuard } from './restore-guard.ts';
 
@@ -26,6 +27,8 @@ export type ChoreOptions = {
   keyTimes: KeyTimes;
   /** For domains whose records are due to be looked for. */
   looking: LookOptions;
+  /** For broadcasts that are due. */
+  spreading: SpreadOptions;
   retentionDays: Config['retentionDays'];
   garbagePerSecondMax: number;
   /** Between two rounds, in milliseconds. */
@@ -72,6 +75,8 @@ export class Chores {
       new Routine('recovery', everyMs, this.#attempt, () => recovery.recoverDead()),
       new Routine('chores', everyMs, this.#attempt, () => this.#doRest()),
       new Routine('alerts', everyMs * alertEvery, this.#attempt, () => this.#options.alert()),
+      // By itself: a broadcast may go to many.
+      new Routine('broadcasts', everyMs, this.#attempt, () => spreadDue(options.spreading)),
       // By itself: DNS may take its time.
       new Routine('domains', everyMs, this.#attempt, () => lookAtDue(options.looking)),
     ];

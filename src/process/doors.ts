@@ -40,6 +40,7 @@ import { type AccountRules, createAccountRules } from '../use-cases/account-rule
 import { createAccounts } from '../use-cases/accounts.ts';
 import { createAmend } from '../use-cases/amend.ts';
 import { createApiKeys } from '../use-cases/api-keys.ts';
+import { createBroadcasts } from '../use-cases/broadcasts.ts';
 import { createContacts } from '../use-cases/contacts.ts';
 import { createDomains } from '../use-cases/domains.ts';
 import { createFindKeyLives, createLookUpKeys } from '../use-cases/key-history.ts';
@@ -179,6 +180,7 @@ function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now:
     purge: createPurge(database, clock),
     templates: createTemplates(database, clock),
     versionedTemplates: createVersionedTemplates({ database, clock, nextId }),
+    broadcasts: createBroadcasts({ database, clock, nextId }),
     contacts: createContacts({ database, clock, nextId }),
     segments: createSegments({ database, clock, nextId }),
     topics: createTopics({ database, clock, nextId }),

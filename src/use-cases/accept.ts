@@ -202,7 +202,7 @@ export class Accepting {
    * Emails get their names and their time in the breath in which the write is queued, so that one process commits ids in
    * order: the page's index goes by that.
    */
-  async #write(turn: Turn, { messages, answer }: Submission, texts: TextParts): Promise<Accepted | null> {
+  async #write(turn: Turn, { messages, answer, isBulk, also }: Submission, texts: TextParts): Promise<Accepted | null> {
     if (messages.length === 0) return { kind: 'accepted', answer: answer([]), keyExpiresAt: null };
     const { database, clock, rules, keyLifetimeMs } = this.#options;
     const account = await rules.find(turn.request.account);
@@ -219,10 +219,18 @@ export class Accepting {
       emails,
       groups: emails.map(groupRecipients),
       limits,
+      isBulk: isBulk ?? emails.length > 1,
     };
     // All that an account with limits sends is about its counts.
     const about = limits ? `account ${limits.name}` : turn.about;
-    const written = await database.write((tx) => insertAcceptance(tx, acceptance, clock.expiryNow()), { about });
+    const written = await database.write(
+      async (tx) => {
+        const outcome = await insertAcceptance(tx, acceptance, clock.expiryNow());
+        if (outcome === 'accepted') await also?.(tx);
+        return outcome;
+      },
+      { about },
+    );
     if (written instanceof AppError) throw written;
     if (written === 'taken') return null;
     this.#options.onQueued(emails.length);

@@ -27,6 +27,8 @@ export type Acceptance = {
   groups: string[][][];
   /** Null: nothing of this account is counted. */
   limits: Limits | null;
+  /** Yields to what was sent singly. */
+  isBulk: boolean;
 };
 
 /** `taken`: another request holds the key at `expiryNow`. Nothing was written then, nor where it is beyond the account's limits. */
@@ -35,7 +37,7 @@ export async function insertAcceptance(
   acceptance: Acceptance,
   expiryNow: number,
 ): Promise<'accepted' | 'taken' | AppError> {
-  const { facade, account, key, emails, groups, limits } = acceptance;
+  const { facade, account, key, emails, groups, limits, isBulk } = acceptance;
   const now = emails[0]?.createdAt ?? 0;
   const refusal = limits && (await refusalOf(tx, { ...acceptance, limits }, now));
   // What was accepted before is a replay, however little there is left.
@@ -47,9 +49,11 @@ export async function insertAcceptance(
   ]);
   if (!isOurs) return 'taken';
   const sifted: Sifted[][] = [];
-  for (const [index, { topicId }] of emails.entries()) {
+  for (const [index, { topicId, broadcastId }] of emails.entries()) {
     const own = groups[index] ?? [];
-    const left = topicId === null ? null : await findLeft(tx, account, topicId, own.flat());
+    // Those of a broadcast were picked a moment ago, and are looked at again before they leave.
+    const left =
+      topicId === null || broadcastId !== undefined ? null : await findLeft(tx, account, topicId, own.flat());
     const known = left ? withLeft(suppressed, left) : suppressed;
     sifted.push(own.map((group) => sift(group, known)));
   }
@@ -58,7 +62,7 @@ export async function insertAcceptance(
     insertSharedFiles(tx, account, shared),
     ...emails.flatMap((email, index) => [
       insertEmail(tx, email, facade, key?.keyHash ?? null, shared),
-      insertDeliveries(tx, email, { groups: sifted[index] ?? [], isBulk: emails.length > 1 }),
+      insertDeliveries(tx, email, { groups: sifted[index] ?? [], isBulk }),
     ]),
     countInserted(tx, account, sifted.flat().flatMap(queuedOf)),
   ]);

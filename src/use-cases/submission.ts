@@ -3,6 +3,7 @@
 import type { Email, Message, Origin } from '../core/email.ts';
 import { type Fingerprint, fingerprint } from '../core/fingerprint.ts';
 import type { Rendering } from '../render/renderer.ts';
+import type { Transaction } from '../store/database.ts';
 import type { EmailToCompare } from '../store/mail/email-to-compare.ts';
 
 /**
@@ -49,6 +50,10 @@ export type Submission = {
   messages: Message[];
   /** Made of names alone, before anything is written: what this client is told, and every replay after it. */
   answer: (emails: EmailName[]) => StoredAnswer;
+  /** Yields to what was sent singly. Absent: where it is several emails. */
+  isBulk?: boolean;
+  /** Written in the same transaction as the emails; where it throws nothing is accepted. */
+  also?: (tx: Transaction) => Promise<void>;
 };
 
 /** What an email is called in answers. */

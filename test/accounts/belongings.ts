@@ -31,6 +31,7 @@ export type Belongings = {
   list: string;
   topic: string;
   property: string;
+  broadcast: string;
   sender: string;
   domain: string;
   webhook: string;
@@ -82,6 +83,8 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
   const contact = await must('POST', '/contacts', { ...known, ...choices });
   const { contacts } = await must('GET', '/v3/contacts');
   const { lists } = await must('GET', '/v3/contacts/lists');
+  const written = { segment_id: segment.id, from, subject: marker, html: marker };
+  const broadcast = await must('POST', '/broadcasts', written);
   const sender = await must('POST', '/v3/senders', { name: marker, email: 'named@owner.test' });
   const domain = await must('POST', '/domains', { name: 'owner.test' });
   const suppression = await must('POST', '/suppressions', { email: suppressed });
@@ -104,6 +107,7 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
       segment: segment.id,
       list: String(lists[0].id),
       topic: topic.id,
+      broadcast: broadcast.id,
       property: property.id,
       keyId: await keyIdOf(server),
     },

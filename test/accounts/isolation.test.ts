@@ -45,6 +45,7 @@ function fill({ path }: Route, ours: Belongings): string {
     ['/segments/', { id: ours.segment }],
     ['/audiences/', { id: ours.segment, contact: ours.contact }],
     ['/topics/', { id: ours.topic }],
+    ['/broadcasts/', { id: ours.broadcast }],
     ['/contact-properties/', { id: ours.property }],
     ['/v3/contacts/attributes/', { category: 'normal', name: 'THEIRS' }],
     ['/v3/contacts/folders/', { id: '1' }],
@@ -118,7 +119,7 @@ type Seen = { what: string; status: number; leaks: boolean };
 
 async function askAll(routes: Route[], asker: Asker, ours: Belongings): Promise<Seen[]> {
   const { email, uuid, attachment, held, batch, webhook, event, suppression, domain, versioned } = ours;
-  const { contact, segment, topic, property } = ours;
+  const { contact, segment, topic, property, broadcast } = ours;
   const words = [
     marker,
     email,
@@ -135,6 +136,7 @@ async function askAll(routes: Route[], asker: Asker, ours: Belongings): Promise<
     segment,
     topic,
     property,
+    broadcast,
   ];
   const seen: Seen[] = [];
   for (const route of routes) {

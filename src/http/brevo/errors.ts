@@ -61,6 +61,7 @@ export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
       `Sending has been rejected because the sender you used ${extra.sender} is not valid. Validate your sender or authenticate your domain`,
   },
   daily_quota: { status: 402, code: 'not_enough_credits' },
+  not_now: { status: 400, code: 'bad_request' },
   storage_full: { status: 403, code: 'permission_denied' },
   unavailable: { status: 503, code: 'service_unavailable' },
   internal: { status: 500, code: 'internal_server_error' },

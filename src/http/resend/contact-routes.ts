@@ -3,6 +3,17 @@
 import type { Call, Reply } from '../call.ts';
 import type { Routes } from '../route-table.ts';
 import {
+  type BroadcastParts,
+  cancelBroadcast,
+  changeBroadcast,
+  createBroadcast,
+  duplicateBroadcast,
+  removeBroadcast,
+  sendBroadcast,
+  showBroadcast,
+  showBroadcasts,
+} from './broadcasts.ts';
+import {
   changeProperty,
   createProperty,
   type PropertyParts,
@@ -33,7 +44,7 @@ import {
 } from './segments.ts';
 import { changeTopic, createTopic, removeTopic, showTopic, showTopics, type TopicParts } from './topics.ts';
 
-export type ContactRouteParts = SegmentParts & TopicParts & PropertyParts;
+export type ContactRouteParts = BroadcastParts & SegmentParts & TopicParts & PropertyParts;
 
 type Handle = (parts: ContactRouteParts, call: Call) => Promise<Reply>;
 type Answer = Routes[number][1]['GET'];
@@ -59,6 +70,11 @@ export function contactRoutes(full: (handle: Handle) => NonNullable<Answer>): Ro
       '/audiences/:id/contacts/:contact',
       { GET: full(showInAudience), PATCH: full(changeInAudience), DELETE: full(removeFromAudience) },
     ],
+    ['/broadcasts', { POST: full(createBroadcast), GET: full(showBroadcasts) }],
+    ['/broadcasts/:id', { GET: full(showBroadcast), PATCH: full(changeBroadcast), DELETE: full(removeBroadcast) }],
+    ['/broadcasts/:id/send', { POST: full(sendBroadcast) }],
+    ['/broadcasts/:id/cancel', { POST: full(cancelBroadcast) }],
+    ['/broadcasts/:id/duplicate', { POST: full(duplicateBroadcast) }],
     ['/topics', { POST: full(createTopic), GET: full(showTopics) }],
     ['/topics/:id', { GET: full(showTopic), PATCH: full(changeTopic), DELETE: full(removeTopic) }],
     ['/contact-properties', { POST: full(createProperty), GET: full(showProperties) }],

@@ -39,6 +39,7 @@ export const errorTable: Readonly<Record<ErrorCode, WireError>> = {
   first_account_only: { status: 403, name: 'restricted_api_key' },
   domain_not_allowed: { status: 403, name: 'validation_error' },
   daily_quota: { status: 429, name: 'daily_quota_exceeded' },
+  not_now: { status: 403, name: 'validation_error' },
   storage_full: { status: 403, name: 'validation_error' },
   // `service_unavailable` is not among the 21.
   unavailable: { status: 503, name: 'internal_server_error' },
@@ -63,6 +64,7 @@ export const refusalTexts = {
   segmentNotFound: 'Audience not found',
   topicNotFound: 'Topic not found',
   propertyNotFound: 'Contact property not found',
+  broadcastNotFound: 'Broadcast not found',
   templateNotFound: 'Template not found',
   webhookNotFound: 'Webhook not found',
   webhookEventNotFound: 'Webhook event not found',

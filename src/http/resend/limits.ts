@@ -27,6 +27,7 @@ export type ResendLimits = {
   templatesCharsMax: number;
   variablesMax: number;
   propertiesMax: number;
+  broadcastCharsMax: number;
   propertyCharsMax: number;
 };
 
@@ -81,4 +82,6 @@ export const resendLimits: ResendLimits = {
   // Ours: what one row of a contact holds.
   propertiesMax: 200,
   propertyCharsMax: 2_000,
+  // Ours: a hundred of them are filled in at once.
+  broadcastCharsMax: 300_000,
 };

@@ -18,6 +18,7 @@ export type Summary = Pick<
   | 'subject'
   | 'tags'
   | 'topicId'
+  | 'broadcastId'
   | 'templateId'
   | 'batchId'
   | 'scheduledText'
@@ -115,7 +116,7 @@ export function rawOf(content: Content, bytes: Uint8Array | null): Pick<Email, '
 
 /** Members that are undefined are left out: most emails have no template, no batch, and nobody who was forgotten. */
 function summaryOf(email: Summary): string {
-  const { from, to, cc, bcc, replyTo, subject, tags, topicId, templateId, batchId, scheduledText } = email;
+  const { from, to, cc, bcc, replyTo, subject, tags, topicId, broadcastId, templateId, batchId, scheduledText } = email;
   const { returnPath, request, traceparent, forgotten } = email;
   return JSON.stringify({
     from,
@@ -126,6 +127,7 @@ function summaryOf(email: Summary): string {
     subject,
     tags,
     topicId,
+    broadcastId,
     templateId,
     batchId,
     scheduledText,

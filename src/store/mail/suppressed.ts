@@ -34,7 +34,7 @@ export async function siftDelivery(reader: Reader, delivery: Delivery): Promise<
 }
 
 /** Those of a delivery who have left its topic since it was accepted. Null: nobody. */
-export async function siftTopic(reader: Reader, delivery: Delivery, topic: string): Promise<Sifted | null> {
+export async function siftTopic(reader: Reader, delivery: Delivery, topic: string | null): Promise<Sifted | null> {
   const left = await findLeft(reader, delivery.account, topic, delivery.recipients);
   return left.size === 0 ? null : sift(delivery.recipients, withLeft(new Map(), left));
 }
