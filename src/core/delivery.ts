@@ -48,8 +48,11 @@ export type Edge = {
   from: readonly DeliveryState[];
   to: DeliveryState;
   fence: Fence;
-  /** Not if it may have left once already, if any attempt came to something, once it was held, or while all is being held. */
-  unless?: 'may_have_left' | 'was_tried' | 'was_held' | 'all_is_being_held';
+  /**
+   * Not if it may have left once already, if any attempt came to something, once it was held, while all is being held, or while it waits
+   * and nothing of it can have left.
+   */
+  unless?: 'may_have_left' | 'was_tried' | 'was_held' | 'all_is_being_held' | 'has_not_left';
   /**
    * The attempt is counted on: whoever holds the delivery is fenced from here on. `far`: to a number that no attempt has had which
    * the database, gone back in time, does not know of.
@@ -72,7 +75,7 @@ export type Edge = {
   /** Only the first failure in a row is told: one event for a relay that is away, not one each try. */
   tells?: 'first_failure';
   /** Who decided, where it was not the relay. */
-  by?: 'operator' | 'policy';
+  by?: 'operator' | 'policy' | 'notice';
 };
 
 const verdict = {
@@ -91,6 +94,9 @@ const wordless = { ...requeue, counts: { wordless: '+ 1' } } as const;
 const goesOn = { from: ['sending'], to: 'sending', fence: 'attempt', sets: [] } as const;
 
 const answer = { from: ['in_doubt'], fence: 'state', ends: true, by: 'operator' } as const;
+
+/** What came back names the delivery, and no attempt of it. */
+const noticed = { fence: 'state', ends: true, sets: ['run_at', 'reply'], by: 'notice' } as const;
 
 const simulated = { from: ['sending'], fence: 'attempt', sets: ['run_at', 'reply'] } as const;
 
@@ -300,6 +306,25 @@ export const edges = {
     sets: ['run_at', 'give_up_at', 'content_hash'],
     events: ['scheduled'],
   },
+
+  /** What came back shows that the relay has taken it, whatever is recorded here: no second copy leaves. */
+  shown: {
+    from: ['handoff', 'in_doubt', 'queued', 'sending'],
+    to: 'sent',
+    fence: 'state',
+    unless: 'has_not_left',
+    ends: true,
+    sets: ['run_at', 'reply'],
+    events: ['sent'],
+    by: 'notice',
+  },
+  /** A success notice: it is in the recipient's mailbox. */
+  noticed_delivered: { ...noticed, from: ['sent'], to: 'delivered', events: ['delivered'] },
+  /** A bounce, also of what somebody further on said was delivered. */
+  noticed_bounced: { ...noticed, from: ['sent', 'delivered'], to: 'bounced', events: ['bounced'] },
+  /** One of several recipients has come to another end, and is a delivery of its own from here on. */
+  parted_sent: { ...noticed, from: ['sent'], to: 'sent', sets: ['recipients'] },
+  parted_delivered: { ...noticed, from: ['delivered'], to: 'delivered', sets: ['recipients'] },
 
   /** Test addresses that only pretend. */
   simulate_delivered: { ...simulated, to: 'delivered', events: ['sent', 'delivered'] },

@@ -177,7 +177,8 @@ const outcomes: Series[] = [
 
 function Outcomes({ hours, range, now }: Charted) {
   const buckets = bucketsOf(hours, range, now, (one) => [
-    one.sent,
+    // Less than none in an hour that only brought bounces of earlier mail.
+    Math.max(0, one.sent),
     one.bounced + one.failed,
     one.suppressed + one.canceled,
   ]);

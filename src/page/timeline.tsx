@@ -68,6 +68,8 @@ const toneOf: Partial<Record<ShownState, Tone>> = {
   delivery_delayed: 'warning',
 };
 
+const namesOf = { operator: 'an operator', policy: 'the policy', notice: 'a notice that came back' };
+
 function momentOf({ type, at, detail }: Event): Moment {
   const state = shownState(type, detail);
   return {
@@ -78,7 +80,7 @@ function momentOf({ type, at, detail }: Event): Moment {
         <State is={detail.in_doubt ? 'in_doubt' : state} />
         {detail.attempt !== undefined && <span class="muted"> attempt {detail.attempt}</span>}
         {detail.relay !== undefined && <span class="muted"> through {detail.relay}</span>}
-        {detail.by && <span class="muted"> by {detail.by === 'operator' ? 'an operator' : 'the policy'}</span>}
+        {detail.by && <span class="muted"> by {namesOf[detail.by]}</span>}
       </>
     ),
     detail: (

@@ -144,7 +144,7 @@ export const clientOperations = [
     const { request, wanted } = before;
     return send(model, { ...request, body: bytesOf(wanted, spaces) }, wanted);
   }),
-  operation('cancel', 4, { which: recent, isOwn: isMostly }, ({ which, isOwn }, model) => {
+  operation('cancel', 8, { which: recent, isOwn: isMostly }, ({ which, isOwn }, model) => {
     const ref = emailAt(model, which, isOwn);
     if (!ref) return null;
     return { expected: () => model.cancel(ref), act: ({ amend }) => amend.cancel(ref.account, ref.emailId) };
@@ -168,7 +168,7 @@ export const clientOperations = [
       };
     },
   ),
-  operation('flush key uses', 1, {}, (_, model) => ({
+  operation('flush key uses', 3, {}, (_, model) => ({
     expected: () => model.flushKeyUses(),
     act: ({ keyUses }) => keyUses.flush(),
   })),

@@ -30,6 +30,7 @@ const answers = {
   unsuppress: ['removed', 'unknown'],
   'unsuppress bounces': ['some', 'none'],
   'learn of bounces': ['made', 'known'],
+  'take a notice': ['told', 'known', 'nobody'],
   'make webhook': ['made', 'again', 'gone', 'too many'],
   'change webhook': ['changed', 'gone'],
   'rotate secret': ['rotated', 'gone'],

@@ -35,6 +35,7 @@ const tables = [
   'events',
   'idempotency_keys',
   'suppressions',
+  'notices',
   'webhook_deliveries',
   'webhook_subscriptions',
   'webhooks',

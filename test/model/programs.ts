@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { clientOperations, sending } from './client-operations.ts';
+import { noticeOperations } from './notices.ts';
 import type { Operation } from './operation.ts';
 import { personOperations } from './person-operations.ts';
 import { workerOperations } from './worker-operations.ts';
@@ -11,7 +12,7 @@ export type { Operation, Step } from './operation.ts';
 /** When every program begins. */
 export const firstMoment = 1_800_000_000_000;
 
-const all = fc.oneof(...clientOperations, ...personOperations, ...workerOperations);
+const all = fc.oneof(...clientOperations, ...personOperations, ...workerOperations, ...noticeOperations);
 
 /** Something is sent first: without a mail there is little to do. */
 export const programs: fc.Arbitrary<Operation[]> = fc

@@ -3,6 +3,7 @@
 import { type Edge, type EdgeName, edges } from '../../src/core/delivery.ts';
 import type { Message } from '../../src/core/email.ts';
 import { type FactType, type Subject, subjectsOf } from '../../src/core/event.ts';
+import type { NoticeKind } from '../../src/core/notice.ts';
 import type { Said, Words } from '../../src/core/reply.ts';
 import { expiresAt } from '../../src/core/retry.ts';
 import { isMailboxGone, type SuppressionOrigin, suppressionKey } from '../../src/core/suppression.ts';
@@ -76,6 +77,9 @@ export type ModelWebhook = {
   perRecipient: boolean;
 };
 
+/** What was told of a recipient; `part` is the one that was named. */
+export type ModelNotice = { account: string; emailId: string; part: number; recipient: string; kind: NoticeKind };
+
 export type Detail = {
   recipients?: string[];
   reply?: string;
@@ -87,6 +91,7 @@ export type Detail = {
   in_doubt?: boolean;
   by?: string;
   scheduled_at?: number;
+  was?: 'sent' | 'delivered';
   origin?: SuppressionOrigin;
 };
 
@@ -131,6 +136,7 @@ export class Room {
   suppressions: ModelSuppression[] = [];
   webhooks: ModelWebhook[] = [];
   workers = new Map<string, number>();
+  notices: ModelNotice[] = [];
 
   constructor(now: number, coverage: Coverage) {
     this.now = now;

@@ -29,7 +29,7 @@ type Compared = Snapshot & { answer: unknown };
 export type Ran = { coverage: Coverage; programs: number; steps: number; msOf: Record<string, number> };
 
 const roundSize = 50;
-const roundsMax = 6;
+const roundsMax = 14;
 
 /** @throws Error with the shortest program found in which somebody differs, its seed and its path. */
 export async function runPrograms(options: RunOptions): Promise<Ran> {

@@ -189,7 +189,8 @@ function grouped(events: Told[]): string[] {
   return events
     .sort((a, b) => (a.about < b.about ? -1 : a.about > b.about ? 1 : 0))
     .map(({ account, about, type, at, detail, told }) => {
-      const { recipients, reply, attempt, relay, in_doubt, by, scheduled_at, origin, said, replies, each } = detail;
+      const { recipients, reply, attempt, relay, in_doubt, by, scheduled_at, origin, said, replies, each, was } =
+        detail;
       // The parts of one email are moved at once, in no order.
       const sorted = recipients && [...recipients].sort();
       const rest = {
@@ -204,6 +205,7 @@ function grouped(events: Told[]): string[] {
         by,
         scheduled_at,
         origin,
+        was,
       };
       return line('event', [account, about, type, at, rest, [...told].sort()]);
     });

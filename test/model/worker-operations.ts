@@ -102,6 +102,7 @@ const stagesAlone = ['try_alone', 'composed_alone', 'harmless'] as const;
 const lateEdges = [
   ...(['claim', 'forgotten', 'lease_over', 'orphaned', 'spared', 'silenced', 'orphaned_handoff'] as const),
   ...(['lost_handoff', 'hold', 'hold_doubt', 'send_again', 'wait', 'release', 'stop_repeats'] as const),
+  ...(['shown', 'noticed_delivered', 'noticed_bounced', 'parted_sent', 'parted_delivered'] as const),
 ];
 
 export const workerOperations = [
@@ -308,11 +309,14 @@ export const workerOperations = [
       const fence = pick([...one.past, one.row], version)?.attempt ?? 0;
       const runAt = model.now + leaseMs;
       const reply = ownWords('Late.');
-      const terms = { run_at: runAt, held_until: model.now, reply, worker, waits_for: 'one', fence, now: model.now };
+      const { recipients } = one;
+      const rest = { recipients, worker, waits_for: 'one', fence, now: model.now };
+      const terms = { run_at: runAt, held_until: model.now, reply, ...rest };
       const ref = refOf(one);
       return {
         expected: () =>
-          model.move(edge, ref, { runAt, heldUntil: model.now, reply, worker, waitsFor: 'one', fence }) !== null,
+          model.move(edge, ref, { runAt, heldUntil: model.now, reply, recipients, worker, waitsFor: 'one', fence }) !==
+          null,
         act: (engine) => engine.write(async (tx) => (await move(tx, edge, ref, terms, () => null)) !== null),
       };
     },

@@ -38,6 +38,8 @@ const rows: DeliveryRow[] = [
   { state: 'sending', attempt: 6, ...sentAgain },
   { state: 'handoff', attempt: 4, ...fresh, handoffAttempt: 4, unanswered: 1 },
   { state: 'in_doubt', attempt: 5, ...fresh, handoffAttempt: 4, unanswered: 1 },
+  { state: 'sent', attempt: 5, ...fresh, handoffAttempt: 4, tries: 1 },
+  { state: 'delivered', attempt: 6, ...fresh, handoffAttempt: 4, tries: 1 },
 ];
 
 /** `first`: what somebody else does, one or more edges, before the second one who knows the row as it was. */

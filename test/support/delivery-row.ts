@@ -56,6 +56,9 @@ function isFenceRight({ fence }: Edge, row: DeliveryRow, known: DeliveryRow): bo
 function isBarred({ unless }: Edge, row: DeliveryRow): boolean {
   if (unless === 'may_have_left') return row.possibleDuplicate > 0;
   if (unless === 'was_held') return row.handoffAttempt === null || row.attempt > row.handoffAttempt + 1;
+  if (unless === 'has_not_left') {
+    return ['queued', 'sending'].includes(row.state) && row.unanswered === 0 && row.possibleDuplicate === 0;
+  }
   return unless === 'was_tried' && (row.tries > 0 || row.handoffAttempt !== null || row.possibleDuplicate > 0);
 }
 

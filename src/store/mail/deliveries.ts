@@ -59,7 +59,7 @@ export const never = Number.MAX_SAFE_INTEGER;
 
 /** How a delivery begins: waiting for its time, or over already. */
 export type NewDelivery = DeliveryRef & {
-  state: Extract<DeliveryState, 'queued' | 'bounced' | 'suppressed'>;
+  state: Extract<DeliveryState, 'queued' | 'delivered' | 'bounced' | 'suppressed'>;
   recipients: string[];
   runAt: number;
   giveUpAt: number;

@@ -7,6 +7,7 @@ export const nothingIsHeld = "not exists (select 1 from settings where name = 'h
 
 export const conditions = {
   may_have_left: 'possible_duplicate = 0',
+  has_not_left: "(state in ('handoff', 'in_doubt') or unanswered > 0 or possible_duplicate > 0)",
   was_tried: 'tries = 0 and handoff_attempt is null and possible_duplicate = 0',
   // Beyond its gate only the doubt about it has counted on.
   was_held: 'attempt <= handoff_attempt + 1',

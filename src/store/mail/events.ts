@@ -26,7 +26,9 @@ export type EventDetail = {
   upstream_id?: string;
   in_doubt?: boolean;
   /** Who decided, where it was not the relay. */
-  by?: 'operator' | 'policy';
+  by?: 'operator' | 'policy' | 'notice';
+  /** What its recipients counted as before a notice said otherwise. */
+  was?: 'sent' | 'delivered';
   scheduled_at?: number;
   /** Why its recipients are suppressed. */
   origin?: WithheldReason;

@@ -38,7 +38,7 @@ export type Terms<Name extends EdgeName> = { [Column in SetBy<Name>]: Values[Col
   /** When it happens, for the event. */
   now: number;
   /** What is worth knowing beside recipients and reply. */
-  detail?: Pick<EventDetail, 'replies' | 'each' | 'origin' | 'scheduled_at'>;
+  detail?: Pick<EventDetail, 'replies' | 'each' | 'origin' | 'scheduled_at' | 'was'>;
 } & (FenceOf<Name> extends 'state' ? unknown : { fence: number });
 
 /** A delivery as the edge has left it. */

@@ -158,8 +158,11 @@ export async function rollEvents(tx: Transaction, step: Step): Promise<boolean> 
     const hour = Math.floor(row.at / hourMs);
     const sum = sums.get(`${hour} ${row.account}`) ?? { account: row.account, hour, more: {} };
     const type = row.type as keyof Figures;
-    const { recipients = [], said }: EventDetail = JSON.parse(row.detail);
+    const { recipients = [], said, was }: EventDetail = JSON.parse(row.detail);
     sum.more[type] = (sum.more[type] ?? 0) + recipients.length;
+    // A late bounce: nobody counts twice. `sent` has those who were delivered, too.
+    if (type === 'bounced' && was) sum.more.sent = (sum.more.sent ?? 0) - recipients.length;
+    if (type === 'bounced' && was === 'delivered') sum.more.delivered = (sum.more.delivered ?? 0) - recipients.length;
     if (type === 'delivered' && said?.captured) sum.more.captured = (sum.more.captured ?? 0) + recipients.length;
     sums.set(`${hour} ${row.account}`, sum);
   }
