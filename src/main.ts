@@ -52,6 +52,9 @@ process.env.TZ = 'UTC';
 // Whatever this process makes, the database above all, is for its user alone.
 process.umask(0o077);
 
+/** How the process ends where the command could not be done. */
+let failure = 1;
+
 /** A server goes on when nobody reads its log any more. */
 let isServing = false;
 
@@ -69,6 +72,8 @@ async function main(): Promise<void> {
   if (positionals[0] === 'help') return void console.log(usageOf(positionals[1]));
   if (help) return void console.log(usageOf(positionals[0]));
   const [command = 'serve', ...operands] = positionals;
+  // EX_TEMPFAIL of sysexits.h: the mail server that pipes mail to it keeps that, and comes again. Any other status would bounce the bounce.
+  if (command === 'bounce' && !['list', 'show'].includes(operands[0] ?? '')) failure = 75;
   // It asks for settings, instead of having them.
   if (command === 'init') return (await import('./command/init.ts')).init(operands, { force });
   const environment = settingsFrom(flags);
@@ -95,6 +100,8 @@ async function main(): Promise<void> {
       return (await import('./command/relay.ts')).relay(config, operands);
     case 'queue':
       return (await import('./command/queue.ts')).queue(config, operands);
+    case 'bounce':
+      return (await import('./command/bounce.ts')).bounce(config, operands);
     case 'backup':
       return (await import('./command/backup.ts')).backup(config, operands, { force });
     case 'restore':
@@ -158,5 +165,5 @@ function reasonOf(error: Error): string {
 main().catch((error: unknown) => {
   const expected = error instanceof ConfigError || error instanceof CommandError;
   console.error(expected ? error.message : error instanceof Error ? `sendonce: ${reasonOf(error)}` : error);
-  process.exit(error instanceof UsageError ? 2 : 1);
+  process.exit(failure === 1 && error instanceof UsageError ? 2 : failure);
 });

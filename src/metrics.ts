@@ -6,6 +6,7 @@ import type { DeliveryState } from './core/delivery.ts';
 import { isUnavailable } from './core/error.ts';
 import { patiently } from './core/patience.ts';
 import type { WebhookCounts } from './store/webhooks/history.ts';
+import type { TakenReport } from './use-cases/take-report.ts';
 
 /** Why a request is turned away before it is looked at. */
 export type Refused = 'memory' | 'slow' | 'wrong_keys' | 'host';
@@ -19,6 +20,7 @@ export type Metrics = {
   keyUsed(kind: 'replay' | 'conflict'): void;
   /** Told of a request to send that had no key. */
   keyless(client: string): void;
+  noticed(taken: TakenReport): void;
   /** What was rendered beside the serving thread, and how long it took from being asked for. */
   rendered(what: string, outcome: string, ms: number): void;
   /** `ok`, or why it failed. */
@@ -63,6 +65,21 @@ export type MetricSources = {
   troubles: () => readonly TroubleName[];
 };
 
+function createNoticed(registry: Registry): Metrics['noticed'] {
+  const notices = new Counter({
+    name: 'sendonce_notices_total',
+    help: 'What came back about mail to this process, by kind, and by whether it was told, had been told, or matched nothing.',
+    labelNames: ['kind', 'outcome'],
+    registers: [registry],
+  });
+  return ({ notices: taken, stray }) => {
+    for (const { kind, noted } of taken) notices.inc({ kind, outcome: noted });
+    if (taken.length === 0 && stray !== null) notices.inc({ kind: 'none', outcome: stray });
+  };
+}
+
+const keylessHelp = 'Requests to send without an idempotency key, by client.';
+
 /** The sources are read at each scrape, away from the serving thread. */
 export function createMetrics(sources: MetricSources): Metrics {
   const { isUp, hang, patienceMs, openByState, webhooks } = sources;
@@ -78,7 +95,6 @@ export function createMetrics(sources: MetricSources): Metrics {
     'sendonce_idempotency_key_uses_total',
     'Requests under a key that was used before: replays answered, conflicts refused.',
   );
-  const keylessHelp = 'Requests to send without an idempotency key, by client.';
   const keyless = counterBy(registry, 'client', 'sendonce_keyless_sends_total', keylessHelp);
   const refused = new Counter({
     name: 'sendonce_requests_refused_total',
@@ -126,6 +142,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     relayOutcome: (relay, kind) => relays.inc({ relay, outcome: kind }),
     keyUsed: (kind) => keys.inc({ kind }),
     keyless: (client) => keyless.inc({ client }),
+    noticed: createNoticed(registry),
     rendered: (what, outcome, ms) => rendered.observe({ what, outcome }, ms / 1_000),
     webhookAttempt: (outcome) => attempts.inc({ outcome }),
     webhookDisabled: () => disabled.inc(),

@@ -162,7 +162,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const asked = { ...shared, secrets: ready.secrets, spfSenders, publicUrl, page, relayDesk };
   const api = config.role === 'worker' ? null : openApi(asked);
   const watching = watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken);
-  const mail = api ? createMailListeners(config, api.submission) : [];
+  const mail = api ? createMailListeners(config, api.submission, { ...accepts, ...lanes }) : [];
   const listener = createListener(config, {
     fetch: guarded(createApp([watching, ...(api?.doors ?? [])], facades), facades, hostCheckOf(config, metrics)),
     wordingOf: (path) => wordingOf(facades, path),

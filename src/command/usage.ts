@@ -23,6 +23,8 @@ const usage = `Usage: sendonce [command] [--setting value …] [--env-file FILE]
                                      print events as they happen, and send them to a program on this machine
   relay list                         how the relays are doing, and what waits for each
   relay test|pause|resume|retry NAME try a session; send nothing more to it; go on; ask it now and send what waited for it
+  bounce [RECIPIENT] < MAIL          take what came back about a mail, from a pipe of the mail server
+  bounce list|show ID                what came back and matched nothing
   backup FILE [--force]              copy a SQLite database, while it is served too, and check the copy
   restore FILE [--force]             put one back: what may have left since is held
   migrate                            bring the database's schema up to date

@@ -2,23 +2,47 @@
 
 import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
+import type { ReturnPaths } from '../core/return-path.ts';
+import type { Intake } from '../listen/intake.ts';
 import { MailListener } from '../listen/mail-listener.ts';
+import { createNoticeIntake } from '../listen/notices.ts';
 import { createSubmission, type SubmissionParts } from '../listen/submission/intake.ts';
 import { submissionLimits } from '../listen/submission/limits.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Renderer } from '../render/renderer.ts';
+import { createTakeReport, type TakenReport, type TakeReportOptions } from '../use-cases/take-report.ts';
 
-export function createMailListeners(config: Config, parts: SubmissionParts): MailListener[] {
+export type NoticeParts = Pick<TakeReportOptions, 'database' | 'clock'> & {
+  returnPaths: ReturnPaths;
+  renderer: Renderer;
+  metrics: Pick<Metrics, 'noticed'>;
+  /** Webhooks are to be told. */
+  onQueued: () => void;
+};
+
+export function createMailListeners(config: Config, parts: SubmissionParts, notices: NoticeParts): MailListener[] {
   const { plain, secure, tls } = config.mail;
   const name = nameOf(config);
   const shared = {
     ...parts,
     name,
     tls,
-    intakes: [createSubmission({ ...parts, name })],
+    // Whoever signs in may write to the bounce domain, too: it is no other mail there.
+    intakes: [...noticeIntakes(notices), createSubmission({ ...parts, name })],
     bytesMax: submissionLimits.mailBytesMax,
     recipientsMax: submissionLimits.recipientsMax,
   };
   const listeners = [plain && { ...plain, isSecure: false }, secure && { ...secure, isSecure: true }];
   return listeners.flatMap((one) => (one ? new MailListener({ ...shared, ...one }) : []));
+}
+
+function noticeIntakes(parts: NoticeParts): Intake[] {
+  if (parts.returnPaths.domain === null) return [];
+  const onTaken = (taken: TakenReport) => {
+    parts.metrics.noticed(taken);
+    parts.onQueued();
+  };
+  return [createNoticeIntake({ ...parts, takeReport: createTakeReport({ ...parts, onTaken }) })];
 }
 
 /** As others know this server: in its greeting, and in the trace of what it takes. */
