@@ -137,7 +137,11 @@ function askToSendAgain(visit: Visit, held: HeldDelivery, from: From): Promise<R
   });
 }
 
-const deciders = { operator: 'Somebody else', policy: 'The policy of this server' };
+const deciders = {
+  operator: 'Somebody else',
+  policy: 'The policy of this server',
+  notice: 'A notice that came back',
+};
 
 /** Two people see the same doubt: whoever is second is told who was first. */
 async function tooLate({ parts, session }: Visit, emailId: string): Promise<AppError> {
