@@ -47,7 +47,8 @@ async function killed(life: Life): Promise<void> {
   await life.kill(program);
 }
 
-async function anyEnd(life: Life): Promise<void> {
+/** A kill, a stop or a pause. */
+export async function anyEnd(life: Life): Promise<void> {
   const fate = life.random();
   if (fate < 0.6) return killed(life);
   const program = await life.up();

@@ -15,7 +15,12 @@ export type LoadOptions = {
   token?: () => string | null;
   /** How long most clients wait for an answer before they come again. */
   answerMs?: number | undefined;
+  /** The share of clients that now and then ask for something else under a key that was answered. */
+  trespassing?: number | undefined;
 };
+
+/** One try as its client saw it. `endedAt` null: no answer came. Times by `performance.now()`. */
+export type Try = { operation: Operation; text: string; begunAt: number; endedAt: number | null; reply: Reply | null };
 
 /** A request under another API key than the one of the settings. Begun and answered by `performance.now()`. */
 export type KeyUse = { token: string; begunAt: number; answeredAt: number; isTaken: boolean };
@@ -30,6 +35,7 @@ export class Load {
   /** Those that have their first answer, in the order of the answers. */
   readonly accepted: Operation[] = [];
   readonly keyUses: KeyUse[] = [];
+  readonly tries: Try[] = [];
   /** Promises broken in front of the clients' eyes. */
   readonly violations: string[] = [];
   replays = 0;
@@ -93,6 +99,7 @@ export class Load {
       // Some clients send the same thing twice at once, some come back to an old one.
       const also = random() < 0.1 ? [operation] : random() < 0.1 ? [this.#old()] : [];
       await Promise.all([operation, ...also].map((one) => this.#untilAnswered(one)));
+      if (random() < (this.#options.trespassing ?? 0)) await this.#trespass();
       await pause(random() * 10);
     }
   }
@@ -107,6 +114,13 @@ export class Load {
   #old(): Operation {
     const one = this.operations[Math.floor(this.#options.random() * this.operations.length)] as Operation;
     return one.facade === 'resend' ? one : (this.operations.at(-1) as Operation);
+  }
+
+  /** Once, whatever comes of it: whoever judges the tries says what may. */
+  async #trespass(): Promise<void> {
+    const operation = this.#old();
+    if (operation.facade !== 'resend' || operation.ids === null) return;
+    await this.#try(operation, operation.text.replace('"subject":"mail', '"subject":"another mail'));
   }
 
   async #untilAnswered(operation: Operation): Promise<void> {
@@ -138,21 +152,24 @@ export class Load {
   }
 
   /** Null: no answer came, or none that counts. Some clients do not even wait for it: whether it arrived is then anybody's guess. */
-  async #try(operation: Operation): Promise<Reply | null> {
+  async #try(operation: Operation, text = operation.text): Promise<Reply | null> {
     const url = this.#options.target();
     if (url === null) return null;
     const isImpatient = this.#options.random() < 0.1;
     if (isImpatient) this.aborts += 1;
     const giveUpMs = isImpatient ? 1 + this.#options.random() * 20 : (this.#options.answerMs ?? timeoutMs);
-    const { path, text } = operation;
+    const { path } = operation;
+    const one: Try = { operation, text, begunAt: performance.now(), endedAt: null, reply: null };
+    this.tries.push(one);
     const asking = { method: 'POST', path, text, ...(operation.facade === 'resend' ? { key: operation.key } : {}) };
     const token = this.#options.token?.() ?? null;
-    if (token === null) return this.#client.ask(url, asking, giveUpMs);
-    const begunAt = performance.now();
-    const reply = await this.#client.ask(url, { ...asking, token }, giveUpMs);
+    const reply = await this.#client.ask(url, token === null ? asking : { ...asking, token }, giveUpMs);
     if (reply === null) return null;
+    const answeredAt = performance.now();
+    Object.assign(one, { endedAt: answeredAt, reply });
+    if (token === null) return reply;
     const isTaken = reply.status !== 401;
-    this.keyUses.push({ token, begunAt, answeredAt: performance.now(), isTaken });
+    this.keyUses.push({ token, begunAt: one.begunAt, answeredAt, isTaken });
     return isTaken ? reply : null;
   }
 }

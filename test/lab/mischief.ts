@@ -56,11 +56,7 @@ export async function makeMischief(options: MischiefOptions): Promise<Findings> 
   try {
     fleet.begin();
     for (let time = 1; time <= options.times; time++) {
-      await fleet.load.answeredMore(1 + fleet.random() * answersMax);
-      await pause(fleet.random() * moreMsMax);
-      const mischief = pick(fleet, chosen);
-      await mischief.make(fleet);
-      options.onMischief?.(time, mischief.name);
+      options.onMischief?.(time, await makeOne(fleet, chosen));
     }
     await fleet.allUp();
     const findings = await fleet.examine();
@@ -68,6 +64,22 @@ export async function makeMischief(options: MischiefOptions): Promise<Findings> 
   } finally {
     await fleet.destroy();
   }
+}
+
+/** One of those that take no time, or of those that are named. */
+export function quickMischief(fleet: Fleet, only: readonly string[] = quickMischiefs): Promise<string> {
+  return makeOne(
+    fleet,
+    mischiefs.filter(({ name }) => only.includes(name)),
+  );
+}
+
+async function makeOne(fleet: Fleet, chosen: Mischief[]): Promise<string> {
+  await fleet.load.answeredMore(1 + fleet.random() * answersMax);
+  await pause(fleet.random() * moreMsMax);
+  const mischief = pick(fleet, chosen);
+  await mischief.make(fleet);
+  return mischief.name;
 }
 
 function pick({ random }: Fleet, mischiefs: Mischief[]): Mischief {

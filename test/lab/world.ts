@@ -33,6 +33,8 @@ export type LifeOptions = {
   clients?: number;
   /** How long most clients wait for an answer. */
   answerMs?: number;
+  /** The share of clients that now and then ask for something else under a key that was answered. */
+  trespassing?: number;
   /** An endpoint is told of everything that happens. */
   isHeard?: boolean;
   /** Beside the load, people cancel, reschedule, settle doubts, suppress, change webhooks and revoke keys. */
@@ -108,6 +110,7 @@ export abstract class World {
       target: () => this.target(),
       clients: options.clients,
       answerMs: options.answerMs,
+      trespassing: options.trespassing,
       ...(options.hasPeople ? { mixture: mixtureFor(random, clock), token: () => this.#people?.token() ?? null } : {}),
     });
     this.setting = {
@@ -121,6 +124,10 @@ export abstract class World {
         ...options.environment,
       },
     };
+  }
+
+  get deeds(): Deeds {
+    return this.#people?.deeds ?? noDeeds();
   }
 
   /** From now on everybody talks to the server, as soon as one is up. */
@@ -190,7 +197,7 @@ export abstract class World {
     const { transactions } = this.relay;
     const { books, interrupted } = this;
     const cutShort = this.#cutShort;
-    const deeds = this.#people?.deeds ?? noDeeds();
+    const { deeds } = this;
     const { speed } = this.clock;
     const policy = this.#policy;
     const finding = await examine({

@@ -36,6 +36,7 @@ export const sqliteOnly: Record<string, string> = {
 
 /** Tests that choose their engines themselves. */
 export const ownEngines = [
+  'histories/',
   'model/',
   'postgres/',
   'store/edges.test.ts',
