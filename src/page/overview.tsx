@@ -159,7 +159,7 @@ function Prevented({ hours, range, totals, now }: Charted & { totals: Figures })
           <Pill tone={totals.conflicts > 0 ? 'bad' : 'muted'}>
             <Counted of={totals.conflicts} one="conflicting request" /> rejected
           </Pill>{' '}
-          <a href="/dashboard/idempotency">Look up a key</a>
+          <a href="/dashboard/idempotency">See each of them</a>
         </p>
       )}
       <Bars label={`Duplicates prevented in ${range.name}`} series={duplicates} buckets={buckets} height={80} />

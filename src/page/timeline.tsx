@@ -5,6 +5,7 @@ import { never } from '../store/mail/deliveries.ts';
 import type { StoredEmail } from '../store/mail/emails.ts';
 import { type Event, type ShownState, shownState } from '../store/mail/events.ts';
 import type { DeliveryStatus } from '../store/mail/history.ts';
+import { keyPath } from './idempotency.tsx';
 import { Count, State, Time, type Tone } from './pieces.tsx';
 
 type Options = { email: StoredEmail; through: string; events: Event[]; deliveries: DeliveryStatus[] };
@@ -52,7 +53,14 @@ function accepted(email: StoredEmail, through: string): Moment {
     detail: (
       <p class="muted">
         Through {through}, for <Count of={people} /> {people === 1 ? 'recipient' : 'recipients'},{' '}
-        {email.keyHash ? 'under an idempotency key' : 'without an idempotency key'}. Stored durably.
+        {email.keyHash ? (
+          <>
+            with an <a href={keyPath(email.keyHash)}>idempotency key</a>
+          </>
+        ) : (
+          'without an idempotency key'
+        )}
+        . Stored durably.
       </p>
     ),
   };

@@ -9,6 +9,7 @@ import type { HttpContext } from '../http/call.ts';
 import type { ClientAddress } from '../http/client-address.ts';
 import type { Facade } from '../http/facade.ts';
 import type { Guesses } from '../http/guesses.ts';
+import type { Keyless } from '../http/keyless.ts';
 import type { RelayDesk } from '../http/relays.ts';
 import type { Composing } from '../render/composer.ts';
 import type { Renderer } from '../render/renderer.ts';
@@ -35,6 +36,7 @@ export type PageParts = {
   access: { sessions: Sessions; guesses: Guesses; clientAddress: ClientAddress; bodies: Bodies };
   use: PageUseCases;
   relayDesk: RelayDesk;
+  keyless: Pick<Keyless, 'counted'>;
   facts: PageFacts;
 };
 

@@ -148,6 +148,7 @@ export function openApi(options: DoorOptions): Api {
         clock,
         live,
         relayDesk: desk,
+        keyless,
         access: { ...access, sessions: createSessions({ database, signOut, bootstrap, rules, secrets, now }) },
         use: { ...use, flushUses: () => keyUses.flush() },
         facts: {
