@@ -61,6 +61,7 @@ function targetOf(fields: Fields): RelayTarget {
   const tls = tlsOf(fields);
   try {
     const upstream = parseUpstreamUrl(url);
+    if (upstream?.service === 'ses') return { kind: 'upstream', server: { ...sesServer(fields, upstream), ...tls } };
     if (upstream) return { kind: 'upstream', server: { ...upstream, key: keyOf(fields), ...tls } };
     return { kind: 'smtp', server: { ...smtpServer(fields, url), ...tls } };
   } catch (error) {
@@ -69,11 +70,24 @@ function targetOf(fields: Fields): RelayTarget {
   }
 }
 
-function keyOf(fields: Fields): string {
-  const key = fields.secret('key');
-  if (key === null) throw new FieldProblem('`key` or `key_file` is missing: an upstream wants an API key.');
+/** A host without a dot is the region; another one stands in for SES, and the region is a field. */
+function sesServer(fields: Fields, upstream: Omit<UpstreamServer, 'key'>): UpstreamServer {
+  const { host } = upstream;
+  const isRegion = /^[a-z]{2}(-[a-z]+)+-\d$/.test(host);
+  const region = isRegion ? host : fields.text('region');
+  if (region === null) throw new FieldProblem('`url` must name a region, as ses://eu-west-1.');
+  const accessKeyId = fields.needed('access_key_id');
+  if (!/^\w+$/.test(accessKeyId)) throw new FieldProblem('`access_key_id` must be letters and digits.');
+  const key = keyOf(fields, 'secret_access_key');
+  const own = isRegion ? { host: `email.${region}.amazonaws.com` } : {};
+  return { ...upstream, ...own, key, aws: { accessKeyId, region } };
+}
+
+function keyOf(fields: Fields, name = 'key'): string {
+  const key = fields.secret(name);
+  if (key === null) throw new FieldProblem(`\`${name}\` or \`${name}_file\` is missing: an upstream wants an API key.`);
   // It stands in a header field.
-  if (!/^[!-~]+$/.test(key)) throw new FieldProblem('`key` must be printable ASCII without spaces.');
+  if (!/^[!-~]+$/.test(key)) throw new FieldProblem(`\`${name}\` must be printable ASCII without spaces.`);
   return key;
 }
 

@@ -1,9 +1,11 @@
-/** Reads the URL of an upstream: `resend://`, `brevo://` or `sendonce://`, with host and port where it is not the service's own. */
+/** Reads the URL of an upstream: `resend://`, `brevo://`, `sendonce://` or `ses://`, with host and port where it is not the service's own. */
 
 import { RelayUrlError } from './relay-url.ts';
 
 export type UpstreamServer = {
-  service: 'resend' | 'brevo' | 'sendonce';
+  service: 'resend' | 'brevo' | 'sendonce' | 'ses';
+  /** Of SES, whose `key` is the secret one. */
+  aws?: { accessKeyId: string; region: string };
   host: string;
   port: number;
   isSecure: boolean;
@@ -12,12 +14,12 @@ export type UpstreamServer = {
   tls?: { ca: string[] } | { rejectUnauthorized: false };
 };
 
-const ownHosts = { resend: 'api.resend.com', brevo: 'api.brevo.com', sendonce: null } as const;
+const ownHosts = { resend: 'api.resend.com', brevo: 'api.brevo.com', sendonce: null, ses: null } as const;
 
 /** Null: it is no upstream's. @throws RelayUrlError */
 export function parseUpstreamUrl(text: string): Omit<UpstreamServer, 'key'> | null {
-  const [, service] = /^(resend|brevo|sendonce):/.exec(text) ?? [];
-  if (service !== 'resend' && service !== 'brevo' && service !== 'sendonce') return null;
+  const [, service] = /^(resend|brevo|sendonce|ses):/.exec(text) ?? [];
+  if (service !== 'resend' && service !== 'brevo' && service !== 'sendonce' && service !== 'ses') return null;
   const url = URL.canParse(text) ? new URL(text) : null;
   if (!url) throw new RelayUrlError(`cannot be read as a URL: write ${service}://host:port.`);
   if (url.username !== '' || url.password !== '') {

@@ -31,6 +31,20 @@ function problemsOf(toml: string, variables: Record<string, string> = {}, more: 
 const one = '[[relay]]\nname = "one"\nurl = "smtp://relay.example"\n';
 
 describe('RELAYS_FILE', () => {
+  it('may name SES by its region', () => {
+    const key = `access_key_id = "AKIA"\nsecret_access_key = "\${SECRET}"`;
+    const { relays } = read(`[[relay]]\nname = "ses"\nurl = "ses://eu-west-1"\n${key}`, { SECRET: 'a/b+c' });
+    assert(relays[0]?.kind === 'upstream');
+    assert.deepEqual(relays[0].server, {
+      service: 'ses',
+      host: 'email.eu-west-1.amazonaws.com',
+      port: 443,
+      isSecure: true,
+      key: 'a/b+c',
+      aws: { accessKeyId: 'AKIA', region: 'eu-west-1' },
+    });
+  });
+
   it('may name a plan of days that grow, which ends in what a day may have', () => {
     const plan = 'warm_up = [50, 100]\nwarm_up_from = 2027-01-31\n';
     const most = (more: string, at: string) => {
@@ -124,6 +138,8 @@ relays = ["backup", "ses"]`,
     ['a warm-up without its first day', `${one}warm_up = [50]`, /`warm_up` .* and `warm_up_from` .* go together/],
     ['a warm-up that is no list', `${one}warm_up = 50`, /`warm_up` must be a list of whole numbers/],
     ['a first day that is none', `${one}warm_up = [50]\nwarm_up_from = 1`, /`warm_up_from` must be a date/],
+    ['SES without a region', '[[relay]]\nname = "x"\nurl = "ses://"\n', /names no host/],
+    ['SES without a key', '[[relay]]\nname = "x"\nurl = "ses://eu-west-1"\n', /`access_key_id` is missing/],
     ['another auth', `${one}auth = "plain"`, /`auth` must be "xoauth2"/],
     ['tokens without auth', `${one}client_id = "x"`, /want auth = "xoauth2"/],
     ['xoauth2 from nowhere', `${one}auth = "xoauth2"`, /`token_url` and `client_id` are needed/],

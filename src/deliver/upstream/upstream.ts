@@ -1,5 +1,6 @@
 /** The relay that is an HTTP API: one request a delivery, under a key that is the delivery, so that a doubt settles itself by repeating. */
 
+import assert from 'node:assert/strict';
 import http from 'node:http';
 import https from 'node:https';
 import type { Outcome } from '../../core/outcome.ts';
@@ -7,45 +8,55 @@ import { noReply, type Reply } from '../../core/reply.ts';
 import type { Gate, Relay, Shipment } from '../relay.ts';
 import { brevo } from './brevo.ts';
 import { type Answer, type Asked, ask } from './exchange.ts';
+import { jsonOf, onlyHere, outcomeOf, taken, verdictOf, wordsOf } from './outcome.ts';
 import { resend, sendonce } from './resend.ts';
 import type { Answered, Meaning, Request, Service } from './service.ts';
+import { Ses } from './ses.ts';
 import { worded } from './words.ts';
 
 export type UpstreamOptions = {
-  service: 'resend' | 'brevo' | 'sendonce';
+  service: 'resend' | 'brevo' | 'sendonce' | 'ses';
+  /** Of SES. */
+  aws?: { accessKeyId: string; region: string };
   host: string;
   port: number;
   isSecure: boolean;
   /** Whose certificate is taken, where that is not whose the system takes. */
   tls?: https.AgentOptions;
+  /** At SES the secret access key. */
   apiKey: string;
   concurrency: number;
   /** For an answer. Absent: as long as its own SDKs wait. */
   answerMs?: number;
 };
 
-const services: Record<UpstreamOptions['service'], Service> = { resend, brevo, sendonce };
+const services: Record<Exclude<UpstreamOptions['service'], 'ses'>, Service> = { resend, brevo, sendonce };
 
 const connectMs = 30_000;
 /** What an API does not answer in this time is asked again under its key. */
 const answerMsDefault = 30_000;
-/** Of an answer's words. */
-const wordsMax = 1000;
 
 export function createUpstream(options: UpstreamOptions): Relay {
-  return new Upstream(options);
+  const { service, aws, ...others } = options;
+  if (service === 'ses') {
+    assert(aws, 'SES has a region and a key of its own');
+    return new Ses({ ...others, ...aws });
+  }
+  return new Upstream({ ...others, service });
 }
+
+type KeyedOptions = Omit<UpstreamOptions, 'service' | 'aws'> & { service: keyof typeof services };
 
 class Upstream implements Relay {
   readonly name: string;
   readonly concurrency: number;
   readonly repeatsForMs: number;
   readonly repeatsAfterMs: number;
-  readonly #options: UpstreamOptions;
+  readonly #options: KeyedOptions;
   readonly #service: Service;
   readonly #agent: http.Agent;
 
-  constructor(options: UpstreamOptions) {
+  constructor(options: KeyedOptions) {
     const { service, host, port, isSecure, concurrency, tls } = options;
     this.#options = options;
     this.#service = services[service];
@@ -65,7 +76,7 @@ class Upstream implements Relay {
     // The connection had ended before anything of this was read, and the gate was not asked: another one is opened.
     if (asked.kind === 'unasked' && asked.isStale && !asked.wasGated)
       asked = await this.#ask(said, opening, freshAgent);
-    return this.#outcomeOf(asked);
+    return outcomeOf(asked, (answer) => this.#meaningOf(answer));
   }
 
   /** The same request under the same key: whatever it did the first time, it does not do it twice. */
@@ -115,59 +126,12 @@ class Upstream implements Relay {
     return ask({ options, isSecure, body: Buffer.from(body), gate, connectMs, answerMs });
   }
 
-  #outcomeOf(asked: Asked): Outcome {
-    switch (asked.kind) {
-      case 'shut':
-        return { phase: 'fenced' };
-      case 'unasked':
-        return { phase: 'unreached', reply: noReply(asked.error.message), ...(asked.wasGated ? {} : { isAway: true }) };
-      case 'silent':
-        return { phase: 'in_doubt', reason: asked.error.message };
-      case 'early':
-        return this.#refusedEarly(asked.answer);
-      case 'answered':
-        return this.#verdictOf(asked.answer);
-      default:
-        return asked satisfies never;
-    }
-  }
-
-  /** It has not had the whole request: whatever it says, it has taken nothing. */
-  #refusedEarly(answer: Answer): Outcome {
-    const { means } = this.#meaningOf(answer);
-    const text = wordsOf(answer);
-    if (means === 'account') return { phase: 'unreached', reply: noReply(text, 'login'), isAway: true };
-    return { phase: 'unreached', reply: noReply(text) };
-  }
-
-  #verdictOf(answer: Answer): Outcome {
-    const meaning = this.#meaningOf(answer);
-    const text = wordsOf(answer);
-    switch (meaning.means) {
-      case 'taken':
-        return taken(meaning.id, answer);
-      case 'refused':
-        return { phase: 'verdict', reply: { text, said: { class: 'permanent', code: null, enhanced: null } } };
-      case 'later':
-        return { phase: 'verdict', reply: noReply(text) };
-      case 'sender':
-        return onlyHere(text);
-      case 'account':
-        return { phase: 'unreached', reply: noReply(text, 'login'), isAway: true };
-      case 'unclear':
-      case 'other':
-        return { phase: 'in_doubt', reason: text };
-      default:
-        return meaning satisfies never;
-    }
-  }
-
   /** Null: nothing is learned. A refusal tells only where the key is looked up before anything is refused. */
   #evidenceOf(answer: Answer): Outcome | null {
     const meaning = this.#meaningOf(answer);
     if (meaning.means === 'taken') return taken(meaning.id, answer);
     if (meaning.means === 'other') return { phase: 'in_doubt', reason: wordsOf(answer) };
-    if (meaning.means === 'refused' && this.#service.looksUpFirst) return this.#verdictOf(answer);
+    if (meaning.means === 'refused' && this.#service.looksUpFirst) return verdictOf(answer, meaning);
     return null;
   }
 
@@ -182,30 +146,3 @@ type Unsaid = { why: string; isOnlyHere: boolean };
 
 /** Nothing that another mail has used. */
 const freshAgent = { agent: false } as const;
-
-function taken(id: string | null, { status }: Answer): Outcome {
-  const text = id === null ? `${status} accepted` : `${status} accepted as ${id}`;
-  return {
-    phase: 'verdict',
-    reply: { text, said: { class: 'ok', code: null, enhanced: null } },
-    ...(id ? { id } : {}),
-  };
-}
-
-function onlyHere(reason: string): Outcome {
-  return { phase: 'unreached', reply: noReply(reason), isOnlyHere: true };
-}
-
-function wordsOf({ status, text }: Answer): string {
-  const { message } = jsonOf(text);
-  return `${status} ${typeof message === 'string' ? message : text}`.slice(0, wordsMax).trim();
-}
-
-function jsonOf(text: string): Record<string, unknown> {
-  try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
-}
