@@ -129,7 +129,7 @@ export function createSender(
   };
 }
 
-async function measured(server: Child, load: () => Promise<LoadReport>): Promise<Round> {
+export async function measured(server: Child, load: () => Promise<LoadReport>): Promise<Round> {
   const before = server.cpuSeconds();
   const { answered, elapsedMs, latenciesMs } = await load();
   const after = server.cpuSeconds();

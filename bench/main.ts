@@ -19,6 +19,7 @@ import { measureDisk } from './disk.ts';
 import { renderMachine, renderTable } from './report.ts';
 import type { Summary } from './rounds.ts';
 import { measureSlowDisk } from './slow-disk.ts';
+import { compareSubmissions } from './submitting.ts';
 import { compareBesideDeadEndpoint, compareBesideDeadWebhook } from './telling.ts';
 
 const lines: Record<string, (plan: Plan) => Promise<Summary>> = {
@@ -29,6 +30,7 @@ const lines: Record<string, (plan: Plan) => Promise<Summary>> = {
   d: compareDeliveries,
   e: compareBesideDeadWebhook,
   f: compareBesideDeadEndpoint,
+  g: compareSubmissions,
 };
 
 const rounds = 5;
