@@ -26,6 +26,7 @@ import {
   rollingRestarts,
   type Scale,
 } from './scenarios.ts';
+import { neverTaken, renderSometimes } from './sometimes.ts';
 import { renderClusterTable, renderTable, sumRows } from './table.ts';
 
 const { values } = parseArgs({
@@ -77,6 +78,7 @@ for (const { name, run } of scenarios.filter(isWanted)) {
   }
   say(`${name}: done`);
 }
+sometimes();
 const switchedOff: Row[] = [];
 for (const control of controls.filter(({ guard }) => isWanted({ name: `guard: ${guard}` }))) {
   say(`guard off: ${control.guard}`);
@@ -115,6 +117,13 @@ function kindsOf(all: string[]): [string, number][] {
     kinds.set(kind, known ? [known[0], known[1] + 1] : [text, 1]);
   }
   return [...kinds.values()].slice(0, 40);
+}
+
+/** A whole run takes each rare path, with all guards on. */
+function sometimes(): void {
+  const never = neverTaken();
+  console.log(`\n${renderSometimes()}`);
+  if (factor >= 1 && values.only === undefined) failures.push(...never.map((path) => `it never happened that ${path}`));
 }
 
 function report(): void {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Sqlite from 'better-sqlite3';
 import { testKey, testSecretKey } from '../support/server.ts';
+import { noteLine } from './sometimes.ts';
 
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
@@ -39,6 +40,7 @@ export function startProgram(setting: Setting, command: string[] = [process.exec
   const listening = new Promise<string | null>((resolve) => {
     readLines(child, (line) => {
       lines.push(line);
+      noteLine(line);
       if (lines.length > 200) lines.shift();
       const url = /^Sendonce listens on (\S+)$/.exec(line)?.[1];
       if (url) resolve(url);
