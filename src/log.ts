@@ -46,6 +46,8 @@ export const log = {
       'other users of this machine can open these, and this one may not close them: see `sendonce doctor`',
     ),
   stopping: (signal: string) => out.info({ signal }, 'stopping: no new claims, waiting for verdicts'),
+  accountPaused: (account: string) =>
+    out.warn({ account }, 'too much of its mail came back: what it sends waits until it is enabled again'),
   stopped: () => out.info('stopped'),
   /** Whether requests are worth measuring at all. */
   showsRequests: () => out.isLevelEnabled('debug'),

@@ -53,6 +53,7 @@ import { countWebhooks } from './store/webhooks/history.ts';
 import type { LookOptions } from './use-cases/domain-looks.ts';
 import { createKeyTimes } from './use-cases/key-times.ts';
 import { createKeyUses } from './use-cases/key-uses.ts';
+import type { PauseLimits } from './use-cases/pause-accounts.ts';
 
 /** What comes from outside the program, so that tests can bring their own. */
 export type Outside = {
@@ -199,11 +200,12 @@ function relaysFor(setting: RelaySetting, { relayConnections }: Config, outside:
   return relaysOf(setting, { connections: relayConnections, verdictTimeoutMs: outside.verdictTimeoutMs });
 }
 
-type Pace = Pick<ChoreOptions, 'retentionDays' | 'garbagePerSecondMax' | 'everyMs'>;
+type Pace = Pick<ChoreOptions, 'retentionDays' | 'garbagePerSecondMax' | 'everyMs' | keyof PauseLimits>;
 
-function paceOf({ retentionDays, limits }: Config, outside: Outside): Pace {
+function paceOf({ retentionDays, pauseAtBounces, pauseAtComplaints, limits }: Config, outside: Outside): Pace {
   const everyMs = outside.choresEveryMs ?? choresEveryMs;
-  return { retentionDays, garbagePerSecondMax: limits.garbagePerSecondMax, everyMs };
+  const { garbagePerSecondMax } = limits;
+  return { retentionDays, garbagePerSecondMax, everyMs, pauseAtBounces, pauseAtComplaints };
 }
 
 function closeFiles(config: Config): void {

@@ -109,7 +109,7 @@ async function list(database: Database): Promise<string> {
   const keys = await listApiKeys(database);
   const rows = (await listAccounts(database)).map(async (one) => [
     one.name,
-    one.disabledAt === null ? 'active' : 'disabled',
+    one.disabledAt !== null ? 'disabled' : one.pausedAt !== null ? 'paused' : 'active',
     String(keys.filter((key) => key.account === one.name && key.revokedAt === null).length),
     ...(await limitCells(database, one)),
     grants

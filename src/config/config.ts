@@ -75,6 +75,9 @@ export type Config = {
   bounceDomain: string | null;
   /** What relays that offer DSN are asked to tell. */
   bounceNotify: NoticeKind[];
+  /** How much must come back within an hour for an account to be paused: a share (of 1) and a number; null: it never is. */
+  pauseAtBounces: { share: number; number: number } | null;
+  pauseAtComplaints: { share: number; number: number } | null;
   logLevel: string;
   limits: Limits;
 };
@@ -129,6 +132,8 @@ export function examineConfig(environment: Environment, variables: Variables = {
     egressAllow: rangesOf(read, 'EGRESS_ALLOW'),
     ...alertsOf(read),
     ...bouncesOf(read),
+    pauseAtBounces: pauseOf(read, 'PAUSE_AT_BOUNCES'),
+    pauseAtComplaints: pauseOf(read, 'PAUSE_AT_COMPLAINTS'),
     logLevel: read.choice('LOG_LEVEL', ['info', 'debug', 'warn', 'error', 'silent']),
     limits,
   };
@@ -234,6 +239,15 @@ function bouncesOf(read: Settings): Pick<Config, 'bounceDomain' | 'bounceNotify'
     read.refuse('BOUNCE_NOTIFY', `takes ${noticeKinds.join(', ')}, not "${named.join(',')}".`);
   }
   return { bounceDomain, bounceNotify: named.length === 0 ? ['failure', 'delay'] : bounceNotify };
+}
+
+function pauseOf(read: Settings, name: 'PAUSE_AT_BOUNCES' | 'PAUSE_AT_COMPLAINTS'): Config['pauseAtBounces'] {
+  const text = read.optional(name);
+  if (text === null) return null;
+  const [, percent, number] = /^(\d{1,2}(?:\.\d{1,3})?)%\/(\d{1,9})$/.exec(text.replaceAll(' ', '')) ?? [];
+  if (Number(percent) > 0 && Number(number) > 0) return { share: Number(percent) / 100, number: Number(number) };
+  read.refuse(name, `must be a share and a number, as 5%/100, not "${text}".`);
+  return null;
 }
 
 /** A key that can be found by trying is refused where strangers can try. */

@@ -44,6 +44,8 @@ const plainNames = [
   'ALERT_FROM',
   'BOUNCE_DOMAIN',
   'BOUNCE_NOTIFY',
+  'PAUSE_AT_BOUNCES',
+  'PAUSE_AT_COMPLAINTS',
 ] as const;
 
 type SecretName = (typeof secretNames)[number];

@@ -1,6 +1,14 @@
 /** What an operator is called for, and the words for it: never a recipient, a subject or what a relay said. */
 
-export const troubleNames = ['in_doubt', 'went_back', 'relay_rests', 'late', 'disk_fills', 'webhooks_give_up'] as const;
+export const troubleNames = [
+  'in_doubt',
+  'went_back',
+  'relay_rests',
+  'late',
+  'disk_fills',
+  'webhooks_give_up',
+  'account_paused',
+] as const;
 
 export type TroubleName = (typeof troubleNames)[number];
 
@@ -50,6 +58,11 @@ const words: Record<TroubleName, Words> = {
     began: (count) => `${count} webhooks have failed for days and are disabled: they are told nothing.`,
     ended: 'No webhook is disabled for failing any more.',
     next: 'Mend the endpoint, then enable it on the page: what waited is told then.',
+  },
+  account_paused: {
+    began: (count) => `Too much mail came back: ${count} accounts are paused. What they send is accepted, and waits.`,
+    ended: 'No account is paused any more.',
+    next: '`sendonce account list` shows which. Look at what they send, then `sendonce account enable NAME`, or `cancel NAME`.',
   },
 };
 

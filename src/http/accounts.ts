@@ -121,6 +121,7 @@ async function view({ database, clock }: AccountParts, account: Account) {
     name: account.name,
     created_at: new Date(account.createdAt).toISOString(),
     disabled: account.disabledAt !== null,
+    paused: account.pausedAt !== null,
     domains: grants.filter((grant) => grant.account === account.name).map(({ domain }) => domain),
     requests_per_second: account.requestsPerSecond,
     emails_per_day: account.emailsPerDay,

@@ -13,12 +13,13 @@ import { forgetSome } from '../use-cases/forget-accounts.ts';
 import type { KeyTimes } from '../use-cases/key-times.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
 import { keepPageIndex } from '../use-cases/page-index.ts';
+import { type PauseLimits, pauseAccounts } from '../use-cases/pause-accounts.ts';
 import { type Attempt, createAttempts } from './attempts.ts';
 import { type SpreadOptions, spreadDue } from './broadcasts/spread.ts';
 import type { Recovery } from './recovery.ts';
 import type { RestoreGuard } from './restore-guard.ts';
 
-export type ChoreOptions = {
+export type ChoreOptions = PauseLimits & {
   database: Database;
   clock: SystemClock;
   guard: RestoreGuard;
@@ -74,6 +75,7 @@ export class Chores {
       // As many deliveries as the dead have left.
       new Routine('recovery', everyMs, this.#attempt, () => recovery.recoverDead()),
       new Routine('chores', everyMs, this.#attempt, () => this.#doRest()),
+      new Routine('pauses', everyMs * alertEvery, this.#attempt, () => this.#pause()),
       new Routine('alerts', everyMs * alertEvery, this.#attempt, () => this.#options.alert()),
       // By itself: a broadcast may go to many.
       new Routine('broadcasts', everyMs, this.#attempt, () => spreadDue(options.spreading)),
@@ -124,6 +126,10 @@ export class Chores {
     for (const ref of moved.expired) ref.held === null ? log.leaseExpired(ref) : log.inDoubt(ref, ref.held);
     for (const ref of moved.again) log.sentAgain(ref);
     if (moved.expired.length + moved.again.length > 0) onQueued();
+  }
+
+  #pause(): Promise<void> {
+    return pauseAccounts({ ...this.#options, onPaused: log.accountPaused });
   }
 
   async #deleteKeys(): Promise<void> {

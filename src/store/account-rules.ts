@@ -9,6 +9,8 @@ export type Account = Limits & {
   /** Since when it waits; null: it does not. */
   disabledAt: number | null;
   deletedAt: number | null;
+  /** Since when what it sends waits, for too much of it came back. */
+  pausedAt: number | null;
 };
 
 type AccountRow = {
@@ -16,12 +18,14 @@ type AccountRow = {
   created_at: number;
   disabled_at: number | null;
   deleted_at: number | null;
+  paused_at: number | null;
   requests_per_second: number | null;
   emails_per_day: number | null;
   stored_bytes_max: number | null;
 };
 
-const columns = 'id, created_at, disabled_at, deleted_at, requests_per_second, emails_per_day, stored_bytes_max';
+const columns =
+  'id, created_at, disabled_at, deleted_at, paused_at, requests_per_second, emails_per_day, stored_bytes_max';
 
 /** Also one that was deleted. */
 export async function findAccount(reader: Reader, name: string): Promise<Account | null> {
@@ -43,6 +47,7 @@ function toAccount(row: AccountRow): Account {
     createdAt: row.created_at,
     disabledAt: row.disabled_at,
     deletedAt: row.deleted_at,
+    pausedAt: row.paused_at,
     requestsPerSecond: row.requests_per_second,
     emailsPerDay: row.emails_per_day,
     storedBytesMax: row.stored_bytes_max,
@@ -63,7 +68,8 @@ export async function disableAccount(tx: Transaction, name: string, now: number)
 
 /** From here on its mail has its days anew to be delivered in: it could not use those in which it waited. */
 export async function enableAccount(tx: Transaction, name: string, now: number): Promise<boolean> {
-  const sql = `update accounts set disabled_at = null, enabled_at = case when disabled_at is null then enabled_at else ? end
+  const sql = `update accounts set disabled_at = null, paused_at = null,
+      enabled_at = case when disabled_at is null and paused_at is null then enabled_at else ? end
     where id = ? and deleted_at is null`;
   return (await tx.run(sql, now, name)) === 1;
 }
@@ -108,7 +114,7 @@ export async function endAccount(tx: Transaction, name: string, now: number): Pr
   await tx.run('delete from account_domains where account = ?', name);
   await tx.run('delete from account_counts where account = ?', name);
   await tx.run('delete from domains where account = ?', name);
-  await tx.run('update accounts set deleted_at = ?, disabled_at = null where id = ?', now, name);
+  await tx.run('update accounts set deleted_at = ?, disabled_at = null, paused_at = null where id = ?', now, name);
 }
 
 /** One that has ended, and whose contents are still there; null: none. */

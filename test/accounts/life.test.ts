@@ -148,7 +148,7 @@ test('the first account manages accounts over HTTP, and nobody else does', async
   const { created_at: createdAt, ...rest } = made.json;
   assert.equal(new Date(createdAt).getTime() <= server.clock.now(), true);
   const none = { requests_per_second: null, emails_per_day: null, stored_bytes: null };
-  const acme = { object: 'account', name: 'acme', disabled: false, domains: [], ...none };
+  const acme = { object: 'account', name: 'acme', disabled: false, paused: false, domains: [], ...none };
   assert.deepEqual([made.status, rest], [201, acme]);
   assert.equal((await first.call('POST', '/accounts', { name: 'acme' })).status, 422);
   assert.equal((await first.call('POST', '/accounts', { name: 'A B' })).status, 422);

@@ -7,6 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Database } from '../../store/database.ts';
 import { countOpen } from '../../store/mail/open.ts';
 import { findLongestDue } from '../../store/page/overview.ts';
+import { countPaused } from '../../store/pauses.ts';
 import { listReports } from '../../store/relays.ts';
 import { countGivenUp } from '../../store/webhooks/history.ts';
 import { findWentBack } from '../../store/went-back.ts';
@@ -30,13 +31,14 @@ export async function lateness(database: Database, now: number): Promise<number>
 
 export async function findTroubles({ database, clock, folder }: SignsOptions): Promise<Trouble[]> {
   const now = clock.now();
-  const [{ in_doubt }, wentBack, lateForMs, free, givenUp, restsForMs] = await Promise.all([
+  const [{ in_doubt }, wentBack, lateForMs, free, givenUp, restsForMs, paused] = await Promise.all([
     countOpen(database),
     findWentBack(database),
     lateness(database, now),
     freeBytes(folder),
     countGivenUp(database),
     longestRest(database, now),
+    countPaused(database),
   ]);
   const found: (Trouble | null)[] = [
     in_doubt === 0 ? null : { name: 'in_doubt', figure: in_doubt },
@@ -45,6 +47,7 @@ export async function findTroubles({ database, clock, folder }: SignsOptions): P
     lateForMs < lateMs ? null : { name: 'late', figure: minutes(lateForMs) },
     free >= freeBytesMin ? null : { name: 'disk_fills', figure: Math.round(free / megabyte) },
     givenUp === 0 ? null : { name: 'webhooks_give_up', figure: givenUp },
+    paused === 0 ? null : { name: 'account_paused', figure: paused },
     restsForMs < minuteMs ? null : { name: 'relay_rests', figure: minutes(restsForMs) },
   ];
   return found.filter((one) => one !== null);

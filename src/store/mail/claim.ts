@@ -6,11 +6,11 @@ import { type Delivery, partName } from './deliveries.ts';
 import { nothingIsHeld } from './edge-columns.ts';
 import { countMoves, type Moved, move, moves, moveUncounted } from './move.ts';
 
-/** Accounts that have something due, and are not disabled, in order. */
+/** Accounts that have something due, and are neither disabled nor paused, in order. */
 export async function accountsWithDue(reader: Reader, now: number): Promise<string[]> {
   const rows = await reader.all<{ id: string }>(
     // A look at the first one of each account: a planner that counts what is due would read a million of one account.
-    `select id from accounts where disabled_at is null and (select run_at from deliveries
+    `select id from accounts where disabled_at is null and paused_at is null and (select run_at from deliveries
        where deliveries.account = accounts.id and deliveries.state = 'queued' order by run_at limit 1) <= ?`,
     now,
   );

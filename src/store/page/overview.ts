@@ -42,7 +42,7 @@ export async function findOldestDue(reader: Reader, account: string): Promise<nu
 export async function findLongestDue(database: DatabaseReader): Promise<number | null> {
   const [row] = await database.report<{ run_at: number | null }>(
     `select min((select run_at from deliveries where account = accounts.id and state = 'queued' order by run_at limit 1)) as run_at
-     from accounts where disabled_at is null`,
+     from accounts where disabled_at is null and paused_at is null`,
   );
   return row?.run_at ?? null;
 }
