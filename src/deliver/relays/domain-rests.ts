@@ -12,6 +12,9 @@ const inARowMin = 3;
 
 const restMs = { first: 30_000, most: 15 * 60_000 };
 
+/** More domains at odds with us are forgotten, the oldest first: they only have to say so again. */
+const domainsMax = 10_000;
+
 type Rest = { inARow: number; until: number; ms: number; underWay: number };
 
 /** By key of the rates (`core/rate.ts`). */
@@ -48,6 +51,8 @@ export class DomainRests {
       rest.until = now + rest.ms;
     }
     this.#rests.set(key, rest);
+    const [oldest] = this.#rests.keys();
+    if (oldest !== undefined && this.#rests.size > domainsMax) this.#rests.delete(oldest);
   }
 
   /** When the next one may be tried again. */

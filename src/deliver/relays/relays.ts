@@ -4,10 +4,11 @@ import type { EnvelopeReply, Outcome } from '../../core/outcome.ts';
 import { isPermanent } from '../../core/outcome.ts';
 import { type PassedOver, passOver, type Tried } from '../../core/passed-over.ts';
 import { type Rates, rateKey, recipientDomains, relayOfKey } from '../../core/rate.ts';
-import { noReply, type Reply } from '../../core/reply.ts';
+import { noReply } from '../../core/reply.ts';
 import { type Route, type RouteFacts, relaysFor } from '../../core/route.ts';
 import type { Gate, Relay, Shipment } from '../relay.ts';
 import { signsOf } from './domain-rests.ts';
+import { isOnlyHere, nowhereElse, refusedBy, refusedToAll } from './only-here.ts';
 import type { Hold, Leave, Permits } from './permits.ts';
 import { type KnownRelay, RelayRecord, type RelayWatch } from './relay-record.ts';
 
@@ -287,31 +288,6 @@ export class Relays {
 /** Everything goes to this one. */
 export function onlyRelay(relay: Relay, secrets: readonly string[] = []): RelaysSetting {
   return { known: [{ name: relay.name, terms: relay.name, secrets, open: () => relay }], routes: [], isRouted: false };
-}
-
-/** What only this relay will not take bounces where there is no other one. */
-function nowhereElse(outcome: Outcome, { wasAsked, to }: { wasAsked: boolean; to: readonly string[] }): Outcome {
-  if (!isOnlyHere(outcome)) return outcome;
-  return wasAsked ? { phase: 'verdict', reply: forGood(outcome.reply.text) } : refusedToAll(outcome.reply.text, to);
-}
-
-type OnlyHere = Outcome & { phase: 'unreached'; isOnlyHere?: true };
-
-function isOnlyHere(outcome: Outcome): outcome is OnlyHere {
-  return outcome.phase === 'unreached' && outcome.isOnlyHere === true;
-}
-
-function refusedToAll(reason: string, to: readonly string[]): Outcome {
-  return { phase: 'refused', refused: to.map((address) => ({ address, reply: forGood(reason) })), isOneReply: true };
-}
-
-function forGood(text: string): Reply {
-  return { text, said: { class: 'permanent', code: null, enhanced: null } };
-}
-
-/** It is not asked for this mail again. */
-function refusedBy({ relay, passedOver }: Tried, { reply }: OnlyHere): Tried {
-  return { relay, passedOver: [...passedOver, { ...passOver(relay ?? '', reply.text), never: true }] };
 }
 
 /** All relays that are left of its route have refused it for good. */
