@@ -7,10 +7,13 @@ import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { firstAccount } from '../../src/core/account.ts';
+import { purgeContent } from '../../src/store/mail/purge.ts';
+import { openDatabase } from '../support/engine.ts';
 import { RawClient } from '../support/mail-client.ts';
 import { program } from '../support/program.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
-import { drained, serve } from '../support/served.ts';
+import { serve } from '../support/served.ts';
 import { type TestServer, testSecretKey } from '../support/server.ts';
 import type { Sink } from '../support/smtp-sink.ts';
 
@@ -42,7 +45,7 @@ let mails = 0;
 async function send(...to: string[]): Promise<Sent> {
   const subject = `mail ${++mails}`;
   const { json } = await server.call('POST', '/emails', { from: 'shop@acme.example', to, subject, text: 'x' });
-  await drained(server);
+  await server.until('it was tried', async () => (await lastOf({ id: json.id })) !== 'queued');
   const [mail] = sink.received.filter(({ bytes }) => bytes.includes(`Subject: ${subject}\r\n`));
   return { id: json.id, returnPath: mail?.from ?? '' };
 }
@@ -89,7 +92,7 @@ async function facts({ id }: Sent): Promise<string[]> {
   return json.data.map((one: Fact) => `${one.type}${one.recipients ? ` ${one.recipients.join(' ')}` : ''}`);
 }
 
-async function lastOf({ id }: Sent): Promise<string> {
+async function lastOf({ id }: Pick<Sent, 'id'>): Promise<string> {
   return (await server.call('GET', `/emails/${id}`)).json.last_event;
 }
 
@@ -150,6 +153,34 @@ describe('what comes back to the bounce domain', () => {
       [['ann@yahoo.example'], ['ann@outlook.example']],
     );
     assert.equal((await server.call('GET', '/suppressions/ann@outlook.example')).json.origin, 'complaint');
+  });
+
+  it('settles doubts by whatever shows that the relay had the mail, late and after its contents were purged', async () => {
+    sink.behave = () => ({ dot: { accept: true, leave: 'close' } });
+    const doubtful = await Promise.all(['ida', 'joe', 'kim'].map((name) => send(`${name}@example.com`)));
+    sink.behave = () => ({});
+    const [delayed, bounced, delivered] = doubtful as [Sent, Sent, Sent];
+    const isInDoubt = async ({ id }: Sent) => (await server.call('GET', `/emails/${id}`)).json.in_doubt === true;
+    for (const one of doubtful) assert.equal(await isInDoubt(one), true);
+    server.clock.advance(5 * 24 * 60 * 60_000);
+    const database = await openDatabase(server.databaseUrl);
+    await database.write((tx) => purgeContent(tx, firstAccount, bounced.id, server.clock.now()));
+    await database.close();
+    const all = (name: string) => ({ 'ann@example.com': `${name}@example.com` });
+    await bring(delayed.returnPath, notice('postfix-delayed', delayed, all('ida')));
+    await bring(bounced.returnPath, notice('postfix-full', bounced, all('joe')));
+    await bring(delivered.returnPath, notice('postfix-success', delivered, all('kim')));
+    const ends = await Promise.all(doubtful.map(async (one) => [await lastOf(one), await isInDoubt(one)]));
+    assert.deepEqual(ends, [
+      ['delivery_delayed', false],
+      ['bounced', false],
+      ['delivered', false],
+    ]);
+    const [soft] = await told(bounced, 'email.bounced', 1);
+    assert.equal(soft?.json.data.bounce.subType, 'MailboxFull');
+    assert.equal((await server.call('GET', '/suppressions/joe@example.com')).status, 404);
+    const { text: metrics } = await server.call('GET', '/metrics');
+    assert.match(metrics, /^sendonce_open_deliveries\{state="in_doubt"\} 0$/m);
   });
 
   it('refuses other mailboxes and MACs that nobody made, and takes nothing of what others sent', async () => {
