@@ -121,9 +121,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const name = `${process.pid}.${randomBytes(4).toString('hex')}`;
   const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir, arrivals });
   const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued });
-  // A worker has no use for a key: whoever serves the API makes the first one and shows it.
-  const makesKey = config.apiKey === null && config.role !== 'worker';
-  const ready = await bootstrap(database, { config, clock, makesKey, guard, recovery });
+  const ready = await bootstrap(database, { config, clock, makesKey: makesKey(config), guard, recovery });
 
   const patienceMs = config.limits.watchMs;
   const pulse = createPulse(database, patienceMs);
@@ -151,9 +149,9 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const signerFor = createSigners(config.dkim, database, ready.secrets);
   const { compose } = openComposer(parts);
   const facades = outside.facades ?? httpFacades;
-  const telling = { egress, contractOf: (facade: string) => contractOf(facades, facade) };
   const atWork = new Room(config.limits.bodiesAtWorkBytesMax);
-  const sending = { database, clock, relays, renderer, atWork, ...telling };
+  const told = { egress, contractOf: (one: string) => contractOf(facades, one) };
+  const sending = { database, clock, relays, renderer, atWork, ...told };
   const returnPaths = createReturnPaths(ready.secrets, config);
   const lanes = { ...sending, metrics, signerFor, compose, returnPaths, name };
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
@@ -164,12 +162,12 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const api = config.role === 'worker' ? null : openApi(asked);
   const watching = watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken);
   const mail = api ? createMailListeners(config, api.submission, { ...accepts, ...lanes }) : [];
+  const app = createApp([watching, ...(api?.doors ?? [])], facades, api?.auth);
   const listener = createListener(config, {
-    fetch: guarded(createApp([watching, ...(api?.doors ?? [])], facades), facades, hostCheckOf(config, metrics)),
+    fetch: guarded(app, facades, hostCheckOf(config, metrics)),
     wordingOf: (path) => wordingOf(facades, path),
   });
-  // The listener first: what cannot listen has claimed nothing. At the end requests under way are answered while verdicts
-  // come in.
+  // The listener first: what cannot listen has claimed nothing. At the end requests are answered while verdicts come in.
   await parts.start(together([listener, ...mail, ...workers]));
   // Stops before the listener, which waits for its streams.
   parts.opened(() => live.stop());
@@ -198,6 +196,11 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
 function relaysFor(setting: RelaySetting, { relayConnections }: Config, outside: Outside): RelaysSetting {
   if (outside.relay) return onlyRelay(outside.relay);
   return relaysOf(setting, { connections: relayConnections, verdictTimeoutMs: outside.verdictTimeoutMs });
+}
+
+/** A worker has no use for a key: whoever serves the API makes the first one and shows it. */
+function makesKey({ apiKey, role }: Config): boolean {
+  return apiKey === null && role !== 'worker';
 }
 
 type Pace = Pick<ChoreOptions, 'retentionDays' | 'garbagePerSecondMax' | 'everyMs' | keyof PauseLimits>;

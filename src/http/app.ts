@@ -7,6 +7,7 @@ import { matchedRoutes } from 'hono/route';
 import { AppError, CommitUnknown } from '../core/error.ts';
 import { type AskedFor, log } from '../log.ts';
 import { ClientGone } from './arriving.ts';
+import type { Auth } from './auth.ts';
 import { type Bindings, type HttpContext, toResponse } from './call.ts';
 import { type Web, type Wording, webOf } from './facade.ts';
 import type { HostCheck } from './host.ts';
@@ -17,11 +18,14 @@ import { requestIdHeader, requestIdOf } from './request-id.ts';
 /** Adds the routes of one subject; of two that match, the one added first answers. */
 export type Door = (app: Hono<Bindings>) => void;
 
-export function createApp(doors: readonly Door[], facades: readonly Web[]): Hono<Bindings> {
+/** `auth`: whoever asks for what is not there with a wrong key is told of the key, which is what they have to mend first. */
+export function createApp(doors: readonly Door[], facades: readonly Web[], auth: Auth | null = null): Hono<Bindings> {
   const app = new Hono<Bindings>();
   const nowhere = createNowhere(app);
-  const told = (error: Error, context: HttpContext) =>
-    refuse(facades, withNext(error, { facades, nowhere, context }), context);
+  const told = async (error: Error, context: HttpContext) => {
+    const first = isNowhere(error) ? ((await findWrongKey(auth, context)) ?? error) : error;
+    return refuse(facades, withNext(first, { facades, nowhere, context }), context);
+  };
   app.onError(told);
   // Not thrown: what stands around the routes, the log of requests above all, would see an error instead of an answer.
   app.notFound((context) => told(new AppError('route_not_found', 'The requested endpoint does not exist.'), context));
@@ -47,6 +51,23 @@ export function guarded(app: Hono<Bindings>, facades: readonly Web[], findRefusa
 export const requestLog: Door = (app) => {
   if (log.showsRequests()) app.use('*', logRequest);
 };
+
+function isNowhere(error: Error): boolean {
+  return error instanceof AppError && (error.code === 'route_not_found' || error.code === 'method_not_allowed');
+}
+
+/** Whoever sends none is asked for none: the path is not there for anybody. */
+async function findWrongKey(auth: Auth | null, { env: { incoming } }: HttpContext): Promise<AppError | null> {
+  const { authorization, 'api-key': apiKey } = incoming.headers;
+  if (!auth || (authorization === undefined && apiKey === undefined)) return null;
+  try {
+    await auth(incoming);
+    return null;
+  } catch (error) {
+    // Without the database nobody knows; the path is not there all the same.
+    return error instanceof AppError && error.code !== 'unavailable' ? error : null;
+  }
+}
 
 type Asked = { facades: readonly Web[]; nowhere: Nowhere; context: HttpContext };
 

@@ -15,16 +15,17 @@ import { Bodies } from '../http/bodies.ts';
 import type { Gatekeeper } from '../http/call.ts';
 import { type ClientAddress, createClientAddress } from '../http/client-address.ts';
 import { openApiDoor } from '../http/docs.ts';
-import { downloadDoor } from '../http/download.ts';
+import { type DownloadParts, downloadDoor } from '../http/download.ts';
 import { type Facade, type HttpFacade, keyScopesOf } from '../http/facade.ts';
 import type { FacadeParts } from '../http/facades.ts';
 import { Guesses } from '../http/guesses.ts';
 import { createKeyless } from '../http/keyless.ts';
 import { addOwnRoutes } from '../http/own-routes.ts';
 import { createPreferenceLinks } from '../http/preference-links.ts';
-import { preferencesDoor } from '../http/preferences.ts';
+import { type PreferenceParts, preferencesDoor } from '../http/preferences.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
 import type { RelayDesk } from '../http/relays.ts';
+import { createShareLinks, sharedDoor } from '../http/shared.ts';
 import type { SubmissionParts } from '../listen/submission/intake.ts';
 import { log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -87,7 +88,7 @@ export type DoorOptions = {
 export type PageOptions = Pick<PageFacts, 'relay' | 'durable' | 'signerFor' | 'compose'> & { live: Live };
 
 /** The doors over HTTP, and what the door for mail shares with them. */
-export type Api = { doors: Door[]; submission: SubmissionParts };
+export type Api = { auth: Gatekeeper['auth']; doors: Door[]; submission: SubmissionParts };
 
 export function openApi(options: DoorOptions): Api {
   const { config, facades, known, database, clock, egress, keyUses, renderer, relayDesk: desk } = options;
@@ -105,8 +106,7 @@ export function openApi(options: DoorOptions): Api {
   const gatekeeper = createGatekeeper(config, { checkKey, ...access });
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
-  const links = createLinks(options, now);
-  const preferenceLinks = createPreferenceLinks(options.secrets, options.publicUrl);
+  const { links, ...ownLinks } = createAllLinks(options, now);
   const use = createUseCases(options, rules, nextId);
   const reading = { database, egress, now, links, renderer };
   const remote = { maxBytes: config.limits.remoteBytesMax, timeoutMs: config.limits.remoteTimeoutMs };
@@ -115,8 +115,7 @@ export function openApi(options: DoorOptions): Api {
     requestLog,
     openApiDoor,
     docsDoor,
-    downloadDoor({ database, links, rules, renderer }),
-    preferencesDoor({ database, links: preferenceLinks, contacts: use.contacts, bodies: access.bodies, rules }),
+    ...linkedDoors({ ...reading, ...ownLinks, rules, contacts: use.contacts, bodies: access.bodies }),
     (app) =>
       addOwnRoutes(app, gatekeeper, {
         keys: { clock, findKeyLives: use.findKeyLives, lookUpKeys: use.lookUpKeys, keyScopes: keyScopesOf(known) },
@@ -132,7 +131,7 @@ export function openApi(options: DoorOptions): Api {
         remote,
         nextId,
         spfSenders,
-        preferenceLinks,
+        ...ownLinks,
         keyless,
         keyMustBeUuid: config.brevoKeyMustBeUuid,
       };
@@ -162,7 +161,11 @@ export function openApi(options: DoorOptions): Api {
     },
   ];
   const { bodies, rateLimit } = gatekeeper;
-  return { doors, submission: { accepting: use.accepting, checkKey, bodies, rateLimit, keyless, now } };
+  return {
+    auth: gatekeeper.auth,
+    doors,
+    submission: { accepting: use.accepting, checkKey, bodies, rateLimit, keyless, now },
+  };
 }
 
 /** What doors may ask for: only these write. */
@@ -232,6 +235,28 @@ function createGatekeeper({ rateLimit, limits }: Config, { bodies, checkKey, cli
       membersMax: limits.jsonMembersMax,
       numbersMax: limits.jsonNumbersMax,
     },
+  };
+}
+
+type LinkedParts = DownloadParts &
+  Pick<PreferenceParts, 'contacts' | 'bodies'> &
+  Omit<ReturnType<typeof createAllLinks>, 'links'>;
+
+/** What links lead to that work without an API key. */
+function linkedDoors({ preferenceLinks, shareLinks, ...parts }: LinkedParts): Door[] {
+  return [
+    downloadDoor(parts),
+    sharedDoor({ ...parts, links: shareLinks }),
+    preferencesDoor({ ...parts, links: preferenceLinks }),
+  ];
+}
+
+function createAllLinks(options: DoorOptions, now: () => number) {
+  const { secrets, publicUrl } = options;
+  return {
+    links: createLinks(options, now),
+    preferenceLinks: createPreferenceLinks(secrets, publicUrl),
+    shareLinks: createShareLinks({ secrets, publicUrl, now }),
   };
 }
 

@@ -45,8 +45,14 @@ describe('below /v3', () => {
     assert.equal(method.status, 405);
     assert.match(method.text, /^\{"code":"method_not_allowed","message":"POST Method is not allowed on this path\. /);
     assert.equal((await server.call('GET', '/v3')).json.code, 'document_not_found');
-    for (const path of ['senders/ips', 'webhooks/export'])
+    for (const path of ['webhooks/export', 'contacts/import'])
       assert.equal((await server.call('GET', `/v3/${path}`)).json.code, 'document_not_found', path);
+    // A wrong key is what its owner has to mend first.
+    const wrong = await server.call('GET', '/v3/nothing', undefined, { authorization: '', 'api-key': 'wrong' });
+    assert.deepEqual([wrong.status, wrong.json.code], [401, 'unauthorized']);
+    const ips = await server.call('GET', '/v3/senders/ips');
+    assert.deepEqual([ips.status, ips.json], [200, { ips: [] }]);
+    assert.deepEqual((await server.call('GET', '/v3/organization/activities')).json, { logs: [] });
     assert.equal(method.headers.get('allow'), 'GET, HEAD');
   });
 

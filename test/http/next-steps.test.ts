@@ -37,10 +37,10 @@ describe('a refusal says what to do next', () => {
   });
 
   test('a path like none there is is told no other', async () => {
-    for (const path of ['/contacts', '/e', `/${'x'.repeat(5_000)}`, '/emails/a/b/c/d'])
+    for (const path of ['/nothing-like-it', '/e', `/${'x'.repeat(5_000)}`, '/emails/a/b/c/d'])
       assert.doesNotMatch(await messageOf('GET', path), /mean|ask/, path.slice(0, 20));
     assert.match(
-      await messageOf('GET', '/contacts'),
+      await messageOf('GET', '/nothing-like-it'),
       / GET \/openapi\.json lists those that do, and \/docs says more\.$/,
     );
   });

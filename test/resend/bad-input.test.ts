@@ -205,12 +205,20 @@ describe('bad input', () => {
     assert.deepEqual([traced.resume().statusCode, traced.headers.allow], [405, 'GET, HEAD, POST']);
   });
 
+  test('a wrong key is told before a path that is not there', async () => {
+    for (const path of ['/nothing', '/emails/metrics']) {
+      const wrong = await server.call('GET', path, undefined, { authorization: 'Bearer re_wrong' });
+      assert.deepEqual([wrong.status, wrong.json.message], [401, 'API key is invalid'], path);
+      assert.equal((await fetch(`${server.url}${path}`)).status, 404, path);
+    }
+  });
+
   test('unknown routes are 404 and known ones with another method 405', async () => {
     const cases: [method: string, path: string, status: number, name: string][] = [
       ['GET', '/', 404, 'not_found'],
       ['GET', '/email', 405, 'method_not_allowed'],
       ['POST', '/emails/', 404, 'not_found'],
-      ['GET', `/emails/${emailId}/share`, 404, 'not_found'],
+      ['GET', `/emails/${emailId}/share`, 405, 'method_not_allowed'],
       ['GET', '/emails/metrics', 404, 'not_found'],
       ['GET', '/emails/receiving', 404, 'not_found'],
       ['GET', `/emails/${emailId}`, 404, 'not_found'],

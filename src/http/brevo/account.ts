@@ -27,3 +27,8 @@ export async function showAccount(_parts: unknown, call: Call): Promise<Reply> {
   };
   return { status: 200, body: JSON.stringify(body) };
 }
+
+/** What people did in their account is not recorded here. */
+export async function showActivities(): Promise<Reply> {
+  return { status: 200, body: JSON.stringify({ logs: [] }) };
+}

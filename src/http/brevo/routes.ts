@@ -4,7 +4,7 @@ import type { Hono } from 'hono';
 import { AppError } from '../../core/error.ts';
 import { answerWith, type Bindings, type Call, type Gatekeeper, type HttpContext, type Reply } from '../call.ts';
 import { addRoutes, type Routes } from '../route-table.ts';
-import { showAccount } from './account.ts';
+import { showAccount, showActivities } from './account.ts';
 import * as blocked from './blocked-contacts.ts';
 import * as contacts from './contacts.ts';
 import * as domains from './domains.ts';
@@ -66,15 +66,16 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
       ['/v3/senders/domains', { GET: full(domains.list), POST: full(domains.create) }],
       ['/v3/senders/domains/:domain', { GET: full(domains.show), DELETE: full(domains.remove) }],
       ['/v3/senders/domains/:domain/authenticate', { PUT: full(domains.authenticate) }],
-      // Not ours, and before `:id`, which it would be taken for.
-      ['/v3/senders/ips', {}],
+      ['/v3/senders/ips', { GET: full(senders.noIps) }],
       ['/v3/senders/:id', { PUT: full(senders.update), DELETE: full(senders.remove) }],
+      ['/v3/senders/:id/ips', { GET: full(senders.noIpsOf) }],
       ['/v3/senders/:id/validate', { PUT: full(senders.validate) }],
       ...contactRoutes(full),
       ['/v3/webhooks', { GET: full(webhooks.list), POST: full(webhooks.create) }],
       ['/v3/webhooks/export', {}],
       ['/v3/webhooks/:id', { GET: full(webhooks.show), PUT: full(webhooks.update), DELETE: full(webhooks.remove) }],
       ['/v3/account', { GET: full(showAccount) }],
+      ['/v3/organization/activities', { GET: full(showActivities) }],
     ],
     { route: refuseRoute, method: refuseMethod },
   );

@@ -61,6 +61,16 @@ export async function validate({ database }: SenderParts, call: Call): Promise<R
   return done;
 }
 
+/** Mail leaves by the operator's relays: nobody has an IP of their own. */
+export async function noIps(): Promise<Reply> {
+  return { status: 200, body: JSON.stringify({ ips: [] }) };
+}
+
+export async function noIpsOf({ database }: SenderParts, call: Call): Promise<Reply> {
+  await existing(database, call);
+  return noIps();
+}
+
 async function existing(reader: Reader, call: Call): Promise<Sender> {
   const text = call.param('id');
   const sender = /^\d{1,15}$/.test(text) ? await findSender(reader, call.caller.account, Number(text)) : null;

@@ -17,6 +17,7 @@ import {
 import { attachment, attachments, cancel, type EmailParts, events, list, reschedule, retrieve } from './emails.ts';
 import { refusals, wording } from './errors.ts';
 import { type SendParts, sendBatch, sendOne } from './send.ts';
+import { type ShareParts, share } from './share.ts';
 import {
   addSuppression,
   addSuppressions,
@@ -60,7 +61,8 @@ export type ResendParts = SendParts &
   ApiKeyParts &
   DomainParts &
   TemplateParts &
-  ContactRouteParts;
+  ContactRouteParts &
+  ShareParts;
 
 export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: ResendParts): void {
   type Handle = (parts: ResendParts, call: Call) => Promise<Reply>;
@@ -78,6 +80,7 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
       ['/emails/metrics', {}],
       ['/emails/receiving', {}],
       ['/emails/:id', { GET: full(retrieve), PATCH: full(reschedule) }],
+      ['/emails/:id/share', { POST: full(share) }],
       ['/emails/:id/cancel', { POST: full(cancel) }],
       ['/emails/:id/events', { GET: full(events) }],
       ['/emails/:id/attachments', { GET: full(attachments) }],
