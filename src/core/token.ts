@@ -55,6 +55,11 @@ export function uuidv7Floor(ms: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
 }
 
+/** When a UUIDv7 was made: epoch milliseconds. */
+export function idTime(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
 /** Above every id, in whatever order a database sorts text: no collation puts a letter before a digit. */
 export const afterAllIds = 'g';
 

@@ -6,6 +6,12 @@ import { Recipients, State, stateOf, Time } from './pieces.tsx';
 export function EmailRows({ emails, base = '/dashboard/emails' }: { emails: EmailSummary[]; base?: string }) {
   return (
     <ol class="rows">
+      <li class="heads" aria-hidden="true">
+        <span>Recipient</span>
+        <span>Status</span>
+        <span>Subject</span>
+        <span>Accepted</span>
+      </li>
       {emails.map((email) => (
         <li>
           <a href={`${base}/${email.id}`} data-row>

@@ -1,76 +1,153 @@
 /** All emails, newest first, and the search over them. */
 
+import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
-import { type EmailSummary, findEmailSummary, listEmails } from '../store/mail/emails.ts';
-import { searchEmails } from '../store/page/search-index.ts';
-import { parseSearch } from '../store/page/search-query.ts';
+import { findEmailSummary } from '../store/mail/emails.ts';
+import { findUnindexed } from '../store/page/index-progress.ts';
+import { searchStates } from '../store/page/search-query.ts';
 import { indexedWithin } from '../use-cases/page-index.ts';
+import { askFirst, isConfirmed } from './confirm.tsx';
 import { EmailRows } from './email-rows.tsx';
+import { type Filters, isFiltered, queryOf, readFilters, searchOf } from './filters.ts';
+import { findListed } from './found-emails.ts';
 import { renderPage } from './frame.tsx';
-import { Empty, Notice, PageHead } from './pieces.tsx';
+import { Empty, Form, Notice, PageHead, Time } from './pieces.tsx';
 import { redirect } from './sign-in.tsx';
 import type { Visit } from './visit.ts';
 
 const pageSize = 50;
 
-type Listed = {
-  emails: EmailSummary[];
-  /** Where older ones go on; null at the end. */
-  next: string | null;
-  note: string | null;
-};
-
 export async function emails(visit: Visit): Promise<Response> {
-  const text = (visit.query.q ?? '').trim();
-  const after = isUuid(visit.query.after ?? '') ? (visit.query.after ?? null) : null;
-  const search = parseSearch(text);
+  const { parts, session, query } = visit;
+  const filters = readFilters(query);
+  const after = isUuid(query.after ?? '') ? (query.after ?? null) : null;
+  const search = searchOf(filters);
   if (search?.kind === 'email') {
-    const known = await findEmailSummary(visit.parts.database, visit.session.account, search.id);
+    const known = await findEmailSummary(parts.database, session.account, search.id);
     if (known) return redirect(`/dashboard/emails/${search.id}`);
   }
-  const listed = text === '' ? await newestFirst(visit, after) : await found(visit, search, after);
-  const within = indexedWithin[visit.parts.database.engine];
+  const listed = await findListed(visit, filters, { after, limit: pageSize });
+  const isAll = !isFiltered(filters);
   return renderPage(visit, {
-    title: text === '' ? 'Emails' : `${text} · Emails`,
+    title: filters.q === '' ? 'Emails' : `${filters.q} · Emails`,
     at: '/emails',
     isLive: after === null,
     content: (
       <>
         <PageHead title="Emails" />
-        <SearchBox text={text} />
+        <Canceled count={query.canceled} />
+        <SearchBox filters={filters} />
+        {!isAll && <Behind visit={visit} />}
         {listed.note && <Notice>{listed.note}</Notice>}
         {listed.emails.length > 0 && (
-          <section class="panel flush" aria-label="Emails">
-            <EmailRows emails={listed.emails} />
-          </section>
+          <>
+            <section class="panel flush" aria-label="Emails">
+              <EmailRows emails={listed.emails} />
+            </section>
+            <div class="row">
+              <a class="button" href={`/dashboard/emails.csv${queryOf(filters, after === null ? {} : { after })}`}>
+                Export as CSV
+              </a>
+              <CancelShown visit={visit} filters={filters} ids={listed.emails.map(({ id }) => id)} />
+            </div>
+          </>
         )}
         {listed.emails.length === 0 &&
-          (text === '' && after === null ? <NoneYet /> : <NoneFound text={text} within={within} />)}
-        <Pager text={text} after={after} next={listed.next} />
+          (isAll && after === null ? <NoneYet /> : <NoneFound visit={visit} isAll={isAll} />)}
+        <Pager filters={filters} after={after} next={listed.next} />
       </>
     ),
   });
 }
 
-async function newestFirst({ parts, session }: Visit, after: string | null): Promise<Listed> {
-  const page = { limit: pageSize, after, before: null };
-  const { emails, hasMore } = await listEmails(parts.database, session.account, page);
-  return { emails, next: hasMore ? (emails.at(-1)?.id ?? null) : null, note: null };
+/** Said where it is more than the moment that it always takes. */
+const behindMs = 40_000;
+
+/** What cannot be found yet is said before anybody takes it for lost. */
+async function Behind({ visit: { parts, session } }: { visit: Visit }) {
+  const unindexed = await findUnindexed(parts.database, session.account);
+  if (unindexed === null || unindexed > parts.clock.now() - behindMs) return null;
+  return (
+    <Notice tone="warning">
+      Still indexing: emails accepted since <Time at={unindexed} /> cannot be found by a filter yet. The list without
+      filters shows all.
+    </Notice>
+  );
 }
 
-async function found(visit: Visit, search: ReturnType<typeof parseSearch>, after: string | null): Promise<Listed> {
-  const { database } = visit.parts;
-  const { account } = visit.session;
-  if (search?.kind !== 'terms') return { emails: [], next: null, note: null };
-  const { ids, next, isTooWide } = await searchEmails(database, account, search.conditions, { after, limit: pageSize });
-  const summaries = await Promise.all(ids.map((id) => findEmailSummary(database, account, id)));
-  return { emails: summaries.filter((one) => one !== null), next, note: noteOf(isTooWide, ids.length, next) };
+function SearchBox({ filters }: { filters: Filters }) {
+  const { q, status, to, tag, from, until } = filters;
+  const isOpen = [status, to, tag, from, until].some((one) => one !== '');
+  return (
+    <search class="stack">
+      <form class="stack" action="/dashboard/emails" data-keep="search">
+        <div class="row">
+          <input
+            type="search"
+            name="q"
+            value={q}
+            aria-label="Search emails"
+            placeholder="Recipient, subject, ID, Message-ID, tag: or is:"
+            autocomplete="off"
+            maxlength={300}
+          />
+          <button type="submit" class="button primary">
+            Search
+          </button>
+        </div>
+        <details open={isOpen}>
+          <summary>Filters</summary>
+          <div class="row">
+            <div>
+              <label for="status">Status</label>
+              <select id="status" name="status">
+                <option value="">Any</option>
+                {searchStates.map((one) => (
+                  <option value={one} selected={one === status}>
+                    {one.replaceAll('_', ' ')}
+                  </option>
+                ))}
+              </select>
+            </div>
+            <Field name="to" label="Recipient" value={to} placeholder="ann@" />
+            <Field name="tag" label="Tag" value={tag} placeholder="kind=welcome" />
+            <Field name="from" label="From (UTC)" value={from} type="date" />
+            <Field name="until" label="Until (UTC)" value={until} type="date" />
+            {isFiltered(filters) && <a href="/dashboard/emails">Clear</a>}
+          </div>
+        </details>
+      </form>
+      <p class="row muted small">
+        {ways.map(([example, meaning]) => (
+          <span>
+            <a href={`/dashboard/emails?q=${encodeURIComponent(example)}`}>{example}</a> {meaning}
+          </span>
+        ))}
+        <span class="needs-script keyboard">
+          <kbd>/</kbd> search <kbd>j</kbd> <kbd>k</kbd> move <kbd>?</kbd> all keys
+        </span>
+      </p>
+    </search>
+  );
 }
 
-function noteOf(isTooWide: boolean, shown: number, next: string | null): string | null {
-  if (isTooWide) return 'Too many matches: some are left out. Type more.';
-  if (shown < pageSize && next !== null) return 'There may be more: only the newest emails were searched so far.';
-  return null;
+type FieldOptions = { name: string; label: string; value: string; placeholder?: string; type?: string };
+
+function Field({ name, label, value, placeholder = '', type = 'text' }: FieldOptions) {
+  return (
+    <div>
+      <label for={name}>{label}</label>
+      <input
+        id={name}
+        name={name}
+        type={type}
+        value={value}
+        placeholder={placeholder}
+        autocomplete="off"
+        maxlength={300}
+      />
+    </div>
+  );
 }
 
 const ways: [example: string, meaning: string][] = [
@@ -80,34 +157,57 @@ const ways: [example: string, meaning: string][] = [
   ['tag:kind=welcome', 'tag'],
 ];
 
-function SearchBox({ text }: { text: string }) {
+/** Of what can still be called off: a page of it at once. */
+function CancelShown({ visit, filters, ids }: { visit: Visit; filters: Filters; ids: string[] }) {
+  if (filters.status !== 'queued' && filters.status !== 'scheduled') return null;
   return (
-    <search class="stack">
-      <form class="row" action="/dashboard/emails" data-keep="search">
-        <input
-          type="search"
-          name="q"
-          value={text}
-          aria-label="Search emails"
-          placeholder="Recipient, subject, ID, Message-ID, tag: or is:"
-          autocomplete="off"
-          maxlength={300}
-        />
-        <button type="submit" class="button primary">
-          Search
-        </button>
-      </form>
-      <p class="row muted small">
-        {ways.map(([example, meaning]) => (
-          <span>
-            <a href={`/dashboard/emails?q=${encodeURIComponent(example)}`}>{example}</a> {meaning}
-          </span>
-        ))}
-        <span class="needs-script keyboard">
-          <kbd>/</kbd> search <kbd>j</kbd> <kbd>k</kbd> move
-        </span>
-      </p>
-    </search>
+    <Form visit={visit} action="/dashboard/emails/cancel">
+      <input type="hidden" name="ids" value={ids.join(',')} />
+      <button type="submit" class="button tone-bad">
+        Cancel these {ids.length}
+      </button>
+    </Form>
+  );
+}
+
+export async function cancelMany(visit: Visit): Promise<Response> {
+  const { parts, session, form } = visit;
+  const ids = (form.get('ids') ?? '').split(',').filter(isUuid).slice(0, pageSize);
+  if (ids.length === 0) throw new AppError('invalid_field', 'Choose at least one email.');
+  if (!isConfirmed(visit)) {
+    return askFirst(visit, {
+      title: ids.length === 1 ? 'Cancel 1 email?' : `Cancel ${ids.length} emails?`,
+      at: '/emails',
+      content: <p>They will not be sent. What has been handed to a relay meanwhile is not canceled.</p>,
+      yes: 'Cancel them',
+      action: '/dashboard/emails/cancel',
+      fields: { ids: ids.join(',') },
+      back: '/dashboard/emails',
+    });
+  }
+  let canceled = 0;
+  for (const id of ids) if (await isCanceled(() => parts.use.amend.cancel(session.account, id))) canceled += 1;
+  return redirect(`/dashboard/emails?canceled=${canceled}-${ids.length}`);
+}
+
+/** One that is too late, or gone, does not keep the others from being canceled. */
+async function isCanceled(cancel: () => Promise<void>): Promise<boolean> {
+  try {
+    await cancel();
+    return true;
+  } catch (error) {
+    if (error instanceof AppError && (error.code === 'invalid_field' || error.code === 'not_found')) return false;
+    throw error;
+  }
+}
+
+function Canceled({ count = '' }: { count: string | undefined }) {
+  const [, canceled, asked] = /^(\d{1,3})-(\d{1,3})$/.exec(count) ?? [];
+  if (canceled === undefined) return null;
+  return (
+    <Notice tone={canceled === asked ? 'good' : 'warning'}>
+      {canceled} of {asked} canceled.{canceled === asked ? '' : ' For the others it was too late.'}
+    </Notice>
   );
 }
 
@@ -124,13 +224,13 @@ function NoneYet() {
   );
 }
 
-function NoneFound({ text, within }: { text: string; within: string }) {
+function NoneFound({ visit, isAll }: { visit: Visit; isAll: boolean }) {
   return (
-    <Empty title={text === '' ? 'Nothing older' : 'Nothing found'}>
-      {text !== '' && (
+    <Empty title={isAll ? 'Nothing older' : 'Nothing found'}>
+      {!isAll && (
         <p>
-          No email matches <b>{text}</b>. All words must match; recipients and words match by their beginning. A new
-          email can be searched for about {within} later.
+          No email matches. All words must match; recipients and words match by their beginning. A new email can be
+          searched for about {indexedWithin[visit.parts.database.engine]} later.
         </p>
       )}
       <p>
@@ -142,10 +242,9 @@ function NoneFound({ text, within }: { text: string; within: string }) {
   );
 }
 
-function Pager({ text, after, next }: { text: string; after: string | null; next: string | null }) {
+function Pager({ filters, after, next }: { filters: Filters; after: string | null; next: string | null }) {
   if (after === null && next === null) return null;
-  const query = (more: Record<string, string>) =>
-    `/dashboard/emails?${new URLSearchParams({ ...(text ? { q: text } : {}), ...more })}`;
+  const query = (more: Record<string, string>) => `/dashboard/emails${queryOf(filters, more)}`;
   return (
     <nav class="row spread" aria-label="Pages">
       {after === null ? (

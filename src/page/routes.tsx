@@ -7,7 +7,8 @@ import { type Bindings, goneSignal, type HttpContext } from '../http/call.ts';
 import { readerUntil } from '../store/database.ts';
 import { script, style } from './assets.ts';
 import { cancel, email, reschedule, sendAsNew } from './email.tsx';
-import { emails } from './emails.tsx';
+import { cancelMany, emails } from './emails.tsx';
+import { exportCsv } from './found-emails.ts';
 import { assetHeaders, pageHeaders } from './headers.ts';
 import { idempotency } from './idempotency.tsx';
 import { answerInDoubt, inDoubt } from './in-doubt.tsx';
@@ -56,6 +57,8 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
   );
   show('', overview);
   show('/emails', emails);
+  show('/emails.csv', exportCsv);
+  send('/emails/cancel', cancelMany);
   show('/emails/:id', email);
   show('/emails/:id/html', mailHtml);
   show('/emails/:id/eml', mailEml);

@@ -52,6 +52,9 @@ const purgeStep = 20;
 /** Of some fifty emails each. */
 const accountSteps = 20;
 
+/** Of its time: a process that does less than this has some left for the page's index. */
+const idleBelow = 0.3;
+
 const dayMs = 24 * 60 * 60_000;
 
 /** One transaction forgets this many of them, with their attempts: some ten milliseconds. */
@@ -63,6 +66,8 @@ const webhookHistoryMs = 30 * dayMs;
 export class Chores {
   readonly #options: ChoreOptions;
   readonly #attempt = createAttempts();
+  /** What this process was busy with since the page's index was last kept. */
+  #since = performance.eventLoopUtilization();
   /** In this order where they are done once. */
   readonly #routines: Routine[];
 
@@ -76,6 +81,8 @@ export class Chores {
       new Routine('recovery', everyMs, this.#attempt, () => recovery.recoverDead()),
       new Routine('chores', everyMs, this.#attempt, () => this.#doRest()),
       new Routine('pauses', everyMs * alertEvery, this.#attempt, () => this.#pause()),
+      // By itself: after a flood it takes what nobody else needs.
+      new Routine('page', everyMs, this.#attempt, () => this.#keepPageIndex()),
       new Routine('alerts', everyMs * alertEvery, this.#attempt, () => this.#options.alert()),
       // By itself: a broadcast may go to many.
       new Routine('broadcasts', everyMs, this.#attempt, () => spreadDue(options.spreading)),
@@ -106,7 +113,6 @@ export class Chores {
     await this.#attempt('retention', () => this.#purge());
     await this.#attempt('webhooks', () => this.#forgetWebhooks());
     await this.#attempt('accounts', () => this.#forgetAccounts());
-    await this.#attempt('page', () => keepPageIndex(this.#options.database, clock));
   }
 
   async stop(): Promise<void> {
@@ -115,6 +121,16 @@ export class Chores {
     await this.#attempt('counts', () => this.#options.keyUses.flush());
     await this.#attempt('witness', () => this.#options.guard.check());
     await this.#attempt('goodbye', () => this.#options.recovery.stop());
+  }
+
+  async #keepPageIndex(): Promise<void> {
+    const { database, clock } = this.#options;
+    const { utilization } = performance.eventLoopUtilization(this.#since);
+    try {
+      await keepPageIndex(database, clock, utilization < idleBelow ? 'idle' : 'busy');
+    } finally {
+      this.#since = performance.eventLoopUtilization();
+    }
   }
 
   async #requeue(): Promise<void> {

@@ -109,19 +109,66 @@ function listen() {
 }
 
 document.addEventListener('keydown', (event) => {
+  if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === 'k') {
+    event.preventDefault();
+    return search();
+  }
   if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest('input, textarea, select')) return;
   if (event.key === '/') {
-    const search = document.querySelector('input[type=search]');
-    if (search) {
-      event.preventDefault();
-      search.focus();
-      search.select();
-    } else {
-      location.href = '/dashboard/emails#search';
-    }
+    event.preventDefault();
+    search();
   }
+  if (event.key === '?') showKeys();
+  if (isGoing && places[event.key]) location.href = `/dashboard${places[event.key]}`;
+  isGoing = event.key === 'g';
   if (event.key === 'j' || event.key === 'k') move(event.key === 'j' ? 1 : -1);
 });
+
+/** After g: where to go. */
+const places = { o: '', e: '/emails', i: '/idempotency', d: '/in-doubt', w: '/webhooks', r: '/relays', s: '/setup' };
+let isGoing = false;
+
+function search() {
+  const field = document.querySelector('input[type=search]');
+  if (!field) {
+    location.href = '/dashboard/emails#search';
+    return;
+  }
+  field.focus();
+  field.select();
+}
+
+const keys = [
+  ['/ or Ctrl-K', 'search'],
+  ['j, k', 'next and previous row'],
+  ['Enter', 'open the row'],
+  ['g o', 'overview'],
+  ['g e', 'emails'],
+  ['g i', 'idempotency'],
+  ['g d', 'in doubt'],
+  ['g w', 'webhooks'],
+  ['g r', 'relays'],
+  ['g s', 'setup'],
+  ['?', 'these keys'],
+];
+
+function showKeys() {
+  const dialog = document.createElement('dialog');
+  dialog.ariaLabel = 'Keyboard';
+  const list = document.createElement('dl');
+  list.className = 'facts';
+  for (const [pressed, meaning] of keys) {
+    const [term, what] = ['dt', 'dd'].map((name) => document.createElement(name));
+    term.textContent = pressed;
+    what.textContent = meaning;
+    list.append(term, what);
+  }
+  dialog.append(list);
+  dialog.addEventListener('close', () => dialog.remove());
+  dialog.addEventListener('click', () => dialog.close());
+  document.body.append(dialog);
+  dialog.showModal();
+}
 
 function move(by) {
   const rows = [...document.querySelectorAll('a[data-row]')];

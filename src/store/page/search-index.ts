@@ -100,12 +100,15 @@ export type Found = {
   isTooWide: boolean;
 };
 
+/** Ids: older than `after`, and not older than `from`. */
+export type SearchPage = { after: string | null; from?: string | undefined; limit: number };
+
 /** Ids of emails for which all conditions hold, older than `after`. */
 export async function searchEmails(
   database: DatabaseReader,
   account: string,
   conditions: Condition[],
-  page: { after: string | null; limit: number },
+  page: SearchPage,
 ): Promise<Found> {
   const resolved = [];
   for (const condition of conditions) resolved.push(await resolve(database, account, condition));
@@ -172,17 +175,17 @@ async function newest(
   database: DatabaseReader,
   account: string,
   { terms, filters }: Driving,
-  page: { after: string | null; limit: number },
+  page: SearchPage,
 ): Promise<Omit<Found, 'isTooWide'>> {
   const wanted = filters.length === 0 ? page.limit + 1 : candidatesMax;
   const before = page.after ?? afterAllIds;
   const each = terms.map(
-    () => `select * from (select email_id from search_terms where account = ? and term = ? and email_id < ?
+    () => `select * from (select email_id from search_terms where account = ? and term = ? and email_id < ? and email_id >= ?
       order by email_id desc limit ?) t`,
   );
   const candidates = await database.report<{ email_id: string }>(
     `select distinct email_id from (${each.join(' union all ')}) u order by email_id desc limit ?`,
-    ...terms.flatMap((term): SqlValue[] => [account, term, before, wanted]),
+    ...terms.flatMap((term): SqlValue[] => [account, term, before, page.from ?? '', wanted]),
     wanted,
   );
   let ids = candidates.map((row) => row.email_id);
