@@ -29,6 +29,7 @@ const entries: Entry[] = [
   ['/webhooks', 'Webhooks', 'M6 12a4 4 0 1 1 4-6l2 4m6 2a4 4 0 1 1-4 6h-4m-2-2a4 4 0 1 0 2 6'],
   ['/inbox', 'Inbox', 'M3 13h5l2 3h4l2-3h5M5 5h14l2 8v6H3v-6l2-8Z'],
   ['/relays', 'Relays', 'M3 12h6m6-6h6m-6 12h6M9 12l6-6M9 12l6 6M6 9v6'],
+  ['/suppressions', 'Manage', 'M4 6h16M4 12h16M4 18h10'],
   ['/setup', 'Setup', 'M4 7h10m4 0h2M4 17h4m4 0h8M14 4v6M8 14v6'],
 ];
 

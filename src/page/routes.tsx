@@ -5,7 +5,9 @@ import { AppError, isUnavailable } from '../core/error.ts';
 import { ClientGone } from '../http/arriving.ts';
 import { type Bindings, goneSignal, type HttpContext } from '../http/call.ts';
 import { readerUntil } from '../store/database.ts';
+import { apiKeys, createKey, revokeKey } from './api-keys.tsx';
 import { script, style } from './assets.ts';
+import { addDomain, domains, removeDomain, verifyDomain } from './domains.tsx';
 import { cancel, email, reschedule, sendAsNew } from './email.tsx';
 import { cancelMany, emails } from './emails.tsx';
 import { exportCsv } from './found-emails.ts';
@@ -20,6 +22,7 @@ import { orderRelay, relays } from './relays.tsx';
 import { isSame, type Session } from './session.ts';
 import { setup, testSend } from './setup.tsx';
 import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './sign-in.tsx';
+import { addSuppressed, removeSuppressed, suppressions } from './suppressions.tsx';
 import { isCapture, type PageParts, type Theme, type Visit } from './visit.ts';
 import { disableWebhook, enableWebhook, removeWebhook, webhook } from './webhook.tsx';
 import { replayEvent, webhookEvent } from './webhook-event.tsx';
@@ -82,6 +85,7 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
   send('/webhooks/:id/:event/replay', replayEvent);
   show('/relays', relays);
   send('/relays', orderRelay);
+  addManaged(show, send);
   show('/setup', setup);
   send('/setup/test', testSend);
   if (isCapture(parts)) {
@@ -103,6 +107,22 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
       throw new AppError('route_not_found', 'This page does not exist. Check the address.');
     }),
   );
+}
+
+type Add = (path: string, page: Page) => void;
+
+/** What an account manages. */
+function addManaged(show: Add, send: Add): void {
+  show('/suppressions', suppressions);
+  send('/suppressions', addSuppressed);
+  send('/suppressions/remove', removeSuppressed);
+  show('/domains', domains);
+  send('/domains', addDomain);
+  send('/domains/:id/verify', verifyDomain);
+  send('/domains/:id/remove', removeDomain);
+  show('/api-keys', apiKeys);
+  send('/api-keys', createKey);
+  send('/api-keys/revoke', revokeKey);
 }
 
 /** Finds out who is asking, or shows the door. A form counts only with the token of its own session. */

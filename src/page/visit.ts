@@ -16,12 +16,15 @@ import type { Renderer } from '../render/renderer.ts';
 import type { DatabaseReader } from '../store/database.ts';
 import type { Accepting } from '../use-cases/accept.ts';
 import type { Amend } from '../use-cases/amend.ts';
+import type { ApiKeys } from '../use-cases/api-keys.ts';
+import type { Domains } from '../use-cases/domains.ts';
 import type { FindKeyLives } from '../use-cases/key-history.ts';
 import type { Purge } from '../use-cases/purge.ts';
 import type { RelayOrders } from '../use-cases/relay-orders.ts';
 import type { Replay } from '../use-cases/replay.ts';
 import type { SettleDoubt } from '../use-cases/settle-doubt.ts';
 import type { Subscribe } from '../use-cases/subscribe.ts';
+import type { Suppress } from '../use-cases/suppress.ts';
 import type { Live } from './live.ts';
 import type { Session, Sessions } from './session.ts';
 
@@ -47,6 +50,9 @@ export type PageUseCases = {
   subscribe: Subscribe;
   replay: Replay;
   purge: Purge;
+  suppress: Suppress;
+  apiKeys: ApiKeys;
+  domains: Domains;
   settleDoubt: SettleDoubt;
   relayOrders: RelayOrders;
   findKeyLives: FindKeyLives;
@@ -56,6 +62,8 @@ export type PageUseCases = {
 
 /** What this server is, and how it is set. */
 export type PageFacts = {
+  /** SPF mechanisms of the relays as they are now. */
+  spfSenders: () => readonly string[];
   publicUrl: () => string;
   /** As logs name what there is now: without its password. */
   relay: () => string;

@@ -153,6 +153,7 @@ export function openApi(options: DoorOptions): Api {
         facts: {
           ...shown,
           publicUrl,
+          spfSenders: options.spfSenders,
           inDoubtPolicy: config.inDoubt,
           retentionDays: config.retentionDays,
           keyLifetimeMs: config.keyLifetimeMs,
