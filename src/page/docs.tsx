@@ -85,7 +85,7 @@ function llmsText(docs: readonly Doc[]): string {
 /** As people look for them; what is not named here comes last. */
 const groups: [title: string, names: readonly string[]][] = [
   ['Start', ['readme', 'settings', 'command-line', 'glossary', 'faq']],
-  ['Send', ['resend', 'brevo', 'smtp']],
+  ['Send', ['resend', 'brevo', 'smtp', 'sdks']],
   ['Retry', ['retries', 'outbox']],
   ['Deliver', ['relays', 'bounces']],
   ['Operate', ['deploy', 'operations', 'security']],
