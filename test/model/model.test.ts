@@ -58,12 +58,6 @@ function bent(): Record<string, Bend> {
     'a hold leaves a worker its attempt': bendEdge('hold', { ends: undefined }),
     'a notice does not settle a doubt': bendEdge('shown', { from: ['handoff'] }),
     'a notice settles what cannot have left': bendEdge('shown', { unless: undefined }),
-    'a success that comes after the bounce counts': bendEdge('noticed_delivered', { from: ['sent', 'bounced'] }),
-    'a notice that comes again is told again': {
-      when: 'insert into notices',
-      find: 'do nothing',
-      replace: 'do update set at = excluded.at',
-    },
     'a key is not moved with its mail': {
       when: 'update idempotency_keys set expires_at = ? where',
       find: 'where',
