@@ -153,9 +153,12 @@ test('answers that a proxy loses, cuts, delays or replaces cost retries, and eac
 });
 
 test('the watch on the proxy notices a server that says 503 to what it has committed', async (t) => {
-  const row = await only(t, (common) => runLostAnswers({ ...common, command: labServer('refuses-late'), mails: 20 }));
-  if (!row) return;
-  assert.match(row.violations.join('\n'), /a 503 left after the commit/);
+  // It does so now and then, and the watch can tell where a request was alone.
+  for (let times = 1; ; times++) {
+    const row = await only(t, (common) => runLostAnswers({ ...common, command: labServer('refuses-late'), mails: 20 }));
+    if (!row || /a 503 left after the commit/.test(row.violations.join('\n'))) return;
+    assert.ok(times < 6, 'what was refused after its commit is noticed');
+  }
 });
 
 test('after a cut of the power all that was answered is on the disk, and nothing that left would leave again', async (t) => {

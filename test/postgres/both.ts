@@ -22,6 +22,7 @@ export const shares = {
 /** Tests of what PostgreSQL has no such thing as. Names that end in a slash are folders. */
 export const sqliteOnly: Record<string, string> = {
   'backup.test.ts': 'copies a file; PostgreSQL has tools of its own',
+  'documents.test.ts': 'what documents say, which no engine changes',
   'files.test.ts': 'the modes of the files beside a SQLite database; PostgreSQL keeps its own',
   'cost/':
     'the processor time of the thread that reads requests and renders pages, which no engine changes; statements are counted elsewhere',
