@@ -82,6 +82,8 @@ async function main(): Promise<void> {
     return (await import('./command/doctor.ts')).doctor(examineConfig(environment, process.env));
   // It stands before any server, and needs no settings of its own.
   if (command === 'chaos') return (await import('./command/chaos.ts')).chaos(flags, { json });
+  // It reads an app's code, which asks nothing of a server.
+  if (command === 'check-code') return (await import('./command/check-code.ts')).checkCode(operands);
   // The caller's database, and no setting of the server.
   if (command === 'outbox') return (await import('./command/outbox.ts')).outbox(operands, { ...flags, once, print });
   const config = readConfig(environment, process.env);

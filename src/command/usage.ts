@@ -33,6 +33,7 @@ const usage = `Usage: sendonce [command] [--setting value …] [--env-file FILE]
   outbox init|drain|status|retry|drop
                                      rows in your own database that become requests, exactly once: sendonce outbox says more
   doctor                             check settings, database, disk, clock, relay, DKIM keys and DNS
+  check-code PATH                    each call of Resend or Brevo in an app's code: works, works but differs, not here
   chaos --upstream URL --port N [--lose-answers 0.3] [--seed N]
                                      a proxy for your app's tests: loses and spoils answers, and counts what was sent twice
 
@@ -40,7 +41,7 @@ Every setting is an environment variable, a flag (PORT=3000 is --port 3000), or 
 the environment, and that over the file. The exit status is 0 when it is done, 1 when it failed, and 2 when what was typed is wrong.
 ${settingNames.map((name) => `  ${name}`).join('\n')}`;
 
-const commandNames = ['help', ...new Set(Array.from(usage.matchAll(/^ {2}([a-z]+) /gm), ([, name = '']) => name))];
+const commandNames = ['help', ...new Set(Array.from(usage.matchAll(/^ {2}([a-z-]+) /gm), ([, name = '']) => name))];
 
 /** What was typed means nothing: the exit status is another one. */
 export class UsageError extends CommandError {}

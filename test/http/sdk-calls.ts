@@ -22,6 +22,12 @@ export async function brevoCalls(groups: readonly string[]): Promise<SdkCall[]> 
   return calls;
 }
 
+/** The groups of Brevo's client that are none of these. */
+export function brevoGroupsBeside(groups: readonly string[]): string[] {
+  const getters = Object.entries(Object.getOwnPropertyDescriptors(BrevoClient.prototype));
+  return getters.filter(([name, { get }]) => get !== undefined && !groups.includes(name)).map(([name]) => name);
+}
+
 async function record(group: object, names: string[], depth: number): Promise<SdkCall[]> {
   const calls: SdkCall[] = [];
   if (names.length > 0) {
