@@ -102,6 +102,8 @@ async function main(): Promise<void> {
       return (await import('./command/relay.ts')).relay(config, operands);
     case 'queue':
       return (await import('./command/queue.ts')).queue(config, operands);
+    case 'recipient':
+      return (await import('./command/recipient.ts')).recipient(config, operands);
     case 'bounce':
       return (await import('./command/bounce.ts')).bounce(config, operands);
     case 'backup':

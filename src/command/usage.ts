@@ -25,6 +25,7 @@ const usage = `Usage: sendonce [command] [--setting value …] [--env-file FILE]
   relay test|pause|resume|retry NAME try a session; send nothing more to it; go on; ask it now and send what waited for it
   bounce [RECIPIENT] < MAIL          take what came back about a mail, from a pipe of the mail server
   bounce list|show ID                what came back and matched nothing
+  recipient export ADDRESS           what is kept of one person, a line of JSON each: contact, suppression, emails with their events
   backup FILE [--force]              copy a SQLite database, while it is served too, and check the copy
   restore FILE [--force]             put one back: what may have left since is held
   migrate                            bring the database's schema up to date

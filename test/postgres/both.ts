@@ -8,7 +8,15 @@ import { useEngine } from '../support/engine.ts';
 /** What `test/postgres/<share>.test.ts` runs, in this order: files under `test/` whose names begin so. */
 export const shares = {
   brevo: ['brevo/'],
-  command: ['command.test.ts', 'doctor.test.ts', 'secret-key.test.ts', 'accounts/', 'trouble.test.ts', 'init.test.ts'],
+  command: [
+    'command.test.ts',
+    'doctor.test.ts',
+    'secret-key.test.ts',
+    'accounts/',
+    'trouble.test.ts',
+    'init.test.ts',
+    'recipient.test.ts',
+  ],
   // The replay comes first: ids made in one process never go back in time, but the clocks of tests do.
   deliver: ['webhook/replay', 'e2e/', 'webhook/', 'deliver/rates'],
   listen: ['listen/'],
@@ -22,6 +30,7 @@ export const shares = {
 /** Tests of what PostgreSQL has no such thing as. Names that end in a slash are folders. */
 export const sqliteOnly: Record<string, string> = {
   'backup.test.ts': 'copies a file; PostgreSQL has tools of its own',
+  'check-code.test.ts': 'reads the code of apps, and opens no database',
   'documents.test.ts': 'what documents say, which no engine changes',
   'files.test.ts': 'the modes of the files beside a SQLite database; PostgreSQL keeps its own',
   'cost/':
