@@ -199,11 +199,13 @@ export class Hooks {
     if (deed?.outcome === 'refused') this.violations.push(`a webhook was refused: ${deed.said}`);
     const id = deed?.outcome === 'done' ? String(JSON.parse(deed.reply?.text ?? '{}').id) : '';
     const config = { enabled: true, types };
-    const hook: Hook = { facade, path, id, config, windows: [], state: 'unknown', isBusy: false };
+    // Nobody else changes it before its first window is open: PostgreSQL may be away.
+    const hook: Hook = { facade, path, id, config, windows: [], state: 'unknown', isBusy: true };
     this.#hooks.push(hook);
     if (id === '') return;
     hook.state = 'living';
     await this.#open(hook);
+    hook.isBusy = false;
   }
 
   /** `config` is what it comes to if all goes well; null: it is deleted. */
