@@ -169,7 +169,9 @@ export class Load {
     Object.assign(one, { endedAt: answeredAt, reply });
     if (token === null) return reply;
     const isTaken = reply.status !== 401;
-    this.keyUses.push({ token, begunAt: one.begunAt, answeredAt, isTaken });
+    // Where the database is away nobody has looked whose key it is.
+    if (reply.status !== 503 && reply.status !== 429)
+      this.keyUses.push({ token, begunAt: one.begunAt, answeredAt, isTaken });
     return isTaken ? reply : null;
   }
 }
