@@ -1,8 +1,8 @@
 /** Reads what a client wrote as a whole mail: its texts and files, for showing. It leaves as it was written, whatever is read in it. */
 
-import { isUtf8 } from 'node:buffer';
 import { decodeWords } from 'postal-mime';
-import { type MailPart, partsOf } from './mail-parts.ts';
+import { contentOf, decode } from '../core/mail-content.ts';
+import { type MailPart, partsOf } from '../core/mail-parts.ts';
 
 export type MailFile = { filename: string; contentType: string; contentId: string | null; sizeBytes: number };
 export type MailRead = { html: string | null; text: string | null; files: MailFile[] };
@@ -63,43 +63,4 @@ function textOf(mail: Buffer, parts: readonly MailPart[], type: string): string 
       .replaceAll('\0', ' ');
   });
   return shown.length === 0 ? null : shown.join('\n');
-}
-
-function decode(bytes: Buffer, charset: string): string {
-  const isPlain = charset === '' || /^(?:utf-?8|us-ascii|ascii)$/i.test(charset);
-  if (isPlain) return bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1');
-  try {
-    return new TextDecoder(charset).decode(bytes);
-  } catch {
-    return bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1');
-  }
-}
-
-function contentOf(mail: Buffer, { encoding, start, end }: MailPart): Buffer {
-  const content = mail.subarray(start, end);
-  if (encoding === 'base64') return Buffer.from(content.toString('latin1'), 'base64');
-  return encoding === 'quoted-printable' ? unquotedPrintable(content) : content;
-}
-
-const equals = 0x3d;
-
-/** RFC 2045 6.7; what is no code stays as it is. */
-function unquotedPrintable(content: Buffer): Buffer {
-  const out = Buffer.allocUnsafe(content.length);
-  let length = 0;
-  for (let at = 0; at < content.length; at++) {
-    const byte = content[at] as number;
-    if (byte !== equals) {
-      out[length++] = byte;
-      continue;
-    }
-    const two = content.toString('latin1', at + 1, at + 3);
-    if (/^[\da-f]{2}$/i.test(two)) out[length++] = Number.parseInt(two, 16);
-    else if (two !== '\r\n') {
-      out[length++] = byte;
-      continue;
-    }
-    at += 2;
-  }
-  return out.subarray(0, length);
 }
