@@ -1,87 +1,49 @@
 /** The composition root: which parts there are, and the order they start and stop in. */
 
 import { randomBytes } from 'node:crypto';
-import type { SystemClock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import type { RelaySetting } from './config/relays-file.ts';
-import type { FindTexts } from './core/domain.ts';
 import { createReturnPaths } from './core/return-path.ts';
 import { Room } from './core/room.ts';
-import type { Relay } from './deliver/relay.ts';
 import { onlyRelay, type RelaysSetting } from './deliver/relays/relays.ts';
 import { createEgress } from './egress/egress.ts';
 import { createFindTexts } from './egress/txt-records.ts';
 import { createApp, guarded, wordingOf } from './http/app.ts';
-import { contractOf, type HttpFacade } from './http/facade.ts';
-import { type FacadeParts, httpFacades } from './http/facades.ts';
+import { contractOf } from './http/facade.ts';
+import { httpFacades } from './http/facades.ts';
 import { createHostCheck, type HostCheck } from './http/host.ts';
 import { Listener, type ListenerOptions } from './http/listener.ts';
-import { type Health, watchDoor } from './http/watch.ts';
+import { watchDoor } from './http/watch.ts';
+import type { MailListener } from './listen/mail-listener.ts';
 import { smtp } from './listen/submission/facade.ts';
 import { log } from './log.ts';
-import { createMetrics, type MetricSources, type Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import { createLive } from './page/live.ts';
 import { openAlerting } from './process/alerts/open.ts';
-import { createArrivals } from './process/arrivals.ts';
 import { bootstrap } from './process/bootstrap.ts';
 import { openBroadcasts } from './process/broadcasts/open.ts';
 import { type ChoreOptions, Chores } from './process/chores.ts';
 import { openApi } from './process/doors.ts';
-import { createPulse, Hangs } from './process/health.ts';
+import { createPulse, healthOf } from './process/health.ts';
 import { createWorkers } from './process/lanes.ts';
 import { createMailListeners } from './process/mail.ts';
-import { databaseName, openServed } from './process/open-database.ts';
-import { closeToOthers } from './process/own-files.ts';
+import { metricsOf } from './process/measuring.ts';
+import { databaseName } from './process/open-database.ts';
+import { openStore } from './process/open-store.ts';
+import type { Outside } from './process/outside.ts';
 import { Parts, together } from './process/parts.ts';
 import { Recovery } from './process/recovery.ts';
 import { createRelayDesk } from './process/relay-facts.ts';
 import { RelayKeeper, relaysOf, spfSendersOf } from './process/relays.ts';
 import { RestoreGuard } from './process/restore-guard.ts';
 import { createSigners } from './process/signers.ts';
-import { makeStateDir } from './process/state-dir.ts';
 import { WakeUps } from './process/wake-ups.ts';
 import { Composer } from './render/composer.ts';
 import { Renderer } from './render/renderer.ts';
-import type { Database } from './store/database.ts';
-import type { PostgresOptions } from './store/engine/postgres/postgres.ts';
-import { rewriteLog } from './store/engine/sqlite/log.ts';
-import type { Sync } from './store/engine/sqlite/synced-log.ts';
-import { countOpen } from './store/mail/open.ts';
-import { findLongestDue } from './store/page/overview.ts';
-import { listRates, type RelayToRead } from './store/relay-status.ts';
-import { countWebhooks } from './store/webhooks/history.ts';
 import type { LookOptions } from './use-cases/domain-looks.ts';
 import { createKeyTimes } from './use-cases/key-times.ts';
 import { createKeyUses } from './use-cases/key-uses.ts';
 import type { PauseLimits } from './use-cases/pause-accounts.ts';
-
-/** What comes from outside the program, so that tests can bring their own. */
-export type Outside = {
-  /** Made from the clock that all processes of the database share, where it does not bring its own. */
-  clock: SystemClock | ((wall: () => number) => SystemClock);
-  /** Between two rounds of the chores, for clocks that run faster. */
-  choresEveryMs?: number;
-  /** Ends the process at once, without answering anybody. */
-  die: () => never;
-  /** Instead of the relay of the settings. */
-  relay?: Relay;
-  /** How long relays are given for a verdict, for clocks that run faster. */
-  verdictTimeoutMs?: number;
-  /** Instead of the system's, for SQLite's log: only tests do, the negative controls of syncing above all. */
-  sync?: Sync;
-  /** Takes what a dead process left in the log for written: only a negative control does. */
-  trustsLog?: boolean;
-  /** Instead of finding out what became of a COMMIT whose answer was lost: only a negative control assumes. */
-  assumeLostCommits?: PostgresOptions['assumeLostCommits'];
-  /** Instead of judging what a connection arrives at: only negative controls do not. */
-  onArrival?: PostgresOptions['onArrival'];
-  /** Instead of those there are. */
-  facades?: readonly HttpFacade<FacadeParts>[];
-  /** Instead of the system's resolvers. */
-  findTexts?: FindTexts;
-  /** Around the database of the settings: only negative controls break it. */
-  database?: (own: Database) => Database;
-};
 
 export type Started = {
   url: string;
@@ -113,8 +75,6 @@ export async function startServer(config: Config, outside: Outside): Promise<Sta
 
 async function start(config: Config, outside: Outside, parts: Parts): Promise<Started> {
   const startedAt = performance.now();
-  makeStateDir(config.stateDir);
-  closeFiles(config);
   const { database, clock, arrivals, hangs } = await openStore(config, outside, parts);
   const wakeUps = new WakeUps(database);
   const { onQueued } = wakeUps;
@@ -173,10 +133,27 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   parts.opened(() => live.stop());
   wakeUps.join(workers);
   logStart(config, { url: publicUrl(), relay: relays.name, migrated: ready.migrations, startedAt });
+  return started({ config, outside, parts, listener, mail, chores, wakeUps, keeper, setting }, ready.newApiKey);
+}
+
+type Running = {
+  config: Config;
+  outside: Outside;
+  parts: Parts;
+  listener: Listener;
+  mail: readonly MailListener[];
+  chores: Chores;
+  wakeUps: WakeUps;
+  keeper: RelayKeeper;
+  setting: { relay: RelaySetting };
+};
+
+function started({ config, outside, parts, ...running }: Running, newApiKey: string | null): Started {
+  const { listener, mail, chores, wakeUps, keeper, setting } = running;
   return {
     url: listener.url,
     mailPorts: mail.map(({ port }) => port),
-    newApiKey: ready.newApiKey,
+    newApiKey,
     async tick() {
       await chores.run();
       wakeUps.wake();
@@ -184,7 +161,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
     change(relay) {
       setting.relay = relay;
       keeper.change(relaysFor(relay, config, outside));
-      log.relaysChanged(relays.records.map((one) => one.name));
+      log.relaysChanged(keeper.relays.records.map((one) => one.name));
     },
     async stop() {
       await parts.stop();
@@ -211,33 +188,6 @@ function paceOf({ retentionDays, pauseAtBounces, pauseAtComplaints, limits }: Co
   return { retentionDays, garbagePerSecondMax, everyMs, pauseAtBounces, pauseAtComplaints };
 }
 
-function closeFiles(config: Config): void {
-  const { closed, left } = closeToOthers(config);
-  if (closed.length > 0) log.closedToOthers(closed);
-  if (left.length > 0) log.openToOthers(left);
-}
-
-async function openStore(config: Config, outside: Outside, parts: Parts) {
-  const arrivals = createArrivals();
-  const hangs = new Hangs();
-  const { database: own, release } = await openServed(config.database, {
-    onArrival: outside.onArrival ?? arrivals.judge,
-    onHang: hangs.tell,
-    sync: outside.sync,
-    assumeLostCommits: outside.assumeLostCommits,
-    onUnknownCommit: (error) => {
-      log.commitUnknown(error);
-      outside.die();
-    },
-  });
-  parts.opened(release);
-  const database = outside.database?.(own) ?? own;
-  parts.opened(() => database.close());
-  if (config.database.engine === 'sqlite' && !outside.trustsLog) rewriteLog(config.database.path);
-  const clock = typeof outside.clock === 'function' ? outside.clock(() => database.wall()) : outside.clock;
-  return { database, clock, arrivals, hangs };
-}
-
 function openRenderer({ limits }: Config, metrics: Metrics, parts: Parts): Renderer {
   const renderer = new Renderer(limits, metrics.rendered);
   parts.opened(() => renderer.stop());
@@ -254,23 +204,6 @@ function isDurable({ sync }: Outside): boolean {
   return sync === undefined;
 }
 
-type MetricsOptions = Pick<MetricSources, 'isUp' | 'captures' | 'patienceMs' | 'troubles'> & {
-  hangs: Hangs;
-  relays: () => readonly RelayToRead[];
-};
-
-function metricsOf(database: Database, { hangs, relays, ...own }: MetricsOptions): Metrics {
-  return createMetrics({
-    ...own,
-    hang: () => hangs.now,
-    openByState: () => countOpen(database),
-    webhooks: () => countWebhooks(database),
-    oldestDue: () => findLongestDue(database),
-    rates: () => listRates(database, relays(), database.wall()),
-    now: () => database.wall(),
-  });
-}
-
 function createListener({ host, port, limits }: Config, app: Pick<ListenerOptions, 'fetch' | 'wordingOf'>): Listener {
   return new Listener({ host, port, bodyTimeoutMs: limits.bodyTimeoutMs, ...app });
 }
@@ -282,26 +215,6 @@ function hostCheckOf({ host, publicUrl, allowedHosts }: Config, metrics: Metrics
     if (refusal) metrics.refused('host');
     return refusal;
   };
-}
-
-type HealthOptions = {
-  database: Database;
-  pulse: () => Promise<boolean>;
-  hangs: Hangs;
-  relay: () => string;
-  durable: boolean;
-};
-
-function healthOf(config: Config, { database, pulse, hangs, relay, durable }: HealthOptions): Health {
-  return async () => ({
-    status: (await pulse()) ? 'ok' : 'unavailable',
-    ...(hangs.now ? { commits_hang: hangs.now.cause } : {}),
-    database: database.engine,
-    durable,
-    relay: relay(),
-    role: config.role,
-    in_doubt_policy: config.inDoubt,
-  });
 }
 
 type StartFacts = { url: string; relay: string; migrated: string[]; startedAt: number };

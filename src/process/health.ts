@@ -1,6 +1,8 @@
-/** Whether the database answers, and takes what is written: asked with little patience, whatever asks, and however often. */
+/** How the server is: whether its database answers, and takes what is written, asked with little patience, whatever asks, and however often. */
 
+import type { Config } from '../config/config.ts';
 import { patiently } from '../core/patience.ts';
+import type { Health } from '../http/watch.ts';
 import { log } from '../log.ts';
 import type { Database } from '../store/database.ts';
 import type { Hang } from '../store/engine/postgres/watch.ts';
@@ -37,4 +39,25 @@ export class Hangs {
     if (hang) log.commitsHang(hang.cause);
     else log.commitsGoOn();
   };
+}
+
+type HealthOptions = {
+  database: Database;
+  pulse: () => Promise<boolean>;
+  hangs: Hangs;
+  relay: () => string;
+  durable: boolean;
+};
+
+/** What `/healthz` says. */
+export function healthOf(config: Config, { database, pulse, hangs, relay, durable }: HealthOptions): Health {
+  return async () => ({
+    status: (await pulse()) ? 'ok' : 'unavailable',
+    ...(hangs.now ? { commits_hang: hangs.now.cause } : {}),
+    database: database.engine,
+    durable,
+    relay: relay(),
+    role: config.role,
+    in_doubt_policy: config.inDoubt,
+  });
 }

@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import { createSystemClock } from '../../src/clock.ts';
 import { type Config, readConfig } from '../../src/config/config.ts';
 import { cannotWrite } from '../../src/core/error.ts';
+import type { Outside } from '../../src/process/outside.ts';
 import { Parts } from '../../src/process/parts.ts';
-import { type Outside, startServer } from '../../src/server.ts';
+import { startServer } from '../../src/server.ts';
 
 export type Failure = keyof typeof failures;
 

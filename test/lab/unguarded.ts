@@ -4,7 +4,7 @@ import Sqlite from 'better-sqlite3';
 import type { SystemClock } from '../../src/clock.ts';
 import { type EdgeName, edges } from '../../src/core/delivery.ts';
 import { AppError } from '../../src/core/error.ts';
-import type { Outside } from '../../src/server.ts';
+import type { Outside } from '../../src/process/outside.ts';
 import type { Database, SqlValue, Transaction } from '../../src/store/database.ts';
 import { type Sync, syncToDisk } from '../../src/store/engine/sqlite/synced-log.ts';
 import { writeStatement } from '../../src/store/mail/move.ts';

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { readConfig } from '../../src/config/config.ts';
-import { type Outside, type Started, startServer } from '../../src/server.ts';
+import type { Outside } from '../../src/process/outside.ts';
+import { type Started, startServer } from '../../src/server.ts';
 import { Client } from '../lab/client.ts';
 import type { TestClock } from '../support/clock.ts';
 import { testKey } from '../support/server.ts';
