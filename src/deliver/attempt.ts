@@ -15,8 +15,10 @@ import { openGate } from '../store/mail/settle.ts';
 import { type Sifted, settleSimulated, settleSuppressed, siftDelivery, siftTopic } from '../store/mail/suppressed.ts';
 import { waitFor } from '../store/mail/waiting.ts';
 import { findLeaving, type Leaving, type LeavingOptions } from './leaving.ts';
+import { envelopeId } from './relay.ts';
+import type { Shipped, TriedGate } from './relays/along.ts';
 import type { RelayRecord } from './relays/relay-record.ts';
-import { envelopeId, type Relays, type Shipped, type TriedGate } from './relays/relays.ts';
+import type { Relays } from './relays/relays.ts';
 import type { Settler } from './settle.ts';
 import { harmlessAfterMs, type Turn, type Turns } from './turns.ts';
 

@@ -49,3 +49,8 @@ export interface Relay {
   /** Resolves when idle sessions are closed; shipments under way are waited for by the caller. */
   close(): Promise<void>;
 }
+
+/** Same on every attempt, so that a DSN names the delivery it is about (RFC 3461 4.4). */
+export function envelopeId({ emailId, part }: { emailId: string; part: number }): string {
+  return `${emailId}.${part}`;
+}

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { shipAlong } from '../../src/deliver/relays/along.ts';
 import { createBlot } from '../../src/deliver/relays/blot.ts';
-import type { KnownRelay } from '../../src/deliver/relays/relay-record.ts';
+import type { KnownRelay, RelayRecord } from '../../src/deliver/relays/relay-record.ts';
 import { Relays } from '../../src/deliver/relays/relays.ts';
 import { createSmtpRelay } from '../../src/deliver/smtp.ts';
 import { mail, openGate } from '../support/smtp-rig.ts';
@@ -63,6 +64,18 @@ describe('a mail whose gate was asked', () => {
     const failing = async () => Promise.reject(new Error('the disk is full'));
     assert.equal((await relays.ship(way, mail('one'), failing)).outcome.phase, 'unreached');
     assert.deepEqual([first.dots, second.transactions], [0, 0]);
+  });
+});
+
+describe('a place in the rates', () => {
+  it('is given back where trying the relay fails outright, and counts: nobody knows what was said', async () => {
+    const ends: boolean[] = [];
+    const hold = { relay: 'first', end: (isUsed: boolean) => void ends.push(isUsed) };
+    const ship = () => Promise.reject(new Error('out of its mind'));
+    const record = { name: 'first', isOpen: true, ship } as unknown as RelayRecord;
+    const going = { gate: async () => true, never: [], isRouted: true, holdFor: () => hold, learn: () => {} };
+    await assert.rejects(shipAlong([record], mail('one'), going), /out of its mind/);
+    assert.deepEqual(ends, [true]);
   });
 });
 

@@ -1,14 +1,10 @@
-/** All relays of this process: which of them a mail may take, and how it moves on from one to the next before its gate. */
+/** All relays of this process: which of them a mail may take, and what it waits for where it may take none. */
 
-import type { EnvelopeReply, Outcome } from '../../core/outcome.ts';
-import { isPermanent } from '../../core/outcome.ts';
-import { type PassedOver, passOver, type Tried } from '../../core/passed-over.ts';
+import type { PassedOver } from '../../core/passed-over.ts';
 import { type Rates, rateKey, recipientDomains, relayOfKey } from '../../core/rate.ts';
-import { noReply } from '../../core/reply.ts';
 import { type Route, type RouteFacts, relaysFor } from '../../core/route.ts';
-import type { Gate, Relay, Shipment } from '../relay.ts';
-import { signsOf } from './domain-rests.ts';
-import { isOnlyHere, nowhereElse, refusedBy, refusedToAll } from './only-here.ts';
+import { envelopeId, type Relay, type Shipment } from '../relay.ts';
+import { type NoPlace, type Shipped, shipAlong, type TriedGate } from './along.ts';
 import type { Hold, Leave, Permits } from './permits.ts';
 import { type KnownRelay, RelayRecord, type RelayWatch } from './relay-record.ts';
 
@@ -25,19 +21,6 @@ export type Mail = RouteFacts & {
 
 /** The same where it is to be found a place. */
 export type MailToAdmit = Mail & { recipients: readonly string[] };
-
-/** As `Gate`, for the relay this attempt has come to. */
-export type TriedGate = (
-  reply: Parameters<Gate>[0],
-  isPlain: boolean | undefined,
-  by: { tried: Tried; repeatsForMs: number | undefined },
-) => Promise<boolean>;
-
-/**
- * `waitsFor`: relays one of which would have to be back; null where waiting for one would change nothing. `isUntried`: none of
- * them was open.
- */
-export type Shipped = { outcome: Outcome; tried: Tried; waitsFor: string | null; isUntried: boolean };
 
 /**
  * What is to be done with a mail that is due. `isLong`: only rates hold it back, and no relay's return is waited for. `later`: it stays as
@@ -194,48 +177,19 @@ export class Relays {
   }
 
   /** Tries the relays of the way in their order until one of them decides, or has asked for the gate. */
-  async ship(
+  ship(
     way: readonly RelayRecord[],
     shipment: Shipment,
     gate: TriedGate,
     never: readonly PassedOver[] = [],
   ): Promise<Shipped> {
-    if (way.length === 0 && never.length > 0) return takenByNobody(never, shipment.envelope.to);
-    const passedOver: PassedOver[] = [...never];
-    const waits: string[] = [];
-    let last: Shipped | null = null;
-    let isWaiting = true;
-    for (const record of way) {
-      if (!record.isOpen && (this.#isRouted || record.state === 'paused')) {
-        passedOver.push(passOver(record.name, record.reason));
-        waits.push(record.name);
-        continue;
-      }
-      const hold = this.#holdFor(record, shipment);
-      if (hold && 'why' in hold) {
-        passedOver.push(passOver(record.name, hold.why));
-        waits.push(hold.key);
-        continue;
-      }
-      waits.push(record.name);
-      if (last) passedOver.push(passOver(last.tried.relay ?? '', wordsOf(last.outcome)));
-      const tried: Tried = { relay: record.name, passedOver: [...passedOver] };
-      let asked = null as EnvelopeReply | null;
-      const outcome = await record.ship(shipment, (reply, isPlain) => {
-        asked = reply;
-        return gate(reply, isPlain, { tried, repeatsForMs: record.relay.repeatsForMs });
-      });
-      const wasAsked = asked !== null;
-      hold?.end(wasAsked || mayCount(outcome));
-      if (hold) this.#permits?.learn(record.name, signsOf(outcome, asked));
-      isWaiting &&= outcome.phase === 'unreached' && outcome.isAway === true;
-      last = { outcome, tried, waitsFor: null, isUntried: false };
-      if (isOnlyHere(outcome)) last = { ...last, tried: refusedBy(tried, outcome) };
-      if (way.length === 1) last = { ...last, outcome: nowhereElse(outcome, { wasAsked, to: shipment.envelope.to }) };
-      if (wasAsked || !movesOn(outcome)) return last;
-    }
-    const waitsFor = isWaiting ? waits.join(' ') : null;
-    return last ? { ...last, waitsFor } : untried(passedOver, waitsFor);
+    return shipAlong(way, shipment, {
+      gate,
+      never,
+      isRouted: this.#isRouted,
+      holdFor: (record) => this.#holdFor(record, shipment),
+      learn: (relay, signs) => this.#permits?.learn(relay, signs),
+    });
   }
 
   async close(): Promise<void> {
@@ -260,7 +214,7 @@ export class Relays {
   }
 
   /** The place it was given when it was claimed, or another one where it has come to another relay. */
-  #holdFor({ name }: RelayRecord, { envelopeId, envelope }: Shipment): Hold | { why: string; key: string } | null {
+  #holdFor({ name }: RelayRecord, { envelopeId, envelope }: Shipment): Hold | NoPlace | null {
     if (!this.#permits || !this.#isRouted) return null;
     const held = this.#holds.get(envelopeId);
     if (held?.relay === name) return held;
@@ -290,19 +244,6 @@ export function onlyRelay(relay: Relay, secrets: readonly string[] = []): Relays
   return { known: [{ name: relay.name, terms: relay.name, secrets, open: () => relay }], routes: [], isRouted: false };
 }
 
-/** All relays that are left of its route have refused it for good. */
-function takenByNobody(never: readonly PassedOver[], to: readonly string[]): Shipped {
-  const { relay = null, reason = '' } = never.at(-1) ?? {};
-  const tried = { relay, passedOver: never };
-  return { outcome: refusedToAll(reason, to), tried, waitsFor: null, isUntried: false };
-}
-
-/** Nothing was decided that another relay could not decide otherwise, and no gate was asked. */
-function movesOn(outcome: Outcome): boolean {
-  if (outcome.phase === 'unreached') return true;
-  return outcome.phase === 'refused' && !outcome.refused.some(isPermanent);
-}
-
 const whyNot = {
   'used up': 'Its rate is used up.',
   resting: 'A domain of the recipients has put off the mails before: it is left alone for a while.',
@@ -311,30 +252,9 @@ const whyNot = {
 
 type Claimed = { heading: string | null; emailId: string; part: number; recipients: readonly string[] };
 
-/** Same on every attempt, so that a DSN names the delivery it is about (RFC 3461 4.4). */
-export function envelopeId({ emailId, part }: { emailId: string; part: number }): string {
-  return `${emailId}.${part}`;
-}
-
 function takePlace({ name }: RelayRecord, domains: readonly string[], taken: Map<string, number>): Admission {
   for (const key of [name, ...domains.map((domain) => rateKey(name, domain))]) {
     taken.set(key, (taken.get(key) ?? 0) + 1);
   }
   return { heading: name };
-}
-
-/** The relay may have counted it: something was said of this mail, or may have been. */
-function mayCount(outcome: Outcome): boolean {
-  return outcome.phase !== 'unreached' || !outcome.isAway;
-}
-
-function untried(passedOver: PassedOver[], waitsFor: string | null): Shipped {
-  const reasons = passedOver.map(({ relay, reason }) => `${relay}: ${reason}`).join(' ');
-  const outcome = { phase: 'unreached' as const, reply: noReply(`None of its relays is open. ${reasons}`) };
-  return { outcome, tried: { relay: null, passedOver }, waitsFor, isUntried: true };
-}
-
-function wordsOf(outcome: Outcome): string {
-  if (outcome.phase === 'unreached') return outcome.reply.text;
-  return outcome.phase === 'refused' ? (outcome.refused[0]?.reply.text ?? '') : '';
 }
