@@ -2,7 +2,7 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type TroubleName, troubleNames } from './core/alert.ts';
-import type { DeliveryState } from './core/delivery.ts';
+import type { DeliveryState } from './core/delivery-state.ts';
 import { isUnavailable } from './core/error.ts';
 import { patiently } from './core/patience.ts';
 import type { WebhookCounts } from './store/webhooks/history.ts';

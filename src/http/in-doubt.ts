@@ -1,6 +1,6 @@
 /** GET /in-doubt and POST /in-doubt/:id, our own routes: what is held with the evidence there is, and the operator's answer. */
 
-import type { DeliveryState } from '../core/delivery.ts';
+import type { DeliveryState } from '../core/delivery-state.ts';
 import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
 import type { Reader } from '../store/database.ts';

@@ -1,7 +1,7 @@
 /** What may still be changed about an accepted email: cancel and reschedule, both only until its gate. */
 
 import type { Clock } from '../core/clock.ts';
-import type { DeliveryState } from '../core/delivery.ts';
+import type { DeliveryState } from '../core/delivery-state.ts';
 import { AppError } from '../core/error.ts';
 import type { EventType } from '../core/event.ts';
 import { expiresAt } from '../core/retry.ts';

@@ -1,6 +1,6 @@
 /** An operator's answer to a delivery in doubt: what SMTP cannot tell, a person has looked up at the relay. */
 
-import type { DeliveryState } from '../core/delivery.ts';
+import type { DeliveryState } from '../core/delivery-state.ts';
 import type { Database } from '../store/database.ts';
 import type { DeliveryRef } from '../store/mail/deliveries.ts';
 import { answerDoubt, type DoubtAnswer, findInDoubt, findState, someInDoubt } from '../store/mail/doubt.ts';

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import pg from 'pg';
-import type { DeliveryState } from '../../src/core/delivery.ts';
+import type { DeliveryState } from '../../src/core/delivery-state.ts';
 import { never } from '../../src/store/mail/deliveries.ts';
 import { readColumn, readRows, readRowsAtOnce } from './program.ts';
 

@@ -1,6 +1,6 @@
 /** Trusts no server: holds what clients were told and what the sink saw against the database that is left. */
 
-import type { DeliveryState } from '../../src/core/delivery.ts';
+import type { DeliveryState } from '../../src/core/delivery-state.ts';
 import { aloneAfter } from '../../src/core/silence.ts';
 import type { Books } from './books.ts';
 import type { Deeds } from './deeds.ts';

@@ -1,6 +1,6 @@
 /** What the log may tell of one recipient: each event has to follow from the ones before, and the last one is the state. */
 
-import type { DeliveryState } from '../../src/core/delivery.ts';
+import type { DeliveryState } from '../../src/core/delivery-state.ts';
 import { eventsOf, type StoredEmail, type StoredEvent, stateOf } from './stored.ts';
 
 /** As far as events tell; `over` is told by its name. */

@@ -1,6 +1,6 @@
 /** What a database tells of each email once a life is over. */
 
-import type { DeliveryState } from '../../src/core/delivery.ts';
+import type { DeliveryState } from '../../src/core/delivery-state.ts';
 import type { Books } from './books.ts';
 
 export type StoredDelivery = {

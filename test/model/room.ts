@@ -1,6 +1,7 @@
 /** The specification of the room: deliveries and what is told of them, in memory. Edges come from the table, the rest is said here. */
 
-import { type Edge, type EdgeName, edges } from '../../src/core/delivery.ts';
+import { type EdgeName, edges } from '../../src/core/delivery.ts';
+import type { Edge } from '../../src/core/delivery-state.ts';
 import type { Message } from '../../src/core/email.ts';
 import { type FactType, type Subject, subjectsOf } from '../../src/core/event.ts';
 import type { NoticeKind } from '../../src/core/notice.ts';

@@ -2,7 +2,8 @@
 
 import fc from 'fast-check';
 import type { TestOutcome } from '../../src/core/address.ts';
-import { type Edge, edges } from '../../src/core/delivery.ts';
+import { edges } from '../../src/core/delivery.ts';
+import type { Edge } from '../../src/core/delivery-state.ts';
 import type { RecipientReply } from '../../src/core/outcome.ts';
 import { nobodyTried, type Tried } from '../../src/core/passed-over.ts';
 import { noReply, ownWords, type Reply, readReply } from '../../src/core/reply.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { deliveryStates } from '../../src/core/delivery.ts';
+import { deliveryStates } from '../../src/core/delivery-state.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { type Bend, bendDatabase, bendEdge } from '../support/bent-database.ts';
 import { useEngine } from '../support/engine.ts';

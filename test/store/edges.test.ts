@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type Edge, type EdgeName, edges } from '../../src/core/delivery.ts';
+import { type EdgeName, edges } from '../../src/core/delivery.ts';
+import type { Edge } from '../../src/core/delivery-state.ts';
 import type { EventType } from '../../src/core/event.ts';
 import { ownWords } from '../../src/core/reply.ts';
 import type { Database, Transaction } from '../../src/store/database.ts';

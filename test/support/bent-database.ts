@@ -1,6 +1,7 @@
 /** A database whose statements are changed on their way: how the negative controls take one guard out of the real server. */
 
-import { type Edge, type EdgeName, edges } from '../../src/core/delivery.ts';
+import { type EdgeName, edges } from '../../src/core/delivery.ts';
+import type { Edge } from '../../src/core/delivery-state.ts';
 import type { Database, Reader, SqlValue } from '../../src/store/database.ts';
 import { writeStatement } from '../../src/store/mail/move.ts';
 

@@ -1,6 +1,7 @@
 /** A delivery's row as a value, and what each edge of the table makes of it: the judge of what engines do. */
 
-import { type DeliveryState, type Edge, type EdgeName, edges } from '../../src/core/delivery.ts';
+import { type EdgeName, edges } from '../../src/core/delivery.ts';
+import type { DeliveryState, Edge } from '../../src/core/delivery-state.ts';
 import type { EventType } from '../../src/core/event.ts';
 import { farAttempts } from '../../src/store/mail/edge-columns.ts';
 

@@ -1,6 +1,6 @@
 /** The edges that a cancel and a reschedule take: until the gate, and for all of an email's parts that can. */
 
-import type { DeliveryState } from '../../core/delivery.ts';
+import type { DeliveryState } from '../../core/delivery-state.ts';
 import type { Reader, Transaction } from '../database.ts';
 import { move } from './move.ts';
 

@@ -1,6 +1,6 @@
 /** Deliveries, the queue: what names one, what a worker holds of it, and how one comes to be. `move.ts` moves them. */
 
-import type { DeliveryState } from '../../core/delivery.ts';
+import type { DeliveryState } from '../../core/delivery-state.ts';
 import { nobodyTried, type PassedOver, type Tried } from '../../core/passed-over.ts';
 import type { Words } from '../../core/reply.ts';
 import { addToCount } from '../counts.ts';

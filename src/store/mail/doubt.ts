@@ -1,6 +1,6 @@
 /** What is in doubt: who is, and the edge that an operator's answer takes. */
 
-import type { DeliveryState } from '../../core/delivery.ts';
+import type { DeliveryState } from '../../core/delivery-state.ts';
 import { ownWords } from '../../core/reply.ts';
 import type { Reader, Transaction } from '../database.ts';
 import type { DeliveryRef } from './deliveries.ts';

@@ -1,6 +1,6 @@
 /** What an edge sets, counts and minds, as SQL. */
 
-import type { Edge, MovedColumn } from '../../core/delivery.ts';
+import type { Edge, MovedColumn } from '../../core/delivery-state.ts';
 
 /** While what may have left is being held (`went-back.ts`) there is such a row. */
 export const nothingIsHeld = "not exists (select 1 from settings where name = 'holding')";

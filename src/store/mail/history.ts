@@ -1,6 +1,6 @@
 /** Everything that is known of one email's way: its deliveries as they stand. Its events are in `events.ts`. */
 
-import type { DeliveryState } from '../../core/delivery.ts';
+import type { DeliveryState } from '../../core/delivery-state.ts';
 import type { Reader } from '../database.ts';
 
 export type DeliveryStatus = {

@@ -1,6 +1,7 @@
 /** The one function that moves a delivery along an edge of `core/delivery.ts`, and writes the event from the row that came back. */
 
-import { type DeliveryState, type Edge, type EdgeName, edges } from '../../core/delivery.ts';
+import { type EdgeName, edges } from '../../core/delivery.ts';
+import type { DeliveryState, Edge } from '../../core/delivery-state.ts';
 import type { EventType } from '../../core/event.ts';
 import type { PassedOver, Tried } from '../../core/passed-over.ts';
 import type { Words } from '../../core/reply.ts';

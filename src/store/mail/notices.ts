@@ -1,6 +1,6 @@
 /** What a notice that came back changes: a recipient's end is told once, however often and in whatever words it comes. */
 
-import type { DeliveryState } from '../../core/delivery.ts';
+import type { DeliveryState } from '../../core/delivery-state.ts';
 import type { Notice, NoticeKind } from '../../core/notice.ts';
 import { ownWords } from '../../core/reply.ts';
 import { suppressionKey } from '../../core/suppression.ts';

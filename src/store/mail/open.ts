@@ -1,6 +1,6 @@
 /** What is open: deliveries that wait, are under way, or are held, as the queue's listing and the metrics show them. */
 
-import type { DeliveryState } from '../../core/delivery.ts';
+import type { DeliveryState } from '../../core/delivery-state.ts';
 import { countSql } from '../counts.ts';
 import type { DatabaseReader, Reader } from '../database.ts';
 import type { DeliveryRef } from './deliveries.ts';
