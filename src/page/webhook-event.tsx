@@ -4,12 +4,8 @@ import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
 import { contractOf } from '../http/facade.ts';
 import { resendNameOf } from '../http/resend/webhook-payload.ts';
-import {
-  findWebhookDelivery,
-  listWebhookAttempts,
-  type WebhookAttempt,
-  type WebhookDeliveryView,
-} from '../store/webhooks/deliveries.ts';
+import type { WebhookAttempt } from '../store/webhooks/deliveries.ts';
+import { findWebhookDelivery, listWebhookAttempts, type WebhookDeliveryView } from '../store/webhooks/views.ts';
 import type { Webhook } from '../store/webhooks/webhooks.ts';
 import { findTold } from '../webhook/told.ts';
 import { renderPage } from './frame.tsx';

@@ -4,7 +4,7 @@ import { AppError } from '../core/error.ts';
 import { isUuid } from '../core/token.ts';
 import { contractOf } from '../http/facade.ts';
 import { resendNameOf } from '../http/resend/webhook-payload.ts';
-import { listWebhookDeliveries, type WebhookDeliveryView } from '../store/webhooks/deliveries.ts';
+import { listWebhookDeliveries, type WebhookDeliveryView } from '../store/webhooks/views.ts';
 import { findWebhook, type Webhook } from '../store/webhooks/webhooks.ts';
 import { splitCredentials } from '../webhook/request.ts';
 import { renderPage } from './frame.tsx';

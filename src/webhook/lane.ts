@@ -13,7 +13,8 @@ import {
   type WebhookAttempt,
   type WebhookDelivery,
 } from '../store/webhooks/deliveries.ts';
-import { noteEndpoint, type Webhook, webhooksWithDue } from '../store/webhooks/webhooks.ts';
+import { noteEndpoint } from '../store/webhooks/endpoint.ts';
+import { type Webhook, webhooksWithDue } from '../store/webhooks/webhooks.ts';
 import type { Lane } from '../worker.ts';
 import { attemptTimeoutMs, attemptWebhook } from './attempt.ts';
 import type { Telling, WebhookContract } from './request.ts';

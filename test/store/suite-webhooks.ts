@@ -10,9 +10,6 @@ import type { Database } from '../../src/store/database.ts';
 import { appendEvent, type EventDetail, findFact, listEvents } from '../../src/store/mail/events.ts';
 import {
   claimWebhookDeliveries,
-  findWebhookDelivery,
-  listWebhookAttempts,
-  listWebhookDeliveries,
   recoverWebhookDeliveries,
   replayWebhookDeliveries,
   replayWebhookDelivery,
@@ -20,13 +17,14 @@ import {
   unclaimWebhookDelivery,
   type WebhookDelivery,
 } from '../../src/store/webhooks/deliveries.ts';
+import { noteEndpoint } from '../../src/store/webhooks/endpoint.ts';
 import { countWebhooks, forgetWebhookDeliveries } from '../../src/store/webhooks/history.ts';
+import { findWebhookDelivery, listWebhookAttempts, listWebhookDeliveries } from '../../src/store/webhooks/views.ts';
 import {
   deleteWebhook,
   findWebhook,
   insertWebhook,
   listWebhooks,
-  noteEndpoint,
   rotateSecret,
   updateWebhook,
   type Webhook,

@@ -7,7 +7,7 @@ import {
   listWebhookAttempts,
   listWebhookDeliveries,
   type WebhookDeliveryView,
-} from '../../store/webhooks/deliveries.ts';
+} from '../../store/webhooks/views.ts';
 import type { Webhook } from '../../store/webhooks/webhooks.ts';
 import type { NotReplayed } from '../../use-cases/replay.ts';
 import { findTold } from '../../webhook/told.ts';

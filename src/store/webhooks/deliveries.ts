@@ -8,7 +8,7 @@ import { type FactType, type Subject, subjectsOf } from '../../core/event.ts';
 import type { Said } from '../../core/reply.ts';
 import { createIdSource } from '../../core/token.ts';
 import { addToCount, everyAccount } from '../counts.ts';
-import type { Reader, SqlValue, Transaction } from '../database.ts';
+import type { SqlValue, Transaction } from '../database.ts';
 import type { Webhook } from './webhooks.ts';
 
 /** A delivery a worker holds; `attempt` is its fencing token. */
@@ -79,7 +79,7 @@ export function countUntold(tx: Transaction, more: number): Promise<void> {
   return addToCount(tx, everyAccount, 'untold', { items: more, recipients: 0 });
 }
 
-type DeliveryRow = {
+export type DeliveryRow = {
   webhook: number;
   email_id: string;
   event: number;
@@ -89,7 +89,7 @@ type DeliveryRow = {
   tries: number;
 };
 
-const claimColumns = 'webhook, email_id, event, position, id, attempt, tries';
+export const claimColumns = 'webhook, email_id, event, position, id, attempt, tries';
 const here = 'webhook = ? and email_id = ? and event = ? and position = ?';
 
 function at(delivery: Pick<WebhookDelivery, 'webhook' | 'emailId' | 'event' | 'position'>): SqlValue[] {
@@ -131,7 +131,7 @@ export async function claimWebhookDeliveries(
   return claimed;
 }
 
-function toDelivery(row: DeliveryRow): WebhookDelivery {
+export function toDelivery(row: DeliveryRow): WebhookDelivery {
   return {
     webhook: row.webhook,
     emailId: row.email_id,
@@ -213,94 +213,6 @@ export async function settleWebhookDelivery(
 }
 
 export type WebhookDeliveryState = 'pending' | 'delivered' | 'failed';
-
-/** What was to be told, for those who look. */
-export type WebhookDeliveryView = WebhookDelivery & {
-  type: FactType;
-  state: WebhookDeliveryState;
-  /** A worker has it right now. */
-  isUnderWay: boolean;
-  runAt: number;
-  createdAt: number;
-};
-
-type ViewRow = DeliveryRow & {
-  type: FactType;
-  state: WebhookDeliveryState;
-  worker: string | null;
-  run_at: number;
-  created_at: number;
-};
-
-const viewColumns = `${claimColumns}, type, state, worker, run_at, created_at`;
-
-function toView(row: ViewRow): WebhookDeliveryView {
-  return {
-    ...toDelivery(row),
-    type: row.type,
-    state: row.state,
-    isUnderWay: row.worker !== null,
-    runAt: row.run_at,
-    createdAt: row.created_at,
-  };
-}
-
-export type IdPage = { limit: number; after: string | null; before: string | null };
-
-/** Newest first, the cursor itself left out. */
-export async function listWebhookDeliveries(
-  reader: Reader,
-  webhook: Webhook,
-  page: IdPage,
-): Promise<{ deliveries: WebhookDeliveryView[]; hasMore: boolean }> {
-  const cursor =
-    page.after !== null ? ['and id < ?', page.after] : page.before !== null ? ['and id > ?', page.before] : null;
-  const rows = await reader.all<ViewRow>(
-    `select ${viewColumns} from webhook_deliveries where webhook = ? ${cursor?.[0] ?? ''}
-     order by id ${page.before === null ? 'desc' : 'asc'}, position limit ?`,
-    webhook.number,
-    ...(cursor ? [cursor[1] ?? null] : []),
-    page.limit + 1,
-  );
-  const deliveries = rows.slice(0, page.limit).map(toView);
-  if (page.before !== null) deliveries.reverse();
-  return { deliveries, hasMore: rows.length > page.limit };
-}
-
-export async function findWebhookDelivery(
-  reader: Reader,
-  webhook: Webhook,
-  id: string,
-): Promise<WebhookDeliveryView | null> {
-  const [row] = await reader.all<ViewRow>(
-    `select ${viewColumns} from webhook_deliveries where webhook = ? and id = ? order by position limit 1`,
-    webhook.number,
-    id,
-  );
-  return row ? toView(row) : null;
-}
-
-/** Oldest first; there are as many as the retry schedule and replays made. */
-export async function listWebhookAttempts(
-  reader: Reader,
-  delivery: WebhookDelivery,
-): Promise<(WebhookAttempt & { id: string })[]> {
-  const rows = await reader.all<{
-    id: string;
-    at: number;
-    took_ms: number;
-    status: number | null;
-    failure: string | null;
-    response: string;
-  }>(
-    `select id, at, took_ms, status, failure, response from webhook_attempts
-     where webhook = ? and delivery = ? and position = ? order by attempt`,
-    delivery.webhook,
-    delivery.id,
-    delivery.position,
-  );
-  return rows.map(({ took_ms, ...row }) => ({ ...row, tookMs: took_ms }));
-}
 
 /** Ids between which (both included) what is over is told again, and at most how many at once. */
 export type ReplayRange = { from: string; to: string; after: string | null; onlyFailed: boolean; limit: number };

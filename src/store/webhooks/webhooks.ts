@@ -242,16 +242,16 @@ export async function rotateSecret(
   return rotated === 1;
 }
 
-/**
- * Ends it at once; what was to be told is forgotten in steps (`forgetWebhookDeliveries`), since there may be much of it. Its id
- * is remembered for longer, so that a form that is sent once more does not make it anew. False: it was deleted before.
- */
 /** Of all facades, those that were not deleted. */
 export async function listWebhookNumbers(reader: Reader, account: string): Promise<number[]> {
   const sql = 'select number from webhooks where account = ? and deleted_at is null order by number';
   return (await reader.all<{ number: number }>(sql, account)).map((row) => row.number);
 }
 
+/**
+ * Ends it at once; what was to be told is forgotten in steps (`forgetWebhookDeliveries`), since there may be much of it. Its id
+ * is remembered for longer, so that a form that is sent once more does not make it anew. False: it was deleted before.
+ */
 export async function deleteWebhook(tx: Transaction, number: number, now: number): Promise<boolean> {
   const deleted = await tx.run(
     'update webhooks set deleted_at = ?, enabled = 0 where number = ? and deleted_at is null',
@@ -264,39 +264,6 @@ export async function deleteWebhook(tx: Transaction, number: number, now: number
     number,
   );
   await tx.run('delete from webhook_subscriptions where webhook = ?', number);
-  return true;
-}
-
-/**
- * Notes how an attempt at it went. True: it has failed for `patienceMs` without a success, and is disabled by this.
- * A success touches the endpoint's row only where `webhook`, as it was claimed, was failing: one that began before the first
- * failure says nothing of what came after it.
- */
-export async function noteEndpoint(
-  tx: Transaction,
-  webhook: Webhook,
-  went: { well: boolean; now: number; patienceMs: number },
-): Promise<boolean> {
-  if (went.well && webhook.failingSince === null) return false;
-  if (went.well) {
-    // Forgotten by now, perhaps: nobody is told any more that it is well.
-    await tx.run('update webhooks set failing_since = null where number = ?', webhook.number);
-    return false;
-  }
-  // No row: it was failing before, or somebody has disabled or deleted it.
-  await tx.run(
-    'update webhooks set failing_since = ? where number = ? and failing_since is null and enabled = 1',
-    went.now,
-    webhook.number,
-  );
-  const disabled = await tx.run(
-    'update webhooks set enabled = 0, modified_at = ? where number = ? and enabled = 1 and failing_since <= ?',
-    went.now,
-    webhook.number,
-    went.now - went.patienceMs,
-  );
-  if (disabled === 0) return false;
-  await tx.run('update webhook_subscriptions set enabled = 0 where webhook = ?', webhook.number);
   return true;
 }
 
