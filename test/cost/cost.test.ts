@@ -47,7 +47,7 @@ describe('the cost of a request', () => {
       facades: [...httpFacades, unmended],
       only: ({ path }) => path.startsWith('/unmended'),
       narrow: asMinded,
-      triesMax: 1,
+      roundsMax: 1,
     });
     const { costly } = await run.all();
     await run.stop();

@@ -25,8 +25,8 @@ export type CostOptions = {
   narrow?: (target: Target, index: number) => Target | null;
   /** Instead of an empty database of its own. */
   databaseUrl?: string;
-  /** How often a request that costs too much is asked before it counts. */
-  triesMax?: number;
+  /** How often a request that costs too much is asked before it counts; ten times where it is left out. */
+  roundsMax?: number;
   /** Told as it goes. */
   onCostly?: (costly: Costly) => void;
   onTarget?: (target: string, questions: number, ms: number) => void;
@@ -76,7 +76,7 @@ export class CostRun {
   }
 
   get #terms() {
-    return { countsWall: !this.#options.sizes.isQuick, triesMax: this.#options.triesMax ?? 3 };
+    return { countsWall: !this.#options.sizes.isQuick, roundsMax: this.#options.roundsMax ?? 10 };
   }
 
   get routes(): Route[] {
