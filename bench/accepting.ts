@@ -1,4 +1,4 @@
-/** Lines a, b and c: accepting single sends, accepting batches, and answering replays. */
+/** Lines accepts, accepts-2k4, limit, batches and replays. */
 
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
@@ -14,6 +14,8 @@ export type Plan = {
   folder: string;
   rounds: number;
   roundMs: number;
+  /** Each side is asked for this long before anything is measured. */
+  warmUpMs: number;
   /** For node of the real program, such as `--cpu-prof`. */
   flags: string[];
 };
@@ -27,26 +29,37 @@ const batchConnections = 4;
 const batchSize = 100;
 /** Keys that are replayed. */
 const replayedKeys = 1_000;
-/** Until the compiler has seen what is hot. */
-const warmUpMs = 3_000;
 
 const endless = { fromKey: 0, toKey: Number.MAX_SAFE_INTEGER, countMax: Number.MAX_SAFE_INTEGER };
 
 /** A note of 0.3 kB of JSON, as the documentation of SDKs sends it. */
-export const compareShortSends = (plan: Plan) => compareSends(plan, 'a  keyed sends of 0.3 kB, durable', createNote);
+export const compareShortSends = (plan: Plan) =>
+  compareSends(plan, { what: 'keyed sends of 0.3 kB, durable', mailOf: createNote, against: bareServer, aim: 0.33 });
 
 /** A receipt of 2.4 kB of JSON. */
-export const compareLongSends = (plan: Plan) => compareSends(plan, 'a2 keyed sends of 2.4 kB, durable', createMail);
+export const compareLongSends = (plan: Plan) =>
+  compareSends(plan, { what: 'keyed sends of 2.4 kB, durable', mailOf: createMail, against: bareServer, aim: 0.33 });
 
-async function compareSends(plan: Plan, what: string, mailOf: (variant: number) => Mail): Promise<Summary> {
-  const { sendonce, path, bare, generator, stop } = await startAgainstBare(plan, `sends-${mailOf.name}`);
+export const compareWithLimit = (plan: Plan) =>
+  compareSends(plan, { what: 'keyed sends of 0.3 kB, durable', mailOf: createNote, against: limitServer, aim: 0.85 });
+
+/** What a line's program is measured against. */
+type Against = { name: 'bare-server' | 'limit-server'; what: string };
+
+const bareServer: Against = { name: 'bare-server', what: 'bare server' };
+const limitServer: Against = { name: 'limit-server', what: 'bare server that makes the same text part and inserts' };
+
+type Sends = { what: string; mailOf: (variant: number) => Mail; against: Against; aim: number };
+
+async function compareSends(plan: Plan, { what, mailOf, against, aim }: Sends): Promise<Summary> {
+  const { sendonce, path, bare, generator, stop } = await startBeside(plan, `${against.name}-${mailOf.name}`, against);
   const sends = createSender(generator, sendonce, { connections, ...singleRequests('send', mailOf) });
   const bareSends = createSender(generator, bare, { connections, ...singleRequests('bare', mailOf) });
-  await bareSends.run(warmUpMs);
-  await sends.run(warmUpMs);
+  await bareSends.run(plan.warmUpMs);
+  await sends.run(plan.warmUpMs);
   const summary = await compare({
-    what: `${what}, 50 connections : bare server`,
-    aim: 0.5,
+    what: `${what}, 50 connections : ${against.what}`,
+    aim,
     rounds: plan.rounds,
     subject: () => sends.run(plan.roundMs),
     baseline: () => bareSends.run(plan.roundMs),
@@ -65,11 +78,11 @@ export async function compareBatches(plan: Plan): Promise<Summary> {
   const batches = createSender(generator, sendonce, { connections: batchConnections, ...batchRequests('batch') });
   const rows = Array.from({ length: batchSize }, (_, index) => Buffer.from(JSON.stringify(createMail(index))));
   const insert = (durationMs: number) => measured(inserts, () => inserts.ask({ rows, durationMs }));
-  await insert(warmUpMs / 3);
-  await batches.run(warmUpMs);
+  await insert(plan.warmUpMs / 3);
+  await batches.run(plan.warmUpMs);
   const summary = await compare({
-    what: 'b  emails in batches of 100 : raw SQLite inserts of the same bytes',
-    aim: 0.5,
+    what: 'emails in batches of 100 : raw SQLite inserts of the same bytes',
+    aim: 0.35,
     rounds: plan.rounds,
     subject: inEmails(() => batches.run(plan.roundMs)),
     baseline: inEmails(() => insert(plan.roundMs)),
@@ -80,18 +93,18 @@ export async function compareBatches(plan: Plan): Promise<Summary> {
 }
 
 export async function compareReplays(plan: Plan): Promise<Summary> {
-  const { sendonce, path, bare, generator, stop } = await startAgainstBare(plan, 'replays');
+  const { sendonce, path, bare, generator, stop } = await startBeside(plan, 'replays', bareServer);
   const single = { connections, ...singleRequests('replay', createMail) };
   const keys = { fromKey: 0, toKey: replayedKeys };
   const firsts = createSender(generator, sendonce, { ...single, ...keys, countMax: replayedKeys, bodies: 'keep' });
   const replays = createSender(generator, sendonce, { ...single, ...keys, bodies: 'compare' });
   const bareSends = createSender(generator, bare, { ...single, ...keys });
   await firsts.run(60_000);
-  await bareSends.run(warmUpMs);
-  await replays.run(warmUpMs);
+  await bareSends.run(plan.warmUpMs);
+  await replays.run(plan.warmUpMs);
   const summary = await compare({
-    what: 'c  replays of 1,000 keys, 50 connections : bare server',
-    aim: 0.7,
+    what: 'replays of 1,000 keys, 50 connections : bare server',
+    aim: 0.6,
     rounds: plan.rounds,
     subject: () => replays.run(plan.roundMs),
     baseline: () => bareSends.run(plan.roundMs),
@@ -130,11 +143,13 @@ export function createSender(
 }
 
 export async function measured(server: Child, load: () => Promise<LoadReport>): Promise<Round> {
+  await server.loopP99Ms?.();
   const before = server.cpuSeconds();
   const { answered, elapsedMs, latenciesMs } = await load();
   const after = server.cpuSeconds();
   const cpuSeconds = before === null || after === null ? null : after - before;
-  return { done: answered, elapsedMs, latenciesMs, cpuSeconds };
+  const loopP99Ms = await server.loopP99Ms?.();
+  return { done: answered, elapsedMs, latenciesMs, cpuSeconds, loopP99Ms, peakBytes: server.peakBytes() };
 }
 
 function inEmails(side: Side): Side {
@@ -144,17 +159,18 @@ function inEmails(side: Side): Side {
   };
 }
 
-async function startAgainstBare(plan: Plan, name: string) {
+async function startBeside(plan: Plan, name: string, against: Against) {
   const path = join(plan.folder, `${name}.db`);
   const sendonce = await startApi(plan, path);
-  const { helper, ready } = await startHelper<'port', { port: number }>('bare-server');
+  const folder = join(plan.folder, `beside-${name}`);
+  const { helper, ready } = await startHelper<'port', { port: number }>(against.name, [folder]);
   const bare = { ...helper, port: ready.port };
   const generator = (await startHelper<LoadOrder, LoadReport>('load')).helper;
   const stop = () => Promise.all([sendonce.stop(), bare.stop(), generator.stop()]);
   return { sendonce, path, bare, generator, stop };
 }
 
-/** Accepts and does not deliver: that is line d's. */
+/** Accepts and does not deliver: that is other lines'. */
 function startApi(plan: Plan, path: string): Promise<Sendonce> {
   return startSendonce({ ROLE: 'api', DATABASE_URL: `sqlite:${path}`, SENDONCE_API_KEY: apiKey }, plan.flags);
 }

@@ -4,10 +4,15 @@ import { type ChildProcess, fork, type Serializable, spawn } from 'node:child_pr
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 export type Child = {
   /** CPU seconds used so far by all its threads; null where the system does not tell. */
   cpuSeconds(): number | null;
+  /** The most memory it ever held; null where the system does not tell. */
+  peakBytes(): number | null;
+  /** The p99 of how late its event loop was since this was last asked. Only the real program is asked. */
+  loopP99Ms?(): Promise<number>;
   stop(): Promise<void>;
 };
 
@@ -77,8 +82,9 @@ export async function startSendonce(
   { build = join(import.meta.dirname, '..'), under = [] }: { build?: string; under?: string[] } = {},
 ): Promise<Sendonce> {
   const env = { ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'error', ...settings };
-  const [file = '', ...args] = [...under, process.execPath, ...flags, join(build, 'src/main.js')];
-  const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const watching = `--import=${pathToFileURL(join(import.meta.dirname, 'loop-delay.js'))}`;
+  const [file = '', ...args] = [...under, process.execPath, watching, ...flags, join(build, 'src/main.js')];
+  const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   watch(child);
   const port = await new Promise<number>((resolve, reject) => {
     let said = '';
@@ -89,7 +95,11 @@ export async function startSendonce(
       if (found) resolve(Number(found));
     });
   });
-  return { ...childOf(child), port };
+  const loopP99Ms = () => {
+    child.send('loop');
+    return nextAnswer<number>(child, 'sendonce');
+  };
+  return { ...childOf(child), port, loopP99Ms };
 }
 
 function watch(child: ChildProcess): void {
@@ -100,6 +110,7 @@ function watch(child: ChildProcess): void {
 function childOf(child: ChildProcess): Child {
   return {
     cpuSeconds: () => (child.pid === undefined ? null : cpuSecondsOf(child.pid)),
+    peakBytes: () => (child.pid === undefined ? null : peakBytesOf(child.pid)),
     async stop() {
       const ended = once(child, 'exit');
       child.kill('SIGTERM');
@@ -120,6 +131,16 @@ export function treeCpuSeconds(pid: number): number | null {
     // cutime and cstime are of those that have ended.
     const all = [ticksOf(pid, [11, 12, 13, 14]), ...children.map((child) => cpuSecondsOf(Number(child)))];
     return all.reduce((sum: number, one) => sum + (one ?? 0), 0);
+  } catch {
+    return null;
+  }
+}
+
+/** VmHWM of proc(5), in kB. */
+function peakBytesOf(pid: number): number | null {
+  try {
+    const [, kilobytes] = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+    return kilobytes === undefined ? null : Number(kilobytes) * 1_024;
   } catch {
     return null;
   }

@@ -1,10 +1,11 @@
-/** Line d: mails handed to a relay, against nodemailer's pooled transport, which stores nothing and promises nothing. */
+/** Lines deliveries and deliveries-100k: mails handed to a relay, against nodemailer's pooled transport, which stores nothing and promises nothing. */
 
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { createSender, type Plan } from './accepting.ts';
 import { type Child, type Helper, type Sendonce, startHelper, startSendonce } from './child.ts';
 import type { LoadOrder, LoadReport } from './load.ts';
+import { type Delivered, delivered } from './mails.ts';
 import type { SendOrder } from './pooled-transport.ts';
 import { apiKey, scheduledBatches } from './requests.ts';
 import { compare, type Round, type Summary } from './rounds.ts';
@@ -12,20 +13,28 @@ import type { SinkOrder, SinkReport } from './sink.ts';
 
 /** Sendonce's default. */
 const connections = 10;
-const warmUpMails = 3_000;
-const mailsMin = 1_000;
 
-export async function compareDeliveries(plan: Plan): Promise<Summary> {
-  const own = await startDelivering(plan, 'deliveries');
+/** Of what a line's mails are, and how many a request and a round have at least. */
+type Load = { kind: Delivered; batchSize: number; warmUpMails: number; mailsMin: number };
+
+const notes: Load = { kind: 'note', batchSize: 100, warmUpMails: 3_000, mailsMin: 1_000 };
+const receipts: Load = { ...notes, kind: 'receipt' };
+const reports: Load = { kind: 'report', batchSize: 10, warmUpMails: 200, mailsMin: 100 };
+
+export const compareDeliveries = (plan: Plan) => compareWithPool(plan, 'mails of 0.3 kB', notes, 1.5);
+export const compareLargeDeliveries = (plan: Plan) => compareWithPool(plan, 'mails of 100 kB', reports, 2);
+
+async function compareWithPool(plan: Plan, what: string, load: Load, aim: number): Promise<Summary> {
+  const own = await startDelivering(plan, `deliveries-${load.kind}`, { load });
   const { helper: sink, ready } = await startHelper<SinkOrder, SinkReport>('sink');
-  const poolArgs = [ready.port, connections].map(String);
+  const poolArgs = [load.kind, ...[ready.port, connections].map(String)];
   const pool = (await startHelper<SendOrder, string>('pooled-transport', poolArgs)).helper;
-  const pooled = createPooled(sink, pool);
   const summary = await compareMails(plan, {
-    what: 'd  mails to an SMTP sink, 10 connections : nodemailer pool, no store',
-    aim: 2,
+    what: `${what} to an SMTP sink, 10 connections : nodemailer pool, no store`,
+    aim,
+    load,
     subject: own.deliver,
-    baseline: pooled,
+    baseline: createPooled(sink, pool),
   });
   await own.stop();
   await Promise.all([pool.stop(), sink.stop()]);
@@ -35,12 +44,12 @@ export async function compareDeliveries(plan: Plan): Promise<Summary> {
 /** As many mails a round as the faster side sends in its time. */
 export async function compareMails(
   plan: Plan,
-  sides: { what: string; aim: number; subject: Deliver; baseline: Deliver },
+  sides: { what: string; aim: number; load?: Load; subject: Deliver; baseline: Deliver },
 ): Promise<Summary> {
-  const { subject, baseline } = sides;
-  const firsts = [await baseline(warmUpMails), await subject(warmUpMails)];
+  const { subject, baseline, load = receipts } = sides;
+  const firsts = [await baseline(load.warmUpMails), await subject(load.warmUpMails)];
   const fastest = Math.max(...firsts.map(({ done, elapsedMs }) => done / elapsedMs));
-  const mails = Math.max(mailsMin, Math.ceil((fastest * plan.roundMs) / 100) * 100);
+  const mails = Math.max(load.mailsMin, Math.ceil((fastest * plan.roundMs) / load.batchSize) * load.batchSize);
   return compare({ ...sides, rounds: plan.rounds, subject: () => subject(mails), baseline: () => baseline(mails) });
 }
 
@@ -50,7 +59,7 @@ export type Delivering = { port: number; deliver: Deliver; stop(): Promise<void>
 export async function startDelivering(
   plan: Plan,
   name: string,
-  settings: Record<string, string> = {},
+  { settings = {}, load = receipts }: { settings?: Record<string, string>; load?: Load } = {},
 ): Promise<Delivering> {
   const path = join(plan.folder, `${name}.db`);
   const { helper: sink, ready } = await startHelper<SinkOrder, SinkReport>('sink');
@@ -64,7 +73,7 @@ export async function startDelivering(
   const generator = (await startHelper<LoadOrder, LoadReport>('load')).helper;
   return {
     port: sendonce.port,
-    deliver: createDeliverer({ sink, sendonce, generator }),
+    deliver: createDeliverer({ sink, sendonce, generator }, load),
     async stop() {
       await sendonce.stop();
       await checkDelivered(path, sink);
@@ -91,33 +100,45 @@ function createPooled(sink: Sink, pool: Helper<SendOrder, string>): Deliver {
  * The mails are accepted beforehand, all for one moment: what is measured begins there, in a process that is warm.
  * Should accepting take longer than that, the round is thrown away.
  */
-function createDeliverer(parts: { sink: Sink; sendonce: Sendonce; generator: Helper<LoadOrder, LoadReport> }): Deliver {
+function createDeliverer(parts: Parts, { kind, batchSize }: Load): Deliver {
   const { sink, sendonce, generator } = parts;
   let next = 0;
   let leadMs = 2_000;
   return async function deliver(mails): Promise<Round> {
-    const at = Date.now() + leadMs;
-    const requests = scheduledBatches(`deliver-${next}`, next, mails, new Date(at));
-    const batches = { connections: 2, ...requests, fromKey: 0, toKey: mails / 100, countMax: mails / 100 };
+    const startedAt = Date.now();
+    const at = startedAt + leadMs;
+    const count = mails / batchSize;
+    const batch = { from: next, count: mails, size: batchSize, mailOf: delivered[kind], at: new Date(at) };
+    const requests = scheduledBatches(`deliver-${next}`, batch);
+    const batches = { connections: 2, ...requests, fromKey: 0, toKey: count, countMax: count };
     next += mails;
     const arrived = arrival(sink, sendonce, mails);
     await createSender(generator, sendonce, batches).run(60_000);
-    const isLate = Date.now() > at;
+    const tookMs = Date.now() - startedAt;
     const round = await arrived;
-    if (!isLate) return round;
-    leadMs *= 2;
-    return deliver(mails);
+    const isLate = tookMs > leadMs;
+    leadMs = Math.max(leadMsMin, 3 * tookMs);
+    return isLate ? deliver(mails) : round;
   };
 }
+
+type Parts = { sink: Sink; sendonce: Sendonce; generator: Helper<LoadOrder, LoadReport> };
+
+const leadMsMin = 500;
 
 /** From the first mail at the sink to the last. */
 async function arrival(sink: Sink, sender: Child, mails: number): Promise<Round> {
   await sink.ask({ await: 'first' });
+  await sender.loopP99Ms?.();
   const before = sender.cpuSeconds();
+  const sinkBefore = sink.cpuSeconds();
   const { elapsedMs, latenciesMs } = await sink.ask({ await: 'all', count: mails });
   const after = sender.cpuSeconds();
+  const sinkAfter = sink.cpuSeconds();
   const cpuSeconds = before === null || after === null ? null : after - before;
-  return { done: mails, elapsedMs, latenciesMs, cpuSeconds };
+  const sinkShare = sinkBefore === null || sinkAfter === null ? null : ((sinkAfter - sinkBefore) * 1_000) / elapsedMs;
+  const loopP99Ms = await sender.loopP99Ms?.();
+  return { done: mails, elapsedMs, latenciesMs, cpuSeconds, loopP99Ms, sinkShare, peakBytes: sender.peakBytes() };
 }
 
 /** Each mail is at the sink once, and recorded as sent. */

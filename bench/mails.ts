@@ -1,6 +1,15 @@
-/** The mails of the benchmark: ordinary transactional ones, about 1 kB of html and 0.3 kB of text. */
+/** The mails of the benchmark: a note of 0.3 kB, a receipt of 2.4 kB, and a report that is 100 kB on the wire. */
 
-export type Mail = { from: string; to: string; subject: string; html: string; text?: string };
+import { randomBytes } from 'node:crypto';
+
+export type Mail = {
+  from: string;
+  to: string;
+  subject: string;
+  html: string;
+  text?: string;
+  attachments?: { filename: string; content: string }[];
+};
 
 /** What the first example of every SDK sends. */
 export function createNote(number: number): Mail {
@@ -11,6 +20,25 @@ export function createNote(number: number): Mail {
     html: '<h1>it works!</h1>',
   };
 }
+
+/** With the text part that its author would have had made, so that whoever sends it sends the same. */
+export function createNoteWithText(number: number): Mail {
+  return { ...createNote(number), text: 'it works!' };
+}
+
+/** Some files, so that no two mails of a request share one. */
+const files = Array.from({ length: 20 }, () => randomBytes(71_000).toString('base64'));
+
+/** A receipt with a file of 71 kB: 100 kB as it is sent. */
+export function createReport(number: number): Mail {
+  const content = files[number % files.length] ?? '';
+  return { ...createMail(number), attachments: [{ filename: 'receipt.pdf', content }] };
+}
+
+/** What deliveries are measured with. */
+export const delivered = { note: createNoteWithText, receipt: createMail, report: createReport } as const;
+
+export type Delivered = keyof typeof delivered;
 
 export function createMail(number: number): Mail {
   const order = String(number).padStart(8, '0');

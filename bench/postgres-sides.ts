@@ -5,7 +5,7 @@ import { openPostgres } from '../src/store/engine/postgres/postgres.ts';
 import { accountsWithDue, claimDue } from '../src/store/mail/claim.ts';
 import { type Child, type Helper, startHelper, startSendonce } from './child.ts';
 import type { LoadOrder, LoadReport } from './load.ts';
-import { createNote } from './mails.ts';
+import { createMail, createNote } from './mails.ts';
 import { claimSize } from './pgbench.ts';
 import { apiKey, scheduledBatches, singleRequests } from './requests.ts';
 import type { Round } from './rounds.ts';
@@ -85,7 +85,13 @@ export async function deliver(stand: Stand, workers: number, mails: number): Pro
   const [api] = (await startApis(stand, 1)) as [Api];
   const { helper: generator } = await startHelper<LoadOrder, LoadReport>('load');
   await generator.ask({
-    ...scheduledBatches(`deliver ${performance.now()}`, 0, mails, new Date(Date.now() + dayMs)),
+    ...scheduledBatches(`deliver ${performance.now()}`, {
+      from: 0,
+      count: mails,
+      size: 100,
+      mailOf: createMail,
+      at: new Date(Date.now() + dayMs),
+    }),
     port: api.port,
     connections: 2,
     fromKey: 0,

@@ -6,11 +6,13 @@ export const apiKey = 're_benchmark_key';
 
 export type Requests = { requests: Uint8Array[]; digitsAt: number };
 
+type MailOf = (variant: number) => Mail;
+
 /** Different bodies, so that nothing profits from seeing the same one; few, so that they stay in the cache. */
 const variants = 20;
 
 /** Keys of different `name`s never meet. */
-export function singleRequests(name: string, mailOf: (variant: number) => Mail): Requests {
+export function singleRequests(name: string, mailOf: MailOf): Requests {
   return build(name, '/emails', mailOf);
 }
 
@@ -19,12 +21,15 @@ export function batchRequests(name: string, variantCount = variants): Requests {
   return build(name, '/emails/batch', batchOf, variantCount);
 }
 
-/** The mails `from` to `from + count`, in requests of 100, each to be sent once. */
-export function scheduledBatches(name: string, from: number, count: number, at: Date): Requests {
+/** The mails `from` to `from + count`, in requests of `size`, each to be sent once. */
+export function scheduledBatches(
+  name: string,
+  { from, count, size, mailOf, at }: { from: number; count: number; size: number; mailOf: MailOf; at: Date },
+): Requests {
   const scheduled_at = at.toISOString();
   const mails = (batch: number) =>
-    Array.from({ length: 100 }, (_, index) => ({ ...createMail(from + batch * 100 + index), scheduled_at }));
-  return build(name, '/emails/batch', mails, count / 100);
+    Array.from({ length: size }, (_, index) => ({ ...mailOf(from + batch * size + index), scheduled_at }));
+  return build(name, '/emails/batch', mails, count / size);
 }
 
 export function batchOf(variant: number) {

@@ -8,6 +8,12 @@ export type Round = {
   latenciesMs: Float64Array;
   /** Null where the system does not tell. */
   cpuSeconds: number | null;
+  /** The most memory its process ever held. */
+  peakBytes?: number | null;
+  /** How late its event loop was. */
+  loopP99Ms?: number | null;
+  /** Of one core, what the sink used that took its mails. */
+  sinkShare?: number | null;
 };
 
 export type Side = () => Promise<Round>;
@@ -22,7 +28,16 @@ export type Summary = {
   aim: number;
 };
 
-export type Figures = { perSecond: number; p50Ms: number; p99Ms: number; cpuMicros: number | null };
+/** What was not measured is null. */
+export type Figures = {
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  cpuMicros: number | null;
+  peakMb: number | null;
+  loopP99Ms: number | null;
+  sinkShare: number | null;
+};
 export type Spread = { median: number; min: number; max: number };
 
 export type Comparison = { what: string; aim: number; subject: Side; baseline: Side; rounds: number };
@@ -61,7 +76,24 @@ function figuresOf(rounds: Round[]): Figures {
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
     cpuMicros: cpu.includes(null) ? null : (cpuSeconds / done) * 1e6,
+    peakMb: known(
+      rounds.map((round) => (round.peakBytes ?? Number.NaN) / 1e6),
+      (all) => Math.max(...all),
+    ),
+    loopP99Ms: known(
+      rounds.map((round) => round.loopP99Ms ?? Number.NaN),
+      medianOf,
+    ),
+    sinkShare: known(
+      rounds.map((round) => round.sinkShare ?? Number.NaN),
+      medianOf,
+    ),
   };
+}
+
+/** Null where any is missing. */
+function known(values: number[], sum: (values: number[]) => number): number | null {
+  return values.some(Number.isNaN) ? null : sum(values);
 }
 
 export function spreadOf(values: number[]): Spread {

@@ -1,4 +1,4 @@
-/** Line g: submissions over SMTP beside the same sends over HTTP, of one server. */
+/** Line submissions: mails over SMTP beside the same sends over HTTP, of one server. */
 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -11,7 +11,6 @@ import { compare, type Summary } from './rounds.ts';
 import type { SmtpLoadOrder } from './smtp-load.ts';
 
 const connections = 50;
-const warmUpMs = 3_000;
 
 export async function compareSubmissions(plan: Plan): Promise<Summary> {
   const port = await freePort();
@@ -32,10 +31,10 @@ export async function compareSubmissions(plan: Plan): Promise<Summary> {
     submitted += round.done;
     return round;
   };
-  await overHttp.run(warmUpMs);
-  await overSmtp(warmUpMs);
+  await overHttp.run(plan.warmUpMs);
+  await overSmtp(plan.warmUpMs);
   const summary = await compare({
-    what: 'g  keyed submissions of 2 kB over SMTP, 50 connections : the same sends over HTTP',
+    what: 'keyed submissions of 2 kB over SMTP, 50 connections : the same sends over HTTP',
     aim: 0.3,
     rounds: plan.rounds,
     subject: () => overSmtp(plan.roundMs),

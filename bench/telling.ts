@@ -1,4 +1,4 @@
-/** Lines e and f: mails, and events told to an endpoint that answers, beside an endpoint that never does; against the same without it. */
+/** Lines webhook-dead and endpoint-dead: mails, and events told to an endpoint that answers, beside an endpoint that never does; against the same without it. */
 
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
@@ -8,13 +8,15 @@ import { compareMails, startDelivering } from './delivering.ts';
 import { apiKey } from './requests.ts';
 import type { Round, Summary } from './rounds.ts';
 
+const heard = { EGRESS_ALLOW: '127.0.0.0/8' };
+
 export async function compareBesideDeadWebhook(plan: Plan): Promise<Summary> {
   const alone = await startDelivering(plan, 'without-webhooks');
-  const beside = await startDelivering(plan, 'beside-webhook', { EGRESS_ALLOW: '127.0.0.0/8' });
+  const beside = await startDelivering(plan, 'beside-webhook', { settings: heard });
   const dead = await startDeadEndpoint();
   await createWebhook(beside.port, dead.url);
   const summary = await compareMails(plan, {
-    what: 'e  mails to an SMTP sink beside a webhook that never answers : without webhooks',
+    what: 'mails to an SMTP sink beside a webhook that never answers : without webhooks',
     aim: 0.9,
     subject: beside.deliver,
     baseline: alone.deliver,
@@ -32,7 +34,7 @@ export async function compareBesideDeadEndpoint(plan: Plan): Promise<Summary> {
   const dead = await startDeadEndpoint();
   await createWebhook(beside.port, dead.url);
   const summary = await compareMails(plan, {
-    what: 'f  events to an endpoint beside one that never answers : the endpoint alone',
+    what: 'events to an endpoint beside one that never answers : the endpoint alone',
     aim: 0.9,
     subject: beside.tell,
     baseline: alone.tell,
@@ -45,7 +47,7 @@ export async function compareBesideDeadEndpoint(plan: Plan): Promise<Summary> {
 
 /** The real program, and an endpoint that hears of each mail it sends. */
 async function startTelling(plan: Plan, name: string) {
-  const delivering = await startDelivering(plan, name, { EGRESS_ALLOW: '127.0.0.0/8' });
+  const delivering = await startDelivering(plan, name, { settings: heard });
   const endpoint = await startEndpoint();
   await createWebhook(delivering.port, endpoint.url);
   return {
