@@ -25,6 +25,8 @@ import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } fro
 import { addSuppressed, removeSuppressed, suppressions } from './suppressions.tsx';
 import { isCapture, type PageParts, type Theme, type Visit } from './visit.ts';
 import { disableWebhook, enableWebhook, removeWebhook, webhook } from './webhook.tsx';
+import { editWebhook, rotateSecret, testWebhook } from './webhook-changes.tsx';
+import { replayFailed } from './webhook-deliveries.tsx';
 import { replayEvent, webhookEvent } from './webhook-event.tsx';
 import { createWebhook, webhooks } from './webhooks.tsx';
 
@@ -75,14 +77,7 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
   );
   show('/in-doubt', inDoubt);
   send('/in-doubt/:id', answerInDoubt);
-  show('/webhooks', webhooks);
-  show('/webhooks/:id', webhook);
-  show('/webhooks/:id/:event', webhookEvent);
-  send('/webhooks', createWebhook);
-  send('/webhooks/:id/enable', enableWebhook);
-  send('/webhooks/:id/disable', disableWebhook);
-  send('/webhooks/:id/delete', removeWebhook);
-  send('/webhooks/:id/:event/replay', replayEvent);
+  addWebhooks(show, send);
   show('/relays', relays);
   send('/relays', orderRelay);
   addManaged(show, send);
@@ -110,6 +105,21 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
 }
 
 type Add = (path: string, page: Page) => void;
+
+function addWebhooks(show: Add, send: Add): void {
+  show('/webhooks', webhooks);
+  show('/webhooks/:id', webhook);
+  show('/webhooks/:id/:event', webhookEvent);
+  send('/webhooks', createWebhook);
+  send('/webhooks/:id/enable', enableWebhook);
+  send('/webhooks/:id/disable', disableWebhook);
+  send('/webhooks/:id/delete', removeWebhook);
+  send('/webhooks/:id/edit', editWebhook);
+  send('/webhooks/:id/rotate', rotateSecret);
+  send('/webhooks/:id/test', testWebhook);
+  send('/webhooks/:id/replay-failed', replayFailed);
+  send('/webhooks/:id/:event/replay', replayEvent);
+}
 
 /** What an account manages. */
 function addManaged(show: Add, send: Add): void {

@@ -9,10 +9,10 @@ import { findWebhookDelivery, listWebhookAttempts, type WebhookDeliveryView } fr
 import type { Webhook } from '../store/webhooks/webhooks.ts';
 import { findTold } from '../webhook/told.ts';
 import { renderPage } from './frame.tsx';
+import { requireWebhook, wordFor } from './one-webhook.ts';
 import { Count, Form, Notice, PageHead, State, Time } from './pieces.tsx';
 import { redirect } from './sign-in.tsx';
 import type { Visit } from './visit.ts';
-import { requireWebhook, wordFor } from './webhook.tsx';
 
 export async function webhookEvent(visit: Visit): Promise<Response> {
   const { parts, session, query } = visit;

@@ -41,19 +41,25 @@ export function WebhookForm({ visit, draft }: { visit: Visit; draft: Draft }) {
           into this server’s network. For a receiver on this machine, start the server with{' '}
           <code>EGRESS_ALLOW=127.0.0.0/8</code>.
         </p>
-        <fieldset>
-          <legend>Events</legend>
-          {Object.keys(resendEventTypes).map((name) => (
-            <label>
-              <input type="checkbox" name="events" value={name} checked={events.includes(name)} /> {name}
-            </label>
-          ))}
-        </fieldset>
+        <EventChoice events={events} />
         <button type="submit" class="button primary">
           Add webhook
         </button>
       </Form>
     </section>
+  );
+}
+
+export function EventChoice({ events }: { events: readonly string[] }) {
+  return (
+    <fieldset>
+      <legend>Events</legend>
+      {Object.keys(resendEventTypes).map((name) => (
+        <label>
+          <input type="checkbox" name="events" value={name} checked={events.includes(name)} /> {name}
+        </label>
+      ))}
+    </fieldset>
   );
 }
 

@@ -1,35 +1,16 @@
-/** One webhook: how it is doing, its secret, what it was told, and disabling, enabling and deleting it. */
+/** One webhook: how it is doing, its secret, and disabling, enabling and deleting it. */
 
-import { AppError } from '../core/error.ts';
-import { isUuid } from '../core/token.ts';
+import type { Child } from 'hono/jsx';
 import { contractOf } from '../http/facade.ts';
-import { resendNameOf } from '../http/resend/webhook-payload.ts';
-import { listWebhookDeliveries, type WebhookDeliveryView } from '../store/webhooks/views.ts';
-import { findWebhook, type Webhook } from '../store/webhooks/webhooks.ts';
-import { splitCredentials } from '../webhook/request.ts';
+import type { Webhook } from '../store/webhooks/webhooks.ts';
 import { renderPage } from './frame.tsx';
-import { Copyable, Empty, Form, Notice, PageHead, Pill, State, Time } from './pieces.tsx';
+import { noWebhook, requireWebhook, shownUrl } from './one-webhook.ts';
+import { Copyable, Counted, Form, Notice, PageHead, Pill, State, Time } from './pieces.tsx';
 import { redirect } from './sign-in.tsx';
 import type { Visit } from './visit.ts';
-
-const pageSize = 50;
-
-/** @throws AppError `not_found`, also for another account's. */
-export async function requireWebhook({ parts, session, context }: Visit): Promise<Webhook> {
-  const id = (context.req.param('id') ?? '').toLowerCase();
-  const found = isUuid(id) ? await findWebhook(parts.database, session.account, null, { id }) : null;
-  if (!found) throw noWebhook();
-  return found;
-}
-
-function noWebhook(): AppError {
-  return new AppError('not_found', 'No webhook with this ID.');
-}
-
-/** Without the password Brevo lets its users put there. */
-export function shownUrl(webhook: Webhook): string {
-  return splitCredentials(webhook.url).url;
-}
+import { Deliveries } from './webhook-deliveries.tsx';
+import { Edit, TestForm } from './webhook-edit.tsx';
+import type { Draft } from './webhook-form.tsx';
 
 /** One that was disabled because it failed is worse than one that somebody disabled, which has no failures noted. */
 export function Standing({ of }: { of: Webhook }) {
@@ -37,44 +18,32 @@ export function Standing({ of }: { of: Webhook }) {
   return of.failingSince === null ? <Pill tone="muted">disabled</Pill> : <State is="disabled" />;
 }
 
-/** The words of the API. */
-export function wordFor({ state, isUnderWay }: WebhookDeliveryView): 'success' | 'failed' | 'attempting' | 'pending' {
-  if (state === 'delivered') return 'success';
-  if (state === 'failed') return 'failed';
-  return isUnderWay ? 'attempting' : 'pending';
+export async function webhook(visit: Visit): Promise<Response> {
+  return renderWebhook(visit, await requireWebhook(visit));
 }
 
-export async function webhook(visit: Visit): Promise<Response> {
-  const { parts, query } = visit;
-  const found = await requireWebhook(visit);
-  const after = isUuid(query.after ?? '') ? (query.after ?? null) : null;
-  const page = { limit: pageSize, after, before: null };
-  const { deliveries, hasMore } = await listWebhookDeliveries(parts.database, found, page);
+/** `said`: what a form that was sent has to say; `draft`: what was filled into the form that changes it, and what is wrong. */
+export function renderWebhook(
+  visit: Visit,
+  found: Webhook,
+  { said = null, draft }: { said?: Child; draft?: Draft } = {},
+): Promise<Response> {
+  const { query } = visit;
   return renderPage(visit, {
     title: shownUrl(found),
     at: '/webhooks',
-    isLive: after === null,
+    status: draft ? 422 : 200,
+    isLive: said === null && !draft && query.after === undefined,
     content: (
       <>
         <PageHead title={shownUrl(found)}>
           <Standing of={found} />
         </PageHead>
-        <Done what={query.done} />
+        <Done visit={visit} />
+        {said}
         <Health visit={visit} webhook={found} />
-        {deliveries.length > 0 && <Deliveries webhook={found} deliveries={deliveries} />}
-        {deliveries.length === 0 && (
-          <Empty title="No deliveries yet">
-            <p>The next event it subscribes to appears here, with every attempt.</p>
-          </Empty>
-        )}
-        {hasMore && (
-          <nav class="row spread" aria-label="Pages">
-            <span />
-            <a class="button" href={`/dashboard/webhooks/${found.id}?after=${deliveries.at(-1)?.id}`}>
-              Older
-            </a>
-          </nav>
-        )}
+        <Deliveries visit={visit} webhook={found} />
+        <Edit visit={visit} webhook={found} draft={draft} />
       </>
     ),
   });
@@ -84,11 +53,19 @@ const done: Record<string, string> = {
   made: 'Added. It receives events from now on. Verify requests with the signing secret.',
   enabled: 'Enabled. It receives events that were still pending when it was disabled, and new events from now on.',
   disabled: 'Disabled. Events that happen from now on are not sent, even after you enable it again.',
+  changed: 'Saved. What is sent from now on goes to this endpoint.',
 };
 
-function Done({ what }: { what: string | undefined }) {
-  const text = what === undefined ? undefined : done[what];
-  return text ? <Notice tone="good">{text}</Notice> : null;
+function Done({ visit: { query } }: { visit: Visit }) {
+  const text = query.done === undefined ? undefined : done[query.done];
+  const [, replayed, more] = /^(\d{1,6})( more)?$/.exec(query.replayed ?? '') ?? [];
+  if (replayed === undefined) return text ? <Notice tone="good">{text}</Notice> : null;
+  return (
+    <Notice tone="good">
+      <Counted of={Number(replayed)} one="failed delivery is" many="failed deliveries are" /> sent again now, with the
+      same IDs.{more !== undefined && ' There are more: replay once more.'}
+    </Notice>
+  );
 }
 
 function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
@@ -120,6 +97,11 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
                 <summary>Show secret</summary>
                 <Copyable text={webhook.secret} label="the signing secret" />
               </details>
+              {(webhook.previousUntil ?? 0) > visit.parts.clock.now() && (
+                <span class="muted small">
+                  Requests are signed with the previous secret, too, until <Time at={webhook.previousUntil ?? 0} />.
+                </span>
+              )}
             </dd>
           </>
         )}
@@ -129,7 +111,15 @@ function Health({ visit, webhook }: { visit: Visit; webhook: Webhook }) {
         </dd>
       </dl>
       <div class="row">
+        <TestForm visit={visit} webhook={webhook} />
         <DisableOrEnable visit={visit} webhook={webhook} />
+        {contract.isSigned && (
+          <Form visit={visit} action={`/dashboard/webhooks/${webhook.id}/rotate`}>
+            <button type="submit" class="button">
+              Rotate secret
+            </button>
+          </Form>
+        )}
         <Form visit={visit} action={`/dashboard/webhooks/${webhook.id}/delete`}>
           <button
             type="submit"
@@ -158,30 +148,6 @@ function DisableOrEnable({ visit, webhook }: { visit: Visit; webhook: Webhook })
         {webhook.enabled ? 'Disable' : 'Enable'}
       </button>
     </Form>
-  );
-}
-
-function Deliveries({ webhook, deliveries }: { webhook: Webhook; deliveries: WebhookDeliveryView[] }) {
-  return (
-    <section class="panel flush">
-      <div class="row spread">
-        <h2>Deliveries</h2>
-      </div>
-      <ol class="rows">
-        {deliveries.map((delivery) => (
-          <li>
-            <a href={`/dashboard/webhooks/${webhook.id}/${delivery.id}`} data-row>
-              <span>{resendNameOf(delivery.type)}</span>
-              <State is={wordFor(delivery)} />
-              <code class="muted">{delivery.emailId}</code>
-              <span class="muted small">
-                <Time at={delivery.createdAt} style="short" />
-              </span>
-            </a>
-          </li>
-        ))}
-      </ol>
-    </section>
   );
 }
 

@@ -5,10 +5,11 @@ import { isUuid } from '../core/token.ts';
 import { listWebhooks, type Webhook } from '../store/webhooks/webhooks.ts';
 import { webhooksMax } from '../use-cases/subscribe.ts';
 import { renderPage } from './frame.tsx';
+import { shownUrl } from './one-webhook.ts';
 import { Empty, Notice, PageHead } from './pieces.tsx';
 import { redirect } from './sign-in.tsx';
 import type { Visit } from './visit.ts';
-import { Standing, shownUrl } from './webhook.tsx';
+import { Standing } from './webhook.tsx';
 import { type Draft, firstDraft, parseForm, type Wanted, WebhookForm } from './webhook-form.tsx';
 
 export function webhooks(visit: Visit): Promise<Response> {

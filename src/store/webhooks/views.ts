@@ -1,6 +1,7 @@
 /** What webhooks were to be told, and how each attempt went, for those who look. */
 
 import type { FactType } from '../../core/event.ts';
+import { afterAllIds } from '../../core/token.ts';
 import type { Reader } from '../database.ts';
 import {
   claimColumns,
@@ -63,6 +64,63 @@ export async function listWebhookDeliveries(
   const deliveries = rows.slice(0, page.limit).map(toView);
   if (page.before !== null) deliveries.reverse();
   return { deliveries, hasMore: rows.length > page.limit };
+}
+
+/** Rows one look at a state walks: without an index for it, more would be a long read. */
+const walkedMax = 5_000;
+
+/** Those in one state, newest first, of the newest `walkedMax` before the cursor. `next`: where to look on; null at the end. */
+export async function listWebhookDeliveriesIn(
+  reader: Reader,
+  webhook: Webhook,
+  state: WebhookDeliveryState,
+  { limit, after }: Pick<IdPage, 'limit' | 'after'>,
+): Promise<{ deliveries: WebhookDeliveryView[]; next: string | null }> {
+  const before = after ?? afterAllIds;
+  const rows = await reader.all<ViewRow>(
+    `select ${viewColumns} from (select * from webhook_deliveries where webhook = ? and id < ? order by id desc limit ?) walked
+     where state = ? order by id desc, position limit ?`,
+    webhook.number,
+    before,
+    walkedMax,
+    state,
+    limit,
+  );
+  const deliveries = rows.map(toView);
+  if (deliveries.length === limit) return { deliveries, next: deliveries.at(-1)?.id ?? null };
+  const [last] = await reader.all<{ id: string }>(
+    'select id from webhook_deliveries where webhook = ? and id < ? order by id desc limit 1 offset ?',
+    webhook.number,
+    before,
+    walkedMax - 1,
+  );
+  return { deliveries, next: last?.id ?? null };
+}
+
+/** Whom events are about, and the subject of their email: by the event's number. */
+export type AboutWhom = { recipients: string[]; subject: string | null };
+
+export async function findAboutWhom(
+  reader: Reader,
+  account: string,
+  events: readonly number[],
+): Promise<ReadonlyMap<number, AboutWhom>> {
+  if (events.length === 0) return new Map();
+  const rows = await reader.all<{ id: number; detail: string; summary: string | null }>(
+    `select e.id as id, e.detail as detail, m.summary as summary from events e
+     left join emails m on m.account = e.account and m.id = e.email_id
+     where e.account = ? and e.id in (${events.map(() => '?').join(', ')})`,
+    account,
+    ...events,
+  );
+  return new Map(rows.map(({ id, detail, summary }) => [id, aboutWhom(JSON.parse(detail), summary)]));
+}
+
+type Detail = { recipients?: string[]; suppression?: { address: string } };
+
+function aboutWhom({ recipients, suppression }: Detail, summary: string | null): AboutWhom {
+  const { to = [], subject }: { to?: string[]; subject?: string } = summary === null ? {} : JSON.parse(summary);
+  return { recipients: recipients ?? (suppression ? [suppression.address] : to), subject: subject ?? null };
 }
 
 export async function findWebhookDelivery(

@@ -1,0 +1,48 @@
+/** What a test event tells: as the real one, of an email that never was. */
+
+import type { FactType } from '../core/event.ts';
+import { resendEventTypes } from '../http/resend/webhook-payload.ts';
+import type { WebhookDelivery } from '../store/webhooks/deliveries.ts';
+import type { Webhook } from '../store/webhooks/webhooks.ts';
+import type { Told } from '../webhook/told.ts';
+
+/** Nobody owns it, whatever a receiver does with it (RFC 2606). */
+const recipient = 'test@example.com';
+
+export function isTestable(name: string): name is keyof typeof resendEventTypes {
+  return Object.hasOwn(resendEventTypes, name);
+}
+
+/** `name` as the form sent it; where it is none of the webhook's, its first. */
+export function sampleTypeOf(webhook: Pick<Webhook, 'events'>, name: string | null): FactType {
+  const offered = webhook.events.filter(isTestable);
+  const wanted = offered.find((one) => one === name) ?? offered[0];
+  return wanted === undefined ? 'delivered' : resendEventTypes[wanted];
+}
+
+export type Sample = { delivery: WebhookDelivery; told: Told };
+
+export function createSample(webhook: Webhook, type: FactType, { id, now }: { id: string; now: number }): Sample {
+  const { number, account, facade } = webhook;
+  const delivery = { webhook: number, emailId: id, event: 0, position: 0, id, attempt: 0, tries: 0 };
+  if (type === 'suppression_added' || type === 'suppression_removed') {
+    const about = { account, id, address: recipient, origin: 'manual' as const, sourceId: null, reply: null };
+    return {
+      delivery,
+      told: { event: { id: 0, type, at: now, suppression: { ...about, createdAt: now } }, email: null },
+    };
+  }
+  const email = {
+    id,
+    messageId: `<${id}@example.com>`,
+    createdAt: now,
+    from: 'Sendonce <test@example.com>',
+    to: [recipient],
+    subject: 'A test event from Sendonce: this email does not exist',
+    tags: [{ name: 'sendonce', value: 'test' }],
+    headers: [],
+    facade,
+  };
+  const detail = { recipients: [recipient], reply: 'This is a test: no relay has said anything.', said: null };
+  return { delivery, told: { event: { id: 0, type, at: now, detail }, email } };
+}
