@@ -7,7 +7,7 @@ import { CommandError } from './command/terminal.ts';
 import { noSuchCommand, noSuchFlag, UsageError, usageOf } from './command/usage.ts';
 import { ConfigError, examineConfig, readConfig } from './config/config.ts';
 import { findNearMisses } from './config/near-misses.ts';
-import { type Environment, settingNames, visibleSecrets } from './config/settings.ts';
+import { type Environment, type Sources, settingNames, visibleSecrets } from './config/settings.ts';
 import { isUnavailable } from './core/error.ts';
 
 const switches = {
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
   if (command === 'bounce' && !['list', 'show'].includes(operands[0] ?? '')) failure = 75;
   // It asks for settings, instead of having them.
   if (command === 'init') return (await import('./command/init.ts')).init(operands, { force });
-  const environment = settingsFrom(flags);
+  const { settings: environment, sources } = settingsFrom(flags);
   // It tells what is wrong, instead of ending at it.
   if (command === 'doctor')
     return (await import('./command/doctor.ts')).doctor(examineConfig(environment, process.env));
@@ -86,7 +86,7 @@ async function main(): Promise<void> {
   if (command === 'check-code') return (await import('./command/check-code.ts')).checkCode(operands);
   // The caller's database, and no setting of the server.
   if (command === 'outbox') return (await import('./command/outbox.ts')).outbox(operands, { ...flags, once, print });
-  const config = readConfig(environment, process.env);
+  const config = readConfig(environment, process.env, sources);
   switch (command) {
     // Loaded when they are asked for: listing keys should not wait for an SMTP client.
     case 'serve':
@@ -120,23 +120,27 @@ async function main(): Promise<void> {
 }
 
 /** Flags win over the environment, and that over the file. */
-function settingsFrom(flags: Record<string, string | undefined>): Environment {
+function settingsFrom(flags: Record<string, string | undefined>): { settings: Environment; sources: Sources } {
   const path = flags['env-file'];
   const file = path === undefined ? { values: {}, warning: null } : readEnvFile(path);
   if (file.warning !== null) console.error(`sendonce: ${file.warning}`);
   // Of the environment from here on: RELAYS_FILE may name any of them.
+  const fromFile = new Set(Object.keys(file.values).filter((name) => process.env[name] === undefined));
   for (const [name, value] of Object.entries(file.values)) process.env[name] ??= value;
   const given: Environment = {};
   const settings: Environment = {};
+  const sources: Sources = {};
   for (const name of settingNames) {
     given[name] = flags[flagOf(name)];
     settings[name] = given[name] ?? process.env[name];
+    if (given[name] !== undefined) sources[name] = `the flag --${flagOf(name)}`;
+    else if (fromFile.has(name)) sources[name] = `${path}`;
   }
   for (const name of visibleSecrets(given)) console.error(visible(name));
   for (const [name, meant] of findNearMisses(process.env)) {
     console.error(`sendonce: ${name} is set and is no setting of Sendonce: ${meant} is probably meant.`);
   }
-  return settings;
+  return { settings, sources };
 }
 
 function visible(name: string): string {

@@ -14,7 +14,15 @@ import { type MailSetting, mailOf } from './mail-setting.ts';
 import type { Variables } from './relay-fields.ts';
 import { parseRelayUrl, RelayUrlError } from './relay-url.ts';
 import { type RelaySetting, readRelaysFile } from './relays-file.ts';
-import { type Environment, type Problem, type SettingName, Settings } from './settings.ts';
+import {
+  type Environment,
+  type Given,
+  givenIn,
+  type Problem,
+  type SettingName,
+  Settings,
+  type Sources,
+} from './settings.ts';
 
 /** 16 random characters of 32 are 80 bits. */
 const secretCharsMin = 16;
@@ -80,11 +88,13 @@ export type Config = {
   pauseAtComplaints: { share: number; number: number } | null;
   logLevel: string;
   limits: Limits;
+  /** As it was written, and where, to be shown. */
+  given: Given;
 };
 
 /** `variables`: what RELAYS_FILE may name. @throws ConfigError naming every setting that is wrong, and what is accepted. */
-export function readConfig(environment: Environment, variables: Variables = {}): Config {
-  const { config, problems } = examineConfig(environment, variables);
+export function readConfig(environment: Environment, variables: Variables = {}, sources: Sources = {}): Config {
+  const { config, problems } = examineConfig(environment, variables, sources);
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
@@ -100,7 +110,7 @@ export class ConfigError extends Error {
 /** A setting that a problem names has some value in `config`, which nothing may rest on. */
 export type Examined = { config: Config; problems: readonly Problem[] };
 
-export function examineConfig(environment: Environment, variables: Variables = {}): Examined {
+export function examineConfig(environment: Environment, variables: Variables = {}, sources: Sources = {}): Examined {
   const read = new Settings(environment);
   const database = databaseOf(read);
   const host = read.text('HOST', '127.0.0.1');
@@ -136,6 +146,7 @@ export function examineConfig(environment: Environment, variables: Variables = {
     pauseAtComplaints: pauseOf(read, 'PAUSE_AT_COMPLAINTS'),
     logLevel: read.choice('LOG_LEVEL', ['info', 'debug', 'warn', 'error', 'silent']),
     limits,
+    given: givenIn(environment, sources),
   };
   return { config, problems: read.problems };
 }

@@ -57,6 +57,22 @@ export const settingNames: readonly SettingName[] = [...plainNames, ...secretNam
 
 export type Environment = Partial<Record<SettingName, string>>;
 
+/** Where each setting that was given comes from, in words for people: a flag, the environment, a file. */
+export type Sources = Partial<Record<SettingName, string>>;
+
+/** What was given, and where; secrets without their text. */
+export type Given = Partial<Record<SettingName, { text: string; from: string }>>;
+
+/** An empty variable counts as absent. */
+export function givenIn(environment: Environment, sources: Sources): Given {
+  const given: Given = {};
+  for (const name of settingNames) {
+    const text = environment[name]?.trim() ?? '';
+    if (text !== '') given[name] = { text: isSecretName(name) ? '' : text, from: sources[name] ?? 'the environment' };
+  }
+  return given;
+}
+
 /** `text` is a whole sentence that names the setting, says what is wrong and what to do; it never holds a secret. */
 export type Problem = { setting: SettingName; text: string };
 
@@ -87,7 +103,7 @@ export class Settings {
 
   /** An empty variable counts as absent: that is how compose files and shells leave one out. */
   optional(name: SettingName): string | null {
-    return isSecret(name) ? this.#secret(name) : this.#given(name);
+    return isSecretName(name) ? this.#secret(name) : this.#given(name);
   }
 
   #given(name: SettingName): string | null {
@@ -182,7 +198,7 @@ function inHours(ms: number): string {
   return ms % dayMs === 0 && ms > dayMs ? `${ms / dayMs}d` : `${ms / hourMs}h`;
 }
 
-function isSecret(name: SettingName): name is SecretName {
+export function isSecretName(name: SettingName): name is SecretName {
   return secretNames.some((secret) => secret === name);
 }
 

@@ -226,9 +226,13 @@ export async function mailHtml(visit: Visit): Promise<Response> {
   const files = await listAttachments(visit.parts.database, visit.session.account, email.id);
   const links = new Map(files.map((file) => [file.contentId, fileLink(visit, email.id, file.id)]));
   const html = email.html.replace(/\bcid:([^"'\s)>]+)/gi, (whole, id: string) => links.get(decode(id)) ?? whole);
-  // Before anything of the mail's own: links open elsewhere, whatever it says.
+  return framed(html, visit.query.remote === '1');
+}
+
+/** A document for a sandboxed frame. Before anything of its own: links open elsewhere, whatever it says. */
+export function framed(html: string, isRemote: boolean): Response {
   const body = `<!doctype html><meta charset="utf-8"><base target="_blank">${html.replace(/^\s*<!doctype[^>]*>/i, '')}`;
-  return new Response(body, { headers: mailHeaders(visit.query.remote === '1') });
+  return new Response(body, { headers: mailHeaders(isRemote) });
 }
 
 function decode(text: string): string {

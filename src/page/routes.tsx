@@ -5,8 +5,21 @@ import { AppError, isUnavailable } from '../core/error.ts';
 import { ClientGone } from '../http/arriving.ts';
 import { type Bindings, goneSignal, type HttpContext } from '../http/call.ts';
 import { readerUntil } from '../store/database.ts';
+import {
+  account,
+  accounts,
+  allowDomain,
+  disableAccount,
+  disallowDomain,
+  enableAccount,
+  limitAccount,
+  makeAccount,
+} from './accounts.tsx';
 import { apiKeys, createKey, revokeKey } from './api-keys.tsx';
 import { script, style } from './assets.ts';
+import { broadcast, broadcastHtml, broadcasts, cancelBroadcast, removeBroadcast } from './broadcasts.tsx';
+import { contact, removeContact, subscribeContact, unsubscribeContact } from './contact.tsx';
+import { addContact, addSegment, contacts } from './contacts.tsx';
 import { addDomain, domains, removeDomain, verifyDomain } from './domains.tsx';
 import { cancel, email, reschedule, sendAsNew } from './email.tsx';
 import { cancelMany, emails } from './emails.tsx';
@@ -20,9 +33,11 @@ import { overview } from './overview.tsx';
 import { Forbidden, noteProblem, renderProblem } from './problem.tsx';
 import { orderRelay, relays } from './relays.tsx';
 import { isSame, type Session } from './session.ts';
+import { settings } from './settings.tsx';
 import { setup, testSend } from './setup.tsx';
 import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './sign-in.tsx';
 import { addSuppressed, removeSuppressed, suppressions } from './suppressions.tsx';
+import { publishTemplate, removeTemplate, template, templateHtml, templates } from './templates.tsx';
 import { isCapture, type PageParts, type Theme, type Visit } from './visit.ts';
 import { disableWebhook, enableWebhook, removeWebhook, webhook } from './webhook.tsx';
 import { editWebhook, rotateSecret, testWebhook } from './webhook-changes.tsx';
@@ -81,6 +96,7 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
   show('/relays', relays);
   send('/relays', orderRelay);
   addManaged(show, send);
+  addOperated(show, send);
   show('/setup', setup);
   send('/setup/test', testSend);
   if (isCapture(parts)) {
@@ -133,6 +149,36 @@ function addManaged(show: Add, send: Add): void {
   show('/api-keys', apiKeys);
   send('/api-keys', createKey);
   send('/api-keys/revoke', revokeKey);
+  show('/templates', templates);
+  show('/templates/:id', template);
+  show('/templates/:id/html', templateHtml);
+  send('/templates/:id/publish', publishTemplate);
+  send('/templates/:id/delete', removeTemplate);
+  show('/contacts', contacts);
+  show('/contacts/:id', contact);
+  send('/contacts', addContact);
+  send('/contacts/:id/unsubscribe', unsubscribeContact);
+  send('/contacts/:id/subscribe', subscribeContact);
+  send('/contacts/:id/delete', removeContact);
+  send('/segments', addSegment);
+  show('/broadcasts', broadcasts);
+  show('/broadcasts/:id', broadcast);
+  show('/broadcasts/:id/html', broadcastHtml);
+  send('/broadcasts/:id/cancel', cancelBroadcast);
+  send('/broadcasts/:id/delete', removeBroadcast);
+}
+
+/** What whoever runs the server manages. */
+function addOperated(show: Add, send: Add): void {
+  show('/accounts', accounts);
+  show('/accounts/:name', account);
+  send('/accounts', makeAccount);
+  send('/accounts/:name/enable', enableAccount);
+  send('/accounts/:name/disable', disableAccount);
+  send('/accounts/:name/limits', limitAccount);
+  send('/accounts/:name/allow', allowDomain);
+  send('/accounts/:name/disallow', disallowDomain);
+  show('/settings', settings);
 }
 
 /** Finds out who is asking, or shows the door. A form counts only with the token of its own session. */

@@ -1,5 +1,6 @@
 /** One request of a signed-in person: who they are, what they ask for, and what the page may use to answer. */
 
+import type { InForce } from '../config/in-force.ts';
 import type { Clock } from '../core/clock.ts';
 import type { SignerFor } from '../core/dkim.ts';
 import type { Egress } from '../egress/egress.ts';
@@ -15,16 +16,22 @@ import type { Composing } from '../render/composer.ts';
 import type { Renderer } from '../render/renderer.ts';
 import type { DatabaseReader } from '../store/database.ts';
 import type { Accepting } from '../use-cases/accept.ts';
+import type { Accounts } from '../use-cases/accounts.ts';
 import type { Amend } from '../use-cases/amend.ts';
 import type { ApiKeys } from '../use-cases/api-keys.ts';
+import type { Broadcasts } from '../use-cases/broadcasts.ts';
+import type { Contacts } from '../use-cases/contacts.ts';
 import type { Domains } from '../use-cases/domains.ts';
 import type { FindKeyLives } from '../use-cases/key-history.ts';
 import type { Purge } from '../use-cases/purge.ts';
 import type { RelayOrders } from '../use-cases/relay-orders.ts';
 import type { Replay } from '../use-cases/replay.ts';
+import type { Segments } from '../use-cases/segments.ts';
 import type { SettleDoubt } from '../use-cases/settle-doubt.ts';
 import type { Subscribe } from '../use-cases/subscribe.ts';
 import type { Suppress } from '../use-cases/suppress.ts';
+import type { Templates } from '../use-cases/templates.ts';
+import type { VersionedTemplates } from '../use-cases/versioned-templates.ts';
 import type { Live } from './live.ts';
 import type { Session, Sessions } from './session.ts';
 
@@ -33,7 +40,7 @@ export type PageParts = {
   facades: readonly Facade[];
   clock: Clock;
   live: Live;
-  renderer: Pick<Renderer, 'open'>;
+  renderer: Pick<Renderer, 'open' | 'openLater'>;
   egress: Egress;
   links: AttachmentLinks;
   access: { sessions: Sessions; guesses: Guesses; clientAddress: ClientAddress; bodies: Bodies };
@@ -56,6 +63,12 @@ export type PageUseCases = {
   settleDoubt: SettleDoubt;
   relayOrders: RelayOrders;
   findKeyLives: FindKeyLives;
+  templates: Templates;
+  versionedTemplates: VersionedTemplates;
+  contacts: Contacts;
+  segments: Segments;
+  broadcasts: Broadcasts;
+  accounts: Accounts;
   /** So that what was counted a moment ago is shown. */
   flushUses: () => Promise<void>;
 };
@@ -74,6 +87,7 @@ export type PageFacts = {
   retentionDays: number | null;
   /** What the operator wants keys to live at least; null: what each endpoint says. */
   keyLifetimeMs: number | null;
+  settings: readonly InForce[];
 };
 
 export type Theme = 'light' | 'dark' | null;

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../config/config.ts';
+import { settingsInForce } from '../config/in-force.ts';
 import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Room } from '../core/room.ts';
@@ -157,6 +158,7 @@ export function openApi(options: DoorOptions): Api {
           inDoubtPolicy: config.inDoubt,
           retentionDays: config.retentionDays,
           keyLifetimeMs: config.keyLifetimeMs,
+          settings: settingsInForce(config),
         },
       });
     },

@@ -3,7 +3,7 @@
 import type { Broadcast, BroadcastContent, BroadcastStatus } from '../core/broadcast.ts';
 import type { Contact, Subscription } from '../core/contact.ts';
 import { toContact } from './contacts/contacts.ts';
-import type { Reader, Transaction } from './database.ts';
+import type { DatabaseReader, Reader, Transaction } from './database.ts';
 import { type ListPage, readPage } from './list-page.ts';
 
 type Row = {
@@ -210,6 +210,23 @@ export async function nextTurns(
     contact: toContact(row),
     wants: had === null && row.unsubscribed_at === null && (chosen ?? topic?.byDefault ?? 'opt_in') === 'opt_in',
   }));
+}
+
+/** How many became emails, how many contacts had their turn, and how many there are in its segment. */
+export type BroadcastProgress = { sent: number; turns: number; contacts: number };
+
+/** Beside the serving thread: it counts a segment. */
+export async function measureBroadcast(
+  database: DatabaseReader,
+  { account, id, cursor, content }: Broadcast,
+): Promise<BroadcastProgress> {
+  const [row] = await database.report<{ [name in keyof BroadcastProgress]: number | string }>(
+    `select (select count(*) from broadcast_recipients where account = ? and broadcast = ?) as sent,
+       (select count(*) from segment_contacts where account = ? and segment = ? and contact <= ?) as turns,
+       (select count(*) from segment_contacts where account = ? and segment = ?) as contacts`,
+    ...[account, id, account, content.segment ?? '', cursor, account, content.segment ?? ''],
+  );
+  return { sent: Number(row?.sent), turns: Number(row?.turns), contacts: Number(row?.contacts) };
 }
 
 function toBroadcast(row: Row): Broadcast {

@@ -34,6 +34,26 @@ export async function listCameBack(database: DatabaseReader, now: number): Promi
   }));
 }
 
+/** The same of one account, in the hour of a moment: why it was paused then. */
+export async function findCameBack(reader: Reader, account: string, at: number): Promise<Omit<CameBack, 'account'>> {
+  const hour = Math.floor(at / hourMs);
+  const [row] = await reader.all<{ [name in keyof Omit<CameBack, 'account'>]: number | string }>(
+    `select coalesce(sum(sent + bounced), 0) as handed,
+       coalesce(sum(case when hour = ? then bounced else 0 end), 0) as bounced,
+       (select count(*) from notices where at >= ? and at < ? and account = ? and kind = 'complained') as complained
+     from rollups where account = ? and hour in (?, ?)`,
+    hour,
+    hour * hourMs,
+    (hour + 1) * hourMs,
+    account,
+    account,
+    hour,
+    hour - 1,
+  );
+  const { handed = 0, bounced = 0, complained = 0 } = row ?? {};
+  return { handed: Number(handed), bounced: Number(bounced), complained: Number(complained) };
+}
+
 /** False: it is paused already. */
 export async function pauseAccount(tx: Transaction, name: string, now: number): Promise<boolean> {
   return (await tx.run('update accounts set paused_at = ? where id = ? and paused_at is null', now, name)) === 1;
