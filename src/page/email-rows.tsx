@@ -1,9 +1,11 @@
-/** Emails as rows: one link each, moved through by j and k. */
+/** Emails as rows: one link each, moved through by j and k; another account's lead nowhere. */
 
 import type { EmailSummary } from '../store/mail/emails.ts';
 import { Recipients, State, stateOf, Time } from './pieces.tsx';
 
-export function EmailRows({ emails, base = '/dashboard/emails' }: { emails: EmailSummary[]; base?: string }) {
+type Options = { emails: EmailSummary[]; base?: string | null };
+
+export function EmailRows({ emails, base = '/dashboard/emails' }: Options) {
   return (
     <ol class="rows">
       <li class="heads" aria-hidden="true">
@@ -14,18 +16,32 @@ export function EmailRows({ emails, base = '/dashboard/emails' }: { emails: Emai
       </li>
       {emails.map((email) => (
         <li>
-          <a href={`${base}/${email.id}`} data-row>
-            <span>
-              <Recipients of={[...email.to, ...email.cc, ...email.bcc]} />
-            </span>
-            <State is={stateOf(email)} />
-            <span class="muted">{email.subject || '(no subject)'}</span>
-            <span class="muted small">
-              <Time at={email.createdAt} style="short" />
-            </span>
-          </a>
+          {base === null ? (
+            <div class="line">
+              <Cells email={email} />
+            </div>
+          ) : (
+            <a href={`${base}/${email.id}`} data-row>
+              <Cells email={email} />
+            </a>
+          )}
         </li>
       ))}
     </ol>
+  );
+}
+
+function Cells({ email }: { email: EmailSummary }) {
+  return (
+    <>
+      <span>
+        <Recipients of={[...email.to, ...email.cc, ...email.bcc]} />
+      </span>
+      <State is={stateOf(email)} />
+      <span class="muted">{email.subject || '(no subject)'}</span>
+      <span class="muted small">
+        <Time at={email.createdAt} style="short" />
+      </span>
+    </>
   );
 }

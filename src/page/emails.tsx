@@ -1,17 +1,18 @@
 /** All emails, newest first, and the search over them. */
 
 import { AppError } from '../core/error.ts';
-import { isUuid } from '../core/token.ts';
+import { idTime, isUuid } from '../core/token.ts';
 import { findEmailSummary } from '../store/mail/emails.ts';
 import { findUnindexed } from '../store/page/index-progress.ts';
-import { searchStates } from '../store/page/search-query.ts';
+import { findUnnamed } from '../store/page/sender-index.ts';
 import { indexedWithin } from '../use-cases/page-index.ts';
 import { askFirst, isConfirmed } from './confirm.tsx';
 import { EmailRows } from './email-rows.tsx';
-import { type Filters, isFiltered, queryOf, readFilters, searchOf } from './filters.ts';
-import { findListed } from './found-emails.ts';
+import { type Filters, isFiltered, namesSender, queryOf, readFilters, searchOf } from './filters.ts';
+import { accountOf, findListed } from './found-emails.ts';
 import { renderPage } from './frame.tsx';
 import { Empty, Form, Notice, PageHead, Time } from './pieces.tsx';
+import { SearchBox } from './search-box.tsx';
 import { redirect } from './sign-in.tsx';
 import type { Visit } from './visit.ts';
 
@@ -28,6 +29,8 @@ export async function emails(visit: Visit): Promise<Response> {
   }
   const listed = await findListed(visit, filters, { after, limit: pageSize });
   const isAll = !isFiltered(filters);
+  const account = accountOf(visit, filters);
+  const isForeign = account !== session.account;
   return renderPage(visit, {
     title: filters.q === '' ? 'Emails' : `${filters.q} · Emails`,
     at: '/emails',
@@ -36,19 +39,24 @@ export async function emails(visit: Visit): Promise<Response> {
       <>
         <PageHead title="Emails" />
         <Canceled count={query.canceled} />
-        <SearchBox filters={filters} />
-        {!isAll && <Behind visit={visit} />}
+        <SearchBox visit={visit} filters={filters} />
+        {isForeign && (
+          <Notice>
+            Emails of the account <b>{account}</b>. Sign in with a key of that account to open them.
+          </Notice>
+        )}
+        {!isAll && <Behind visit={visit} filters={filters} />}
         {listed.note && <Notice>{listed.note}</Notice>}
         {listed.emails.length > 0 && (
           <>
             <section class="panel flush" aria-label="Emails">
-              <EmailRows emails={listed.emails} />
+              <EmailRows emails={listed.emails} {...(isForeign ? { base: null } : {})} />
             </section>
             <div class="row">
               <a class="button" href={`/dashboard/emails.csv${queryOf(filters, after === null ? {} : { after })}`}>
                 Export as CSV
               </a>
-              <CancelShown visit={visit} filters={filters} ids={listed.emails.map(({ id }) => id)} />
+              {!isForeign && <CancelShown visit={visit} filters={filters} ids={listed.emails.map(({ id }) => id)} />}
             </div>
           </>
         )}
@@ -63,99 +71,29 @@ export async function emails(visit: Visit): Promise<Response> {
 /** Said where it is more than the moment that it always takes. */
 const behindMs = 40_000;
 
+type BehindOptions = { visit: Visit; filters: Filters };
+
 /** What cannot be found yet is said before anybody takes it for lost. */
-async function Behind({ visit: { parts, session } }: { visit: Visit }) {
-  const unindexed = await findUnindexed(parts.database, session.account);
-  if (unindexed === null || unindexed > parts.clock.now() - behindMs) return null;
+async function Behind({ visit, filters }: BehindOptions) {
+  const { database, clock } = visit.parts;
+  const account = accountOf(visit, filters);
+  const unindexed = await findUnindexed(database, account);
+  if (unindexed !== null && unindexed <= clock.now() - behindMs) {
+    return (
+      <Notice tone="warning">
+        Still indexing: emails accepted since <Time at={unindexed} /> cannot be found by a filter yet. The list without
+        filters shows all.
+      </Notice>
+    );
+  }
+  const unnamed = namesSender(filters) ? await findUnnamed(database, account) : null;
+  if (unnamed === null) return null;
   return (
     <Notice tone="warning">
-      Still indexing: emails accepted since <Time at={unindexed} /> cannot be found by a filter yet. The list without
-      filters shows all.
+      Still indexing: emails accepted before <Time at={idTime(unnamed)} /> cannot be found by sender or relay yet.
     </Notice>
   );
 }
-
-function SearchBox({ filters }: { filters: Filters }) {
-  const { q, status, to, tag, from, until } = filters;
-  const isOpen = [status, to, tag, from, until].some((one) => one !== '');
-  return (
-    <search class="stack">
-      <form class="stack" action="/dashboard/emails" data-keep="search">
-        <div class="row">
-          <input
-            type="search"
-            name="q"
-            value={q}
-            aria-label="Search emails"
-            placeholder="Recipient, subject, ID, Message-ID, tag: or is:"
-            autocomplete="off"
-            maxlength={300}
-          />
-          <button type="submit" class="button primary">
-            Search
-          </button>
-        </div>
-        <details open={isOpen}>
-          <summary>Filters</summary>
-          <div class="row">
-            <div>
-              <label for="status">Status</label>
-              <select id="status" name="status">
-                <option value="">Any</option>
-                {searchStates.map((one) => (
-                  <option value={one} selected={one === status}>
-                    {one.replaceAll('_', ' ')}
-                  </option>
-                ))}
-              </select>
-            </div>
-            <Field name="to" label="Recipient" value={to} placeholder="ann@" />
-            <Field name="tag" label="Tag" value={tag} placeholder="kind=welcome" />
-            <Field name="from" label="From (UTC)" value={from} type="date" />
-            <Field name="until" label="Until (UTC)" value={until} type="date" />
-            {isFiltered(filters) && <a href="/dashboard/emails">Clear</a>}
-          </div>
-        </details>
-      </form>
-      <p class="row muted small">
-        {ways.map(([example, meaning]) => (
-          <span>
-            <a href={`/dashboard/emails?q=${encodeURIComponent(example)}`}>{example}</a> {meaning}
-          </span>
-        ))}
-        <span class="needs-script keyboard">
-          <kbd>/</kbd> search <kbd>j</kbd> <kbd>k</kbd> move <kbd>?</kbd> all keys
-        </span>
-      </p>
-    </search>
-  );
-}
-
-type FieldOptions = { name: string; label: string; value: string; placeholder?: string; type?: string };
-
-function Field({ name, label, value, placeholder = '', type = 'text' }: FieldOptions) {
-  return (
-    <div>
-      <label for={name}>{label}</label>
-      <input
-        id={name}
-        name={name}
-        type={type}
-        value={value}
-        placeholder={placeholder}
-        autocomplete="off"
-        maxlength={300}
-      />
-    </div>
-  );
-}
-
-const ways: [example: string, meaning: string][] = [
-  ['ann@example.com', 'recipient (prefix)'],
-  ['invoice may', 'subject words'],
-  ['is:bounced', 'status'],
-  ['tag:kind=welcome', 'tag'],
-];
 
 /** Of what can still be called off: a page of it at once. */
 function CancelShown({ visit, filters, ids }: { visit: Visit; filters: Filters; ids: string[] }) {

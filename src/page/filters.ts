@@ -8,24 +8,37 @@ export type Filters = {
   q: string;
   status: string;
   to: string;
+  /** An address, or how one begins. */
+  sender: string;
+  /** The name of one. */
+  relay: string;
   tag: string;
+  /** Another account than one's own: for whoever runs the server. */
+  account: string;
   /** Days in UTC, `YYYY-MM-DD`, both included. */
   from: string;
   until: string;
 };
 
-const names = ['q', 'status', 'to', 'tag', 'from', 'until'] as const satisfies (keyof Filters)[];
+const names = [
+  'q',
+  'status',
+  'to',
+  'sender',
+  'relay',
+  'tag',
+  'account',
+  'from',
+  'until',
+] as const satisfies (keyof Filters)[];
 const dayMs = 24 * 60 * 60_000;
 
 export function readFilters(query: Record<string, string>): Filters {
-  const [q = '', status = '', to = '', tag = '', from = '', until = ''] = names.map((name) =>
-    (query[name] ?? '').trim(),
-  );
+  const given = Object.fromEntries(names.map((name) => [name, (query[name] ?? '').trim()])) as Filters;
+  const { status, from, until } = given;
   return {
-    q,
+    ...given,
     status: searchStates.some((one) => one === status) ? status : '',
-    to,
-    tag,
     from: dayOf(from),
     until: dayOf(until),
   };
@@ -42,17 +55,23 @@ export function queryOf(filters: Filters, more: Record<string, string> = {}): st
   return text === '' ? '' : `?${text}`;
 }
 
+/** Whether what is asked for rests on who sent it, or on the relay that took it. */
+export function namesSender({ q, sender, relay }: Filters): boolean {
+  return sender !== '' || relay !== '' || /(?:^|\s)(?:from|via):/i.test(q);
+}
+
 export function isFiltered(filters: Filters): boolean {
   return names.some((name) => filters[name] !== '');
 }
 
 /** Null where what was typed can be nothing; an id where one was typed. */
-export function searchOf({ q, status, to, tag }: Filters): Search | null {
+export function searchOf({ q, status, to, sender, relay, tag }: Filters): Search | null {
   const typed = q === '' ? null : parseSearch(q);
   if (typed?.kind === 'email') return typed;
   if (q !== '' && typed === null) return null;
-  const more = [status && `is:${status}`, to && `to:${quoted(to)}`, tag && `tag:${quoted(tag)}`].filter(Boolean);
-  const chosen = parseSearch(more.join(' '));
+  const fields = { is: status, to, from: sender, via: relay, tag };
+  const more = Object.entries(fields).filter(([, text]) => text !== '');
+  const chosen = parseSearch(more.map(([name, text]) => `${name}:${quoted(text)}`).join(' '));
   const conditions: Condition[] = [typed, chosen].flatMap((one) => (one?.kind === 'terms' ? one.conditions : []));
   return { kind: 'terms', conditions };
 }

@@ -1,5 +1,6 @@
 /** Emails by filters, a page at a time, and all of a page as CSV. */
 
+import { firstAccount } from '../core/account.ts';
 import { isUuid } from '../core/token.ts';
 import { downloadHeaders } from '../http/download.ts';
 import { type EmailSummary, findEmailSummary, listEmails } from '../store/mail/emails.ts';
@@ -22,9 +23,9 @@ export async function findListed(visit: Visit, filters: Filters, page: Page): Pr
   if (search?.kind !== 'terms') return { emails: [], next: null, note: null };
   const { first, end } = boundsOf(filters);
   const after = [page.after, end].filter((one) => one !== null).sort()[0] ?? null;
-  if (search.conditions.length === 0) return newestFirst(visit, { ...page, after }, first);
+  const account = accountOf(visit, filters);
+  if (search.conditions.length === 0) return newestFirst(visit, account, { ...page, after }, first);
   const { database } = visit.parts;
-  const { account } = visit.session;
   const wanted = { after, from: first, limit: page.limit };
   const { ids, next, isTooWide } = await searchEmails(database, account, search.conditions, wanted);
   const summaries = await Promise.all(ids.map((id) => findEmailSummary(database, account, id)));
@@ -32,8 +33,13 @@ export async function findListed(visit: Visit, filters: Filters, page: Page): Pr
   return { emails: summaries.filter((one) => one !== null), next, note };
 }
 
-async function newestFirst({ parts, session }: Visit, page: Page, first: string): Promise<Listed> {
-  const { emails, hasMore } = await listEmails(parts.database, session.account, { ...page, before: null });
+/** Whose emails are listed: other accounts' for whoever runs the server only. */
+export function accountOf({ session }: Pick<Visit, 'session'>, { account }: Pick<Filters, 'account'>): string {
+  return session.account === firstAccount && account !== '' ? account : session.account;
+}
+
+async function newestFirst({ parts }: Visit, account: string, page: Page, first: string): Promise<Listed> {
+  const { emails, hasMore } = await listEmails(parts.database, account, { ...page, before: null });
   const inside = emails.filter(({ id }) => id >= first);
   const isOver = inside.length < emails.length || !hasMore;
   return { emails: inside, next: isOver ? null : (inside.at(-1)?.id ?? null), note: null };

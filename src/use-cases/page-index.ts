@@ -5,6 +5,7 @@ import type { Database, Transaction } from '../store/database.ts';
 import { countEmails, countEvents } from '../store/page/report-counts.ts';
 import { accountsBehind, idTimeMax, rollAccepted, rollEvents, type Step } from '../store/page/rollups.ts';
 import { indexEmails, indexStates } from '../store/page/search-index.ts';
+import { accountsToIndex, indexSenders } from '../store/page/sender-index.ts';
 
 /**
  * How long a transaction of another process can stay open (statements and idle ones are ended long before): until then an
@@ -51,7 +52,12 @@ export async function keepPageIndex(
   for (const account of await accountsBehind(database, 'terms')) {
     isDone = (await allOf(database, (tx) => indexEmails(tx, account, indexing), endAt)) && isDone;
   }
-  return (await allOf(database, (tx) => indexStates(tx, indexing), endAt)) && isDone;
+  isDone = (await allOf(database, (tx) => indexStates(tx, indexing), endAt)) && isDone;
+  // Last: what is new is looked for more often than what is old.
+  for (const account of await accountsToIndex(database)) {
+    isDone = (await allOf(database, (tx) => indexSenders(tx, account, indexAtOnce), endAt)) && isDone;
+  }
+  return isDone;
 }
 
 async function countReports(database: Database, step: Step): Promise<boolean> {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readFilters, searchOf } from '../../src/page/filters.ts';
+import { addApiKey } from '../support/served.ts';
 import { message, startTestServer } from '../support/server.ts';
 import { indexed, signIn } from './visitor.ts';
 
@@ -12,7 +13,8 @@ test('filters narrow the list, what is shown is exported, and what waits is canc
   const visitor = await signIn(server);
   const send = async (subject: string, more: Record<string, unknown> = {}) =>
     (await server.call('POST', '/emails', message({ subject, ...more }))).json.id as string;
-  await send('=Formula, "quoted"', { to: ['zoe@example.com'], tags: [{ name: 'kind', value: 'invoice' }] });
+  const from = 'Books <books@example.com>';
+  await send('=Formula, "quoted"', { from, to: ['zoe@example.com'], tags: [{ name: 'kind', value: 'invoice' }] });
   await indexed(server);
   const day = (ms: number) => new Date(server.clock.now() + ms).toISOString().slice(0, 10);
   server.clock.advance(3 * 86_400_000);
@@ -31,6 +33,10 @@ test('filters narrow the list, what is shown is exported, and what waits is canc
     ['status=scheduled', both],
     ['to=zoe', ['Formula']],
     ['tag=kind%3Dinvoice', ['Formula']],
+    ['sender=books@', ['Formula']],
+    ['q=from%3Abooks@&status=captured', ['Formula']],
+    ['relay=capture', ['Formula']],
+    ['relay=elsewhere', []],
     [`from=${day(0)}`, both],
     [`until=${day(-86_400_000)}`, ['Formula']],
     [`q=later&until=${day(-86_400_000)}`, []],
@@ -39,6 +45,16 @@ test('filters narrow the list, what is shown is exported, and what waits is canc
   ] as const) {
     assert.deepEqual([query, await shown(query)], [query, expected]);
   }
+
+  const filters = (await visitor.get('/emails?sender=books@')).text;
+  assert.match(filters, /<option value="scheduled">scheduled \(2\)/);
+  assert.match(filters, /<option value="books@example\.com">books@example\.com \(1\)/);
+
+  // Whoever runs the server sees that another account's emails are there, and nothing to open.
+  const stranger = await signIn(server, await addApiKey(server, 're_finding_stranger', 'another'));
+  const foreign = await visitor.get('/emails?account=another');
+  assert.match(foreign.text, /<option value="another" selected[\s\S]*Emails of the account <b>another<\/b>/);
+  assert.match((await stranger.get('/emails?account=default')).text, /No email matches/);
 
   const csv = await visitor.get('/emails.csv?to=zoe');
   assert.equal(csv.headers.get('content-type'), 'text/csv; charset=utf-8');

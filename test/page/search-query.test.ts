@@ -25,6 +25,10 @@ test('words are beginnings of recipients or of subject words; quotes ask for the
 
 test('fields say what is meant', () => {
   assert.deepEqual(conditions('to:Bob'), [['to:bob', true]]);
+  assert.deepEqual(conditions('from:Shop@ via:Main'), [
+    ['from:shop@', true],
+    ['via:main', false],
+  ]);
   assert.deepEqual(conditions('is:delivery-delayed'), [['is:delivery_delayed', false]]);
   assert.deepEqual(conditions('tag:kind'), [['tag:kind', true]]);
   assert.deepEqual(conditions('tag:"kind"'), [['tag:kind=', true]]);
@@ -45,6 +49,7 @@ test('nothing is nothing, and too much is cut', () => {
 
 test('an email is found by each recipient, word and tag once, with a bound on words', () => {
   const mail = {
+    from: 'Shop <Orders@Shop.example>',
     to: ['Ann <Ann@Example.com>', 'ann@example.com'],
     cc: [],
     bcc: ['bob@example.com'],
@@ -54,6 +59,7 @@ test('an email is found by each recipient, word and tag once, with a bound on wo
   assert.deepEqual(searchTerms(mail), [
     'to:ann@example.com',
     'to:bob@example.com',
+    'from:orders@shop.example',
     'w:re',
     'w:full',
     'w:width',
@@ -62,5 +68,5 @@ test('an email is found by each recipient, word and tag once, with a bound on wo
     'tag:kind=a',
   ]);
   const long = { ...mail, to: [], bcc: [], tags: [], subject: Array.from({ length: 99 }, (_, n) => `w${n}`).join(' ') };
-  assert.equal(searchTerms(long).length, 24);
+  assert.equal(searchTerms(long).length, 25, 'the sender, and 24 words');
 });

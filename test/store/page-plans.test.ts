@@ -22,8 +22,9 @@ import {
   rollAccepted,
   rollEvents,
 } from '../../src/store/page/rollups.ts';
-import { indexEmails, indexStates, searchEmails } from '../../src/store/page/search-index.ts';
+import { countTerms, indexEmails, indexStates, searchEmails } from '../../src/store/page/search-index.ts';
 import { parseSearch } from '../../src/store/page/search-query.ts';
+import { accountsToIndex, findUnnamed, indexSenders } from '../../src/store/page/sender-index.ts';
 import { createTemp } from '../support/temp.ts';
 
 /** The end of an index, read backwards up to a limit, is a scan by name only. */
@@ -65,7 +66,7 @@ test('nothing the page asks reads a table from end to end', async (t) => {
     await tx.run("insert into accounts (id, created_at) values ('a', 1)");
     await tx.run(
       "insert into emails (account, id, facade, message_id, created_at, summary) values ('a', '0', 'x', 'm', 1, ?)",
-      JSON.stringify({ to: ['b@example.com'], cc: [], bcc: [], subject: 'hello', tags: [] }),
+      JSON.stringify({ from: 's@example.com', to: ['b@example.com'], cc: [], bcc: [], subject: 'hello', tags: [] }),
     );
     await tx.run("insert into events (account, email_id, type, at, detail) values ('a', '0', 'sent', 1, '{}')");
     const step = { until: idTimeMax, limit: 10 };
@@ -73,7 +74,12 @@ test('nothing the page asks reads a table from end to end', async (t) => {
     await rollEvents(noted, step);
     await indexEmails(noted, 'a', step);
     await indexStates(noted, step);
+    await tx.run("insert into cursors (name, position) values ('senders a', '0')");
+    await indexSenders(noted, 'a', 10);
   });
+  await accountsToIndex(database);
+  await findUnnamed(database, 'a');
+  assert.deepEqual(await countTerms(database, 'a', 'from:'), [{ name: 's@example.com', emails: 1 }]);
   await accountsBehind(database, 'terms');
   await isCounted(database, 'a');
   await listHours(database, 'a', 0);
@@ -92,7 +98,7 @@ test('nothing the page asks reads a table from end to end', async (t) => {
   await listEvents(database, 'a', '0');
   await listDeliveries(database, 'a', '0');
   await findFacade(database, 'a', '0');
-  for (const text of ['b@', 'hello', 'hello b@example.com is:sent']) {
+  for (const text of ['b@', 'from:s@', 'hello', 'hello b@example.com is:sent']) {
     const search = parseSearch(text);
     const conditions = search?.kind === 'terms' ? search.conditions : [];
     const { ids } = await searchEmails(database, 'a', conditions, { after: null, limit: 50 });

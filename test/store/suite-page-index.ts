@@ -26,8 +26,9 @@ import {
   rollAccepted,
   rollEvents,
 } from '../../src/store/page/rollups.ts';
-import { indexEmails, indexStates, searchEmails } from '../../src/store/page/search-index.ts';
+import { countTerms, indexEmails, indexStates, searchEmails } from '../../src/store/page/search-index.ts';
 import { parseSearch } from '../../src/store/page/search-query.ts';
+import { accountsToIndex, findUnnamed, indexSenders } from '../../src/store/page/sender-index.ts';
 import { suppress } from '../../src/store/suppressions.ts';
 import { createPurge } from '../../src/use-cases/purge.ts';
 import { recount } from '../support/counts.ts';
@@ -188,6 +189,38 @@ export function describePageIndex(db: () => Database): void {
       assert.deepEqual((await search('invoice june')).emails, [1]);
       assert.deepEqual((await search('üb')).emails, [2]);
       assert.deepEqual((await search('invoice nothing')).emails, []);
+    });
+
+    it('finds senders and relays, of emails that an older version has indexed once they are gone through again', async () => {
+      const of = 'search-senders';
+      const older = await add(of, now, { from: 'Shop <Orders@shop.example>' });
+      const newer = await add(of, now, { from: 'news@shop.example' });
+      await db().write((tx) => appendEvent(tx, of, newer, 'sent', now, { relay: 'Main' }));
+      await indexAll(of);
+      const found = async (text: string) => (await search(text, undefined, of)).ids;
+      assert.deepEqual(await found('from:orders@shop'), [older]);
+      assert.deepEqual(await found('via:main'), [newer]);
+      assert.deepEqual(await countTerms(db(), of, 'from:'), [
+        { name: 'news@shop.example', emails: 1 },
+        { name: 'orders@shop.example', emails: 1 },
+      ]);
+      assert.deepEqual([await findUnnamed(db(), of), (await accountsToIndex(db())).includes(of)], [null, false]);
+
+      // As the migration leaves it behind an older version's index, which had no such terms.
+      await db().write(async (tx) => {
+        await tx.run('delete from search_terms where account = ?', of);
+        await tx.run('insert into cursors (name, position) values (?, ?)', `senders ${of}`, newer);
+      });
+      assert.deepEqual([await found('from:orders@'), await findUnnamed(db(), of)], [[], newer]);
+      assert.ok((await accountsToIndex(db())).includes(of));
+      assert.equal(await db().write((tx) => indexSenders(tx, of, 1)), true);
+      assert.deepEqual(
+        [[...(await found('from:news')), ...(await found('from:orders'))], await findUnnamed(db(), of)],
+        [[newer], older],
+        'the newest first',
+      );
+      await until(() => db().write((tx) => indexSenders(tx, of, 1)));
+      assert.deepEqual([await found('from:orders@shop'), await findUnnamed(db(), of)], [[older], null]);
     });
 
     it('finds tags and states', async () => {

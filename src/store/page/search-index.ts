@@ -3,9 +3,9 @@
 import { isSuppressionFact } from '../../core/event.ts';
 import { afterAllIds, uuidv7Floor } from '../../core/token.ts';
 import type { DatabaseReader, SqlValue, Transaction } from '../database.ts';
-import { type ShownState, shownState, shownStateSql } from '../mail/events.ts';
+import { type EventDetail, type ShownState, shownState, shownStateSql } from '../mail/events.ts';
 import { eventsAfter, holdCursor, moveCursor, type Step } from './rollups.ts';
-import { type Condition, searchStates, searchTerms, stateTerm } from './search-query.ts';
+import { type Condition, relayTerm, searchStates, searchTerms, stateTerm } from './search-query.ts';
 
 const bytes = (term: string): Uint8Array => Buffer.from(term);
 
@@ -51,8 +51,10 @@ export async function indexStates(tx: Transaction, step: Step): Promise<boolean>
   for (const row of rows) {
     // About an address, not about an email.
     if (isSuppressionFact(row.type)) continue;
-    const type = shownState(row.type, JSON.parse(row.detail));
+    const detail: EventDetail = JSON.parse(row.detail);
+    const type = shownState(row.type, detail);
     states.set(`${row.account} ${row.email_id}`, { account: row.account, email: row.email_id, type });
+    if (detail.relay !== undefined) await addTerm(tx, row.account, relayTerm(detail.relay), row.email_id);
   }
   for (const { account, email, type } of states.values()) await setState(tx, account, email, type);
   const last = rows.at(-1);
@@ -84,6 +86,33 @@ async function setState(tx: Transaction, account: string, emailId: string, state
 function marks(list: readonly unknown[]): string {
   return list.map(() => '?').join(', ');
 }
+
+/** A count beyond it is said to be more. */
+export const countedMax = 1_000;
+
+/** Terms that begin so, without that beginning, each with its emails, of which at most `countedMax` + 1 are counted. */
+export async function countTerms(
+  database: DatabaseReader,
+  account: string,
+  prefix: string,
+): Promise<{ name: string; emails: number }[]> {
+  const terms = (await termsFrom(database, account, bytes(prefix))).slice(0, namedMax);
+  if (terms.length === 0) return [];
+  const each = terms.map(
+    () => '(select count(*) from (select 1 from search_terms where account = ? and term = ? limit ?) t)',
+  );
+  const [row] = await database.report<Record<string, number | string>>(
+    `select ${each.map((one, index) => `${one} as n${index}`).join(', ')}`,
+    ...terms.flatMap((term): SqlValue[] => [account, term, countedMax + 1]),
+  );
+  return terms.map((term, index) => ({
+    name: Buffer.from(term).toString().slice(prefix.length),
+    emails: Number(row?.[`n${index}`] ?? 0),
+  }));
+}
+
+/** A person chooses among these; who has more senders types. */
+const namedMax = 20;
 
 /** A prefix stands for at most this many terms; beyond it, nobody has typed enough to mean anything. */
 const termsMax = 50;

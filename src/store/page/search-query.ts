@@ -38,7 +38,7 @@ export function stateTerm(state: ShownState): string {
 
 /** What an email is found by, whatever its state. */
 export function searchTerms(
-  message: Pick<Message, 'to' | 'cc' | 'bcc' | 'subject' | 'tags'> & Pick<Origin, 'request'>,
+  message: Pick<Message, 'from' | 'to' | 'cc' | 'bcc' | 'subject' | 'tags'> & Pick<Origin, 'request'>,
 ): string[] {
   const recipients = [...message.to, ...message.cc, ...message.bcc].map((text) => recipientTerm(envelopeAddress(text)));
   const words = wordsOf(message.subject)
@@ -46,7 +46,16 @@ export function searchTerms(
     .map((word) => `w:${word}`);
   const tags = message.tags.map((tag) => tagTerm(`${tag.name}=${tag.value}`));
   const request = message.request === undefined ? [] : [message.request];
-  return [...new Set([...recipients, ...words, ...tags, ...request])];
+  return [...new Set([...recipients, senderTerm(message.from), ...words, ...tags, ...request])];
+}
+
+export function senderTerm(from: string): string {
+  return `from:${envelopeAddress(from).toLowerCase()}`;
+}
+
+/** Of the relay that has an email, or had it. */
+export function relayTerm(relay: string): string {
+  return `via:${relay.toLowerCase()}`;
 }
 
 /** Of an address as SMTP is told it. */
@@ -76,14 +85,14 @@ function wordsOf(text: string): string[] {
 }
 
 /**
- * `ann@` and `invo` are beginnings of recipients or subject words; `"…"` asks for the whole; `to:`, `tag:` and `is:` say which
- * kind. All conditions must hold. Null where nothing was typed that could be looked for.
+ * `ann@` and `invo` are beginnings of recipients or subject words; `"…"` asks for the whole; `to:`, `from:`, `via:`, `tag:` and
+ * `is:` say which kind. All conditions must hold. Null where nothing was typed that could be looked for.
  */
 export function parseSearch(text: string): Search | null {
   const uuid = /[0-9a-f]{8}-[0-9a-f-]{27}/i.exec(text)?.[0] ?? '';
   if (isUuid(uuid)) return { kind: 'email', id: uuid.toLowerCase() };
   const conditions: Condition[] = [];
-  for (const [, field = '', quoted, plain = ''] of text.matchAll(/(?:(to|tag|is):)?(?:"([^"]*)"|(\S+))/gi)) {
+  for (const [, field = '', quoted, plain = ''] of text.matchAll(/(?:(to|from|via|tag|is):)?(?:"([^"]*)"|(\S+))/gi)) {
     conditions.push(...conditionsOf(field.toLowerCase(), quoted ?? plain, quoted === undefined));
   }
   return conditions.length === 0 ? null : { kind: 'terms', conditions: conditions.slice(0, conditionsMax) };
@@ -94,7 +103,10 @@ function conditionsOf(field: string, text: string, isPrefix: boolean): Condition
   if (wanted === '') return [];
   switch (field) {
     case 'to':
-      return [{ terms: [`to:${wanted}`], isPrefix }];
+    case 'from':
+      return [{ terms: [`${field}:${wanted}`], isPrefix }];
+    case 'via':
+      return [{ terms: [relayTerm(wanted)], isPrefix: false }];
     case 'is':
       return [{ terms: [`is:${wanted.replaceAll('-', '_')}`], isPrefix: false }];
     case 'tag': {
