@@ -176,13 +176,15 @@ describe('a ceiling of a domain', () => {
     assert.equal(permits.look('other', ['a.test'], new Map()), 'free');
   });
 
-  it('counts what is under way to it at once', () => {
+  it('counts what is under way to it at once', async () => {
     const rates = { own: [], domain: { ceilings: [], connections: 2 } };
     const permits = new World(rates, async () => []).process('one');
     const look = (taken = 0) => permits.look('relay', ['a.test'], new Map([['relay@a.test', taken]]));
     assert.equal(look(1), 'free');
     assert.deepEqual(look(2), { is: 'full', key: 'relay@a.test' });
     const holds = [permits.hold('relay', ['a.test']), permits.hold('relay', ['a.test'])];
+    // What is asked for meanwhile forgets nothing of it.
+    await permits.refill();
     assert.equal(permits.hold('relay', ['a.test']), null);
     assert.equal(permits.look('relay', ['b.test'], new Map()), 'free');
     holds[0]?.end(false);

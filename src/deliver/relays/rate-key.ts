@@ -14,6 +14,8 @@ export class RateKey {
   #terms: Rates['domain'];
   #inHand = 0;
   #underWay = 0;
+  /** Of those the ones that were given no place of a ceiling, since there is none. */
+  #unceiled = 0;
   #left = new Map<string, Taking['left'][number]>();
   #wants = 0;
   #usedAt = 0;
@@ -60,13 +62,18 @@ export class RateKey {
 
   begin(now: number): void {
     this.#underWay += 1;
-    this.#inHand -= 1;
     this.#usedAt = now;
+    if (this.#terms.ceilings.length === 0) this.#unceiled += 1;
+    else this.#inHand -= 1;
   }
 
   /** What has not left may be used by another one. */
   end(isUsed: boolean, now: number): void {
     this.#underWay -= 1;
+    if (this.#unceiled > 0) {
+      this.#unceiled -= 1;
+      return;
+    }
     if (!isUsed) {
       this.#inHand += 1;
       return;
@@ -92,7 +99,8 @@ export class RateKey {
   }
 
   isForgettable(now: number): boolean {
-    return this.#written === 0 && this.#live === 0 && this.#left.size === 0 && this.#wants === 0 && now >= this.askAt;
+    const isIdle = this.#underWay === 0 && this.#left.size === 0 && this.#wants === 0;
+    return isIdle && this.#written === 0 && this.#live === 0 && now >= this.askAt;
   }
 
   /** What is to be written down now. What lies idle is given back with it. */
@@ -128,7 +136,7 @@ export class RateKey {
   }
 
   get #live(): number {
-    return this.#inHand + this.#underWay;
+    return this.#inHand + this.#underWay - this.#unceiled;
   }
 
   #inHandAt(now: number): number {
