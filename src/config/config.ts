@@ -11,6 +11,7 @@ import { type DatabaseSetting, databaseUrls, parseDatabaseUrl, problemOfPostgres
 import { readDkimKeys } from './dkim-keys.ts';
 import { type Limits, limits } from './limits.ts';
 import { type MailSetting, mailOf } from './mail-setting.ts';
+import { parseMxUrl } from './mx-url.ts';
 import type { Variables } from './relay-fields.ts';
 import { parseRelayUrl, RelayUrlError } from './relay-url.ts';
 import { type RelaySetting, readRelaysFile } from './relays-file.ts';
@@ -179,7 +180,8 @@ function relayOf(read: Settings, variables: Variables): RelaySetting {
   const path = read.optional('RELAYS_FILE');
   if (path !== null) return relaysOf(read, path, { url, variables });
   try {
-    return parseRelayUrl(url ?? 'capture:');
+    const server = parseMxUrl(url ?? '');
+    return server ? { kind: 'mx', server } : parseRelayUrl(url ?? 'capture:');
   } catch (error) {
     if (!(error instanceof RelayUrlError)) throw error;
     read.refuse('RELAY_URL', error.message);

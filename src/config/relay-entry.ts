@@ -2,17 +2,25 @@
 
 import { rootCertificates } from 'node:tls';
 import { type Rates, rateWindows, type WarmUp } from '../core/rate.ts';
+import { ehloPattern, type MxServer, parseMxUrl, sourceOf } from './mx-url.ts';
 import { readOAuth } from './oauth-fields.ts';
 import { FieldProblem, type Fields } from './relay-fields.ts';
 import { parseRelayUrl, type RelayServer, RelayUrlError } from './relay-url.ts';
 import { parseUpstreamUrl, type UpstreamServer } from './upstream-url.ts';
 
-export type RelayTarget = { kind: 'smtp'; server: RelayServer } | { kind: 'upstream'; server: UpstreamServer };
+export type RelayTarget =
+  | { kind: 'smtp'; server: RelayServer }
+  | { kind: 'mx'; server: MxServer }
+  | { kind: 'upstream'; server: UpstreamServer };
 
 export type RelayEntry = RelayTarget & { name: string; connections: number; rates: Rates };
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const connectionsDefault = 10;
+/** Shared by all the domains there are. */
+const mxConnectionsDefault = 50;
+/** As many as Postfix begins with. */
+const domainConnectionsMost = 5;
 
 /** @throws FieldProblem */
 export function parseRelay(fields: Fields): RelayEntry {
@@ -22,8 +30,19 @@ export function parseRelay(fields: Fields): RelayEntry {
       '`name` must begin with a letter or a digit and have up to 63 of letters, digits, ".", "_", "-".',
     );
   }
-  const connections = fields.integer('connections', { min: 1, max: 200 }) ?? connectionsDefault;
-  return { name, connections, rates: ratesOf(fields), ...targetOf(fields) };
+  const own = fields.integer('connections', { min: 1, max: 200 });
+  const rates = ratesOf(fields);
+  const target = targetOf(fields);
+  if (target.kind !== 'mx') return { name, connections: own ?? connectionsDefault, rates, ...target };
+  const connections = own ?? mxConnectionsDefault;
+  return { name, connections, rates: withDomainConnections(rates, connections), ...target };
+}
+
+/** One domain that does not answer keeps a quarter of the sessions from the others at most. */
+export function withDomainConnections(rates: Rates, connections: number): Rates {
+  const { domain } = rates;
+  const most = Math.max(1, Math.min(domainConnectionsMost, Math.floor(connections / 4)));
+  return { ...rates, domain: { ...domain, connections: domain.connections ?? most } };
 }
 
 /** Above it a ceiling is none. */
@@ -60,6 +79,8 @@ function targetOf(fields: Fields): RelayTarget {
   const url = fields.needed('url', encodeURIComponent);
   const tls = tlsOf(fields);
   try {
+    const mx = parseMxUrl(url);
+    if (mx) return { kind: 'mx', server: { ...mxServer(fields, mx), ...tls } };
     const upstream = parseUpstreamUrl(url);
     if (upstream?.service === 'ses') return { kind: 'upstream', server: { ...sesServer(fields, upstream), ...tls } };
     if (upstream) return { kind: 'upstream', server: { ...upstream, key: keyOf(fields), ...tls } };
@@ -68,6 +89,18 @@ function targetOf(fields: Fields): RelayTarget {
     if (error instanceof RelayUrlError) throw new FieldProblem(`\`url\` ${error.message}`);
     throw error;
   }
+}
+
+function mxServer(fields: Fields, server: MxServer): MxServer {
+  const name = ehloOf(fields);
+  const source = fields.text('source_address');
+  return { ...server, ...(name === null ? {} : { name }), ...(source === null ? {} : { source: sourceOf(source) }) };
+}
+
+function ehloOf(fields: Fields): string | null {
+  const ehlo = fields.text('ehlo');
+  if (ehlo !== null && !ehloPattern.test(ehlo)) throw new FieldProblem('`ehlo` must be a host name.');
+  return ehlo;
 }
 
 /** A host without a dot is the region; another one stands in for SES, and the region is a field. */
@@ -94,8 +127,7 @@ function keyOf(fields: Fields, name = 'key'): string {
 function smtpServer(fields: Fields, url: string): RelayServer {
   const oauth = readOAuth(fields);
   const password = oauth ? '' : fields.secret('password');
-  const ehlo = fields.text('ehlo');
-  if (ehlo !== null && !/^[!-~]{1,255}$/.test(ehlo)) throw new FieldProblem('`ehlo` must be a host name.');
+  const ehlo = ehloOf(fields);
   const setting = parseRelayUrl(url, password);
   if (setting.kind === 'capture') throw new RelayUrlError('is capture:, which stands alone: write it into RELAY_URL.');
   return { ...setting.server, ...(ehlo === null ? {} : { name: ehlo }), ...(oauth && { oauth }) };

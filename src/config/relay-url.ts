@@ -1,4 +1,4 @@
-/** Reads `RELAY_URL`: `smtp://user:pass@host:587`, `smtps://…`, or `capture:`. */
+/** Reads the URL of a relay: `smtp://user:pass@host:587`, `smtps://…`, or `capture:`. */
 
 export type RelayUrl = { kind: 'capture' } | { kind: 'smtp'; server: RelayServer };
 
@@ -43,7 +43,9 @@ export function parseRelayUrl(text: string, password: string | null = null): Rel
   const url = parseUrl(text);
   const secure = url.protocol === 'smtps:';
   if (!secure && url.protocol !== 'smtp:') {
-    throw new RelayUrlError('must begin with smtp:// or smtps://, or be capture: to send nothing.');
+    throw new RelayUrlError(
+      'must begin with smtp:// or smtps://, be mx: for the servers of the recipients, or capture: to send nothing.',
+    );
   }
   if (url.hostname === '') throw new RelayUrlError('names no host: write smtp://host:587.');
   if (url.pathname.length > 1 || url.hash !== '') {

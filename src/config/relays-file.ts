@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import type { Route } from '../core/route.ts';
+import type { MxServer } from './mx-url.ts';
 import { parseRelay, type RelayEntry } from './relay-entry.ts';
 import { FieldProblem, Fields, type Variables } from './relay-fields.ts';
 import type { RelayUrl } from './relay-url.ts';
@@ -10,7 +11,7 @@ import type { RelayUrl } from './relay-url.ts';
 export type RelaysFile = { path: string; relays: readonly RelayEntry[]; routes: readonly Route[] };
 
 /** Where mail goes: what `RELAY_URL` says, or what `RELAYS_FILE` does. */
-export type RelaySetting = RelayUrl | { kind: 'file'; file: RelaysFile };
+export type RelaySetting = RelayUrl | { kind: 'mx'; server: MxServer } | { kind: 'file'; file: RelaysFile };
 
 /** `problems` are sentences to be read after the setting's name. They quote nothing of the file but names of relays that are names. */
 export type ReadRelays = { file: RelaysFile; problems: string[] };

@@ -12,9 +12,10 @@ export type EnvelopeReply = { accepted: string[]; refused: RecipientReply[] };
 export type Outcome =
   /**
    * Nothing was decided and no dot left: connection, TLS, login, time-out before the dot. `isAway`: no session came about.
+   * `isDomainAway`: none with the servers of the recipients' domain, which says nothing of other domains.
    * `isOnlyHere`: this relay will not take this mail, and another one may.
    */
-  | { phase: 'unreached'; reply: Reply; isAway?: true; isOnlyHere?: true }
+  | { phase: 'unreached'; reply: Reply; isAway?: true; isDomainAway?: true; isOnlyHere?: true }
   /** Before the gate, the relay refused every recipient. `isOneReply`: by one reply, to MAIL or DATA. */
   | { phase: 'refused'; refused: RecipientReply[]; isOneReply: boolean }
   /**

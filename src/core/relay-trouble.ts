@@ -16,7 +16,11 @@ export type RelayTrouble =
   | 'not_tls'
   | 'certificate'
   /** TLS fails otherwise. */
-  | 'tls';
+  | 'tls'
+  /** With `mx:`: nobody tells where mail goes. */
+  | 'no_resolver'
+  /** With `mx:`: no server that takes everybody's mail can be reached. */
+  | 'port_25';
 
 export type Advice = { heading: string; next: string };
 
@@ -59,6 +63,14 @@ const advice: Record<RelayTrouble, Advice> = {
   tls: {
     heading: 'TLS with the relay fails',
     next: 'Read its words; an old relay may speak only versions of TLS that are no longer safe.',
+  },
+  no_resolver: {
+    heading: 'No DNS resolver answers',
+    next: 'mx: asks DNS where mail goes. Check /etc/resolv.conf, or name resolvers: mx:?dns=127.0.0.1:53.',
+  },
+  port_25: {
+    heading: 'No mail server can be reached',
+    next: 'mx: needs port 25 to the outside, which many hosts block: ask yours to open it, or send through a relay (smtp://, port 587).',
   },
 };
 

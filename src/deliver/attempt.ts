@@ -12,13 +12,14 @@ import { handBack, markAlone } from '../store/mail/claim.ts';
 import { type Delivery, emailName } from '../store/mail/deliveries.ts';
 import { readWhole } from '../store/mail/email-to-compose.ts';
 import { openGate } from '../store/mail/settle.ts';
+import { splitByDomain } from '../store/mail/split.ts';
 import { type Sifted, settleSimulated, settleSuppressed, siftDelivery, siftTopic } from '../store/mail/suppressed.ts';
 import { waitFor } from '../store/mail/waiting.ts';
 import { findLeaving, type Leaving, type LeavingOptions } from './leaving.ts';
 import { envelopeId } from './relay.ts';
 import type { Shipped, TriedGate } from './relays/along.ts';
 import type { RelayRecord } from './relays/relay-record.ts';
-import type { Relays } from './relays/relays.ts';
+import { isToSplit, type Relays } from './relays/relays.ts';
 import type { Settler } from './settle.ts';
 import { harmlessAfterMs, type Turn, type Turns } from './turns.ts';
 
@@ -120,6 +121,7 @@ export class Attempt {
     const { settler, onOutcome, onDoubt, relays } = this.#options;
     const way = relays.wayOf({ ...delivery, ...leaving, bound: delivery.boundRelay });
     if (!way) return settler.hold(delivery, leftBehind(delivery.boundRelay));
+    if (isToSplit(way, delivery.recipients)) return this.#split(delivery);
     const { outcome, ...shipped } = await this.#ship(delivery, leaving, { way, turn });
     // A session may die while its gate is still committing: what to record depends on whether it opened.
     await this.#gate?.catch(() => false);
@@ -129,6 +131,14 @@ export class Attempt {
     onOutcome(outcomeName(outcome));
     if (outcome.phase === 'in_doubt') onDoubt(delivery);
     await settler.settle(delivery, outcome, shipped);
+  }
+
+  /** A delivery for each domain, all of them due now. What may have left once already is not divided any more. */
+  async #split(delivery: Delivery): Promise<void> {
+    const { database, clock, settler } = this.#options;
+    if (delivery.boundTo !== null) return settler.hold(delivery, isUndivided);
+    if (this.#isDraining()) return;
+    await database.write((tx) => splitByDomain(tx, delivery, clock.now()), { about: emailName(delivery) });
   }
 
   /** No relay it may take is open: that uses up no try. False where it is too old to wait. */
@@ -214,6 +224,9 @@ export class Attempt {
     return this.#isGated;
   }
 }
+
+const isUndivided =
+  'It may have left already for recipients in several domains, which mail that goes to their own servers (mx:) has one of.';
 
 function leftBehind(relay: string | null): string {
   return `The relay "${relay}" may have it already, and is not in RELAYS_FILE any more: no other one gets it by itself.`;

@@ -34,6 +34,8 @@ export interface Relay {
   readonly name: string;
   /** How many shipments it is worth having under way at once. */
   readonly concurrency: number;
+  /** It takes shipments whose recipients are all of one domain. */
+  readonly isByDomain?: true;
   /** Tries once. Never throws: every failure is an outcome. Sends the final dot only after `gate` resolved true. */
   ship(shipment: Shipment, gate: Gate): Promise<Outcome>;
   /** How long after a request the same one, under its key, is answered without being done twice. Absent: it has no keys. */

@@ -21,6 +21,8 @@ export type SmtpOptions = {
   tls?: ConnectionOptions;
   /** What EHLO says; the machine's name where absent. */
   name?: string;
+  /** The address the connection comes from; the system's choice where absent. */
+  localAddress?: string;
   /** For all up to AUTH together. A minute outlasts greylisting pauses and slow DNS. */
   connectTimeoutMs?: number;
   /** For the greeting alone. */
@@ -54,7 +56,7 @@ const quitTimeoutMs = 1_000;
 
 /** @throws NoSession */
 export async function openSession(options: SmtpOptions): Promise<SmtpSession> {
-  return startSession(Wire.to(options.host, options.port, stallTimeoutOf(options)), options);
+  return startSession(Wire.to(options, stallTimeoutOf(options)), options);
 }
 
 /** The same over a connection that exists. */
@@ -209,7 +211,7 @@ function explain(step: Step, error: unknown, options: SmtpOptions): string {
 }
 
 /** RFC 5321 4.1.3: who has no name says an address. */
-function ownName(): string {
+export function ownName(): string {
   const name = hostname();
   if (net.isIPv4(name)) return `[${name}]`;
   return name.includes('.') ? name : '[127.0.0.1]';

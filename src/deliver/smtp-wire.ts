@@ -12,6 +12,8 @@ const addressTimeoutMs = 1_000;
 /** The relay was given time to answer, and did not. */
 export class Silence extends Error {}
 
+type Place = { host: string; port: number; localAddress?: string };
+
 type Waiter = { resolve: (reply: string) => void; reject: (error: Error) => void };
 
 export class Wire {
@@ -39,9 +41,10 @@ export class Wire {
   }
 
   /** Tries the addresses of the host in turn, both families (RFC 8305). */
-  static to(host: string, port: number, silenceMs: number): Wire {
+  static to({ host, port, localAddress }: Place, silenceMs: number): Wire {
     const family = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: addressTimeoutMs };
-    return new Wire(net.connect({ host, port, ...family }), silenceMs);
+    const from = localAddress === undefined ? {} : { localAddress };
+    return new Wire(net.connect({ host, port, ...family, ...from }), silenceMs);
   }
 
   async connected(): Promise<void> {

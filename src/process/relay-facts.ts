@@ -1,6 +1,7 @@
 /** The relays of the settings as people are shown them: never with a password. */
 
 import type { Config } from '../config/config.ts';
+import { mxName } from '../config/mx-url.ts';
 import type { RelayTarget } from '../config/relay-entry.ts';
 import type { RelayServer } from '../config/relay-url.ts';
 import type { RelaySetting } from '../config/relays-file.ts';
@@ -26,6 +27,10 @@ export function relayFacts({ relay, relayConnections }: Pick<Config, 'relay' | '
       return [{ name: 'capture', where: 'kept here', connections: null, ceilings: [] }];
     case 'smtp':
       return [{ name: urlOf(relay.server), where: urlOf(relay.server), connections: relayConnections, ceilings: [] }];
+    case 'mx': {
+      const one = { kind: 'mx' as const, server: relay.server };
+      return [{ name: mxName, where: whereOf(one), connections: relayConnections, ceilings: [] }];
+    }
     case 'file':
       return relay.file.relays.map((one) => ({
         name: one.name,
@@ -64,13 +69,14 @@ export async function testNamed(relay: RelaySetting, name: string): Promise<Rela
 }
 
 function targetOf(relay: RelaySetting, name: string): RelayTarget | null {
-  if (relay.kind === 'smtp') return relay;
+  if (relay.kind === 'smtp' || relay.kind === 'mx') return relay;
   return relay.kind === 'file' ? (relay.file.relays.find((one) => one.name === name) ?? null) : null;
 }
 
 /** Without user and password. */
 export function whereOf(target: RelayTarget): string {
   if (target.kind === 'smtp') return urlOf(target.server);
+  if (target.kind === 'mx') return "mx: the recipients' own servers";
   const { service, host, port } = target.server;
   return `${service}://${host}:${port}`;
 }

@@ -1,12 +1,14 @@
 /** The relays of this process: made from the settings, told what operators want of them, and what waits for one sent when it is back. */
 
-import type { RelayEntry } from '../config/relay-entry.ts';
+import { type MxServer, mxName } from '../config/mx-url.ts';
+import { type RelayEntry, withDomainConnections } from '../config/relay-entry.ts';
 import type { RelayServer } from '../config/relay-url.ts';
 import type { RelaySetting } from '../config/relays-file.ts';
 import type { Clock } from '../core/clock.ts';
 import { spfSenders } from '../core/domain.ts';
-import { relayOfKey } from '../core/rate.ts';
+import { noRates, relayOfKey } from '../core/rate.ts';
 import { createCapture } from '../deliver/capture.ts';
+import { createMxRelay } from '../deliver/mx/mx.ts';
 import { withTokens } from '../deliver/oauth-token.ts';
 import type { Relay } from '../deliver/relay.ts';
 import { Permits } from '../deliver/relays/permits.ts';
@@ -175,6 +177,8 @@ export function relaysOf(setting: RelaySetting, terms: RelayTerms): RelaysSettin
       return onlyRelay(createCapture());
     case 'smtp':
       return onlyRelay(openRelay(setting.server, terms), secretsOf(setting.server));
+    case 'mx':
+      return onlyMx(setting.server, terms);
     case 'file': {
       const { relays, routes } = setting.file;
       const rates = new Map(relays.map((one) => [one.name, one.rates]));
@@ -197,8 +201,21 @@ function known({ rates: _, ...entry }: RelayEntry, terms: RelayTerms): KnownRela
       open: () => createUpstream({ ...server, apiKey, concurrency: connections }),
     };
   }
+  if (entry.kind === 'mx')
+    return { ...shared, secrets: [], open: () => openMx(entry.server, { ...terms, connections }) };
   const { server } = entry;
   return { ...shared, secrets: secretsOf(server), open: () => openRelay(server, { ...terms, connections }) };
+}
+
+/** Its domains wait, rest and go as those of any relay in a file do. */
+function onlyMx(server: MxServer, terms: RelayTerms): RelaysSetting {
+  const relay = { name: mxName, terms: JSON.stringify(server), secrets: [], open: () => openMx(server, terms) };
+  const rates = new Map([[mxName, withDomainConnections(noRates, terms.connections)]]);
+  return { known: [relay], routes: [], isRouted: true, rates };
+}
+
+function openMx(server: MxServer, { connections, verdictTimeoutMs }: RelayTerms): Relay {
+  return createMxRelay({ ...server, concurrency: connections, verdictTimeoutMs });
 }
 
 function openRelay(server: RelayServer, { connections, verdictTimeoutMs }: RelayTerms): Relay {
@@ -215,6 +232,7 @@ function secretsOf({ auth, oauth }: RelayServer): string[] {
 export function spfSendersOf(relay: RelaySetting): readonly string[] {
   switch (relay.kind) {
     case 'capture':
+    case 'mx':
       return [];
     case 'smtp':
       return spfSenders([relay.server.host]);

@@ -58,6 +58,41 @@ describe('RELAYS_FILE', () => {
     assert.equal(most('', '2027-02-02'), Number.POSITIVE_INFINITY);
   });
 
+  it('has the recipients’ own servers as a relay, with a share of the sessions for each domain', () => {
+    const [mx, few] = read(`
+[[relay]]
+name = "direct"
+url = "mx:?dns=127.0.0.1:53,[::1]:53&port=2525&allow=10.0.0.0/8"
+ehlo = "out.example.com"
+source_address = "203.0.113.5"
+[[relay]]
+name = "few"
+url = "mx:"
+connections = 3`).relays;
+    assert(mx?.kind === 'mx' && few?.kind === 'mx');
+    const { dns, port, stsPort, allow, name, source } = mx.server;
+    assert.deepEqual([dns, port, stsPort, allow], [['127.0.0.1:53', '[::1]:53'], 2525, 443, ['10.0.0.0/8']]);
+    assert.deepEqual([name, source, few.server.port], ['out.example.com', '203.0.113.5', 25]);
+    const shares = [mx, few].map((one) => [one.connections, one.rates.domain.connections]);
+    assert.deepEqual(shares, [
+      [50, 5],
+      [3, 1],
+    ]);
+  });
+
+  it('says what an mx: has too much, or wrong, without quoting it', () => {
+    for (const [url, words] of [
+      ['mx://example.com', /is mx: with a host/],
+      ['mx:?host=a', /unknown parameter after \?: known are dns, port/],
+      ['mx:?dns=resolver.test', /has a dns that is not an address/],
+      ['mx:?port=0', /has a port that is not a number/],
+      ['mx:?allow=all', /has an allow that is neither/],
+      ['mx:?source=eth0', /has a source that is not an address/],
+    ] as const) {
+      assert.match(problemsOf(`[[relay]]\nname = "a"\nurl = "${url}"`), words);
+    }
+  });
+
   it('names relays and routes', () => {
     const file = read(
       `

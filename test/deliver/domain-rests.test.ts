@@ -44,6 +44,14 @@ describe('a domain that puts off', () => {
     });
     assert.deepEqual(rcpt(['a@a.test', '450 4.7.1 later'], ['b@a.test', '550 5.1.1 no']), { 'a.test': false });
     assert.deepEqual(rcpt(['a@a.test', '452 4.2.2 full']), { 'a.test': false });
+    // Each new recipient is greylisted: the mails that were have to be let through at their time.
+    assert.deepEqual(rcpt(['a@a.test', '451 4.7.1 Greylisting in action']), { 'a.test': false });
+    const away = { phase: 'unreached' as const, reply: said('451 no session'), isDomainAway: true as const };
+    assert.deepEqual(Object.fromEntries(signsOf(away, null, ['a@A.test'])), { 'a.test': true });
+    assert.deepEqual(
+      Object.fromEntries(signsOf({ ...away, isDomainAway: undefined as never }, null, ['a@a.test'])),
+      {},
+    );
     const dot = (text: string, ...accepted: string[]) =>
       Object.fromEntries(signsOf({ phase: 'verdict', reply: said(text) }, { accepted, refused: [] }));
     assert.deepEqual(dot('421 4.7.0 too many', 'a@A.test'), { 'a.test': true });

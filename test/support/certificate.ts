@@ -1,4 +1,4 @@
-/** A self-signed key and certificate for localhost (127.0.0.1, ::1), for tests only: made once with openssl, valid 2020-2120. */
+/** Self-signed keys and certificates, for tests only: made once with openssl, valid for a century. These are for localhost (127.0.0.1, ::1). */
 
 export const testCertificateKey = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJL7oYL7V7PeEQD/e
@@ -16,5 +16,27 @@ I5Qd+46jYDBeMCwGA1UdEQQlMCOCCWxvY2FsaG9zdIcEfwAAAYcQAAAAAAAAAAAA
 AAAAAAAAATAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBRHoZSsKKZPGsO18a3l
 1Np4CyvSDjAKBggqhkjOPQQDAgNIADBFAiBoBRHr1AsVZq9UNBsermJoKhT9qko8
 RhuDFHjMX2aN9AIhAKnMA3oI7SMyxii2MLpi+Rp+ArZD8hL7SwGVhtEdOQ5i
+-----END CERTIFICATE-----
+`;
+
+/** For mx1.sts.example and mta-sts.sts.example. */
+export const stsCertificateKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgsORFWw8i9FxCkTDm
+Fn8qeaLdTiteU8vpXrqtPyf/XR2hRANCAARbfJQLYqclocp64qdWsW8eJNdUl0RH
+uyaksZ9pMOuD3Wa/ZHFLPS1sa7JwUXgNqFtVCRplNTJIgkQO3RW8m2sh
+-----END PRIVATE KEY-----
+`;
+
+export const stsCertificate = `-----BEGIN CERTIFICATE-----
+MIIBtzCCAVygAwIBAgIUeBdaovdPW8aWyyCdoTLq+77F1lwwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLc3RzLmV4YW1wbGUwIBcNMjYxMTMwMTUyOTQ5WhgPMjEyNjEx
+MDYxNTI5NDlaMBYxFDASBgNVBAMMC3N0cy5leGFtcGxlMFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAEW3yUC2KnJaHKeuKnVrFvHiTXVJdER7smpLGfaTDrg91mv2Rx
+Sz0tbGuycFF4DahbVQkaZTUySIJEDt0VvJtrIaOBhTCBgjAdBgNVHQ4EFgQUGBch
+QE4tXzamVZqX4HGNhmHjKoEwHwYDVR0jBBgwFoAUGBchQE4tXzamVZqX4HGNhmHj
+KoEwDwYDVR0TAQH/BAUwAwEB/zAvBgNVHREEKDAmghNtdGEtc3RzLnN0cy5leGFt
+cGxlgg9teDEuc3RzLmV4YW1wbGUwCgYIKoZIzj0EAwIDSQAwRgIhAK6+wW17dK7g
+uOh1kDVeMlLMe8/c/kQzasoc7xsPhzJsAiEAhTJkHUnOmfJcLjZnyBaAayUoTg4s
+RhyZ/zFDbT9QLh8=
 -----END CERTIFICATE-----
 `;

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import net from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { testCertificate, testCertificateKey } from './certificate.ts';
 import { BodyReader } from './smtp-sink-body.ts';
 import { type Act, type Mode, modes } from './smtp-sink-modes.ts';
@@ -15,6 +15,10 @@ export type Dot = { transaction: number; messageId: string; to: string[]; bytes:
 
 export type SinkOptions = {
   port?: number;
+  /** Instead of 127.0.0.1. */
+  host?: string;
+  /** Instead of localhost's. */
+  certificate?: { key: string; cert: string };
   behave?: (context: Context) => Mode;
   onDot?: (dot: Dot) => void;
   /** It took responsibility for the mail of this transaction. */
@@ -78,7 +82,7 @@ const crlf = Buffer.from('\r\n');
 export async function startSink(options: SinkOptions = {}): Promise<Sink> {
   const ledger = new Ledger(options);
   const server = net.createServer({ noDelay: true }, (socket) => new Client(ledger, socket));
-  server.listen(options.port ?? 0, '127.0.0.1');
+  server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
   await once(server, 'listening');
   ledger.port = (server.address() as net.AddressInfo).port;
   ledger.close = async () => {
@@ -96,7 +100,7 @@ class Ledger implements Sink {
   readonly received: Received[] = [];
   readonly commands: string[] = [];
   readonly sockets = new Set<net.Socket>();
-  readonly secureContext = createSecureContext({ key: testCertificateKey, cert: testCertificate });
+  readonly secureContext: SecureContext;
   readonly #copies = new Map<string, number>();
   #watchers: Array<{ condition: (sink: Sink) => boolean; resolve: () => void }> = [];
   behave: (context: Context) => Mode;
@@ -110,6 +114,7 @@ class Ledger implements Sink {
 
   constructor(options: SinkOptions) {
     this.options = options;
+    this.secureContext = createSecureContext(options.certificate ?? { key: testCertificateKey, cert: testCertificate });
     this.behave = options.behave ?? (() => modes.accept);
   }
 

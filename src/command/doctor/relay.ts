@@ -13,14 +13,20 @@ export async function checkRelays({ relay }: Config): Promise<Finding[]> {
       return [note('no relay: mail is captured and nothing leaves. Set RELAY_URL to send for real')];
     case 'smtp':
       return [await checkRelay(`relay ${relay.server.host}:${relay.server.port}`, relay)];
+    case 'mx':
+      return [await checkRelay("relay mx (the recipients' own servers)", relay)];
     case 'file': {
       const { relays, routes } = relay.file;
-      const all = relays.map((one) => checkRelay(`relay ${one.name} (${one.server.host}:${one.server.port})`, one));
+      const all = relays.map((one) => checkRelay(`relay ${one.name} (${placeOf(one)})`, one));
       return [...(await Promise.all(all)), ok(`${routes.length} routes between ${relays.length} relays`)];
     }
     default:
       return relay satisfies never;
   }
+}
+
+function placeOf(target: RelayTarget): string {
+  return target.kind === 'mx' ? "the recipients' own servers" : `${target.server.host}:${target.server.port}`;
 }
 
 export async function checkRelay(where: string, target: RelayTarget): Promise<Finding> {

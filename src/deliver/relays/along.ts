@@ -82,7 +82,7 @@ async function tryOne(record: RelayRecord, shipment: Shipment, { going, tried, p
       return going.gate(reply, isPlain, { tried, repeatsForMs: record.relay.repeatsForMs });
     });
     isUsed = asked !== null || mayCount(outcome);
-    if (place) going.learn(record.name, signsOf(outcome, asked));
+    if (place) going.learn(record.name, signsOf(outcome, asked, shipment.envelope.to));
     return { outcome, wasAsked: asked !== null };
   } finally {
     place?.end(isUsed);
@@ -104,7 +104,7 @@ function movesOn(outcome: Outcome): boolean {
 
 /** The relay may have counted it: something was said of this mail, or may have been. */
 function mayCount(outcome: Outcome): boolean {
-  return outcome.phase !== 'unreached' || !outcome.isAway;
+  return outcome.phase !== 'unreached' || !(outcome.isAway || outcome.isDomainAway);
 }
 
 function untried(passedOver: PassedOver[], waitsFor: string | null): Shipped {

@@ -1,7 +1,8 @@
 /** Recipient domains that put off what a relay brings them: left alone for a while, then tried with one mail at a time. */
 
 import type { EnvelopeReply, Outcome } from '../../core/outcome.ts';
-import type { Said } from '../../core/reply.ts';
+import { recipientDomains } from '../../core/rate.ts';
+import type { Reply, Said } from '../../core/reply.ts';
 
 /** Domains throttle by these (RFC 5321 4.2.3); what they say of one mailbox alone (RFC 3463 3.3) is not about the others. */
 const throttleCodes: readonly (number | null)[] = [421, 450, 451, 452];
@@ -62,14 +63,21 @@ export class DomainRests {
 }
 
 /** By domain, whether it put all its recipients of this mail off; what was not asked of it says nothing. */
-export function signsOf(outcome: Outcome, envelope: EnvelopeReply | null): Map<string, boolean> {
+export function signsOf(
+  outcome: Outcome,
+  envelope: EnvelopeReply | null,
+  to: readonly string[] = [],
+): Map<string, boolean> {
+  if (outcome.phase === 'unreached' && outcome.isDomainAway) {
+    return new Map(recipientDomains(to).map((domain) => [domain, true]));
+  }
   const refused = envelope?.refused ?? (outcome.phase === 'refused' && !outcome.isOneReply ? outcome.refused : []);
   const signs = new Map<string, boolean>();
   const tell = (address: string, isPutOff: boolean) => {
     const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
     signs.set(domain, isPutOff && (signs.get(domain) ?? true));
   };
-  for (const { address, reply } of refused) tell(address, isThrottled(reply.said));
+  for (const { address, reply } of refused) tell(address, isThrottled(reply.said) && !isGreylisted(reply));
   if (outcome.phase !== 'verdict' || !envelope) return signs;
   const { said } = outcome.reply;
   const domains = new Set(envelope.accepted.map((one) => one.slice(one.lastIndexOf('@') + 1).toLowerCase()));
@@ -77,6 +85,11 @@ export function signsOf(outcome: Outcome, envelope: EnvelopeReply | null): Map<s
   if (said.class === 'transient' && domains.size > 1) return signs;
   for (const address of envelope.accepted) tell(address, isThrottled(said));
   return signs;
+}
+
+/** Each sender and recipient is put off once: the next mail would be, too, and those that were tried get through at their time. */
+function isGreylisted({ text }: Reply): boolean {
+  return /gr[ea]y.?list/i.test(text);
 }
 
 function isThrottled({ class: kind, code, enhanced, simulated }: Said): boolean {

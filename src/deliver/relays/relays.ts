@@ -147,6 +147,8 @@ export class Relays {
     // It is taken: what becomes of it is said by its attempt.
     if (!way || way.length === 0) return { heading: null };
     const domains = recipientDomains(mail.recipients);
+    // Its attempt makes a delivery of each domain, and those are what waits or goes.
+    if (isToSplit(way, mail.recipients)) return { heading: null };
     const waits: string[] = [];
     let isLong = true;
     for (const record of way) {
@@ -155,7 +157,7 @@ export class Relays {
       if (leave === 'ask') return { later: true };
       if (leave?.is === 'full') return { waitsFor: leave.key };
       waits.push(leave?.key ?? record.name);
-      isLong &&= leave !== null;
+      isLong &&= leave?.is === 'used up';
     }
     return { waitsFor: waits.join(' '), ...(isLong ? { isLong } : {}) };
   }
@@ -242,6 +244,11 @@ export class Relays {
 /** Everything goes to this one. */
 export function onlyRelay(relay: Relay, secrets: readonly string[] = []): RelaysSetting {
   return { known: [{ name: relay.name, terms: relay.name, secrets, open: () => relay }], routes: [], isRouted: false };
+}
+
+/** Some relay of its way takes mail for one domain alone. */
+export function isToSplit(way: readonly RelayRecord[], recipients: readonly string[]): boolean {
+  return way.some(({ relay }) => relay.isByDomain) && recipientDomains(recipients).length > 1;
 }
 
 const whyNot = {
