@@ -1,25 +1,31 @@
 /**
- * Installs Sendonce as a stranger would, from what `npm pack` makes, into an empty folder, and uses it:
- * `npm run check:install [-- --node 22 --node 24 …]`. Other versions of Node come from the npm package `node`.
+ * Installs Sendonce as a stranger would, from what `npm pack` makes, into an empty folder, and uses it; then builds the image and
+ * uses that: `npm run check:install [-- --node 22 --node 24 … --only package|image]`. Other versions of Node come from npm.
  */
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Use, useServer } from './use-server.ts';
+import { checkImage, imageNode, lackingForImage } from './check-image.ts';
+import { nodeOf, runningNode } from './node-files.ts';
+import { useServer } from './use-server.ts';
 
-const { values } = parseArgs({ options: { node: { type: 'string', multiple: true } } });
+const { values } = parseArgs({ options: { node: { type: 'string', multiple: true }, only: { type: 'string' } } });
+if (values.only && !['package', 'image'].includes(values.only)) throw new Error('--only knows package and image');
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const megabytesMax = 60;
 
 const folder = mkdtempSync(join(tmpdir(), 'sendonce-install-'));
 try {
-  const packed = pack();
-  for (const version of values.node ?? [process.versions.node]) await check(packed, version);
+  if (values.only !== 'image') {
+    const packed = pack();
+    for (const version of values.node ?? [process.versions.node]) await check(packed, version);
+  }
+  if (values.only !== 'package') await checkImageHere();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -44,7 +50,7 @@ async function check(packed: string, version: string): Promise<void> {
   // npm 11 runs install scripts of those packages alone that are named here; in a folder the flag is refused.
   const manifest = { private: true, allowScripts: { 'better-sqlite3': true } };
   writeFileSync(join(place, 'package.json'), `${JSON.stringify(manifest)}\n`);
-  const own = process.versions.node === version ? runningNode() : nodeOf(version);
+  const own = process.versions.node === version ? runningNode() : nodeOf(folder, version);
   const path = own ? `${own.bin}:${process.env.PATH}` : process.env.PATH;
   // Native code is compiled where nobody publishes it for this version: against the headers that came with it.
   const environment = { ...process.env, PATH: path, ...(own ? { npm_config_nodedir: own.home } : {}) };
@@ -56,30 +62,22 @@ async function check(packed: string, version: string): Promise<void> {
   });
   const seconds = Math.round((performance.now() - begunAt) / 1_000);
   const megabytes = Number(run(place, 'du', '-sm', 'node_modules').split('\t')[0]);
-  const use: Use = { program: join(place, 'node_modules/.bin/sendonce'), folder: join(place, 'data'), environment };
-  const started = await useServer(use);
+  const data = join(place, 'data');
+  const settings = { PORT: '0', STATE_DIR: data, DATABASE_URL: `sqlite:${data}/sendonce.db` };
+  const started = await useServer({ program: join(place, 'node_modules/.bin/sendonce'), environment, settings });
   console.log(
     `node ${version}: installed in ${seconds} s, ${megabytes} MB; started in ${started} ms; sent, repeated, restarted, page: ok`,
   );
   assert(megabytes < megabytesMax, `${megabytes} MB are more than ${megabytesMax}`);
 }
 
-/** Null where its headers are not beside it: node-gyp then fetches them. */
-function runningNode(): { home: string; bin: string } | null {
-  const bin = dirname(process.execPath);
-  const home = dirname(bin);
-  return existsSync(join(home, 'include/node/node.h')) ? { home, bin } : null;
-}
-
-/** The npm package `node` is a shell around the binaries of one version, headers included. */
-function nodeOf(version: string): { home: string; bin: string } {
-  const place = join(folder, `node-${version}`);
-  mkdirSync(place);
-  run(place, 'npm', 'install', '--no-audit', '--no-fund', '--silent', '--prefix', place, `node@${version}`);
-  const modules = join(place, 'node_modules');
-  const [home] = readdirSync(modules).filter((name) => /^node-\w+-\w+$/.test(name));
-  assert(home, `the npm package node@${version} has a build for this machine`);
-  return { home: join(modules, home), bin: join(modules, home, 'bin') };
+async function checkImageHere(): Promise<void> {
+  const lacking = lackingForImage();
+  if (lacking.length > 0) return console.log(`image: NOT CHECKED, this machine lacks ${lacking.join(', ')}`);
+  const { startMs, megabytes } = await checkImage(root, folder, nodeOf(folder, imageNode));
+  console.log(
+    `image: built, ${megabytes} MB with Debian and Node; as its user on a read-only root started in ${startMs} ms; sent, repeated, restarted, page, health, ended: ok`,
+  );
 }
 
 function run(cwd: string, command: string, ...words: string[]): string {

@@ -4,7 +4,13 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-export type Use = { program: string; folder: string; environment: NodeJS.ProcessEnv };
+export type Use = {
+  program: string;
+  environment: NodeJS.ProcessEnv;
+  settings: Record<string, string>;
+  /** What else must hold of the running server. */
+  whileItRuns?: (url: string) => void;
+};
 
 /** A service manager waits no longer. */
 const endMsMax = 10_000;
@@ -25,6 +31,7 @@ export async function useServer(use: Use): Promise<number> {
   const page = await fetch(`${first.url}/dashboard`);
   assert.equal(page.status, 200);
   assert.match(await page.text(), /API key/);
+  use.whileItRuns?.(first.url);
   await end(first);
   const second = await start(use);
   assert.deepEqual(await post(second.url, key), { ...sent, isReplayed: true }, 'it has kept its data');
@@ -32,8 +39,7 @@ export async function useServer(use: Use): Promise<number> {
   return startMs;
 }
 
-async function start({ program, folder, environment }: Use): Promise<Running> {
-  const settings = { PORT: '0', STATE_DIR: folder, DATABASE_URL: `sqlite:${folder}/sendonce.db` };
+async function start({ program, environment, settings }: Use): Promise<Running> {
   const child = spawn(program, { env: { ...environment, ...settings }, stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   return new Promise((resolve, reject) => {
