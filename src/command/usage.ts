@@ -26,6 +26,7 @@ const usage = `Usage: sendonce [command] [--setting value …] [--env-file FILE]
   bounce [RECIPIENT] < MAIL          take what came back about a mail, from a pipe of the mail server
   bounce list|show ID                what came back and matched nothing
   recipient export ADDRESS           what is kept of one person, a line of JSON each: contact, suppression, emails with their events
+  recipient erase ADDRESS            forget all of it: contents, addresses, free pages and log; counts stay, and who was suppressed stays so
   backup FILE [--force]              copy a SQLite database, while it is served too, and check the copy
   restore FILE [--force]             put one back: what may have left since is held
   migrate                            bring the database's schema up to date

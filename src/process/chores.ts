@@ -9,6 +9,7 @@ import { purgeContents } from '../store/mail/purge.ts';
 import { requeueExpiredClaims, sendAgainDue } from '../store/mail/recover.ts';
 import { forgetWebhookDeliveries } from '../store/webhooks/history.ts';
 import { type LookOptions, lookAtDue } from '../use-cases/domain-looks.ts';
+import { emptyLogIfAsked } from '../use-cases/empty-log.ts';
 import { forgetSome } from '../use-cases/forget-accounts.ts';
 import type { KeyTimes } from '../use-cases/key-times.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
@@ -113,6 +114,7 @@ export class Chores {
     await this.#attempt('retention', () => this.#purge());
     await this.#attempt('webhooks', () => this.#forgetWebhooks());
     await this.#attempt('accounts', () => this.#forgetAccounts());
+    await this.#attempt('log', () => emptyLogIfAsked(this.#options.database));
   }
 
   async stop(): Promise<void> {

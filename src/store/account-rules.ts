@@ -41,6 +41,11 @@ export async function listAccounts(reader: Reader): Promise<Account[]> {
   return rows.map(toAccount);
 }
 
+/** The names of all there ever were. */
+export async function listAllAccounts(reader: Reader): Promise<string[]> {
+  return (await reader.all<{ id: string }>('select id from accounts order by id')).map(({ id }) => id);
+}
+
 function toAccount(row: AccountRow): Account {
   return {
     name: row.id,
@@ -114,6 +119,10 @@ export async function endAccount(tx: Transaction, name: string, now: number): Pr
   await tx.run('delete from account_domains where account = ?', name);
   await tx.run('delete from account_counts where account = ?', name);
   await tx.run('delete from domains where account = ?', name);
+  await tx.run(
+    "update broadcasts set status = 'canceled', due_at = null where account = ? and status in ('scheduled', 'queued')",
+    name,
+  );
   await tx.run('update accounts set deleted_at = ?, disabled_at = null, paused_at = null where id = ?', now, name);
 }
 

@@ -55,6 +55,9 @@ export interface Database extends DatabaseReader {
   /** `listener` is told what other processes announce. */
   onAnnounced(listener: () => void): void;
 
+  /** Where an engine keeps a log beside the tables, nothing of what was deleted is left in it. False: somebody still reads there. */
+  emptyLog(): Promise<boolean>;
+
   close(): Promise<void>;
 }
 

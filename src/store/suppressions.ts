@@ -2,6 +2,7 @@
 
 import assert from 'node:assert';
 import { randomBytes } from 'node:crypto';
+import { erasedKey } from '../core/erased.ts';
 import type { SuppressionFact } from '../core/event.ts';
 import { type SuppressionOrigin, suppressionKey } from '../core/suppression.ts';
 import { createIdSource } from '../core/token.ts';
@@ -39,13 +40,13 @@ export async function suppress(tx: Transaction, wanted: Omit<Suppression, 'id'>)
   const address = suppressionKey(wanted.address);
   const made = { ...wanted, address, id: nextId(wanted.createdAt) };
   for (;;) {
+    const known = await findSuppression(tx, made.account, { address });
+    if (known) return known;
     if (await insert(tx, made)) {
       await tell(tx, 'suppression_added', made, made.createdAt);
       return made;
     }
-    const known = await findSuppression(tx, made.account, { address });
-    // Null: another transaction has removed it since, so that the address is to be suppressed anew.
-    if (known) return known;
+    // Another transaction has put it on the list since, and perhaps taken it off again.
   }
 }
 
@@ -76,17 +77,20 @@ export async function findSuppression(
   account: string,
   name: SuppressionName,
 ): Promise<Suppression | null> {
-  const [column, value] = columnOf(name);
+  const [where, ...params] = named(account, name);
   const [row] = await reader.all<SuppressionRow>(
-    `select ${columns} from suppressions where account = ? and ${column} = ?`,
+    `select ${columns} from suppressions where account = ? and ${where}`,
     account,
-    value,
+    ...params,
   );
   return row ? toSuppression(row) : null;
 }
 
-function columnOf(name: SuppressionName): [column: string, value: string] {
-  return 'id' in name ? ['id', name.id] : ['address', suppressionKey(name.address)];
+/** Who was forgotten is known to whoever asks for that address. */
+function named(account: string, name: SuppressionName): [sql: string, ...params: string[]] {
+  if ('id' in name) return ['id = ?', name.id];
+  const key = suppressionKey(name.address);
+  return ['address in (?, ?)', key, erasedKey(account, key)];
 }
 
 /** Lets mail through again. Null: it was not suppressed. */
@@ -96,11 +100,11 @@ export async function unsuppress(
   name: SuppressionName,
   now: number,
 ): Promise<Suppression | null> {
-  const [column, value] = columnOf(name);
+  const [where, ...params] = named(account, name);
   const [row] = await tx.all<SuppressionRow>(
-    `delete from suppressions where account = ? and ${column} = ? returning ${columns}`,
+    `delete from suppressions where account = ? and ${where} returning ${columns}`,
     account,
-    value,
+    ...params,
   );
   if (!row) return null;
   const removed = toSuppression(row);
@@ -114,14 +118,14 @@ export async function unsuppressBounces(
   account: string,
   { address, from, until, now }: { address: string | null; from: number; until: number; now: number },
 ): Promise<void> {
-  const named = address === null ? [] : [suppressionKey(address)];
+  const [where = '', ...params] = address === null ? [] : named(account, { address });
   const rows = await tx.all<SuppressionRow>(
     `delete from suppressions where account = ? and origin = 'bounce' and created_at >= ? and created_at < ?
-     ${named.length === 0 ? '' : 'and address = ?'} returning ${columns}`,
+     ${where && `and ${where}`} returning ${columns}`,
     account,
     from,
     until,
-    ...named,
+    ...params,
   );
   for (const row of rows) await tell(tx, 'suppression_removed', toSuppression(row), now);
 }
@@ -178,11 +182,11 @@ export async function listSuppressionsMade(
 }
 
 /** Statements are kept by their text: lists are filled up to one of these lengths, so that there are few texts. */
-const lookUps = [1, 4, 16, 64, 256, 1_024].map((size) => ({
+const lookUps = [2, 8, 32, 128, 512, 2_048].map((size) => ({
   size,
   sql: `select address, origin from suppressions where account = ? and address in (${Array(size).fill('?').join(', ')})`,
 }));
-const lookUpMax = 1_024;
+const lookUpMax = 2_048;
 
 /** What nearly every look finds. */
 const nobody: ReadonlyMap<string, SuppressionOrigin> = new Map();
@@ -196,7 +200,10 @@ export async function findSuppressed(
   addresses: readonly string[],
 ): Promise<ReadonlyMap<string, SuppressionOrigin>> {
   const found: LookUpRow[] = [];
-  const keys = addresses.length === 1 ? addresses.map(suppressionKey) : [...new Set(addresses.map(suppressionKey))];
+  // Each as it is, and as it stands there once its person was forgotten.
+  const byErased = new Map<string, string>();
+  for (const key of addresses.map(suppressionKey)) byErased.set(erasedKey(account, key), key);
+  const keys = [...new Set(byErased.values()), ...byErased.keys()];
   for (let start = 0; start < keys.length; start += lookUpMax) {
     const some = keys.length <= lookUpMax ? keys : keys.slice(start, start + lookUpMax);
     const lookUp = lookUps.find(({ size }) => size >= some.length);
@@ -205,7 +212,9 @@ export async function findSuppressed(
     const rows = await reader.all<LookUpRow>(lookUp.sql, account, ...filled);
     if (rows.length > 0) found.push(...rows);
   }
-  return found.length === 0 ? nobody : new Map(found.map(({ address, origin }) => [address, origin]));
+  return found.length === 0
+    ? nobody
+    : new Map(found.map(({ address, origin }) => [byErased.get(address) ?? address, origin]));
 }
 
 function toSuppression(row: SuppressionRow): Suppression {
@@ -218,4 +227,15 @@ function toSuppression(row: SuppressionRow): Suppression {
     reply: row.reply,
     createdAt: row.created_at,
   };
+}
+
+/** Goes on suppressing the address, and does not say it any more. */
+export async function eraseSuppression(tx: Transaction, account: string, key: string): Promise<boolean> {
+  const erased = await tx.run(
+    'update suppressions set address = ?, reply = null where account = ? and address = ?',
+    erasedKey(account, key),
+    account,
+    key,
+  );
+  return erased === 1;
 }

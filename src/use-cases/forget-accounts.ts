@@ -1,9 +1,10 @@
-/** What the mail of deleted accounts said is forgotten, a step at a time; ids, events and live keys stay. */
+/** Whom deleted accounts wrote to, and what their mail said, is forgotten, a step at a time; ids, events and live keys stay. */
 
 import type { Clock } from '../core/clock.ts';
 import { afterAllIds } from '../core/token.ts';
 import { findUnforgotten, noteForgotten } from '../store/account-rules.ts';
 import type { Database } from '../store/database.ts';
+import { forgetPeople } from '../store/erasure/people.ts';
 import { clearSome, findCleared, putCleared } from '../store/page/inbox.ts';
 
 /** False: there is nothing left to forget. */
@@ -12,6 +13,7 @@ export async function forgetSome(database: Database, clock: Pick<Clock, 'now'>):
   if (account === null) return false;
   const now = clock.now();
   await database.write(async (tx) => {
+    if (await forgetPeople(tx, account)) return;
     const after = await findCleared(tx, account);
     const { last } = await clearSome(tx, account, { after, until: afterAllIds, now });
     if (last === null) await noteForgotten(tx, account, now);

@@ -121,6 +121,10 @@ describe('an account', () => {
     server.clock.advance(60 * minute);
     await drained(server);
     const { json } = await acme.call('GET', '/emails');
+    const segment_id = (await acme.call('POST', '/segments', { name: 'all' })).json.id;
+    await acme.call('POST', '/contacts', { email: 'ann@x.test', segments: [segment_id] });
+    const { id } = (await acme.call('POST', '/broadcasts', { segment_id, from, subject: 'x', text: 'x' })).json;
+    await acme.call('POST', `/broadcasts/${id}/send`, { scheduled_at: 'in 1 day' });
     assert.match(await operate(server, 'delete acme'), /^acme is deleted/);
     assert.equal((await acme.call('GET', '/emails')).json.message, 'API key is invalid');
     await assert.rejects(operate(server, 'create acme'), /its name is not given again/);
@@ -135,8 +139,11 @@ describe('an account', () => {
     await server.tick();
     const database = await openDatabase(server.databaseUrl);
     const rows = await database.all<{ content: string | null }>("select content from emails where account = 'acme'");
-    await database.close();
     assert.deepEqual(rows, Array(3).fill({ content: null }));
+    for (const people of ['contacts', 'segment_contacts', 'broadcasts', 'broadcast_recipients']) {
+      assert.deepEqual(await database.all(`select account from ${people} where account = 'acme'`), [], people);
+    }
+    await database.close();
   });
 });
 

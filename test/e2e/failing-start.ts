@@ -35,6 +35,7 @@ const failures = {
       wall: () => own.wall(),
       announce: () => own.announce(),
       onAnnounced: (listener) => own.onAnnounced(listener),
+      emptyLog: () => own.emptyLog(),
       close: () => own.close(),
     });
     return { outside: { database: refusing } };

@@ -294,6 +294,7 @@ function failingAfter(target: Database, writes: number): Database {
     wall: () => target.wall(),
     announce: () => target.announce(),
     onAnnounced: (listener) => target.onAnnounced(listener),
+    emptyLog: () => target.emptyLog(),
     close: () => target.close(),
     write(work, terms) {
       left -= 1;

@@ -54,6 +54,7 @@ function counting(own: Database, read: { bytes: number }): Database {
     wall: () => own.wall(),
     announce: () => own.announce(),
     onAnnounced: (listener) => own.onAnnounced(listener),
+    emptyLog: () => own.emptyLog(),
     close: () => own.close(),
   };
 }

@@ -72,6 +72,7 @@ export function bendDatabase(own: Database, bends: Bend[]): Database {
     wall: () => own.wall(),
     announce: () => own.announce(),
     onAnnounced: (listener) => own.onAnnounced(listener),
+    emptyLog: () => own.emptyLog(),
     close: () => own.close(),
   };
 }

@@ -25,6 +25,7 @@ export function hangingDatabase(own: Database, stop: Stop): Database {
     wall: () => own.wall(),
     announce: () => own.announce(),
     onAnnounced: (listener) => own.onAnnounced(listener),
+    emptyLog: () => own.emptyLog(),
     close: () => own.close(),
   };
 }

@@ -150,6 +150,14 @@ export async function deleteContact(tx: Transaction, account: string, id: string
   await tx.run('delete from contacts where account = ? and id = ?', account, id);
 }
 
+/** Who has left stays known as somebody who has, under what is left of the address. */
+export async function eraseContact(tx: Transaction, contact: Contact, address: string, now: number): Promise<void> {
+  const { account, id } = contact;
+  await tx.run('delete from segment_contacts where account = ? and contact = ?', account, id);
+  const unsubscribedAt = contact.unsubscribedAt ?? now;
+  await writeContact(tx, { ...contact, address, firstName: null, lastName: null, unsubscribedAt, properties: {} }, now);
+}
+
 export function toContact(row: ContactRow): Contact {
   return {
     account: row.account,

@@ -1,6 +1,7 @@
 /** Topics, what contacts have chosen of them, and who therefore gets no mail. */
 
 import type { Subscription, Topic } from '../../core/contact.ts';
+import { erasedKey } from '../../core/erased.ts';
 import { suppressionKey } from '../../core/suppression.ts';
 import { isUuid } from '../../core/token.ts';
 import type { Reader, Transaction } from '../database.ts';
@@ -77,6 +78,12 @@ export async function listChoices(reader: Reader, account: string, contact: stri
   return rows.map((row) => ({ ...toTopic(row), subscription: row.chosen ?? row.default_subscription }));
 }
 
+/** Whether they have left a topic. */
+export async function hasLeftAny(reader: Reader, account: string, contact: string): Promise<boolean> {
+  const sql = "select topic from topic_choices where account = ? and contact = ? and subscription = 'opt_out' limit 1";
+  return (await reader.all(sql, account, contact)).length > 0;
+}
+
 type Choice = { account: string; contact: string; topic: string; subscription: Subscription };
 
 export async function putChoice(tx: Transaction, { account, contact, topic, subscription }: Choice): Promise<void> {
@@ -107,9 +114,11 @@ export async function findLeft(
     const [row] = await reader.all<{ unsubscribed_at: number | null; chosen: Subscription | null }>(
       `select p.unsubscribed_at, c.subscription as chosen from contacts p
        left join topic_choices c on c.account = p.account and c.contact = p.id and c.topic = ?
-       where p.account = ? and p.address_key = ?`,
+       where p.account = ? and p.address_key in (?, ?) order by case when p.address_key = ? then 0 else 1 end limit 1`,
       topic?.id ?? '',
       account,
+      key,
+      erasedKey(account, key),
       key,
     );
     const standing = row?.chosen ?? topic?.defaultSubscription ?? 'opt_in';

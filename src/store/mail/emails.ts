@@ -261,6 +261,12 @@ export async function rescheduleEmail(
   );
 }
 
+/** To be called by who holds the email. */
+export async function writeSummary(tx: Transaction, email: EmailSummary): Promise<void> {
+  const { account, id } = email;
+  await tx.run('update emails set summary = ? where account = ? and id = ?', summaryOf(email), account, id);
+}
+
 /** Keeps the text part of an email that an older version accepted without making one. */
 export async function keepMadeText(tx: Transaction, email: Pick<Email, 'account' | 'id'>, text: string): Promise<void> {
   await tx.run(
@@ -294,8 +300,7 @@ export async function forgetEmail(
     id,
   );
   if (open.length > 0) return false;
-  const summary = summaryOf({ ...email, forgotten: recipients });
-  await tx.run('update emails set summary = ? where account = ? and id = ?', summary, account, id);
+  await writeSummary(tx, { ...email, forgotten: recipients });
   if (isLast) await purgeContent(tx, account, id, now);
   return true;
 }

@@ -34,6 +34,9 @@ export type EventDetail = {
   origin?: WithheldReason;
 };
 
+/** What is left of a relay's words about a person who was forgotten. */
+export const wordless = '(erased)';
+
 export type Event = {
   /** Grows with time. */
   id: number;

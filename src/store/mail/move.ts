@@ -2,15 +2,17 @@
 
 import { type EdgeName, edges } from '../../core/delivery.ts';
 import type { DeliveryState, Edge } from '../../core/delivery-state.ts';
+import { type Eraser, eraseIn } from '../../core/erased.ts';
 import type { EventType } from '../../core/event.ts';
 import type { PassedOver, Tried } from '../../core/passed-over.ts';
 import type { Words } from '../../core/reply.ts';
 import { expiresAt } from '../../core/retry.ts';
+import { suppressionKey } from '../../core/suppression.ts';
 import { addToCount, type Count } from '../counts.ts';
 import type { SqlValue, Transaction } from '../database.ts';
 import type { InDoubtPolicy } from './deliveries.ts';
 import { columnParams, columnSql, conditions, countsOf } from './edge-columns.ts';
-import { appendEvent, type EventDetail } from './events.ts';
+import { appendEvent, type EventDetail, wordless } from './events.ts';
 
 type Values = {
   run_at: number;
@@ -259,4 +261,31 @@ function valuesOf(given: Partial<Values> & { fence?: number }): Record<string, S
 
 function keysOf({ account, emailId, part }: Place): Record<string, SqlValue | undefined> {
   return { account, email_id: emailId, part };
+}
+
+/** No move: deliveries that are over forget a recipient, and what was said of that one in words. Recipients stay as many. */
+export async function eraseFromDeliveries(
+  tx: Transaction,
+  { account, emailId }: Place,
+  { person, standIn, erase }: { person: string; standIn: string; erase: Eraser },
+): Promise<void> {
+  const rows = await tx.all<{ part: number; recipients: string; reply: string | null; passed_over: string | null }>(
+    'select part, recipients, reply, passed_over from deliveries where account = ? and email_id = ?',
+    account,
+    emailId,
+  );
+  for (const { part, recipients, reply, passed_over } of rows) {
+    const known: string[] = JSON.parse(recipients);
+    const left = known.map((one) => (suppressionKey(one) === person ? standIn : one));
+    if (left.join() === known.join()) continue;
+    await tx.run(
+      'update deliveries set recipients = ?, reply = ?, passed_over = ? where account = ? and email_id = ? and part = ?',
+      JSON.stringify(left),
+      reply === null ? null : wordless,
+      passed_over === null ? null : JSON.stringify(eraseIn(JSON.parse(passed_over), erase)),
+      account,
+      emailId,
+      part,
+    );
+  }
 }

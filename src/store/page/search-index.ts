@@ -71,6 +71,21 @@ export async function addTerm(tx: Transaction, account: string, term: string, em
   );
 }
 
+/** What an email is found by has changed; one that the chore has not come to yet is left to it. */
+export async function replaceTerms(
+  tx: Transaction,
+  { account, id }: { account: string; id: string },
+  [before, after]: [string[], string[]],
+): Promise<void> {
+  let wasIndexed = false;
+  for (const term of before.filter((one) => !after.includes(one))) {
+    const sql = 'delete from search_terms where account = ? and term = ? and email_id = ?';
+    if ((await tx.run(sql, account, bytes(term), id)) === 1) wasIndexed = true;
+  }
+  if (!wasIndexed) return;
+  for (const term of after) await addTerm(tx, account, term, id);
+}
+
 const allStates = searchStates.map((state) => bytes(stateTerm(state)));
 
 async function setState(tx: Transaction, account: string, emailId: string, state: ShownState): Promise<void> {

@@ -23,6 +23,8 @@ function answer({ id, ask }: AsideQuestion): AsideAnswer {
         return { id, value: copyLog(), error: null };
       case 'begin the log anew':
         return { id, value: beginLogAnew(), error: null };
+      case 'empty the log':
+        return { id, value: emptyLog(), error: null };
       default:
         return ask satisfies never;
     }
@@ -43,6 +45,14 @@ function beginLogAnew(): null {
     .transaction(() => writing().pragma('user_version = 0'))
     .immediate();
   return null;
+}
+
+/** Whoever still reads in it is not waited for: nobody writes meanwhile. */
+function emptyLog(): boolean {
+  writing().pragma('busy_timeout = 50');
+  const [row] = writing().pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+  writing().pragma(`busy_timeout = ${options.timeout}`);
+  return row?.busy === 0;
 }
 
 function writing(): Sqlite.Database {

@@ -10,6 +10,8 @@ export type Aside = {
   copyLog(): Promise<Copied>;
   /** Once all of it has been copied, and as far as readers let it: the next commits are written over what it held. */
   beginLogAnew(): Promise<void>;
+  /** Once all of it has been copied, and while nobody reads in it: its file is empty then. False: somebody does. */
+  emptyLog(): Promise<boolean>;
   /** True once its thread has died; to go on one makes another. */
   readonly isGone: boolean;
   close(): Promise<void>;
@@ -21,7 +23,8 @@ export type Copied = { pages: number; copied: number };
 type Ask =
   | { what: 'read'; sql: string; params: SqlValue[] }
   | { what: 'copy the log' }
-  | { what: 'begin the log anew' };
+  | { what: 'begin the log anew' }
+  | { what: 'empty the log' };
 export type AsideQuestion = { id: number; ask: Ask };
 export type AsideAnswer =
   | { id: number; value: unknown; error: null }
@@ -73,6 +76,7 @@ export function createAside(path: string): Aside {
     all: (sql, params) => asks({ what: 'read', sql, params }),
     copyLog: () => asks({ what: 'copy the log' }),
     beginLogAnew: () => asks({ what: 'begin the log anew' }),
+    emptyLog: () => asks({ what: 'empty the log' }),
     get isGone() {
       return gone !== null;
     },

@@ -28,6 +28,8 @@ export type CheckpointOptions = {
 export class Checkpoints {
   /** The log is to be begun anew, before the next write. */
   isDue = false;
+  /** Those who wait for a log that is empty, told whether it was. */
+  #emptying: ((isEmpty: boolean) => void)[] = [];
   readonly #options: CheckpointOptions;
   /** A thread of its own: what is due here cannot wait for a long read. */
   #aside: Aside | null = null;
@@ -54,18 +56,31 @@ export class Checkpoints {
     });
   }
 
+  /** Before the next write. False: somebody still reads in it. */
+  empty(): Promise<boolean> {
+    this.isDue = true;
+    return new Promise((resolve) => this.#emptying.push(resolve));
+  }
+
   /**
    * While nobody writes. The last page can be copied only then, and the log begun anew only once readers are shown the file
    * alone. The new log's first commit is made and synced aside: SQLite syncs its head within that commit.
    */
   async beginAnew(): Promise<void> {
+    const emptying = this.#emptying.splice(0);
+    let isEmpty = false;
     this.isDue = false;
     this.#triedAt = performance.now();
     await this.#options.log.settled();
     const copied = await this.#copy();
-    if (!copied || copied.copied < copied.pages) return;
-    await this.#options.log.around(() => this.#asideOrDeath(() => this.#thread().beginLogAnew()).then(() => {}));
-    this.#lastAt = performance.now();
+    if (copied && copied.copied === copied.pages) {
+      await this.#options.log.around(async () => {
+        if (emptying.length > 0) isEmpty = (await this.#asideOrDeath(() => this.#thread().emptyLog())) ?? false;
+        await this.#asideOrDeath(() => this.#thread().beginLogAnew());
+      });
+      this.#lastAt = performance.now();
+    }
+    for (const tell of emptying) tell(isEmpty);
   }
 
   async close(): Promise<void> {

@@ -113,6 +113,12 @@ class SqliteDatabase implements Database {
   announce(): void {}
   onAnnounced(): void {}
 
+  emptyLog(): Promise<boolean> {
+    const emptied = this.#checkpoints.empty();
+    this.#flush();
+    return emptied;
+  }
+
   async close(): Promise<void> {
     while (this.#flushing) await this.#flushing;
     await Promise.all([this.#aside?.close(), this.#checkpoints.close(), this.#log.close()]);
