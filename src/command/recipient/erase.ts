@@ -67,7 +67,7 @@ function lockUnlessServed(path: string): ServingLock | null {
 /** Looked at from outside, for whoever has the database open reads in the log. */
 async function isLogEmptied(config: Config): Promise<boolean> {
   const beside = { create: false };
-  await withDatabase(config, beside, (database) => database.write(askForEmptyLog));
+  await withDatabase(config, beside, askForEmptyLog);
   for (const giveUpAt = performance.now() + logPatienceMs; performance.now() < giveUpAt; ) {
     await wait(200);
     if (!(await withDatabase(config, beside, (database) => isEmptyLogAsked(database)))) return true;
