@@ -77,6 +77,8 @@ describe('sendonce recipient erase', () => {
     const key = { 'idempotency-key': 'one' };
     const one = message({ to: ['Ann Smith <Ann@example.com>', 'joann@example.com'], text: 'Dear ann@example.com' });
     const first = await call('POST', '/emails', one, key);
+    const isOut = async () => (await call('GET', `/broadcasts/${id}`)).json.status === 'sent';
+    await server.until('the broadcast is out', isOut);
     await drained(server);
     await call('PATCH', '/contacts/ann@example.com', { unsubscribed: true });
     const open = await call(
