@@ -73,6 +73,10 @@ export async function listen(database: Database, options: ListenOptions): Promis
 function lineOf(told: Told): string {
   const time = new Date(told.event.at).toISOString().slice(11, 19);
   const name = resendNameOf(told.event.type).padEnd(22);
+  if ('received' in told) {
+    const { id, from, subject } = told.received;
+    return `${time}  ${name}  ${id}  ${printable(`${from}  "${subject}"`)}`;
+  }
   if (told.email === null) {
     const { id, address, origin } = told.event.suppression;
     return `${time}  ${name}  ${id}  ${printable(`${address}  (${origin})`)}`;

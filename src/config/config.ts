@@ -84,6 +84,8 @@ export type Config = {
   bounceDomain: string | null;
   /** What relays that offer DSN are asked to tell. */
   bounceNotify: NoticeKind[];
+  /** Domains that mail is taken for, beside those that accounts mark as receiving. */
+  receivingDomains: string[];
   /** How much must come back within an hour for an account to be paused: a share (of 1) and a number; null: it never is. */
   pauseAtBounces: { share: number; number: number } | null;
   pauseAtComplaints: { share: number; number: number } | null;
@@ -143,6 +145,7 @@ export function examineConfig(environment: Environment, variables: Variables = {
     egressAllow: rangesOf(read, 'EGRESS_ALLOW'),
     ...alertsOf(read),
     ...bouncesOf(read),
+    receivingDomains: receivingOf(read),
     pauseAtBounces: pauseOf(read, 'PAUSE_AT_BOUNCES'),
     pauseAtComplaints: pauseOf(read, 'PAUSE_AT_COMPLAINTS'),
     logLevel: read.choice('LOG_LEVEL', ['info', 'debug', 'warn', 'error', 'silent']),
@@ -252,6 +255,21 @@ function bouncesOf(read: Settings): Pick<Config, 'bounceDomain' | 'bounceNotify'
     read.refuse('BOUNCE_NOTIFY', `takes ${noticeKinds.join(', ')}, not "${named.join(',')}".`);
   }
   return { bounceDomain, bounceNotify: named.length === 0 ? ['failure', 'delay'] : bounceNotify };
+}
+
+function receivingOf(read: Settings): string[] {
+  const named = read.list('RECEIVING_DOMAINS');
+  const domains = named.map(parseDomain);
+  const [wrong] = named.filter((_, index) => domains[index] === null);
+  if (wrong !== undefined) read.refuse('RECEIVING_DOMAINS', `has "${wrong}". ${domainRule}`);
+  const bounces = read.optional('BOUNCE_DOMAIN');
+  if (bounces !== null && domains.includes(parseDomain(bounces))) {
+    read.refuse(
+      'RECEIVING_DOMAINS',
+      `has ${bounces}, which is BOUNCE_DOMAIN: what comes there is about mail that was sent.`,
+    );
+  }
+  return domains.filter((one) => one !== null);
 }
 
 function pauseOf(read: Settings, name: 'PAUSE_AT_BOUNCES' | 'PAUSE_AT_COMPLAINTS'): Config['pauseAtBounces'] {

@@ -44,6 +44,7 @@ const plainNames = [
   'ALERT_FROM',
   'BOUNCE_DOMAIN',
   'BOUNCE_NOTIFY',
+  'RECEIVING_DOMAINS',
   'PAUSE_AT_BOUNCES',
   'PAUSE_AT_COMPLAINTS',
 ] as const;

@@ -18,7 +18,15 @@ export type EventType =
 /** Facts about the suppression list, told to webhooks like those about emails. */
 export type SuppressionFact = 'suppression_added' | 'suppression_removed';
 
-export type FactType = EventType | SuppressionFact;
+/** That a mail came for a domain of the account. */
+export type ReceivedFact = 'received';
+
+export type FactType = EventType | SuppressionFact | ReceivedFact;
+
+/** Of the facts, those about emails that were accepted. */
+export function isEmailFact(type: FactType): type is EventType {
+  return type !== 'received' && !isSuppressionFact(type);
+}
 
 export function isSuppressionFact(type: FactType): type is SuppressionFact {
   return type === 'suppression_added' || type === 'suppression_removed';

@@ -15,6 +15,9 @@ export type LinkOptions = { secrets: Secrets; publicUrl: () => string; now: () =
 
 export const downloadPath = '/download';
 
+/** In place of an attachment: all of a mail that came, as it came. */
+export const wholeMail = 'raw';
+
 export function createAttachmentLinks({ secrets, publicUrl, now, lifetimeMs }: LinkOptions): AttachmentLinks {
   const macs = secrets.macs('attachment link');
 

@@ -1,13 +1,15 @@
 /** The door that signed links to the files of an email lead to. */
 
 import { AppError } from '../core/error.ts';
+import { bufferOf } from '../core/pieces.ts';
 import type { Renderer, Rendering } from '../render/renderer.ts';
 import { tooBusy } from '../render/too-busy.ts';
 import type { Reader } from '../store/database.ts';
 import { findAttachmentContent } from '../store/mail/attachments.ts';
+import { findReceivedBytes, findReceivedMail } from '../store/received-mails.ts';
 import { type AccountRules, isActive } from '../use-cases/account-rules.ts';
 import type { Door } from './app.ts';
-import { type AttachmentLinks, downloadPath } from './attachment-links.ts';
+import { type AttachmentLinks, type AttachmentRef, downloadPath, wholeMail } from './attachment-links.ts';
 
 export type DownloadParts = {
   database: Reader;
@@ -26,15 +28,35 @@ async function download(
 ): Promise<Response> {
   const ref = links.open(query);
   const isOpen = ref && isActive(await rules.find(ref.account));
-  const found = isOpen && (await findAttachmentContent(database, ref.account, ref.email, ref.attachment));
+  const found =
+    isOpen &&
+    ((await findAttachmentContent(database, ref.account, ref.email, ref.attachment)) ??
+      (await findReceivedFile(database, ref)));
   if (!found) throw new AppError('not_found', 'This link has expired: ask for the attachment again to get a new one.');
   const { inMail } = found;
   const content = inMail ? await contentIn(renderer.openLater(ref.account), inMail) : found.content;
-  return new Response(Buffer.from(content), { headers: downloadHeaders(found.contentType, found.filename) });
+  return new Response(bufferOf(content), { headers: downloadHeaders(found.contentType, found.filename) });
 }
 
+type InMail = { mail: Uint8Array; position: number };
+type Found = { filename: string; contentType: string; content: Uint8Array; inMail: InMail | null };
+
+/** Of a mail that came: one of its files, or all of it. */
+async function findReceivedFile(reader: Reader, { account, email, attachment }: AttachmentRef): Promise<Found | null> {
+  const mail = await findReceivedMail(reader, account, email);
+  const position = mail?.files.findIndex(({ id }) => id === attachment) ?? -1;
+  const file = mail?.files[position];
+  if (!mail || (!file && attachment !== wholeMail)) return null;
+  const bytes = await findReceivedBytes(reader, account, email);
+  if (!bytes) return null;
+  if (!file) return { filename: 'message.eml', contentType: 'message/rfc822', content: bytes, inMail: null };
+  return { ...file, content: nothing, inMail: { mail: bytes, position } };
+}
+
+const nothing = new Uint8Array();
+
 /** The files of a mail that was written whole are kept in it alone. */
-async function contentIn(rendering: Rendering, file: { mail: Uint8Array; position: number }): Promise<Uint8Array> {
+async function contentIn(rendering: Rendering, file: InMail): Promise<Uint8Array> {
   const [made] = await rendering.run('mailFile', [file]);
   if (made?.kind === 'made' && made.value) return made.value;
   throw tooBusy();

@@ -87,7 +87,7 @@ const groups: [title: string, names: readonly string[]][] = [
   ['Start', ['readme', 'settings', 'command-line', 'glossary', 'faq']],
   ['Send', ['resend', 'brevo', 'smtp', 'sdks']],
   ['Retry', ['retries', 'outbox']],
-  ['Deliver', ['relays', 'bounces']],
+  ['Deliver', ['relays', 'bounces', 'receiving']],
   ['Operate', ['deploy', 'operations', 'security']],
   ['Understand', ['architecture', 'proof', 'performance', 'model', 'changelog']],
 ];

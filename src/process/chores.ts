@@ -7,6 +7,7 @@ import type { Database } from '../store/database.ts';
 import { deleteExpiredKeys } from '../store/idempotency.ts';
 import { purgeContents } from '../store/mail/purge.ts';
 import { requeueExpiredClaims, sendAgainDue } from '../store/mail/recover.ts';
+import { purgeReceivedMails } from '../store/received-mails.ts';
 import { forgetWebhookDeliveries } from '../store/webhooks/history.ts';
 import { type LookOptions, lookAtDue } from '../use-cases/domain-looks.ts';
 import { emptyLogIfAsked } from '../use-cases/empty-log.ts';
@@ -172,9 +173,11 @@ export class Chores {
     const { database, clock, retentionDays, garbagePerSecondMax } = this.#options;
     if (retentionDays === null) return;
     const now = clock.now();
+    const terms = { before: now - retentionDays * dayMs, now, limit: purgeStep };
     for (let purged = 0; purged < garbagePerSecondMax; purged += purgeStep) {
-      const some = await database.write((tx) => purgeContents(tx, now - retentionDays * dayMs, now, purgeStep));
-      if (some < purgeStep) return;
+      const some = await database.write((tx) => purgeContents(tx, terms.before, now, purgeStep));
+      const others = await database.write((tx) => purgeReceivedMails(tx, terms));
+      if (Math.max(some, others) < purgeStep) return;
     }
   }
 }

@@ -59,6 +59,7 @@ import { createSubscribe } from '../use-cases/subscribe.ts';
 import { createSuppress } from '../use-cases/suppress.ts';
 import { createTemplates } from '../use-cases/templates.ts';
 import { createVersionedTemplates } from '../use-cases/versioned-templates.ts';
+import { mailHostOf } from './mail.ts';
 
 export type DoorOptions = {
   config: Config;
@@ -134,6 +135,7 @@ export function openApi(options: DoorOptions): Api {
         spfSenders,
         ...ownLinks,
         keyless,
+        mailHost: mailHostOf(config),
         keyMustBeUuid: config.brevoKeyMustBeUuid,
       };
       for (const facade of facades) facade.addRoutes(app, gatekeeper, parts);

@@ -1,15 +1,19 @@
 /** The listeners for mail that the settings ask for, and who takes what comes to them. */
 
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
 import type { ReturnPaths } from '../core/return-path.ts';
+import { createIdSource } from '../core/token.ts';
 import type { Intake } from '../listen/intake.ts';
 import { MailListener } from '../listen/mail-listener.ts';
 import { createNoticeIntake } from '../listen/notices.ts';
+import { createReceivedIntake } from '../listen/received/intake.ts';
 import { createSubmission, type SubmissionParts } from '../listen/submission/intake.ts';
 import { submissionLimits } from '../listen/submission/limits.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Renderer } from '../render/renderer.ts';
+import { createReceiveMail } from '../use-cases/receive-mail.ts';
 import { createTakeReport, type TakenReport, type TakeReportOptions } from '../use-cases/take-report.ts';
 
 export type NoticeParts = Pick<TakeReportOptions, 'database' | 'clock'> & {
@@ -28,7 +32,7 @@ export function createMailListeners(config: Config, parts: SubmissionParts, noti
     name,
     tls,
     // Whoever signs in may write to the bounce domain, too: it is no other mail there.
-    intakes: [...noticeIntakes(notices), createSubmission({ ...parts, name })],
+    intakes: [...noticeIntakes(notices), createSubmission({ ...parts, name }), receivedIntake(config, notices)],
     bytesMax: submissionLimits.mailBytesMax,
     recipientsMax: submissionLimits.recipientsMax,
   };
@@ -43,6 +47,19 @@ function noticeIntakes(parts: NoticeParts): Intake[] {
     parts.onQueued();
   };
   return [createNoticeIntake({ ...parts, takeReport: createTakeReport({ ...parts, onTaken }) })];
+}
+
+function receivedIntake(config: Config, { database, clock, renderer, onQueued }: NoticeParts): Intake {
+  const nextId = createIdSource(randomBytes);
+  const domains = config.receivingDomains;
+  const receiving = createReceiveMail({ database, clock, nextId, domains, onTaken: onQueued });
+  return createReceivedIntake({ receiving, renderer, name: nameOf(config) });
+}
+
+/** Where mail for domains is to be sent; null: nobody listens for it. */
+export function mailHostOf(config: Config): string | null {
+  const { plain, secure } = config.mail;
+  return plain || secure ? nameOf(config) : null;
 }
 
 /** As others know this server: in its greeting, and in the trace of what it takes. */

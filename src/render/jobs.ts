@@ -4,6 +4,7 @@ import { readReport } from '../evidence/read-report.ts';
 import { readEnglishDate } from './english-date.ts';
 import { generateText } from './html-to-text.ts';
 import { readMail, readMailFile } from './read-mail.ts';
+import { readReceivedTexts } from './read-received.ts';
 import { checkTemplate, fill } from './template/fill.ts';
 import { fillPlaceholders } from './template/placeholders.ts';
 
@@ -24,6 +25,8 @@ export const jobs = {
   mail: readMail,
   /** One of its files. */
   mailFile: readMailFile,
+  /** The texts of a mail that came here, its pictures in them. */
+  receivedTexts: readReceivedTexts,
 };
 
 export type Jobs = typeof jobs;

@@ -20,6 +20,8 @@ export type Domain = {
   checkedAt: number | null;
   /** When it is looked at next; null: once somebody asks. */
   checkAt: number | null;
+  /** Mail for it is taken, once it is verified. */
+  receives: boolean;
 };
 
 type DomainRow = {
@@ -34,9 +36,11 @@ type DomainRow = {
   asked_at: number | null;
   checked_at: number | null;
   check_at: number | null;
+  receives: number;
 };
 
-const columns = 'account, id, name, region, status, dkim_public, records, created_at, asked_at, checked_at, check_at';
+const columns =
+  'account, id, name, region, status, dkim_public, records, created_at, asked_at, checked_at, check_at, receives';
 
 /** Newest last: ids grow. */
 export async function listDomains(reader: Reader, account: string): Promise<Domain[]> {
@@ -70,6 +74,21 @@ export async function findDomainOwner(reader: Reader, name: string): Promise<str
     name,
   );
   return row?.account ?? null;
+}
+
+/** Who takes the mail that comes for it: a verified domain that is marked as receiving; null: nobody. */
+export async function findReceiver(reader: Reader, name: string): Promise<string | null> {
+  const [row] = await reader.all<{ account: string }>(
+    "select account from domains where name = ? and status = 'verified' and receives = 1",
+    name,
+  );
+  return row?.account ?? null;
+}
+
+/** False: there is no such domain. */
+export async function setReceives(tx: Transaction, account: string, id: string, receives: boolean): Promise<boolean> {
+  const sql = 'update domains set receives = ? where account = ? and id = ?';
+  return (await tx.run(sql, receives ? 1 : 0, account, id)) === 1;
 }
 
 /** Of a verified domain; null where there is none. */
@@ -176,5 +195,6 @@ function toDomain(row: DomainRow): Domain {
     askedAt: row.asked_at,
     checkedAt: row.checked_at,
     checkAt: row.check_at,
+    receives: row.receives === 1,
   };
 }

@@ -15,6 +15,7 @@ import {
   findDomain,
   findDomainOwner,
   insertDomain,
+  setReceives,
 } from '../store/domains.ts';
 
 export type Domains = {
@@ -26,6 +27,8 @@ export type Domains = {
   /** False: there is no such domain. The look itself comes a moment later. */
   verify(account: string, id: string): Promise<boolean>;
   remove(account: string, id: string): Promise<boolean>;
+  /** Whether mail for it is taken. False: there is no such domain. */
+  receive(account: string, id: string, receives: boolean): Promise<boolean>;
 };
 
 export type DomainOptions = {
@@ -78,6 +81,10 @@ export function createDomains({ database, clock, secrets, nextId }: DomainOption
 
     remove(account, id) {
       return database.write((tx) => deleteDomain(tx, account, id));
+    },
+
+    receive(account, id, receives) {
+      return database.write((tx) => setReceives(tx, account, id, receives));
     },
   };
 }

@@ -1,17 +1,24 @@
-/** What a webhook is told about: an event and the email it happened to, or a change of the suppression list. */
+/** What a webhook is told about: an event and the email it happened to, a change of the suppression list, or a mail that came. */
 
 import type { Reader } from '../store/database.ts';
 import { type EmailToTell, findEmailToTell } from '../store/mail/emails.ts';
-import { type Event, type FactRef, findFact, type SuppressionEvent } from '../store/mail/events.ts';
+import { type Event, type FactRef, findFact, type ReceivedEvent, type SuppressionEvent } from '../store/mail/events.ts';
+import { findReceivedMail, type ReceivedMail } from '../store/received-mails.ts';
 
 export type EmailTold = { event: Event; email: EmailToTell };
 
-export type Told = EmailTold | { event: SuppressionEvent; email: null };
+export type ReceivedTold = { event: ReceivedEvent; email: null; received: ReceivedMail };
+
+export type Told = EmailTold | { event: SuppressionEvent; email: null } | ReceivedTold;
 
 export async function findTold(reader: Reader, account: string, ref: FactRef): Promise<Told | null> {
   const event = await findFact(reader, account, ref.event);
   if (!event) return null;
   if ('suppression' in event) return { event, email: null };
+  if (event.type === 'received') {
+    const received = await findReceivedMail(reader, account, ref.emailId);
+    return received && { event, email: null, received };
+  }
   const email = await findEmailToTell(reader, account, ref.emailId);
   return email && { event, email };
 }

@@ -21,7 +21,6 @@ const reasons: [start: string, reason: string][] = [
   ['/oauth', 'keys are made here, nobody grants access to others'],
   ['/domains/:x/claim', 'a domain is whose key is in DNS'],
   ['/domains/claim', 'a domain is whose key is in DNS'],
-  ['/emails/receiving', 'mail is not kept in mailboxes here'],
   ['/emails/metrics', 'the page and `/metrics` have the figures'],
   ['/inboxes', 'mail is not kept in mailboxes here'],
   ['/contacts/imports', 'contacts are made one by one'],
@@ -38,7 +37,8 @@ const reasons: [start: string, reason: string][] = [
 /** What is another thing here than at the real service, though the call works. */
 const differences: Readonly<Record<string, string>> = {
   'POST /emails/batch': 'attachments are sent, where Resend drops them',
-  'PATCH /domains/{id}': 'there is nothing to change',
+  'GET /emails/receiving': 'without a limit at most 1,000 are listed',
+  'PATCH /domains/{id}': 'receiving alone can be changed',
   'GET /broadcasts': 'states are `draft`, `queued` and `sent`',
   'GET /broadcasts/{id}': 'states are `draft`, `queued` and `sent`',
   'GET /v3/smtp/statistics/aggregatedReport': 'days are those of UTC; opens and clicks are not tracked',
@@ -70,7 +70,7 @@ function operationOf({ method, path }: SdkCall): string | null {
 
 /** Taken for an id otherwise. */
 const refused =
-  /^\/(emails\/(metrics|receiving)|domains\/claim|contacts\/imports)$|^\/v3\/(webhooks\/export|contacts\/(import|export|batch|segments|doubleOptinConfirmation))$/;
+  /^\/(emails\/metrics|domains\/claim|contacts\/imports)$|^\/v3\/(webhooks\/export|contacts\/(import|export|batch|segments|doubleOptinConfirmation))$/;
 
 /** Where no SDK call of it stands in a test, every route is asked by two accounts. */
 function testOf(call: string): string {

@@ -18,22 +18,23 @@ export type DomainParts = {
   domains: Domains;
   /** SPF mechanisms of the relays. */
   spfSenders: () => readonly string[];
+  /** Where mail for domains is taken; null: nowhere. */
+  mailHost: string | null;
 };
 
 /** Mail leaves from here, wherever that is: the names are kept because clients compare what they asked for. */
 const regions = ['us-east-1', 'eu-west-1', 'sa-east-1', 'ap-northeast-1'] as const;
-
-/** Sending is what a domain is for; receiving is not to be had. */
-const capabilities = { sending: 'enabled', receiving: 'disabled' } as const;
 
 export async function createDomain(parts: DomainParts, call: Call): Promise<Reply> {
   const fields = await readFields(call);
   if (isAbsent(fields.name)) throw missingField('name');
   const name = typeof fields.name === 'string' ? parseDomain(fields.name) : null;
   if (name === null) throw invalidField('name', domainRule);
-  refuseUnavailable(fields);
+  const receives = parseCapabilities(parts, fields) ?? false;
   const made = await parts.domains.make(call.caller.account, name, parseRegion(fields.region));
-  return reply(201, { ...membersOf(made), records: recordsShown(parts, made) });
+  if (receives) await parts.domains.receive(call.caller.account, made.id, receives);
+  const domain = { ...made, receives };
+  return reply(201, { ...membersOf(domain), records: recordsShown(parts, domain) });
 }
 
 export async function showDomains({ database }: DomainParts, call: Call): Promise<Reply> {
@@ -53,7 +54,8 @@ export async function showDomain(parts: DomainParts, call: Call): Promise<Reply>
 export async function changeDomain(parts: DomainParts, call: Call): Promise<Reply> {
   const fields = await readFields(call);
   const { id } = await getDomain(parts, call);
-  refuseUnavailable(fields);
+  const receives = parseCapabilities(parts, fields);
+  if (receives !== null) await parts.domains.receive(call.caller.account, id, receives);
   return reply(200, { object: 'domain', id });
 }
 
@@ -85,15 +87,20 @@ async function readFields(call: Call): Promise<Fields> {
   return body;
 }
 
-/** To take what is not done afterwards would be a lie. */
-function refuseUnavailable(fields: Fields): void {
+/**
+ * Whether mail for the domain is to be taken; null: nothing is said of it.
+ * @throws AppError: to take what is not done afterwards would be a lie.
+ */
+function parseCapabilities({ mailHost }: DomainParts, fields: Fields): boolean | null {
   for (const name of ['open_tracking', 'click_tracking'] as const) {
     if (fields[name] === true) throw invalidField(name, 'Opens and clicks are not tracked here.');
   }
   if (fields.tls === 'enforced') throw invalidField('tls', 'The operator decides on TLS, for each relay.');
   const { receiving, sending } = isFields(fields.capabilities) ? fields.capabilities : {};
-  if (receiving === 'enabled') throw invalidField('capabilities', 'Mail is not received here.');
+  if (receiving === 'enabled' && mailHost === null) throw invalidField('capabilities', 'Mail is not received here.');
   if (sending === 'disabled') throw invalidField('capabilities', 'A domain that does not send is deleted.');
+  if (receiving === 'enabled') return true;
+  return receiving === 'disabled' ? false : null;
 }
 
 function parseRegion(value: unknown): string {
@@ -103,22 +110,22 @@ function parseRegion(value: unknown): string {
   return region;
 }
 
-function membersOf({ id, name, status, createdAt, region }: Domain) {
+function membersOf({ id, name, status, createdAt, region, receives }: Domain) {
   return {
     id,
     name,
     status,
     created_at: renderTime(createdAt),
     region,
-    capabilities,
+    capabilities: { sending: 'enabled', receiving: receives ? 'enabled' : 'disabled' },
     open_tracking: false,
     click_tracking: false,
   };
 }
 
 /** DMARC's is no record of Resend's API, whose strict clients know the kinds it has: the page shows it. */
-function recordsShown({ spfSenders }: DomainParts, domain: Domain) {
-  return recordsOf(domain.name, domain.publicKey, spfSenders())
+function recordsShown({ spfSenders, mailHost }: DomainParts, domain: Domain) {
+  const sending = recordsOf(domain.name, domain.publicKey, spfSenders())
     .filter(({ kind }) => kind !== 'dmarc')
     .map(({ kind, name, value }) => ({
       record: kind.toUpperCase(),
@@ -128,6 +135,12 @@ function recordsShown({ spfSenders }: DomainParts, domain: Domain) {
       status: domain.seen[kind] ?? (domain.status === 'not_started' ? 'not_started' : 'pending'),
       value,
     }));
+  return domain.receives && mailHost !== null ? [...sending, receivingRecord(domain.name, mailHost)] : sending;
+}
+
+/** Nobody looks for it: the mail that comes shows that it is there. */
+function receivingRecord(name: string, value: string) {
+  return { record: 'Receiving', name, type: 'MX', ttl: 'Auto', status: 'not_started', value, priority: 10 };
 }
 
 function notFound(): AppError {

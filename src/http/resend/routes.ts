@@ -16,6 +16,7 @@ import {
 } from './domains.ts';
 import { attachment, attachments, cancel, type EmailParts, events, list, reschedule, retrieve } from './emails.ts';
 import { refusals, wording } from './errors.ts';
+import { listReceived, listReceivedFiles, type ReceivingParts, showReceived, showReceivedFile } from './receiving.ts';
 import { type SendParts, sendBatch, sendOne } from './send.ts';
 import { type ShareParts, share } from './share.ts';
 import {
@@ -56,6 +57,7 @@ import {
 
 export type ResendParts = SendParts &
   EmailParts &
+  ReceivingParts &
   SuppressionParts &
   WebhookParts &
   ApiKeyParts &
@@ -78,7 +80,10 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
       ['/emails/batch', { POST: sending(sendBatch) }],
       // Not ours, and before `:id`, which they would be taken for.
       ['/emails/metrics', {}],
-      ['/emails/receiving', {}],
+      ['/emails/receiving', { GET: full(listReceived) }],
+      ['/emails/receiving/:id', { GET: full(showReceived) }],
+      ['/emails/receiving/:id/attachments', { GET: full(listReceivedFiles) }],
+      ['/emails/receiving/:id/attachments/:attachment', { GET: full(showReceivedFile) }],
       ['/emails/:id', { GET: full(retrieve), PATCH: full(reschedule) }],
       ['/emails/:id/share', { POST: full(share) }],
       ['/emails/:id/cancel', { POST: full(cancel) }],

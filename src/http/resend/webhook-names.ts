@@ -11,7 +11,6 @@ import { resendEventTypes } from './webhook-payload.ts';
 const others = [
   'email.opened',
   'email.clicked',
-  'email.received',
   'contact.created',
   'contact.updated',
   'contact.deleted',

@@ -7,6 +7,7 @@ import type { WithheldReason } from '../../core/suppression.ts';
 import type { Event } from '../../store/mail/events.ts';
 import type { Suppression } from '../../store/suppressions.ts';
 import type { EmailTold, Told } from '../../webhook/told.ts';
+import { renderReceivedEvent } from './render-received.ts';
 
 /** The types that have a webhook; `queued` and `canceled` have none in the contract. */
 export const resendEventTypes = {
@@ -18,6 +19,7 @@ export const resendEventTypes = {
   'email.complained': 'complained',
   'email.failed': 'failed',
   'email.suppressed': 'suppressed',
+  'email.received': 'received',
   'suppression.added': 'suppression_added',
   'suppression.removed': 'suppression_removed',
 } as const satisfies Record<string, FactType>;
@@ -30,8 +32,13 @@ export function resendNameOf(type: FactType): string {
 /** A pure function of what is stored, so that each attempt says the same. */
 export function resendPayload(told: Told): Record<string, unknown> {
   const { type, at } = told.event;
-  const data = told.email === null ? suppressionData(told.event.suppression) : emailData(told);
+  const data = dataOf(told);
   return { type: resendNameOf(type), created_at: new Date(at).toISOString(), data };
+}
+
+function dataOf(told: Told): Record<string, unknown> {
+  if (told.email !== null) return emailData(told);
+  return 'received' in told ? renderReceivedEvent(told.received) : suppressionData(told.event.suppression);
 }
 
 function suppressionData({ id, address, origin, sourceId, createdAt }: Suppression): Record<string, unknown> {

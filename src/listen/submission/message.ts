@@ -1,10 +1,10 @@
 /** A mail as it was written, read for showing and for what is decided by it: its author, its recipients, its tags and its time. */
 
-import { addressParser, decodeWords } from 'postal-mime';
 import { parseMailbox, writeMailbox } from '../../core/address.ts';
 import type { Message, Tag } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import type { MailRead } from '../../render/read-mail.ts';
+import { mailboxesOf, textOf } from '../field-text.ts';
 import { type HeaderField, type ReadHeader, valuesOf } from './header.ts';
 import type { SubmissionLimits } from './limits.ts';
 
@@ -73,21 +73,6 @@ function placed(header: ReadHeader, recipients: readonly string[]): Pick<Message
 
 function mailboxesIn(header: ReadHeader, name: string): string[] {
   return valuesOf(header, name).flatMap(mailboxesOf);
-}
-
-/** What of it are addresses that mail may go to; groups are taken apart. */
-function mailboxesOf(value: string): string[] {
-  return addressParser(value, { flatten: true }).flatMap(({ name, address = '' }) => {
-    const mailbox = parseMailbox(address);
-    if (!mailbox) return [];
-    return writeMailbox({ name: textOf(name ?? ''), address: mailbox.address }) ?? mailbox.address;
-  });
-}
-
-function textOf(value: string): string {
-  return decodeWords(value)
-    .replace(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' ')
-    .trim();
 }
 
 const shownElsewhere =

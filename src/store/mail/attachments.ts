@@ -71,7 +71,7 @@ async function insertAttachment(tx: Transaction, email: Carrier, { position, att
 }
 
 /** The email's id with its variant bits replaced by the position: a UUID that needs no randomness of its own. */
-function attachmentId(emailId: string, position: number): string {
+export function attachmentId(emailId: string, position: number): string {
   return `${emailId.slice(0, 14)}8${emailId.slice(15, 19)}${position.toString(16).padStart(4, '0')}${emailId.slice(23)}`;
 }
 

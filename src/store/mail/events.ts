@@ -1,6 +1,13 @@
 /** Facts about emails, appended in the transaction that makes them true. */
 
-import { type EventType, type FactType, isSuppressionFact, type SuppressionFact } from '../../core/event.ts';
+import {
+  type EventType,
+  type FactType,
+  isEmailFact,
+  isSuppressionFact,
+  type ReceivedFact,
+  type SuppressionFact,
+} from '../../core/event.ts';
 import type { PassedOver } from '../../core/passed-over.ts';
 import { type Said, saidInOldRow } from '../../core/reply.ts';
 import { isMailboxGone, type WithheldReason } from '../../core/suppression.ts';
@@ -98,9 +105,15 @@ export async function listEvents(reader: Reader, account: string, emailId: strin
 /** That an address came to the suppression list, or left it. */
 export type SuppressionEvent = Pick<Event, 'id' | 'at'> & { type: SuppressionFact; suppression: Suppression };
 
+export type ReceivedEvent = Pick<Event, 'id' | 'at'> & { type: ReceivedFact };
+
 type FactRow = Omit<EventRow, 'type'> & { type: FactType };
 
-export async function findFact(reader: Reader, account: string, id: number): Promise<Event | SuppressionEvent | null> {
+export async function findFact(
+  reader: Reader,
+  account: string,
+  id: number,
+): Promise<Event | SuppressionEvent | ReceivedEvent | null> {
   const [row] = await reader.all<FactRow>(
     'select id, type, at, detail from events where id = ? and account = ?',
     id,
@@ -109,7 +122,7 @@ export async function findFact(reader: Reader, account: string, id: number): Pro
   if (!row) return null;
   const { type, at } = row;
   if (isSuppressionFact(type)) return { id, type, at, suppression: JSON.parse(row.detail).suppression };
-  return { id, type, at, detail: readDetail(row.detail) };
+  return isEmailFact(type) ? { id, type, at, detail: readDetail(row.detail) } : { id, type, at };
 }
 
 /** Where a fact stands, and the email or suppression it is about. */

@@ -1,6 +1,6 @@
 /** The index behind the search: written by a chore after the fact, read newest first and never further than a bound. */
 
-import { isSuppressionFact } from '../../core/event.ts';
+import { isEmailFact } from '../../core/event.ts';
 import { afterAllIds, uuidv7Floor } from '../../core/token.ts';
 import type { DatabaseReader, SqlValue, Transaction } from '../database.ts';
 import { type EventDetail, type ShownState, shownState, shownStateSql } from '../mail/events.ts';
@@ -49,8 +49,8 @@ export async function indexStates(tx: Transaction, step: Step): Promise<boolean>
   const rows = await eventsAfter(tx, position, step);
   const states = new Map<string, { account: string; email: string; type: ShownState }>();
   for (const row of rows) {
-    // About an address, not about an email.
-    if (isSuppressionFact(row.type)) continue;
+    // About something else than an email that was accepted.
+    if (!isEmailFact(row.type)) continue;
     const detail: EventDetail = JSON.parse(row.detail);
     const type = shownState(row.type, detail);
     states.set(`${row.account} ${row.email_id}`, { account: row.account, email: row.email_id, type });
