@@ -30,6 +30,8 @@ export type Client = {
 export type Intake = {
   /** What its mails may have at most. */
   bytesMax: number;
+  /** Whether it may take something from who has not signed in; left out where it may. */
+  isOpen?(): boolean | Promise<boolean>;
   /** False: it is none of this intake's. @throws AppError where it is, and may not be taken. */
   takes(recipient: string, transaction: Transaction): boolean | Promise<boolean>;
   /** Told each piece as it comes. What it throws refuses the mail, whose rest is read and thrown away. */

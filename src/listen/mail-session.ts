@@ -115,7 +115,7 @@ export class MailSessions {
 
   async #begin(from: SMTPServerAddress, session: SMTPServerSession): Promise<void> {
     const caller = await this.#callerOf(session);
-    if (!caller && this.#parts.intakes.length === 1) throw notSignedIn(session);
+    if (!caller && !(await this.#isOpen())) throw notSignedIn(session);
     if (caller) this.#parts.rateLimit(caller.account, caller.requestsPerSecond);
     const client = {
       address: session.remoteAddress,
@@ -132,6 +132,11 @@ export class MailSessions {
       declaredBytes: Number(SIZE),
     };
     Object.assign(this.#stateOf(session), { transaction, intake: null });
+  }
+
+  async #isOpen(): Promise<boolean> {
+    for (const { isOpen = () => true } of this.#parts.intakes) if (await isOpen()) return true;
+    return false;
   }
 
   async #add({ address }: SMTPServerAddress, session: SMTPServerSession): Promise<void> {

@@ -85,6 +85,11 @@ export async function findReceiver(reader: Reader, name: string): Promise<string
   return row?.account ?? null;
 }
 
+/** Whether any domain is marked as receiving. */
+export async function hasReceiver(reader: Reader): Promise<boolean> {
+  return (await reader.all('select 1 as one from domains where receives = 1 limit 1')).length > 0;
+}
+
 /** False: there is no such domain. */
 export async function setReceives(tx: Transaction, account: string, id: string, receives: boolean): Promise<boolean> {
   const sql = 'update domains set receives = ? where account = ? and id = ?';

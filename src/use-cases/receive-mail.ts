@@ -6,7 +6,7 @@ import type { ReceivedFile, ReceivedHead } from '../core/received-mail.ts';
 import { findGrantee } from '../store/account-domains.ts';
 import { findAccount } from '../store/account-rules.ts';
 import type { Database, Reader, Transaction } from '../store/database.ts';
-import { findDomainOwner, findReceiver } from '../store/domains.ts';
+import { findDomainOwner, findReceiver, hasReceiver } from '../store/domains.ts';
 import { insertReceivedMail } from '../store/received-mails.ts';
 
 /** `hash`: the same only where its server sends it again. `rawFor`: the mail behind its trace, for whom it is kept under which id. */
@@ -19,6 +19,8 @@ export type ArrivedMail = {
 };
 
 export type ReceiveMail = {
+  /** Whether there is any domain that mail may be for. */
+  isAsked(): Promise<boolean>;
   /** Whose mail for the domain is; null: nobody's. `isWaiting`: its operator has disabled it for now. */
   findOwner(domain: string): Promise<{ account: string; isWaiting: boolean } | null>;
   /** Resolves once it is safe, with the ids it is kept under: none where nobody takes it any more. */
@@ -46,6 +48,7 @@ export function createReceiveMail(options: ReceiveOptions): ReceiveMail {
   }
 
   return {
+    isAsked: async () => domains.length > 0 || hasReceiver(database),
     findOwner,
 
     async take({ recipients, hash, head, files, rawFor }) {

@@ -3,6 +3,7 @@
 import { queue } from '../../src/command/queue.ts';
 import { readConfig } from '../../src/config/config.ts';
 import type { Database } from '../../src/store/database.ts';
+import { insertReceivedMail } from '../../src/store/received-mails.ts';
 import { openDatabase } from '../support/engine.ts';
 import { printed } from '../support/printed.ts';
 import type { Receiver } from '../support/receiver.ts';
@@ -39,6 +40,8 @@ export type Belongings = {
   brevoWebhook: string;
   suppression: string;
   suppressed: string;
+  received: string;
+  receivedFile: string;
 };
 
 export async function furnish(server: TestServer, receiver: Receiver): Promise<Belongings> {
@@ -92,8 +95,11 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
   const { data: files } = await must('GET', `/emails/${sent.id}/attachments`);
   const { message_id: messageId } = await must('GET', `/emails/${sent.id}`);
   const { transactionalEmails } = await must('GET', `/v3/smtp/emails?messageId=${encodeURIComponent(messageId)}`);
+  const received = await receive(server);
+  const { data: receivedFiles } = await must('GET', `/emails/receiving/${received}/attachments`);
   return {
     uuid: transactionalEmails[0].uuid,
+    ...{ received, receivedFile: receivedFiles[0].id },
     ...{ client, email: sent.id, messageId, attachment: files[0].id, held: held.id, batch: batchId, suppressed },
     ...{ template: String(template.id), sender: String(sender.id), brevoWebhook: String(brevoWebhook.id) },
     ...{
@@ -112,6 +118,21 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
       keyId: await keyIdOf(server),
     },
   };
+}
+
+/** A mail that came for it, as the listener keeps it. */
+async function receive(server: TestServer): Promise<string> {
+  const id = '019a0000-0000-7000-8000-00000000cafe';
+  const database = await openDatabase(server.databaseUrl);
+  const named = { from: `${marker}@to.test`, to: [marker], cc: [], bcc: [], replyTo: [], subject: marker };
+  const head = { ...named, messageId: `<${marker}@to.test>`, headers: { of: marker } };
+  const files = [{ filename: `${marker}.txt`, contentType: 'text/plain', contentId: null, sizeBytes: 1 }];
+  const kept = { receivedFor: ['a@owner.test'], hash: Buffer.from(marker), raw: Buffer.from(`Subject: ${marker}\r\n`) };
+  await database.write((tx) =>
+    insertReceivedMail(tx, { account: owner, id, createdAt: server.clock.now(), head, files, ...kept }),
+  );
+  await database.close();
+  return id;
 }
 
 async function keyIdOf(server: TestServer): Promise<string> {

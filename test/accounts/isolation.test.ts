@@ -34,6 +34,7 @@ const leftOut: Record<string, string> = {
 /** What belongs in the place of a parameter: a route nobody thought of here has none, and fails. */
 function fill({ path }: Route, ours: Belongings): string {
   const places: [start: string, values: Record<string, string>][] = [
+    ['/emails/receiving/', { id: ours.received, attachment: ours.receivedFile }],
     ['/emails/', { id: ours.email, attachment: ours.attachment }],
     ['/suppressions/', { suppression: ours.suppression }],
     ['/relays/', { name: 'capture' }],
@@ -119,7 +120,7 @@ type Seen = { what: string; status: number; leaks: boolean };
 
 async function askAll(routes: Route[], asker: Asker, ours: Belongings): Promise<Seen[]> {
   const { email, uuid, attachment, held, batch, webhook, event, suppression, domain, versioned } = ours;
-  const { contact, segment, topic, property, broadcast } = ours;
+  const { contact, segment, topic, property, broadcast, received, receivedFile } = ours;
   const words = [
     marker,
     email,
@@ -137,6 +138,8 @@ async function askAll(routes: Route[], asker: Asker, ours: Belongings): Promise<
     topic,
     property,
     broadcast,
+    received,
+    receivedFile,
   ];
   const seen: Seen[] = [];
   for (const route of routes) {

@@ -24,6 +24,7 @@ const bytesMax = 40 * 1024 * 1024;
 export function createReceivedIntake(options: ReceivedIntakeOptions): Intake {
   return {
     bytesMax,
+    isOpen: () => options.receiving.isAsked(),
     // Who has signed in submits: that mail goes out, and comes back in where it is for here.
     takes: (recipient, { caller }) => caller === null && takes(options.receiving, recipient),
     receive: (transaction, { bytes }) => receive(options, transaction, bufferOf(bytes)),

@@ -33,7 +33,8 @@ export function readHead(mail: Buffer, envelope: Envelope): ReceivedHead {
     replyTo: mailboxes('reply-to'),
     subject: textOf(fieldOf(fields, 'subject')),
     messageId: textOf(fieldOf(fields, 'message-id')),
-    headers: shown(fields),
+    // Whoever writes one before it is here writes it for another end.
+    headers: { ...shown(fields), 'return-path': `<${envelope.from}>` },
   };
 }
 

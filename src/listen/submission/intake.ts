@@ -42,6 +42,7 @@ const sandbox = 'x-sib-sandbox';
 export function createSubmission(options: SubmissionOptions): Intake {
   return {
     bytesMax: limits.mailBytesMax,
+    isOpen: () => false,
     takes(recipient, { caller }) {
       if (!caller) return false;
       requireAddress(recipient);

@@ -16,6 +16,7 @@ create index received_mails_unpurged on received_mails (created_at) where purged
 
 -- Whether mail for it is taken, once it is verified.
 alter table domains add column receives bigint not null default 0;
+create index domains_receiving on domains (name) where receives = 1;
 
 -- Webhooks that asked for this event before it happened here.
 insert into webhook_subscriptions (account, subject, webhook, enabled, per_recipient)
