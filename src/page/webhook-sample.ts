@@ -2,6 +2,7 @@
 
 import type { FactType } from '../core/event.ts';
 import { resendEventTypes } from '../http/resend/webhook-payload.ts';
+import type { ReceivedMail } from '../store/received-mails.ts';
 import type { WebhookDelivery } from '../store/webhooks/deliveries.ts';
 import type { Webhook } from '../store/webhooks/webhooks.ts';
 import type { Told } from '../webhook/told.ts';
@@ -32,6 +33,8 @@ export function createSample(webhook: Webhook, type: FactType, { id, now }: { id
       told: { event: { id: 0, type, at: now, suppression: { ...about, createdAt: now } }, email: null },
     };
   }
+  if (type === 'received')
+    return { delivery, told: { event: { id: 0, type, at: now }, email: null, received: mailOf(id, now) } };
   const email = {
     id,
     messageId: `<${id}@example.com>`,
@@ -45,4 +48,11 @@ export function createSample(webhook: Webhook, type: FactType, { id, now }: { id
   };
   const detail = { recipients: [recipient], reply: 'This is a test: no relay has said anything.', said: null };
   return { delivery, told: { event: { id: 0, type, at: now, detail }, email } };
+}
+
+function mailOf(id: string, createdAt: number): ReceivedMail {
+  const named = { from: 'Sendonce <test@example.com>', to: [recipient], receivedFor: [recipient], cc: [], bcc: [] };
+  const subject = 'A test event from Sendonce: this mail does not exist';
+  const said = { replyTo: [], subject, messageId: `<${id}@example.com>`, headers: {}, files: [] };
+  return { id, createdAt, ...named, ...said, isPurged: false };
 }

@@ -111,5 +111,7 @@ test('a sample is of a type the webhook subscribes to, and of a suppression wher
   assert.equal(sampleTypeOf(webhook, 'email.bounced'), 'sent');
   assert.equal(sampleTypeOf({ events: ['hardBounce'] }, null), 'delivered', 'Brevo’s words are not offered');
   const { told } = createSample(webhook, 'suppression_added', { id: 'an id', now: 1 });
-  assert.ok(told.email === null && told.event.suppression.address === 'test@example.com');
+  assert.ok('suppression' in told.event && told.event.suppression.address === 'test@example.com');
+  const came = createSample(webhook, 'received', { id: 'an id', now: 1 }).told;
+  assert.ok('received' in came && came.received.to[0] === 'test@example.com');
 });
