@@ -1,11 +1,14 @@
 /** `sendonce backup` under load, and `sendonce restore`: what was acknowledged before is there, what may have left since is held. */
 
 import assert from 'node:assert/strict';
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { backup, restore } from '../src/command/backup.ts';
+import { queue } from '../src/command/queue.ts';
 import { readConfig } from '../src/config/config.ts';
+import { isWitness } from '../src/process/restore-guard.ts';
 import { printed } from './support/printed.ts';
+import { startReceiver } from './support/receiver.ts';
 import { serve } from './support/served.ts';
 import { message, type TestServer, testSecretKey } from './support/server.ts';
 import { modes } from './support/smtp-sink-modes.ts';
@@ -18,6 +21,12 @@ function placeFor(t: TestContext): (name: string) => string {
   const temp = createTemp();
   t.after(() => temp.remove());
   return temp.path;
+}
+
+/** What is done every ten seconds is done again by the next tick. */
+async function pass(server: TestServer, ms: number): Promise<void> {
+  server.clock.advance(ms);
+  await server.tick();
 }
 
 /** Clients that send until they are stopped. */
@@ -47,7 +56,8 @@ function startLoad(server: TestServer) {
 
 describe('a backup', () => {
   it('made under load and restored has all that was acknowledged before; what may have left since is held, and leaves once', async (t) => {
-    const { server, sink } = await serve(t);
+    const receiver = await startReceiver(t);
+    const { server, sink } = await serve(t, { environment: { ALERT_WEBHOOK: `${receiver.url}/alerts` } });
     const file = placeFor(t)('copy.db');
     sink.behave = ({ transaction }) => (transaction % 2 === 0 ? modes.deferMail : modes.accept);
     const load = startLoad(server);
@@ -78,6 +88,50 @@ describe('a backup', () => {
     await server.tick();
     assert.deepEqual(sink.duplicates(), []);
     assert.equal(sink.count, load.accepted.length);
+
+    const alerts = () =>
+      receiver.told
+        .filter(({ json }) => /doubt|back/.test(json.name))
+        .map(({ json }) => [json.type, json.name, json.figure]);
+    const began = ['alert.began', 'went_back', held];
+    assert.deepEqual(alerts(), [began], 'one call, of as many as are held');
+    await server.restart();
+    await pass(server, 61_000);
+    assert.deepEqual(alerts(), [began], 'a restart tells nothing anew');
+    assert.match(
+      await printed(() => queue(configOf(server), ['settle', 'all', 'sent'])),
+      / in doubt\. Recorded as sent/,
+    );
+    await pass(server, 61_000);
+    await server.restart();
+    await pass(server, 61_000);
+    assert.deepEqual(alerts(), [began, ['alert.ended', 'went_back', held]]);
+
+    sink.behave = () => modes.dropAtDot;
+    await server.call('POST', '/emails', message({ subject: 'of another day' }));
+    await server.until('it is in doubt', async () => (await server.call('GET', '/in-doubt')).json.data.length === 1);
+    await pass(server, 61_000);
+    assert.deepEqual(alerts().slice(2), [['alert.began', 'in_doubt', 1]], 'which has nothing to do with the backup');
+  });
+
+  it('restored where no witness is is told of, too', async (t) => {
+    const receiver = await startReceiver(t);
+    const { server, sink } = await serve(t, { environment: { ALERT_WEBHOOK: `${receiver.url}/alerts` } });
+    sink.behave = () => modes.deferMail;
+    const file = placeFor(t)('copy.db');
+    await server.call('POST', '/emails', message());
+    await printed(() => backup(configOf(server), [file], {}));
+    await server.restart(async () => {
+      for (const name of readdirSync(server.stateDir)) if (isWitness(name)) rmSync(`${server.stateDir}/${name}`);
+      await printed(() => restore(configOf(server), [file], { force: true }));
+    });
+    await pass(server, 11_000);
+    await pass(server, 11_000);
+    const told = receiver.told.filter(({ json }) => json.name !== 'late');
+    assert.deepEqual(
+      told.map(({ json }) => [json.type, json.name, json.figure]),
+      [['alert.began', 'went_back', 1]],
+    );
   });
 
   it('is for its user alone, one file, and replaces no file by accident', async (t) => {

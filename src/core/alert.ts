@@ -12,11 +12,14 @@ export const troubleNames = [
 
 export type TroubleName = (typeof troubleNames)[number];
 
-/** `figure`: how many, how long (in minutes), or how much (in megabytes): each trouble has one. */
-export type Trouble = { name: TroubleName; figure: number };
+/**
+ * `figure`: how many, how long (in minutes), or how much (in megabytes): each trouble has one. `isOnlyKept`: where it is going on it
+ * goes on, and it does not begin: another trouble tells the operator the same.
+ */
+export type Trouble = { name: TroubleName; figure: number; isOnlyKept?: boolean };
 
 /** The beginning or the end of a trouble: the first change of one is its beginning, and then they take turns. */
-export type Alert = Trouble & { change: number; beganAt: number; endedAt: number | null };
+export type Alert = Omit<Trouble, 'isOnlyKept'> & { change: number; beganAt: number; endedAt: number | null };
 
 /** The same for the same change, whoever tells it, and however often. */
 export function alertId({ name, change }: Pick<Alert, 'name' | 'change'>): string {

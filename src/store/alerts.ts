@@ -16,9 +16,10 @@ type Row = {
 const columns = 'name, figure, change, began_at, ended_at';
 
 /** Goes on, or begins. */
-export async function noteTrouble(tx: Transaction, { name, figure }: Trouble, now: number): Promise<void> {
+export async function noteTrouble(tx: Transaction, trouble: Trouble, now: number): Promise<void> {
+  const { name, figure, isOnlyKept = false } = trouble;
   const goesOn = await tx.run('update alerts set seen_at = ? where name = ? and ended_at is null', now, name);
-  if (goesOn > 0) return;
+  if (goesOn > 0 || isOnlyKept) return;
   await tx.run(
     `insert into alerts (name, figure, change, began_at, seen_at) values (?, ?, 1, ?, ?)
      on conflict (name) do update set figure = excluded.figure, change = alerts.change + 1, began_at = excluded.began_at,

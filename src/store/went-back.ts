@@ -6,9 +6,9 @@
 import { cannotWrite } from '../core/error.ts';
 import { afterAllIds } from '../core/token.ts';
 import { deleteSetting, findSetting, putSetting } from './accounts.ts';
-import type { Reader, Transaction } from './database.ts';
+import type { DatabaseReader, Reader, Transaction } from './database.ts';
 import { holdables, holdSome } from './mail/hold.ts';
-import type { Progress } from './progress.ts';
+import { findProgress, type Progress } from './progress.ts';
 
 /** A database that was found to be behind, and what became of its open deliveries. */
 export type WentBack = {
@@ -68,11 +68,40 @@ export async function recordHistory(tx: Transaction, history: History): Promise<
 
 /** From its commit on nothing that was there before is claimed, until it is held. */
 export async function beginHold(tx: Transaction, { at, from }: Pick<WentBack, 'at' | 'from'>): Promise<void> {
+  const held = await heldUnserved(tx);
+  await putSetting(tx, holdingSetting, '');
+  await recordWentBack(tx, { at, from, held, isDone: false, until: await newestEmail(tx) });
+}
+
+/** Of a copy that was put back by a command, which has held what was open in it: no witness need be there to notice. */
+export async function recordRestored(tx: Transaction, { at, held }: Pick<WentBack, 'at' | 'held'>): Promise<void> {
+  const { generation = 0, eventId = 0 } = (await findProgress(tx)) ?? {};
+  await recordWentBack(tx, { at, from: { generation, eventId }, held, isDone: true, until: await newestEmail(tx) });
+}
+
+/** What such a command has held. Each start begins a generation: the same one means that no server was started since. */
+async function heldUnserved(tx: Transaction): Promise<number> {
+  const [before, progress] = [await findWentBack(tx), await findProgress(tx)];
+  return before && before.from.generation === progress?.generation ? before.held : 0;
+}
+
+/** Empty where there is none. */
+async function newestEmail(tx: Transaction): Promise<string> {
   const [newest] = await tx.all<{ id: string | null }>(
     `select max((select id from emails where emails.account = accounts.id order by id desc limit 1)) as id from accounts`,
   );
-  await putSetting(tx, holdingSetting, '');
-  await recordWentBack(tx, { at, from, held: 0, isDone: false, until: newest?.id ?? '' });
+  return newest?.id ?? '';
+}
+
+/** How many were held because the database went back; null where that never happened, or all of them are settled. */
+export async function findHeldBack(database: DatabaseReader): Promise<number | null> {
+  const wentBack = await findWentBack(database);
+  if (!wentBack?.isDone || wentBack.held === 0) return null;
+  const [left] = await database.report<{ part: number }>(
+    `select part from deliveries where state = 'in_doubt' and email_id <= ? limit 1`,
+    wentBack.until ?? afterAllIds,
+  );
+  return left ? wentBack.held : null;
 }
 
 /**

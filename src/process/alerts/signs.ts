@@ -10,7 +10,7 @@ import { findLongestDue } from '../../store/page/overview.ts';
 import { countPaused } from '../../store/pauses.ts';
 import { listReports } from '../../store/relays.ts';
 import { countGivenUp } from '../../store/webhooks/history.ts';
-import { findWentBack } from '../../store/went-back.ts';
+import { findHeldBack } from '../../store/went-back.ts';
 
 const minuteMs = 60_000;
 const megabyte = 1024 * 1024;
@@ -31,9 +31,9 @@ export async function lateness(database: Database, now: number): Promise<number>
 
 export async function findTroubles({ database, clock, folder }: SignsOptions): Promise<Trouble[]> {
   const now = clock.now();
-  const [{ in_doubt }, wentBack, lateForMs, free, givenUp, restsForMs, paused] = await Promise.all([
+  const [{ in_doubt }, heldBack, lateForMs, free, givenUp, restsForMs, paused] = await Promise.all([
     countOpen(database),
-    findWentBack(database),
+    findHeldBack(database),
     lateness(database, now),
     freeBytes(folder),
     countGivenUp(database),
@@ -41,8 +41,9 @@ export async function findTroubles({ database, clock, folder }: SignsOptions): P
     countPaused(database),
   ]);
   const found: (Trouble | null)[] = [
-    in_doubt === 0 ? null : { name: 'in_doubt', figure: in_doubt },
-    in_doubt === 0 || !wentBack ? null : { name: 'went_back', figure: wentBack.held },
+    // A restore is told once: what it holds is answered in the same place as all other doubts.
+    in_doubt === 0 ? null : { name: 'in_doubt', figure: in_doubt, isOnlyKept: heldBack !== null },
+    heldBack === null ? null : { name: 'went_back', figure: heldBack },
     // Held up by its relay, it is not called twice.
     lateForMs < lateMs ? null : { name: 'late', figure: minutes(lateForMs) },
     free >= freeBytesMin ? null : { name: 'disk_fills', figure: Math.round(free / megabyte) },
