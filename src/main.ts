@@ -149,6 +149,7 @@ function visible(name: string): string {
 
 function readArguments() {
   const names = [...settingNames.map(flagOf), ...commandFlags];
+  const all = [...names, ...Object.keys(switches)];
   const strings = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
   try {
     return parseArgs({ allowPositionals: true, options: { ...strings, ...switches } });
@@ -156,7 +157,7 @@ function readArguments() {
     // The sentences after the first are about positional arguments that begin with a dash, which no command has.
     const [first = ''] = (error as Error).message.split('. ');
     const [, option = ''] = /'--([\w-]+)/.exec(first) ?? [];
-    throw noSuchFlag(first, option, names);
+    throw noSuchFlag(first, option, all);
   }
 }
 

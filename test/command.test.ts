@@ -263,6 +263,15 @@ describe('sendonce', () => {
     );
   });
 
+  it('names the switch or the command that was probably meant', async (t) => {
+    const env = await environmentFor(t);
+    const flag = await run(env, '--versoin');
+    assert.match(flag.err, /Unknown option '--versoin': did you mean --version\?\n$/);
+    const help = await run(env, 'help', 'quue');
+    assert.match(help.err, /There is no command "quue": did you mean queue\?\n$/);
+    assert.equal(help.code, 2);
+  });
+
   it('says its version, and what one command can do', async (t) => {
     const env = await environmentFor(t);
     assert.match((await run(env, '--version')).out, /^\d+\.\d+\.\d+\n$/);

@@ -34,6 +34,11 @@ describe('doctor and the relay', () => {
     const line = await lineOf(t, (host) => `smtp://me:right-one@${host}?starttls=never`, { auth });
     assert.match(line, /^ok +relay \S+ answers, no TLS: .*, me is logged in$/);
     assert.match(await lineOf(t, (host) => `smtp://${host}?starttls=never`), /^ok +relay \S+ answers, no TLS/);
+    const forgotten = await lineOf(t, (host) => `smtp://${host}?starttls=never`, { auth });
+    assert.match(
+      forgotten,
+      /no login: it offers one, and may take no mail without \(user and password in RELAY_URL\)$/,
+    );
   });
 
   it('differ over a wrong password, which is not told', async (t) => {
@@ -56,7 +61,10 @@ describe('doctor and the relay', () => {
 
   it('differ where the port speaks otherwise than the URL says', async (t) => {
     const plain = await lineOf(t, (host) => `smtps://${host}`);
-    assert.match(plain, /^FAIL .*does not begin with TLS .*Write smtp:\/\/ instead of smtps:\/\//);
+    assert.match(
+      plain,
+      /^FAIL .*does not begin with TLS \(TLS: wrong version number\)\. Write smtp:\/\/ instead of smtps:\/\//,
+    );
     const turnedAway = await lineOf(t, (host) => `smtp://${host}`, { greet: () => ({ say: '554 go away\r\n' }) });
     assert.match(turnedAway, /^FAIL .*: it turns this server away \(connection: Invalid greeting: 554 go away\)/);
     const leaves = await lineOf(t, (host) => `smtp://${host}`, { greet: () => ({ leave: 'close' }) });

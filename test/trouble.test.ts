@@ -91,6 +91,22 @@ describe('a start says what to do next', () => {
 });
 
 describe('doctor', () => {
+  it('sees folders in which a start could make nothing', async (t) => {
+    const temp = createTemp();
+    t.after(() => temp.remove());
+    const file = temp.path('file');
+    writeFileSync(file, '');
+    const { said, code } = await diagnose({ DATABASE_URL: `sqlite:${file}/x/s.db`, STATE_DIR: `${file}/state` });
+    assert.match(
+      said,
+      /^FAIL +\S+s\.db does not exist, and cannot be made: \S+ is a file, not a folder\. DATABASE_URL/m,
+    );
+    assert.match(said, /^FAIL +STATE_DIR is \S+state, which cannot be used: .*name another one/m);
+    assert.equal(code, 1);
+    const fresh = { DATABASE_URL: `sqlite:${temp.path('new/s.db')}`, STATE_DIR: temp.path('new/state') };
+    assert.match((await diagnose(fresh)).said, /^ok .*the first start makes it$/m);
+  });
+
   it('sees a clock that is behind what has happened', async (t) => {
     const server = await startTestServer();
     t.after(() => server.stop());

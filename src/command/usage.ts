@@ -48,8 +48,9 @@ const commandNames = ['help', ...new Set(Array.from(usage.matchAll(/^ {2}([a-z-]
 /** What was typed means nothing: the exit status is another one. */
 export class UsageError extends CommandError {}
 
-/** What the usage has on one command; all of it where there is none. */
+/** What the usage has on one command; all of it where none is named. @throws UsageError where there is no such command. */
 export function usageOf(command: string | undefined): string {
+  if (command !== undefined && !commandNames.includes(command)) throw noSuchCommand(command);
   const [head = '', ...entries] = usage.split(/\n {2}(?=[a-z])/);
   const own = entries.filter((entry) => entry.split(/\s/)[0] === command);
   return own.length === 0 ? usage : [head.trimEnd(), ...own.map((entry) => entry.split('\n\n')[0])].join('\n  ');

@@ -77,12 +77,22 @@ export function isUnavailable(error: unknown): error is AppError {
 
 /** The database works for nobody now; what was under way is undone. `isForGood`: until the operator has mended it. */
 export function cannotWrite(cause: unknown, isForGood = false): AppError {
-  return new AppError('unavailable', `${state(isForGood)}; nothing was accepted. ${mending(isForGood)}`, { cause });
+  return new AppError('unavailable', `${state(isForGood)}; nothing was accepted. ${mending(isForGood)}`, {
+    ...askTheServer,
+    cause,
+  });
 }
 
 export function cannotRead(cause: unknown, isForGood = false): AppError {
-  return new AppError('unavailable', `${state(isForGood)}; nothing could be read. ${mending(isForGood)}`, { cause });
+  return new AppError('unavailable', `${state(isForGood)}; nothing could be read. ${mending(isForGood)}`, {
+    ...askTheServer,
+    cause,
+  });
 }
+
+const askTheServer = hinted(
+  'Nothing is wrong with the request. On the server, its log and `sendonce doctor` say what is.',
+);
 
 function state(isForGood: boolean): string {
   return isForGood ? 'The database is damaged' : 'The database does not work right now';

@@ -204,10 +204,17 @@ function tlsOptions(options: SmtpOptions): ConnectionOptions {
 }
 
 function explain(step: Step, error: unknown, options: SmtpOptions): string {
-  const message = (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' ');
+  const message = wordsOf(error).replaceAll('\n', ' ');
   const isOurChoice = step === 'TLS' && options.auth !== null && options.starttls === undefined && !options.secure;
   const hint = isOurChoice ? ' (a password is sent over verified TLS only, unless starttls=never)' : '';
   return `${step}: ${message}${hint}`;
+}
+
+/** OpenSSL's message has its source file and line in it; Node puts what happened beside it. */
+function wordsOf(error: unknown): string {
+  const { reason, library } = error as { reason?: unknown; library?: unknown };
+  if (typeof reason === 'string' && library !== undefined) return reason;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** RFC 5321 4.1.3: who has no name says an address. */

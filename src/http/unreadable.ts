@@ -1,15 +1,19 @@
 /** The answer to bytes that are no HTTP request: in JSON as every other refusal, and never in the place of another answer. */
 
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, maxHeaderSize, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { AppError, type ErrorCode } from '../core/error.ts';
+import { AppError, type ErrorCode, type ErrorDetails, hinted } from '../core/error.ts';
 import { log } from '../log.ts';
 import type { Wording } from './facade.ts';
 import { createRequestId, requestIdHeader } from './request-id.ts';
 
 /** Node's parser codes; everything else is a plain 400. */
-const refusals: Readonly<Record<string, [code: ErrorCode, message: string]>> = {
-  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The request headers are too large.'],
+const refusals: Readonly<Record<string, [code: ErrorCode, message: string, details?: ErrorDetails]>> = {
+  HPE_HEADER_OVERFLOW: [
+    'headers_too_large',
+    'The request headers are too large.',
+    hinted(`All of them together may have ${maxHeaderSize} bytes: look for cookies, or a key that holds a whole body.`),
+  ],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['too_large', 'The chunk extensions of the request body are too large.'],
   ERR_HTTP_REQUEST_TIMEOUT: ['too_slow', 'The request did not arrive in time.'],
 };
@@ -42,8 +46,8 @@ function pathIn(packet: Buffer | undefined): string {
 const requestLineMax = 2_048;
 
 function answerTo({ code = '' }: ParseError, wording: Wording): string {
-  const [refusal, message] = refusals[code] ?? ['unreadable', 'The request is not valid HTTP.'];
-  const { status, body, headers } = wording.renderError(new AppError(refusal, message));
+  const [refusal, message, details] = refusals[code] ?? ['unreadable', 'The request is not valid HTTP.'];
+  const { status, body, headers } = wording.renderError(new AppError(refusal, message, details));
   const request = createRequestId();
   log.unreadable(request, code);
   const more = { 'content-type': 'application/json; charset=utf-8', ...headers, [requestIdHeader]: request };

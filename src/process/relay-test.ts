@@ -83,5 +83,6 @@ function* greetedWith({ auth }: RelayServer, wire: Wire, extensions: Extensions)
   yield 'answers';
   yield wire.isSecure ? 'TLS' : 'no TLS: whoever stands between reads the mail';
   if (auth) yield `${auth.user} is logged in`;
-  else if (extensions.has('AUTH')) yield 'no login (it offers one)';
+  else if (extensions.has('AUTH'))
+    yield 'no login: it offers one, and may take no mail without (user and password in RELAY_URL)';
 }

@@ -104,5 +104,7 @@ describe('a refusal says what to do next', () => {
 });
 
 test('whoever is told that the server is unavailable is told when to come back', () => {
-  assert.equal(renderError(cannotRead(new Error('gone'))).headers['retry-after'], '2');
+  const { body, headers } = renderError(cannotRead(new Error('gone')));
+  assert.equal(headers['retry-after'], '2');
+  assert.match(JSON.parse(body).hint, /^Nothing is wrong with the request\. .*`sendonce doctor`/);
 });

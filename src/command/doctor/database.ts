@@ -1,10 +1,12 @@
 /** What `sendonce doctor` says of the database: whether it is whole, whose it is, how far it has come, and what waits in it. */
 
+import { dirname } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { anyDomain } from '../../core/account.ts';
 import { databaseName, isThere } from '../../process/open-database.ts';
 import { isBehind, readWitness } from '../../process/restore-guard.ts';
 import { problemOfSecretKey } from '../../process/secret-key.ts';
+import { whyNotMade } from '../../process/state-dir.ts';
 import { listGrants } from '../../store/account-domains.ts';
 import type { Database } from '../../store/database.ts';
 import { findHang, type HangCause } from '../../store/engine/postgres/watch.ts';
@@ -19,7 +21,7 @@ import { type Finding, fail, found, ok } from './finding.ts';
 
 export async function checkDatabase(config: Config): Promise<Finding[]> {
   const name = databaseName(config.database);
-  if (!isThere(config.database)) return [ok(`${name} does not exist yet: the first start makes it`)];
+  if (!isThere(config.database)) return [checkPlace(config)];
   const inTheWay = (await checkCommits(name, config)) ?? (await checkWhole(config));
   if (inTheWay) return [inTheWay];
   return withDatabase(config, { create: false }, async (database) => [
@@ -31,6 +33,16 @@ export async function checkDatabase(config: Config): Promise<Finding[]> {
     ...(await found({ of: 'witness', find: () => checkRestored(config, database) })),
     ...(await found({ of: 'domains', find: () => checkDomains(config, database) })),
   ]);
+}
+
+/** Where the first start makes it. */
+function checkPlace({ database }: Config): Finding {
+  const name = databaseName(database);
+  const why = database.engine === 'sqlite' ? whyNotMade(dirname(database.path)) : null;
+  if (why === null) return ok(`${name} does not exist yet: the first start makes it`);
+  return fail(
+    `${name} does not exist, and cannot be made: ${why}. DATABASE_URL must name a path in a folder that this user may write to`,
+  );
 }
 
 /** Before anything is written to it, and to a file that cannot be opened at all. Null: it is whole, or a server's own to check. */

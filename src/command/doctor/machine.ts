@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { Config } from '../../config/config.ts';
 import { findOpenings, mayBeReplaced, writeMode } from '../../process/own-files.ts';
-import type { Finding } from './finding.ts';
+import { problemOfStateDir } from '../../process/state-dir.ts';
+import { type Finding, fail } from './finding.ts';
 
 /** Under this the next burst of attachments may fill the disk. */
 const freeBytesMin = 500 * 1024 * 1024;
@@ -21,6 +22,8 @@ export async function checkDisk(wanted: string): Promise<Finding[]> {
 
 /** What others may open of ours, and the folders that are not ours to close. */
 export function checkFiles(config: Config): Finding[] {
+  const problem = problemOfStateDir(config.stateDir);
+  if (problem !== null) return [fail(problem)];
   const { ours, shared } = findOpenings(config);
   const open = ours.map(({ path, mode }): Finding => {
     const text = `${path} is open to other users (mode ${writeMode(mode)}): the next start closes it, or chmod go= ${path}`;

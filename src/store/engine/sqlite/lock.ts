@@ -1,9 +1,9 @@
 /** One serving process per SQLite file: an exclusive lock the system frees on any death. */
 
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { makeFolder } from './trouble.ts';
+import { makeFolder, whyNotIn } from './trouble.ts';
 
 /** How long a newcomer waits for a server that is shutting down. */
 const lockWaitMs = 5_000;
@@ -44,7 +44,8 @@ function isHeld(error: unknown): boolean {
 }
 
 function unusable(path: string, cause: unknown): Error {
-  const why = (cause as Error).message;
+  const folder = dirname(path);
+  const why = (existsSync(folder) && whyNotIn(folder)) || (cause as Error).message;
   return new Error(
     `${path} cannot be made or opened: ${why}. DATABASE_URL must name a path in a folder that this user may write to, and what is in it must be this user's.`,
     { cause },

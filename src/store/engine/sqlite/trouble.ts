@@ -1,6 +1,6 @@
 /** What keeps a SQLite file from being used, and what to do about it; and making folders, which fails in its own ways. */
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Like `mkdir -p`. Node's own never comes back where the system will not have a folder, as below /proc. */
@@ -22,22 +22,39 @@ export function isDamage(error: unknown): boolean {
 
 /** The same error with the file's name, and what to do; what is not about the file stays as it is. */
 export function explained(path: string, error: unknown): unknown {
-  const next = nextAfter(error);
+  const next = nextAfter(path, error);
   if (next === null) return error;
   const about = new Error(`${path} ${next.what} (${(error as Error).message}): ${next.next}`, { cause: error });
   return Object.assign(about, { code: codeOf(error) });
 }
 
-function nextAfter(error: unknown): { what: string; next: string } | null {
+/** What the system has against a file in this folder, where SQLite only says that it cannot open one; null where it has nothing. */
+export function whyNotIn(folder: string): string | null {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return null;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    return code === 'EROFS'
+      ? 'it is on a disk that takes no writes (EROFS)'
+      : `this user may not write there (${code})`;
+  }
+}
+
+function nextAfter(path: string, error: unknown): { what: string; next: string } | null {
   if (isDamage(error)) return { what: 'is damaged', next: restoreIt };
-  const [, kind = ''] = /^SQLITE_(READONLY|CANTOPEN|FULL)/.exec(codeOf(error)) ?? [];
+  const [, kind = ''] = /^SQLITE_(READONLY|CANTOPEN|FULL|BUSY)/.exec(codeOf(error)) ?? [];
   switch (kind) {
     case 'READONLY':
       return { what: 'may not be written', next: `it is another user's, or on a disk that takes no writes. ${ownIt}` };
-    case 'CANTOPEN':
-      return { what: 'cannot be opened', next: `this user may not open it, or make the files beside it. ${ownIt}` };
+    case 'CANTOPEN': {
+      const why = whyNotIn(dirname(path)) ?? 'this user may not open it, or make the files beside it';
+      return { what: 'cannot be opened', next: `${why}. ${ownIt}` };
+    }
     case 'FULL':
-      return { what: 'cannot grow', next: 'the disk is full; make room on it.' };
+      return { what: 'cannot grow', next: 'make room on its disk.' };
+    case 'BUSY':
+      return { what: 'is locked', next: 'another program writes to it (sqlite3? a backup tool?): end that one.' };
     default:
       return null;
   }
