@@ -1,6 +1,6 @@
 /** One serving process per SQLite file: an exclusive lock the system frees on any death. */
 
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { makeFolder, whyNotIn } from './trouble.ts';
@@ -44,8 +44,8 @@ function isHeld(error: unknown): boolean {
 }
 
 function unusable(path: string, cause: unknown): Error {
-  const folder = dirname(path);
-  const why = (existsSync(folder) && whyNotIn(folder)) || (cause as Error).message;
+  // The system has said why; SQLite has not.
+  const why = (cause instanceof Sqlite.SqliteError && whyNotIn(dirname(path))) || (cause as Error).message;
   return new Error(
     `${path} cannot be made or opened: ${why}. DATABASE_URL must name a path in a folder that this user may write to, and what is in it must be this user's.`,
     { cause },
