@@ -2,6 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import type { Hono } from 'hono';
+import { limits } from '../../src/config/limits.ts';
 import type { Bindings } from '../../src/http/call.ts';
 import type { HttpFacade } from '../../src/http/facade.ts';
 import { type FacadeParts, httpFacades } from '../../src/http/facades.ts';
@@ -64,6 +65,7 @@ export class CostRun {
     const server = await startTestServer({
       // Nothing but requests: what is delivered, and what is done once a second, is measured elsewhere.
       environment: { ROLE: 'api', ...(options.databaseUrl ? { DATABASE_URL: options.databaseUrl } : {}) },
+      limits: { renderMsMax: limits.renderMsMax },
       outside: { choresEveryMs: 3_600_000, facades: facades as never },
     });
     if (seen === null) throw new Error('the facades were given no app');

@@ -21,7 +21,7 @@ async function eventsOf(server: TestServer, id: string): Promise<any[]> {
 
 /** Until it is so, without a move of the clock: what is awaited comes by itself. */
 async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  const giveUpAt = performance.now() + 15_000;
+  const giveUpAt = performance.now() + 120_000;
   while (!(await condition())) {
     if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -201,7 +201,7 @@ describe('a relay that is back', () => {
     const sink = await back();
     const startedAt = performance.now();
     await until('all have arrived', () => sink.count === 20);
-    assert.ok(performance.now() - startedAt < 10_000);
+    assert.ok(performance.now() - startedAt < 30_000);
     assert.deepEqual(sink.duplicates(), []);
     for (const id of ids) await untilEvent(server, id, 'sent');
   });

@@ -29,7 +29,7 @@ async function isInDoubt(server: TestServer, id: string): Promise<boolean> {
 
 /** Until it is so, without a move of the clock. */
 async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  const giveUpAt = performance.now() + 40_000;
+  const giveUpAt = performance.now() + 120_000;
   while (!(await condition())) {
     if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));

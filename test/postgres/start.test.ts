@@ -14,7 +14,7 @@ import { createTemp } from '../support/temp.ts';
 import { ask } from './pooled.ts';
 
 /** Far less than a server that is starting is waited for. */
-const atOnceMs = 8_000;
+const atOnceMs = 30_000;
 
 async function refusedAtOnce(url: string, reason: RegExp): Promise<void> {
   const startedAt = performance.now();

@@ -33,7 +33,7 @@ type Epoch = {
   isDead: boolean;
 };
 /** An answer takes milliseconds. */
-const patienceMs = 30_000;
+const patienceMs = 120_000;
 
 /** How often a server says that it lives. */
 const beatMs = 2_000;
@@ -193,7 +193,7 @@ export class World {
 
   async #drain(model: Model): Promise<void> {
     this.relay.behave('prompt');
-    const giveUpAt = performance.now() + 20_000;
+    const giveUpAt = performance.now() + 120_000;
     for (;;) {
       await this.tick();
       await new Promise((resolve) => setImmediate(resolve));

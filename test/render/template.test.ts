@@ -400,7 +400,7 @@ describe('a hostile template', () => {
       const started = performance.now();
       assert.match(refusal(source, values).message, reason);
       // A quarter of a second at most on an idle core; without limits, minutes or the whole memory.
-      assert.ok(performance.now() - started < 10_000);
+      assert.ok(performance.now() - started < 30_000);
     });
   }
 

@@ -329,9 +329,13 @@ test('with RATE_LIMIT a refusal tells what is left, too', async (t) => {
 test('more requests a second than RATE_LIMIT are 429 with whole numbers, and send nothing', async (t) => {
   const server = await startTestServer({ environment: { RATE_LIMIT: '5' } });
   t.after(() => server.stop());
+  const startedAt = performance.now();
   const replies = await Promise.all(Array.from({ length: 20 }, () => server.call('POST', '/emails', message())));
   const refused = replies.filter(({ status }) => status === 429);
-  assert(refused.length >= 10, 'a burst spans two windows at most');
+  // Two on a quiet machine.
+  const windows = 2 + Math.floor((performance.now() - startedAt) / 1_000);
+  assert(20 - refused.length <= 5 * windows, `${20 - refused.length} in ${windows} windows`);
+  assert(refused.length > 0);
   for (const { headers, json } of refused) {
     assert.equal(json.name, 'rate_limit_exceeded');
     assert.match(json.message, /^Too many requests\. You can only make 5 requests per second\./);

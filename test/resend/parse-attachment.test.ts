@@ -223,6 +223,6 @@ describe('the list of attachments', () => {
         assert(error instanceof AppError);
       }
     }
-    assert(performance.now() - started < 500);
+    assert(performance.now() - started < 20_000);
   });
 });

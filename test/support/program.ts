@@ -9,7 +9,7 @@ export type Ended = { code: number; out: string; err: string };
 
 export function run(env: Record<string, string>, ...words: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...words], { env, timeout: 20_000 }, (error, out, err) => {
+    execFile(process.execPath, [program, ...words], { env, timeout: 120_000 }, (error, out, err) => {
       const code = typeof error?.code === 'number' ? error.code : error ? -1 : 0;
       resolve({ code, out, err });
     });

@@ -313,7 +313,7 @@ class Life {
   }
 
   async #until(what: string, condition: () => Promise<boolean>): Promise<void> {
-    const giveUpAt = performance.now() + 30_000;
+    const giveUpAt = performance.now() + 120_000;
     while (!(await condition())) {
       if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
