@@ -36,7 +36,7 @@ describe('sendonce init', () => {
     const relay = `smtp://me%40acme:a%3Ab%2Fc%23d@127.0.0.1:${sink.port}?starttls=never`;
     const folder = `${file}.data`;
     const wrong = ['127.0.0.1', String(sink.port), 'me@acme', 'wrong', 'n'];
-    const right = [relay, '', ''];
+    const right = [relay];
     const rest = ['https://mail.example.com', '', '0', folder, 'nobody', 'ops@acme.test'];
     const { code, said, err } = await answer(file, [...wrong, ...right, ...rest]);
     assert.equal(code, 0, err);

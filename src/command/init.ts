@@ -35,10 +35,7 @@ async function askRelay(terminal: Terminal): Promise<Lines> {
       'Relay (SMTP host, such as smtp.example.com; none: mail is captured and nothing leaves)',
     );
     if (host === '') return [];
-    const port = await terminal.ask('Port', '587');
-    const user = await terminal.ask('User');
-    const password = user === '' ? '' : await terminal.askSecret('Password');
-    const url = relayUrl({ host, port, user, password });
+    const url = isWhole(host) ? host : relayUrl({ host, ...(await askLogin(terminal)) });
     const relay = readRelay(url);
     if (relay === null) continue;
     if (await isGood(relay)) return [['RELAY_URL', url]];
@@ -48,9 +45,18 @@ async function askRelay(terminal: Terminal): Promise<Lines> {
 
 type Parts = { host: string; port: string; user: string; password: string };
 
-/** What is typed where the host is asked for may be a whole URL. */
+/** What is typed where the host is asked for may be a URL, with all that is asked next in it. */
+function isWhole(host: string): boolean {
+  return /^smtps?:\/\//.test(host);
+}
+
+async function askLogin(terminal: Terminal): Promise<Omit<Parts, 'host'>> {
+  const port = await terminal.ask('Port', '587');
+  const user = await terminal.ask('User');
+  return { port, user, password: user === '' ? '' : await terminal.askSecret('Password') };
+}
+
 function relayUrl({ host, port, user, password }: Parts): string {
-  if (/^smtps?:\/\//.test(host)) return host;
   const login = user === '' ? '' : `${encode(user)}:${encode(password)}@`;
   return `${port === '465' ? 'smtps' : 'smtp'}://${login}${host}:${port}`;
 }
