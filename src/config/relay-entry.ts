@@ -83,7 +83,9 @@ function targetOf(fields: Fields): RelayTarget {
     if (mx) return { kind: 'mx', server: { ...mxServer(fields, mx), ...tls } };
     const upstream = parseUpstreamUrl(url);
     if (upstream?.service === 'ses') return { kind: 'upstream', server: { ...sesServer(fields, upstream), ...tls } };
-    if (upstream) return { kind: 'upstream', server: { ...upstream, key: keyOf(fields), ...tls } };
+    if (upstream) {
+      return { kind: 'upstream', server: { ...upstream, key: keyOf(fields), ...secretOf(fields, upstream), ...tls } };
+    }
     return { kind: 'smtp', server: { ...smtpServer(fields, url), ...tls } };
   } catch (error) {
     if (error instanceof RelayUrlError) throw new FieldProblem(`\`url\` ${error.message}`);
@@ -113,7 +115,28 @@ function sesServer(fields: Fields, upstream: Omit<UpstreamServer, 'key'>): Upstr
   if (!/^\w+$/.test(accessKeyId)) throw new FieldProblem('`access_key_id` must be letters and digits.');
   const key = keyOf(fields, 'secret_access_key');
   const own = isRegion ? { host: `email.${region}.amazonaws.com` } : {};
-  return { ...upstream, ...own, key, aws: { accessKeyId, region } };
+  return { ...upstream, ...own, key, aws: { accessKeyId, region }, ...topicOf(fields) };
+}
+
+/** Any account at Amazon could publish to a topic of its own: ours is named. */
+function topicOf(fields: Fields): { proof?: string } {
+  const topic = fields.text('topic_arn');
+  if (topic === null) return {};
+  if (/^arn:aws[\w-]*:sns:[a-z\d-]+:\d{12}:[\w.-]{1,256}$/.test(topic)) return { proof: topic };
+  throw new FieldProblem('`topic_arn` must be that of an SNS topic, as arn:aws:sns:eu-west-1:123456789012:notices.');
+}
+
+/** Of the webhook that the relay tells us by. */
+function secretOf(fields: Fields, { service }: Pick<UpstreamServer, 'service'>): { proof?: string } {
+  const secret = fields.secret('webhook_secret');
+  if (secret === null) return {};
+  if (service !== 'brevo' && !/^whsec_[A-Za-z\d+/]{20,}={0,2}$/.test(secret)) {
+    throw new FieldProblem('`webhook_secret` must be the signing secret of the webhook, as whsec_….');
+  }
+  if (secret.length < 16 || !/^[!-~]+$/.test(secret)) {
+    throw new FieldProblem('`webhook_secret` must be at least 16 characters of printable ASCII without spaces.');
+  }
+  return { proof: secret };
 }
 
 function keyOf(fields: Fields, name = 'key'): string {

@@ -10,6 +10,8 @@ export type UpstreamServer = {
   port: number;
   isSecure: boolean;
   key: string;
+  /** What shows that a notice over HTTP is from it: the secret of its webhook, or the topic of SES. Left out: it tells nothing. */
+  proof?: string;
   /** Whose certificate is taken, where that is not whose the system takes. */
   tls?: { ca: string[] } | { rejectUnauthorized: false };
 };

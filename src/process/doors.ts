@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { settingsInForce } from '../config/in-force.ts';
 import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ReturnPaths } from '../core/return-path.ts';
 import type { Room } from '../core/room.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { createIdSource } from '../core/token.ts';
@@ -21,6 +22,7 @@ import { type Facade, type HttpFacade, keyScopesOf } from '../http/facade.ts';
 import type { FacadeParts } from '../http/facades.ts';
 import { Guesses } from '../http/guesses.ts';
 import { createKeyless } from '../http/keyless.ts';
+import { type NoticeDoorParts, noticesDoor } from '../http/notices/door.ts';
 import { addOwnRoutes } from '../http/own-routes.ts';
 import { createPreferenceLinks } from '../http/preference-links.ts';
 import { type PreferenceParts, preferencesDoor } from '../http/preferences.ts';
@@ -59,7 +61,7 @@ import { createSubscribe } from '../use-cases/subscribe.ts';
 import { createSuppress } from '../use-cases/suppress.ts';
 import { createTemplates } from '../use-cases/templates.ts';
 import { createVersionedTemplates } from '../use-cases/versioned-templates.ts';
-import { mailHostOf } from './mail.ts';
+import { mailHostOf, takeReportOf } from './mail.ts';
 
 export type DoorOptions = {
   config: Config;
@@ -76,7 +78,7 @@ export type DoorOptions = {
   atWork: Room;
   /** Told after a commit that queued something. */
   onQueued: () => void;
-  metrics: Pick<Metrics, 'accepted' | 'keyless' | 'refused' | 'wrongKey'>;
+  metrics: Pick<Metrics, 'accepted' | 'keyless' | 'noticed' | 'refused' | 'wrongKey'>;
   secrets: Secrets;
   /** SPF mechanisms of the relays as they are now. */
   spfSenders: () => readonly string[];
@@ -84,6 +86,9 @@ export type DoorOptions = {
   publicUrl: () => string;
   page: PageOptions;
   relayDesk: RelayDesk;
+  returnPaths: ReturnPaths;
+  /** Of RELAYS_FILE as it is now; null: there is none of this name. */
+  findRelay: NoticeDoorParts['findRelay'];
 };
 
 /** What the page shows beside the database. */
@@ -117,7 +122,7 @@ export function openApi(options: DoorOptions): Api {
     requestLog,
     openApiDoor,
     docsDoor,
-    ...linkedDoors({ ...reading, ...ownLinks, rules, contacts: use.contacts, bodies: access.bodies }),
+    ...keylessDoors(options, { ...reading, ...ownLinks, rules, contacts: use.contacts, bodies: access.bodies }),
     (app) =>
       addOwnRoutes(app, gatekeeper, {
         keys: { clock, findKeyLives: use.findKeyLives, lookUpKeys: use.lookUpKeys, keyScopes: keyScopesOf(known) },
@@ -247,9 +252,12 @@ type LinkedParts = DownloadParts &
   Pick<PreferenceParts, 'contacts' | 'bodies'> &
   Omit<ReturnType<typeof createAllLinks>, 'links'>;
 
-/** What links lead to that work without an API key. */
-function linkedDoors({ preferenceLinks, shareLinks, ...parts }: LinkedParts): Door[] {
+/** What works without an API key: what links lead to, and what relays tell. */
+function keylessDoors(options: DoorOptions, { preferenceLinks, shareLinks, ...parts }: LinkedParts): Door[] {
+  const { findRelay, egress, clock } = options;
+  const { bodies } = parts;
   return [
+    noticesDoor({ bodies, egress, findRelay, takeReport: takeReportOf(options), now: () => clock.now() }),
     downloadDoor(parts),
     sharedDoor({ ...parts, links: shareLinks }),
     preferencesDoor({ ...parts, links: preferenceLinks }),

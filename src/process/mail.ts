@@ -14,7 +14,12 @@ import { submissionLimits } from '../listen/submission/limits.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Renderer } from '../render/renderer.ts';
 import { createReceiveMail } from '../use-cases/receive-mail.ts';
-import { createTakeReport, type TakenReport, type TakeReportOptions } from '../use-cases/take-report.ts';
+import {
+  createTakeReport,
+  type TakenReport,
+  type TakeReport,
+  type TakeReportOptions,
+} from '../use-cases/take-report.ts';
 
 export type NoticeParts = Pick<TakeReportOptions, 'database' | 'clock'> & {
   returnPaths: ReturnPaths;
@@ -42,11 +47,16 @@ export function createMailListeners(config: Config, parts: SubmissionParts, noti
 
 function noticeIntakes(parts: NoticeParts): Intake[] {
   if (parts.returnPaths.domain === null) return [];
+  return [createNoticeIntake({ ...parts, takeReport: takeReportOf(parts) })];
+}
+
+/** However a notice comes: it is counted, and webhooks are told soon. */
+export function takeReportOf(parts: Omit<NoticeParts, 'renderer'>): TakeReport {
   const onTaken = (taken: TakenReport) => {
     parts.metrics.noticed(taken);
     parts.onQueued();
   };
-  return [createNoticeIntake({ ...parts, takeReport: createTakeReport({ ...parts, onTaken }) })];
+  return createTakeReport({ ...parts, onTaken });
 }
 
 function receivedIntake(config: Config, { database, clock, renderer, onQueued }: NoticeParts): Intake {

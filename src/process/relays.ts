@@ -240,3 +240,8 @@ export function spfSendersOf(relay: RelaySetting): readonly string[] {
       return spfSenders(relay.file.relays.flatMap((one) => (one.kind === 'smtp' ? [one.server.host] : [])));
   }
 }
+
+/** The one of this name in RELAYS_FILE; null: there is none. */
+export function findEntry(relay: RelaySetting, name: string): RelayEntry | null {
+  return (relay.kind === 'file' && relay.file.relays.find((one) => one.name === name)) || null;
+}

@@ -24,12 +24,21 @@ type UpstreamOptions = TestServerOptions & {
   hasBackup?: boolean;
   hasTwin?: boolean;
   upstreamEnvironment?: Environment;
+  /** More fields of the relay in its file. */
+  relayMore?: string;
 };
 
 export async function serveUpstream(
   t: TestContext,
   service: Service,
-  { key = testKey, hasBackup = false, hasTwin = false, upstreamEnvironment = {}, ...options }: UpstreamOptions = {},
+  {
+    key = testKey,
+    hasBackup = false,
+    hasTwin = false,
+    upstreamEnvironment = {},
+    relayMore = '',
+    ...options
+  }: UpstreamOptions = {},
 ): Promise<UpstreamRig> {
   const temp = createTemp();
   const [upstream, backup] = [await startTestServer({ environment: upstreamEnvironment }), await startSink()];
@@ -46,7 +55,7 @@ export async function serveUpstream(
   const more = hasBackup ? `[[relay]]\nname = "backup"\nurl = "smtp://127.0.0.1:${backup.port}"\n` : '';
   const url = `${service}://${new URL(proxy.url).host}?tls=never`;
   const relays = (hasTwin ? ['up', 'twin'] : ['up']).map(
-    (name) => `[[relay]]\nname = "${name}"\nurl = "${url}"\nkey = "${key}"\n`,
+    (name) => `[[relay]]\nname = "${name}"\nurl = "${url}"\nkey = "${key}"\n${relayMore}`,
   );
   writeFileSync(path, `${relays.join('')}${more}`);
   rig.server = await startTestServer({ ...options, environment: { RELAYS_FILE: path, ...options.environment } });

@@ -3,6 +3,7 @@
 import type { DeliveryState } from '../../core/delivery-state.ts';
 import type { Notice, NoticeKind } from '../../core/notice.ts';
 import { ownWords } from '../../core/reply.ts';
+import type { Returned } from '../../core/return-path.ts';
 import { suppressionKey } from '../../core/suppression.ts';
 import type { Reader, Transaction } from '../database.ts';
 import { suppress } from '../suppressions.ts';
@@ -34,6 +35,21 @@ export async function findAccountOf(reader: Reader, emailId: string): Promise<st
     emailId,
   );
   return row?.account ?? null;
+}
+
+/** What a relay with an API of its own calls a request that it took. */
+export type UpstreamName = { relay: string; id: string };
+
+/** The delivery it took under this id; another relay's id says nothing. */
+export async function findByUpstream(reader: Reader, { relay, id }: UpstreamName): Promise<Returned | null> {
+  const sql = `select deliveries.email_id, deliveries.part from accounts
+    join deliveries on deliveries.account = accounts.id and deliveries.upstream_id = ? and deliveries.relay = ?`;
+  // Some write it as a Message-ID is written, and leave that out elsewhere.
+  for (const spelled of new Set([id, id.replace(/^<|>$/g, ''), `<${id}>`])) {
+    const [row] = await reader.all<{ email_id: string; part: number }>(sql, spelled, relay);
+    if (row) return { emailId: row.email_id, part: row.part };
+  }
+  return null;
 }
 
 /** All that is written about an email's notices waits for each other: two at once could take recipients from one part. */
