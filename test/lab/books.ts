@@ -63,10 +63,16 @@ export async function deliveriesIn(books: Books, ...states: DeliveryState[]): Pr
   return rows.map((row) => row.email_id);
 }
 
-/** What the program will still do something about by itself; a doubt that waits for a person is not among it. */
+/** Events that name relays which were passed over. */
+export async function countFailovers(books: Books): Promise<number> {
+  const [row] = await books.rows<{ n: number }>(`select count(*) as n from events where detail like '%"passed_over"%'`);
+  return Number(row?.n ?? 0);
+}
+
+/** What the program will still do something about by itself, repeats at an upstream among it; a doubt that waits for a person is not. */
 export async function underWayIn(books: Books): Promise<{ email: string; state: DeliveryState }[]> {
   return books.rows(`select email_id as email, state from deliveries
-    where state in ('queued', 'sending', 'handoff') or (state = 'in_doubt' and run_at < ${never})`);
+    where state in ('queued', 'sending', 'handoff') or (state = 'in_doubt' and (run_at < ${never} or repeat_until is not null))`);
 }
 
 /** `bigint`: nothing we store is beyond 2^53. */

@@ -198,16 +198,16 @@ function checkBytes(
   violate: (text: string) => void,
 ): void {
   const dots = new Set(to.flatMap((recipient) => (seen.get(recipient) ?? []).flatMap((one) => one.dot ?? [])));
-  const hashes = new Set([...dots].map((dot) => dot.sha256));
+  const hashes = new Set([...dots].flatMap((dot) => dot.sha256 ?? []));
   if (hashes.size > 1) violate('left with different bytes');
   for (const dot of dots) {
-    if (dot.messageId !== email.messageId) violate(`left under ${dot.messageId}`);
+    if (dot.messageId !== null && dot.messageId !== email.messageId) violate(`left under ${dot.messageId}`);
     if (dot.subjects.join() !== subject) violate(`left with the subjects ${dot.subjects}`);
   }
   // A recipient may have left the delivery whose gate it passed, deferred by a later attempt: the email is what counts.
   if (dots.size > 0 && email.deliveries.every((row) => row.gated_at === null)) violate('left without a gate');
   for (const { content_hash, recipients } of email.deliveries) {
-    const inEnvelope = (one: Transaction, recipient: string) => one.dot !== null && one.to.includes(recipient);
+    const inEnvelope = (one: Transaction, recipient: string) => one.dot?.sha256 != null && one.to.includes(recipient);
     const hasDot = recipients.some((to) => seen.get(to)?.some((one) => inEnvelope(one, to)));
     if (hasDot && content_hash && !hashes.has(content_hash.toString('hex')))
       violate('left with other bytes than its gate recorded');
@@ -255,6 +255,10 @@ function told({ seen }: Story): string {
 /** Under `hold`, a dot follows another only where the relay has said clearly that it did not take it, or an operator wants it. */
 function checkDots({ recipient, seen, events }: Story, violate: (text: string) => void): void {
   const dots = seen.filter((one) => one.dot && one.to.includes(recipient));
+  for (const [index, { mood, relay }] of dots.slice(0, -1).entries()) {
+    const next = dots[index + 1]?.relay;
+    if (mood.said !== 'later' && next !== relay) violate(`after ${mood.name} at ${relay} another dot left at ${next}`);
+  }
   const followed = dots.slice(0, -1).filter(({ mood }) => mood.said !== 'later');
   if (followed.length <= events.filter(isResend).length) return;
   for (const { mood } of followed) violate(`after ${mood.name} another dot left for ${recipient}`);

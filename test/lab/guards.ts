@@ -98,6 +98,14 @@ export const controls: Control[] = [
     },
   },
   {
+    guard: 'a mail moves on before its gate only',
+    sees: 'duplicates',
+    run: async ({ seed }) => {
+      const options = { seed, command: labServer('moves-on-late'), speed: labSpeed, moods: createMoods };
+      return untroubled('a mail moves on behind its gate, too', 150, { ...options, isRouted: true });
+    },
+  },
+  {
     guard: 'what a dead process had claimed is queued again',
     sees: 'lost',
     isQuick: true,

@@ -24,6 +24,8 @@ import {
   plainKills,
   plainMischief,
   rollingRestarts,
+  routedKills,
+  routedMischief,
   type Scale,
 } from './scenarios.ts';
 import { neverTaken, renderSometimes } from './sometimes.ts';
@@ -46,6 +48,7 @@ const scenarios: Scenario[] = [
   { name: 'kills and stops, send-again', run: async (scale) => [await mixedKills(times(300), 'send-again', scale)] },
   { name: 'kills and stops, webhooks', run: async (scale) => [await heardKills(times(100), scale)] },
   { name: 'people, kills', run: async (scale) => [await peopleAndKills(times(300), scale)] },
+  { name: 'relays, kills', run: async (scale) => [await routedKills(times(1_000), scale)] },
   { name: 'rolling restarts', run: async (scale) => [await rollingRestarts(times(100), scale)] },
   { name: 'backup put back', run: async (scale) => [await restoreAgainAndAgain({ times: times(10), ...scale })] },
   { name: 'relay: TLS that fails', run: async (scale) => [await brokenTls(times(100), scale)] },
@@ -60,6 +63,7 @@ const scenarios: Scenario[] = [
   { name: 'PostgreSQL: hold', run: async (scale) => [await mixedMischief(times(1_000), 'hold', scale)] },
   { name: 'PostgreSQL: send-again', run: async (scale) => [await mixedMischief(times(300), 'send-again', scale)] },
   { name: 'PostgreSQL: webhooks', run: async (scale) => [await heardMischief(times(100), scale)] },
+  { name: 'PostgreSQL: relays', run: async (scale) => [await routedMischief(times(300), scale)] },
   { name: 'PostgreSQL: people', run: async (scale) => [await peopleAndMischief(times(300), scale)] },
   ...clusterLines(times),
   { name: 'relay: each mood', run: (scale) => moodsAlone(times(30), scale) },

@@ -16,7 +16,7 @@ export type Mood = {
 };
 
 /** Dots that wait for their answer. */
-export type Thinking = Set<Act>;
+export type Thinking = Set<object>;
 
 const plain = (name: keyof typeof modes, weight: number, said: Said): Mood => ({
   name,

@@ -116,7 +116,7 @@ function broken(violations: string[], stored: Map<string, StoredEmail>): string[
 function countCopies(transactions: Transaction[]): Copies {
   const copies: Copies = new Map();
   for (const { taken, dot, to } of transactions) {
-    if (!taken || !dot) continue;
+    if (!taken || !dot?.messageId) continue;
     for (const recipient of to) {
       const name = nameOf(dot.messageId, recipient);
       copies.set(name, (copies.get(name) ?? 0) + 1);

@@ -10,6 +10,8 @@ import { type Mood, pick, type Thinking } from './moods.ts';
 /** What the sink saw of one MAIL. */
 export type Transaction = {
   number: number;
+  /** Which one, where there are several. */
+  relay?: string;
   mood: Mood;
   /** Every RCPT, also after a MAIL that was refused. */
   asked: string[];
@@ -23,10 +25,18 @@ export type Transaction = {
   taken: boolean;
 };
 
-/** `at` by `performance.now()`, `labAt` by the lab's clock. */
-export type SeenDot = { messageId: string; sha256: string; subjects: string[]; at: number; labAt: number };
+/** `at` by `performance.now()`, `labAt` by the lab's clock. A request over HTTP says neither Message-ID nor bytes: null. */
+export type SeenDot = {
+  messageId: string | null;
+  sha256: string | null;
+  subjects: string[];
+  at: number;
+  labAt: number;
+};
 
 export type Relay = {
+  /** Of the RELAYS_FILE, where there are several. */
+  readonly path?: string;
   readonly port: number;
   readonly transactions: Transaction[];
   /** Moods from now on. */
@@ -45,10 +55,19 @@ export type Relay = {
   close(): Promise<void>;
 };
 
-export type RelayOptions = { random: Random; clock: LabClock; thinking: Thinking; moods: Mood[]; tls?: 'starttls' };
+export type RelayOptions = {
+  random: Random;
+  clock: LabClock;
+  thinking: Thinking;
+  moods: Mood[];
+  tls?: 'starttls';
+  /** Of one among several, which write into the same list. */
+  name?: string;
+  transactions?: Transaction[];
+};
 
-export async function startRelay({ random, clock, thinking, moods, tls }: RelayOptions): Promise<Relay> {
-  const transactions: Transaction[] = [];
+export async function startRelay({ name, transactions = [], ...options }: RelayOptions): Promise<Relay> {
+  const { random, clock, thinking, moods, tls } = options;
   const byNumber = new Map<number, Transaction>();
   let sink: Sink;
   const relay: Relay = {
@@ -76,6 +95,7 @@ export async function startRelay({ random, clock, thinking, moods, tls }: RelayO
     const mood = pick(relay.moods, random);
     const one: Transaction = {
       number: context.transaction,
+      ...(name === undefined ? {} : { relay: name }),
       mood,
       asked: context.asked,
       to: context.to,

@@ -14,6 +14,8 @@ export type Row = {
   /** How many of the held are explained by a fault that was made. */
   explained: number;
   violations: string[];
+  /** Mails that moved on from a relay to another one. */
+  failovers?: number;
   /** Of a failover. */
   cluster?: ClusterFigures;
   /** Why it did not run here, where it did not. */

@@ -58,6 +58,24 @@ export function peopleAndKills(kills: number, scale: Scale): Promise<Row> {
   return lives('people, kills', kills, options, scale);
 }
 
+/** Two relays and an upstream over HTTP in every mood, each of which rests now and then, and people beside it. */
+export async function routedKills(kills: number, scale: Scale): Promise<Row> {
+  const options = { ...everyMood, ...beside, kills, seed: scale.seed, isMixed: true, isRouted: true };
+  return withFailovers(await lives('two relays and an upstream, people, kills, hold', kills, options, scale));
+}
+
+export async function routedMischief(times: number, scale: Scale): Promise<Row> {
+  const options = { ...fleet, ...everyMood, ...beside, times, seed: scale.seed, isRouted: true };
+  return withFailovers(await fleets('PostgreSQL: two relays and an upstream, people, hold', times, options, scale));
+}
+
+/** Without one nothing was tried. */
+function withFailovers(row: Row): Row {
+  const { failovers = 0 } = row;
+  const violations = failovers > 0 ? row.violations : [...row.violations, 'no mail has moved on to another relay'];
+  return { ...row, fault: `${row.fault} (${failovers} moved on)`, violations };
+}
+
 const beside = { speed: fleetSpeed, hasPeople: true };
 
 const fleet = { apis: 2, workers: 2 };

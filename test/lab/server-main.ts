@@ -8,6 +8,7 @@ import { createSystemClock, type SystemClock } from '../../src/clock.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { log, startLog } from '../../src/log.ts';
 import { startServer } from '../../src/server.ts';
+import { moveOnLate } from './moves-on-late.ts';
 import { variantsOf } from './unguarded.ts';
 
 /** Ten minutes of the lab's fastest clock; less than those of its slower ones. */
@@ -16,6 +17,7 @@ const verdictTimeoutMs = 3_000;
 const speed = Number(process.env.LAB_SPEED ?? 1);
 const variants = variantsOf(createClock);
 const variant = variants[process.argv[2] ?? 'none'];
+if (process.argv[2] === 'moves-on-late') moveOnLate();
 assert(variant, `a variant: ${Object.keys(variants).join(', ')}`);
 const config = readConfig(process.env, process.env);
 startLog(config.logLevel);

@@ -70,6 +70,7 @@ export function sumRows(fault: string, rows: Row[]): Row {
     held: sum((row) => row.held),
     explained: sum((row) => row.explained),
     violations: rows.flatMap((row) => row.violations),
+    failovers: sum((row) => row.failovers ?? 0),
     ...sumClusters(rows.flatMap(({ cluster }) => cluster ?? [])),
   };
 }
@@ -88,6 +89,6 @@ function sumClusters(all: ClusterFigures[]): Pick<Row, 'cluster'> {
 }
 
 export function rowOf(fault: string, runs: number, findings: Findings): Row {
-  const { mails, duplicates, lost, held, explained, violations } = findings;
-  return { fault, runs, mails, duplicates, lost, held, explained, violations };
+  const { mails, duplicates, lost, held, explained, violations, failovers } = findings;
+  return { fault, runs, mails, duplicates, lost, held, explained, violations, failovers };
 }

@@ -37,6 +37,8 @@ const claimsCountAsTold: Bend = {
 export function variantsOf(createClock: (wall: () => number) => SystemClock): Record<string, Partial<Outside>> {
   return {
     none: {},
+    // What is taken out is in `moves-on-late.ts`.
+    'moves-on-late': {},
     'sends-again': { database: (own) => bendDatabase(own, [handoffsAreQueuedAgain]) },
     'retries-doubt': { database: (own) => bendDatabase(own, [doubtIsQueued]) },
     'forgets-claims': { database: (own) => bendDatabase(own, [claimsAreForgotten]) },

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createRandom, type Random } from '../support/random.ts';
-import { type Books, deliveriesIn, underWayIn } from './books.ts';
+import { type Books, countFailovers, deliveriesIn, underWayIn } from './books.ts';
 import { type Evidence, examine, type Finding } from './checker.ts';
 import { type Deed, type Deeds, noDeeds } from './deeds.ts';
 import { Hooks } from './hooks.ts';
@@ -12,6 +12,7 @@ import { createMoods, type Mood, type Thinking } from './moods.ts';
 import { mixtureFor, People } from './people.ts';
 import { runCommand, type Setting } from './program.ts';
 import { type Relay, startRelay } from './relay.ts';
+import { startRouted } from './routed.ts';
 
 export type LifeOptions = {
   seed: number;
@@ -37,6 +38,8 @@ export type LifeOptions = {
   trespassing?: number;
   /** An endpoint is told of everything that happens. */
   isHeard?: boolean;
+  /** Two relays and an upstream, and a route along them. */
+  isRouted?: boolean;
   /** Beside the load, people cancel, reschedule, settle doubts, suppress, change webhooks and revoke keys. */
   hasPeople?: boolean;
 };
@@ -47,6 +50,8 @@ export type Findings = Finding & {
   replays: number;
   aborts: number;
   interrupted: number;
+  /** Events of mails that moved on from a relay to another one. */
+  failovers: number;
   /** What people were told was done, by kind. */
   done: Record<string, number>;
 };
@@ -74,7 +79,8 @@ export async function surround(options: LifeOptions): Promise<Surroundings> {
   const clock = new LabClock(options.speed ?? 1);
   const moods = (options.moods ?? calm)(thinking);
   const tls = options.badHandshakes === undefined ? {} : { tls: 'starttls' as const };
-  const relay = await startRelay({ random, clock, thinking, moods, ...tls });
+  const start = options.isRouted ? startRouted : startRelay;
+  const relay = await start({ random, clock, thinking, moods, ...tls });
   relay.badGreetings = options.badGreetings ?? 0;
   relay.badHandshakes = options.badHandshakes ?? 0;
   return { random, relay, clock };
@@ -115,12 +121,14 @@ export abstract class World {
     });
     this.setting = {
       databaseUrl: books.url,
-      relayUrl: `smtp://127.0.0.1:${relay.port}`,
+      // With a RELAYS_FILE there is none.
+      relayUrl: relay.path === undefined ? `smtp://127.0.0.1:${relay.port}` : '',
       environment: {
         IN_DOUBT: this.#policy,
         LAB_SPEED: String(clock.speed),
         LAB_EPOCH: String(clock.epoch),
         EGRESS_ALLOW: '127.0.0.0/8',
+        ...(relay.path === undefined ? {} : { RELAYS_FILE: relay.path }),
         ...options.environment,
       },
     };
@@ -228,6 +236,7 @@ export abstract class World {
       replays,
       aborts,
       interrupted: interrupted.size,
+      failovers: await countFailovers(books),
       done: countDone(deeds),
       violations,
     };
