@@ -53,13 +53,15 @@ export async function compareMails(
   return compare({ ...sides, rounds: plan.rounds, subject: () => subject(mails), baseline: () => baseline(mails) });
 }
 
+type Settings = Record<string, string>;
+
 export type Delivering = { port: number; deliver: Deliver; stop(): Promise<void> };
 
 /** The real program with a sink of its own. Its end is refused unless each mail is there, once, and recorded as sent. */
 export async function startDelivering(
   plan: Plan,
   name: string,
-  { settings = {}, load = receipts }: { settings?: Record<string, string>; load?: Load } = {},
+  { settings = {}, load = receipts }: { settings?: Settings | ((sinkPort: number) => Settings); load?: Load } = {},
 ): Promise<Delivering> {
   const path = join(plan.folder, `${name}.db`);
   const { helper: sink, ready } = await startHelper<SinkOrder, SinkReport>('sink');
@@ -69,7 +71,10 @@ export async function startDelivering(
     DATABASE_URL: `sqlite:${path}`,
     SENDONCE_API_KEY: apiKey,
   };
-  const sendonce = await startSendonce({ ...own, ...settings }, plan.flags);
+  const sendonce = await startSendonce(
+    { ...own, ...(typeof settings === 'function' ? settings(ready.port) : settings) },
+    plan.flags,
+  );
   const generator = (await startHelper<LoadOrder, LoadReport>('load')).helper;
   return {
     port: sendonce.port,

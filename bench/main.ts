@@ -26,6 +26,7 @@ import { compareDeliveries, compareLargeDeliveries } from './delivering.ts';
 import { measureDisk } from './disk.ts';
 import { renderJson, renderMachine, renderTable } from './report.ts';
 import type { Summary } from './rounds.ts';
+import { compareOneRelay, compareRoutes, compareTwoRelays } from './routing.ts';
 import { measureSlowDisk } from './slow-disk.ts';
 import { compareSubmissions } from './submitting.ts';
 import { compareBesideDeadEndpoint, compareBesideDeadWebhook } from './telling.ts';
@@ -38,6 +39,9 @@ const lines: Record<string, (plan: Plan) => Promise<Summary>> = {
   batches: compareBatches,
   deliveries: compareDeliveries,
   'deliveries-100k': compareLargeDeliveries,
+  'relay-one': compareOneRelay,
+  'relays-two': compareTwoRelays,
+  'routes-100': compareRoutes,
   'webhook-dead': compareBesideDeadWebhook,
   'endpoint-dead': compareBesideDeadEndpoint,
   submissions: compareSubmissions,

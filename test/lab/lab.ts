@@ -30,6 +30,7 @@ import {
 } from './scenarios.ts';
 import { neverTaken, renderSometimes } from './sometimes.ts';
 import { renderClusterTable, renderTable, sumRows } from './table.ts';
+import { runUpstreamDoubts } from './upstream-doubts.ts';
 
 const { values } = parseArgs({
   options: { seed: { type: 'string' }, scale: { type: 'string' }, only: { type: 'string', multiple: true } },
@@ -58,6 +59,7 @@ const scenarios: Scenario[] = [
   { name: 'power cut', run: (scale) => runPowerCuts({ ...scale, lives: times(20) }) },
   { name: 'clock jumps', run: runClockJumps },
   { name: 'answers lost', run: (scale) => runLostAnswers({ ...scale, mails: times(400) }) },
+  { name: 'upstream doubts', run: (scale) => runUpstreamDoubts({ ...scale, doubts: times(500) }) },
   { name: 'PostgreSQL: keys', run: async (scale) => [await keyedRequests(times(10_000), scale)] },
   { name: 'PostgreSQL: as shipped', run: async (scale) => [await plainMischief(times(200), scale)] },
   { name: 'PostgreSQL: hold', run: async (scale) => [await mixedMischief(times(1_000), 'hold', scale)] },

@@ -21,7 +21,7 @@ export async function startRouted(options: RelayOptions): Promise<RoutedRelay> {
   const smtp = names.map(
     (name, index) => `[[relay]]\nname = "${name}"\nurl = "smtp://127.0.0.1:${relays[index]?.port}"\nconnections = 5\n`,
   );
-  const http = `[[relay]]\nname = "up"\nurl = "resend://127.0.0.1:${upstream.port}?tls=never"\nkey = "re_lab"\n`;
+  const http = `[[relay]]\nname = "up"\nurl = "sendonce://127.0.0.1:${upstream.port}?tls=never"\nkey = "re_lab"\n`;
   writeFileSync(path, `${smtp.join('')}${http}[[route]]\nrelays = ["up", "one", "two"]\n`);
   return new Group(relays, { upstream, transactions, path, remove: () => temp.remove() });
 }

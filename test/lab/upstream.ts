@@ -1,4 +1,4 @@
-/** An HTTP API as a relay of the lab: Resend's by its contract, keys and all, in changing moods; it writes down what it was asked. */
+/** An HTTP API as a relay of the lab: Sendonce's by its contract, keys and all, in changing moods; it writes down what it was asked. */
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -114,6 +114,8 @@ class Book {
       // The answer to a repeat may be lost, too.
       return { way: way.status === 0 ? way : (ways[0] as Way), id };
     }
+    // What it refuses it refuses again.
+    if (known?.mood.said === 'no') return { way: ways.find(({ said }) => said === 'no') as Way, id };
     const isOpen = known?.mood.said === 'unclear';
     // Whether a repeat is refused tells nothing of the first request, and nobody would be told so.
     const now = isOpen && way.said !== 'yes' ? (ways[3] as Way) : way;

@@ -29,7 +29,7 @@ type UpstreamOptions = TestServerOptions & {
 };
 
 export async function serveUpstream(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   service: Service,
   {
     key = testKey,
