@@ -12,17 +12,15 @@ export type Count = { items: number; recipients: number };
 export const everyAccount = '';
 
 /** Each connection adds to a row of its own (`writer`), so that it waits for no other's commit. */
-export async function addToCount(tx: Transaction, account: string, name: CountName, more: Count): Promise<void> {
+export function addToCount(tx: Transaction, account: string, name: CountName, more: Count): void {
   if (more.items === 0 && more.recipients === 0) return;
-  await tx.run(
-    `insert into counts (account, name, writer, items, recipients) values (?, ?, ${tx.writer}, ?, ?)
+  tx.add(countsOf(tx.writer), [account, name], [more.items, more.recipients]);
+}
+
+function countsOf(writer: string): string {
+  return `insert into counts (account, name, writer, items, recipients) values (?, ?, ${writer}, ?, ?)
      on conflict (account, name, writer) do update set
-       items = counts.items + excluded.items, recipients = counts.recipients + excluded.recipients`,
-    account,
-    name,
-    more.items,
-    more.recipients,
-  );
+       items = counts.items + excluded.items, recipients = counts.recipients + excluded.recipients`;
 }
 
 /** A sum of several rows in SQL: `items` or `recipients` of one account, or of all where it is null. */

@@ -23,6 +23,11 @@ export interface Transaction extends Reader {
   readonly writer: string;
   /** Runs a statement and tells how many rows it changed. */
   run(sql: string, ...params: SqlValue[]): Awaitable<number>;
+  /**
+   * Adds to the row that `key` names, before the commit: once for all works that share it. `sql` takes the key, then the amounts.
+   * Within its transaction nobody reads such a row.
+   */
+  add(sql: string, key: readonly SqlValue[], amounts: readonly number[]): void;
 }
 
 export type WriteTerms = {

@@ -64,8 +64,8 @@ export async function insertAcceptance(
       insertEmail(tx, email, facade, key?.keyHash ?? null, shared),
       insertDeliveries(tx, email, { groups: sifted[index] ?? [], isBulk }),
     ]),
-    countInserted(tx, account, sifted.flat().flatMap(queuedOf)),
   ]);
+  countInserted(tx, account, sifted.flat().flatMap(queuedOf));
   if (limits) await addUsed(tx, account, emails, now);
   return 'accepted';
 }

@@ -30,6 +30,7 @@ function mishapDatabase(own: Database, mishaps: Mishap[]): Database {
   const noting = (tx: Transaction, ran: string[]): Transaction => ({
     skipLocked: tx.skipLocked,
     writer: tx.writer,
+    add: tx.add,
     all(sql, ...params) {
       meet(sql, false);
       ran.push(sql);

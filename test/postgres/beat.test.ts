@@ -144,6 +144,7 @@ function watched(tx: Transaction, onStatement: (sql: string) => void): Transacti
   return {
     skipLocked: tx.skipLocked,
     writer: tx.writer,
+    add: tx.add,
     async all(sql, ...params) {
       onStatement(sql);
       return tx.all(sql, ...params);

@@ -60,6 +60,7 @@ test('nothing the page asks reads a table from end to end', async (t) => {
     const noted: Transaction = {
       skipLocked: tx.skipLocked,
       writer: tx.writer,
+      add: tx.add,
       run: noting((sql, ...params) => tx.run(sql, ...params)),
       all: noting((sql, ...params) => tx.all(sql, ...params)) as Transaction['all'],
     };

@@ -34,6 +34,7 @@ describe('what runs every second', () => {
       const recording: Transaction = {
         skipLocked: tx.skipLocked,
         writer: tx.writer,
+        add: tx.add,
         run: (sql, ...params) => {
           statements.set(sql, params);
           return tx.run(sql, ...params);

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { addToCount, findCount } from '../../src/store/counts.ts';
 import { type Database, type Transaction, TransactionEnded } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 
@@ -27,6 +28,23 @@ export function describeWrites(db: () => Database): void {
         rows.map((row) => row.name),
         ['group-a', 'group-c'],
       );
+    });
+
+    it('adds up what the works of a group add to one row, but for the work that threw', async () => {
+      const add = (name: string, items: number) =>
+        db().write(async (tx) => {
+          addToCount(tx, 'summed', 'queued', { items, recipients: 2 * items });
+          await tx.run('insert into settings (name, value) values (?, ?)', `summed-${name}`, '');
+          if (name === 'b') throw new Error('b does not want to');
+        });
+      const added = await Promise.allSettled([add('a', 1), add('b', 10), add('c', 100)]);
+      assert.deepEqual(
+        added.map((one) => one.status),
+        ['fulfilled', 'rejected', 'fulfilled'],
+      );
+      assert.equal(await findCount(db(), 'summed', 'queued'), 101);
+      await Promise.all([add('d', 1_000), add('e', -101)]);
+      assert.equal(await findCount(db(), 'summed', 'queued'), 1_000);
     });
 
     it('shows a reader nothing before it is committed', async () => {

@@ -63,6 +63,7 @@ export function bendDatabase(own: Database, bends: Bend[]): Database {
           work({
             skipLocked: tx.skipLocked,
             writer: tx.writer,
+            add: tx.add,
             all: all(tx),
             run: (sql, ...params) => tx.run(...bent(sql, params)),
           }),

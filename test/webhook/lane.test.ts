@@ -92,6 +92,7 @@ describe('the settle of an attempt', () => {
           return work({
             skipLocked: tx.skipLocked,
             writer: tx.writer,
+            add: tx.add,
             all: (sql, ...params) => tx.all(sql, ...params),
             run,
           });

@@ -75,7 +75,7 @@ export async function claimRows(
       return moved.map((one) => ({ emailId, enabledAt, moved: one }));
     }),
   );
-  await countMoves(
+  countMoves(
     tx,
     account,
     claimed.flat().map((one) => one.moved),

@@ -73,17 +73,17 @@ export type NewDelivery = DeliveryRef & {
 
 export async function insertDelivery(tx: Transaction, delivery: NewDelivery): Promise<void> {
   await insertUncounted(tx, delivery);
-  await countInserted(tx, delivery.account, [delivery]);
+  countInserted(tx, delivery.account, [delivery]);
 }
 
 export function countInserted(
   tx: Transaction,
   account: string,
   inserted: Pick<NewDelivery, 'state' | 'recipients'>[],
-): Promise<void> {
+): void {
   const queued = inserted.filter((one) => one.state === 'queued');
   const recipients = queued.reduce((sum, one) => sum + one.recipients.length, 0);
-  return addToCount(tx, account, 'queued', { items: queued.length, recipients });
+  addToCount(tx, account, 'queued', { items: queued.length, recipients });
 }
 
 const asItsEmail = '(select coalesce(max(is_bulk), 0) from deliveries where account = ? and email_id = ?)';

@@ -78,7 +78,7 @@ export async function move<Name extends EdgeName, T>(
 ): Promise<Moved[] | T> {
   const moved = await moveUncounted(tx, name, place, terms);
   if (moved.length === 0) return otherwise();
-  await countMoves(tx, place.account, moved);
+  countMoves(tx, place.account, moved);
   return moved;
 }
 
@@ -104,7 +104,7 @@ export async function moveUncounted<Name extends EdgeName>(
 }
 
 /** No edge that leaves one of the two states that are counted changes who the recipients are. */
-export async function countMoves(tx: Transaction, account: string, moved: Moved[]): Promise<void> {
+export function countMoves(tx: Transaction, account: string, moved: Moved[]): void {
   for (const state of ['queued', 'in_doubt'] as const) {
     const more: Count = { items: 0, recipients: 0 };
     for (const one of moved) {
@@ -112,7 +112,7 @@ export async function countMoves(tx: Transaction, account: string, moved: Moved[
       more.items += sign;
       more.recipients += sign * one.recipients.length;
     }
-    await addToCount(tx, account, state, more);
+    addToCount(tx, account, state, more);
   }
 }
 

@@ -71,12 +71,12 @@ export async function fanOut(tx: Transaction, told: FannedOut): Promise<void> {
     told.account,
     ...subjects,
   );
-  await countUntold(tx, rows.filter((row) => row.state === 'pending').length);
+  countUntold(tx, rows.filter((row) => row.state === 'pending').length);
 }
 
 /** What is still to be told, in the transaction that changes it. */
-export function countUntold(tx: Transaction, more: number): Promise<void> {
-  return addToCount(tx, everyAccount, 'untold', { items: more, recipients: 0 });
+export function countUntold(tx: Transaction, more: number): void {
+  addToCount(tx, everyAccount, 'untold', { items: more, recipients: 0 });
 }
 
 export type DeliveryRow = {
@@ -194,7 +194,7 @@ export async function settleWebhookDelivery(
     delivery.attempt,
   );
   if (changed === 0) return false;
-  if (state !== 'pending') await countUntold(tx, -1);
+  if (state !== 'pending') countUntold(tx, -1);
   await tx.run(
     `insert into webhook_attempts (webhook, delivery, position, attempt, id, at, took_ms, status, failure, response)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -246,7 +246,7 @@ export async function replayWebhookDeliveries(
 export async function replayWebhookDelivery(tx: Transaction, delivery: WebhookDelivery, now: number): Promise<boolean> {
   // In two steps, of which one finds it: an update does not tell what a row was.
   const isAnew = (await makePending(tx, delivery, now, '<>')) === 1;
-  if (isAnew) await countUntold(tx, 1);
+  if (isAnew) countUntold(tx, 1);
   return isAnew || (await makePending(tx, delivery, now, '=')) === 1;
 }
 

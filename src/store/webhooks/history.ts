@@ -28,7 +28,7 @@ export async function forgetWebhookDeliveries(tx: Transaction, before: number, l
     );
     let untold = 0;
     for (const row of rows) untold += (await forget(tx, row)) === 'pending' ? 1 : 0;
-    await countUntold(tx, -untold);
+    countUntold(tx, -untold);
     forgotten += rows.length;
     if (deleted_at !== null && rows.length < room) await tx.run('delete from webhooks where number = ?', number);
   }

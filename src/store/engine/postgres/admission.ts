@@ -125,5 +125,7 @@ function transactionOn(connection: Connection): Transaction {
     writer: 'pg_backend_pid()',
     all: async <R>(sql: string, ...params: SqlValue[]) => (await connection.query<R>(sql, params)).rows,
     run: async (sql, ...params) => (await connection.query(sql, params)).count,
+    // One that is refused undoes the commit after it.
+    add: (sql, key, amounts) => void connection.query(sql, [...key, ...amounts]).catch(() => {}),
   };
 }

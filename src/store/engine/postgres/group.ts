@@ -1,6 +1,7 @@
 /** The works of one group: the transaction they share, how each is run in it, what it came to, and whether it may be run again. */
 
 import { type SqlValue, type Transaction, TransactionEnded } from '../../database.ts';
+import { Sums } from '../sums.ts';
 import type { Connection } from './connection.ts';
 import type { troubleOf } from './error.ts';
 import { ownSettings } from './marker.ts';
@@ -18,7 +19,7 @@ const idleMs = 5_000;
 const lossesMax = 5;
 
 /** What running one work came to, before the commit. */
-export type Ran = { value: unknown } | { error: unknown; asked: boolean };
+export type Ran = { value: unknown; sums: Sums } | { error: unknown; asked: boolean };
 
 /** The settings are the transaction's own: behind a pooler the next one may meet another session. */
 export function begin(group: Write[]): string {
@@ -32,6 +33,7 @@ export function begin(group: Write[]): string {
 
 /** Never rejects. `trouble.first`: what the first statement of the group that failed was refused for. */
 export async function runWork(connection: Connection, write: Write, trouble: { first: unknown }): Promise<Ran> {
+  const sums = new Sums();
   let asked = false;
   let ended = false;
   async function ask<R>(sql: string, params: SqlValue[]) {
@@ -50,14 +52,24 @@ export async function runWork(connection: Connection, write: Write, trouble: { f
     writer: 'pg_backend_pid()',
     all: async <R>(sql: string, ...params: SqlValue[]) => (await ask<R>(sql, params)).rows,
     run: async (sql, ...params) => (await ask(sql, params)).count,
+    add: sums.add,
   };
   try {
-    return { value: await write.work(transaction) };
+    return { value: await write.work(transaction), sums };
   } catch (error) {
     return { error, asked };
   } finally {
     ended = true;
   }
+}
+
+/**
+ * What the works of a transaction have added up leaves with its commit, which undoes the transaction where any of it was refused.
+ */
+export function writeSums(connection: Connection, ran: Ran[]): void {
+  const sums = new Sums();
+  for (const one of ran) if ('sums' in one) sums.addAll(one.sums);
+  for (const [sql, params] of sums.statements()) connection.query(sql, params).catch(() => {});
 }
 
 export function settle(write: Write, ran: Ran): void {

@@ -4,7 +4,7 @@ import { CommitUnknown } from '../../../core/error.ts';
 import type { Admission } from './admission.ts';
 import { Connection, ConnectionLost } from './connection.ts';
 import { refusalOf, troubleOf, unavailable } from './error.ts';
-import { begin, mayRunAgain, type Ran, runWork, settle } from './group.ts';
+import { begin, mayRunAgain, type Ran, runWork, settle, writeSums } from './group.ts';
 import type { Marker } from './marker.ts';
 import type { Write, WriteQueue } from './queue.ts';
 import { upSince } from './server-facts.ts';
@@ -164,6 +164,7 @@ export class Writer {
     try {
       if (!open.marker.isRegistered) await this.#admit(open.connection, open.marker);
       const ran = await this.#runWorks(open, group);
+      writeSums(open.connection, ran);
       if (!(await this.#commitWithin(open, group))) throw new Undone();
       this.#options.admission.acknowledged(open.marker);
       this.#failures = 0;

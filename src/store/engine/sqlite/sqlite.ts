@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { cannotRead, cannotWrite } from '../../../core/error.ts';
 import type { Awaitable, Database, SqlValue, Transaction } from '../../database.ts';
+import { Sums } from '../sums.ts';
 import { type Aside, createAside } from './aside.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Statements } from './statements.ts';
@@ -181,11 +182,13 @@ class SqliteDatabase implements Database {
   async #runTogether(group: Write[]): Promise<(() => void)[] | null> {
     await this.#begin();
     const settled: (() => void)[] = [];
+    const sums = new Sums();
     try {
       for (const write of group) {
-        const value = await this.#writer.runWork(write.work);
+        const value = await this.#writer.runWork(write.work, sums);
         settled.push(() => write.resolve(value));
       }
+      this.#writer.write(sums);
       return settled;
     } catch (error) {
       if (isEngineFailure(error)) throw error;
@@ -198,15 +201,19 @@ class SqliteDatabase implements Database {
   async #runEach(group: Write[]): Promise<(() => void)[]> {
     await this.#begin();
     const settled: (() => void)[] = [];
-    for (const write of group) settled.push(await this.#runInSavepoint(write));
+    const sums = new Sums();
+    for (const write of group) settled.push(await this.#runInSavepoint(write, sums));
+    this.#writer.write(sums);
     return settled;
   }
 
-  async #runInSavepoint(write: Write): Promise<() => void> {
+  async #runInSavepoint(write: Write, sums: Sums): Promise<() => void> {
     this.#writer.exec('savepoint one');
+    const own = new Sums();
     try {
-      const value = await this.#writer.runWork(write.work);
+      const value = await this.#writer.runWork(write.work, own);
       this.#writer.exec('release one');
+      sums.addAll(own);
       return () => write.resolve(value);
     } catch (error) {
       if (isEngineFailure(error)) throw error;

@@ -2,6 +2,7 @@
 
 import type Sqlite from 'better-sqlite3';
 import { type Awaitable, type SqlValue, type Transaction, TransactionEnded } from '../../database.ts';
+import type { Sums } from '../sums.ts';
 
 export class Statements {
   readonly #connection: Sqlite.Database;
@@ -17,8 +18,8 @@ export class Statements {
     return this.#prepare(sql).all(...params) as R[];
   }
 
-  /** Within the transaction that was begun; what the work leaves running is refused once it has ended. */
-  async runWork(work: (tx: Transaction) => Awaitable<unknown>): Promise<unknown> {
+  /** Within the transaction that was begun; what the work leaves running is refused once it has ended. `sums`: what it adds up. */
+  async runWork(work: (tx: Transaction) => Awaitable<unknown>, sums: Sums): Promise<unknown> {
     let ended = false;
     const prepare = (sql: string) => {
       if (ended) throw new TransactionEnded();
@@ -28,6 +29,7 @@ export class Statements {
       return await work({
         skipLocked: '',
         writer: '0',
+        add: sums.add,
         all: <R>(sql: string, ...params: SqlValue[]) => {
           const statement = prepare(sql);
           const rows = statement.all(...params) as R[];
@@ -43,6 +45,14 @@ export class Statements {
       });
     } finally {
       ended = true;
+    }
+  }
+
+  /** What the works of a commit have added up. */
+  write(sums: Sums): void {
+    for (const [sql, params] of sums.statements()) {
+      this.#prepare(sql).run(...params);
+      this.hasWritten = true;
     }
   }
 
