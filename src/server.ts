@@ -9,10 +9,12 @@ import { onlyRelay, type RelaysSetting } from './deliver/relays/relays.ts';
 import { createEgress } from './egress/egress.ts';
 import { createFindTexts } from './egress/txt-records.ts';
 import { createApp, guarded, wordingOf } from './http/app.ts';
+import { createDirect } from './http/direct.ts';
 import { contractOf } from './http/facade.ts';
 import { httpFacades } from './http/facades.ts';
 import { createHostCheck, type HostCheck } from './http/host.ts';
 import { Listener, type ListenerOptions } from './http/listener.ts';
+import { directRoutes } from './http/route-table.ts';
 import { watchDoor } from './http/watch.ts';
 import type { MailListener } from './listen/mail-listener.ts';
 import { smtp } from './listen/submission/facade.ts';
@@ -124,8 +126,10 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const watching = watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken);
   const mail = api ? createMailListeners(config, api.submission, { ...accepts, ...lanes }) : [];
   const app = createApp([watching, ...(api?.doors ?? [])], facades, api?.auth);
+  const findRefusal = hostCheckOf(config, metrics);
   const listener = createListener(config, {
-    fetch: guarded(app, facades, hostCheckOf(config, metrics)),
+    fetch: guarded(app, facades, findRefusal),
+    direct: createDirect(directRoutes(app), { facades, findRefusal }),
     wordingOf: (path) => wordingOf(facades, path),
   });
   // The listener first: what cannot listen has claimed nothing. At the end requests are answered while verdicts come in.
@@ -205,7 +209,10 @@ function isDurable({ sync }: Outside): boolean {
   return sync === undefined;
 }
 
-function createListener({ host, port, limits }: Config, app: Pick<ListenerOptions, 'fetch' | 'wordingOf'>): Listener {
+function createListener(
+  { host, port, limits }: Config,
+  app: Pick<ListenerOptions, 'fetch' | 'direct' | 'wordingOf'>,
+): Listener {
   return new Listener({ host, port, bodyTimeoutMs: limits.bodyTimeoutMs, ...app });
 }
 

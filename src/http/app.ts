@@ -8,11 +8,11 @@ import { AppError, CommitUnknown } from '../core/error.ts';
 import { type AskedFor, log } from '../log.ts';
 import { ClientGone } from './arriving.ts';
 import type { Auth } from './auth.ts';
-import { type Bindings, type HttpContext, toResponse } from './call.ts';
+import { type Bindings, type HttpContext, type Reply, toResponse } from './call.ts';
 import { type Web, type Wording, webOf } from './facade.ts';
 import type { HostCheck } from './host.ts';
 import { createNowhere, type Nowhere } from './nowhere.ts';
-import { RateLimited } from './rate-limit.ts';
+import { RateLimited, type RateState } from './rate-limit.ts';
 import { requestIdHeader, requestIdOf } from './request-id.ts';
 
 /** Adds the routes of one subject; of two that match, the one added first answers. */
@@ -24,7 +24,15 @@ export function createApp(doors: readonly Door[], facades: readonly Web[], auth:
   const nowhere = createNowhere(app);
   const told = async (error: Error, context: HttpContext) => {
     const first = isNowhere(error) ? ((await findWrongKey(auth, context)) ?? error) : error;
-    return refuse(facades, withNext(first, { facades, nowhere, context }), context);
+    const { incoming } = context.env;
+    const refused = {
+      incoming,
+      path: context.req.path,
+      pattern: () => patternOf(context),
+      rateState: context.get('rateState'),
+      allow: context.get('allow'),
+    };
+    return toResponse(refusalOf(facades, withNext(first, { facades, nowhere, context }), refused));
   };
   app.onError(told);
   // Not thrown: what stands around the routes, the log of requests above all, would see an error instead of an answer.
@@ -91,34 +99,45 @@ function patternOf(context: HttpContext): string {
   return routes.at(-1)?.path ?? '(no route)';
 }
 
-function askedFor(context: HttpContext): AskedFor {
-  const { incoming } = context.env;
-  return { request: requestIdOf(incoming), method: incoming.method ?? '', path: patternOf(context) };
+function askedFor({ incoming, pattern }: Pick<Refused, 'incoming' | 'pattern'>): AskedFor {
+  return { request: requestIdOf(incoming), method: incoming.method ?? '', path: pattern() };
 }
 
 async function logRequest(context: HttpContext, next: () => Promise<void>): Promise<void> {
   const started = performance.now();
   await next();
-  log.request(askedFor(context), context.res.status, performance.now() - started);
+  const asked = { incoming: context.env.incoming, pattern: () => patternOf(context) };
+  log.request(askedFor(asked), context.res.status, performance.now() - started);
 }
 
+/** A request that is refused. */
+export type Refused = {
+  incoming: HttpBindings['incoming'];
+  path: string;
+  /** The route, for the log. */
+  pattern: () => string;
+  rateState: RateState | undefined;
+  allow?: string | undefined;
+};
+
 /** Refusals in the facade's own shape; what should not happen is logged and never shown. */
-function refuse(facades: readonly Web[], error: Error, context: HttpContext): Response {
+export function refusalOf(facades: readonly Web[], error: Error, refused: Refused): Reply {
   if (error instanceof CommitUnknown) log.commitNotFoundOut(error.cause);
   // No status would be true, and a client that gets none asks again under the same key.
   if (error instanceof ClientGone || error instanceof CommitUnknown) {
-    context.env.incoming.socket.destroy();
-    return new Response(null, { status: 400 });
+    refused.incoming.socket.destroy();
+    return { status: 400, body: null };
   }
   const refusal =
     error instanceof AppError ? error : new AppError('internal', 'An unexpected error occurred.', { cause: error });
-  if (refusal.code === 'internal') log.requestFailed(askedFor(context), error);
-  if (refusal.code === 'unavailable') log.unavailable(askedFor(context), error);
-  const wording = wordingOf(facades, context.req.path);
-  const rateState = error instanceof RateLimited ? error.state : context.get('rateState');
+  if (refusal.code === 'internal') log.requestFailed(askedFor(refused), error);
+  if (refusal.code === 'unavailable') log.unavailable(askedFor(refused), error);
+  const wording = wordingOf(facades, refused.path);
+  const rateState = error instanceof RateLimited ? error.state : refused.rateState;
   const limitHeaders = rateState ? wording.limitHeaders(rateState) : {};
-  const allow = context.get('allow');
-  return toResponse(wording.renderError(refusal), { ...limitHeaders, ...(allow ? { allow } : {}) });
+  const { status, body, headers } = wording.renderError(refusal);
+  const allow: Record<string, string> = refused.allow ? { allow: refused.allow } : {};
+  return { status, body, headers: { ...limitHeaders, ...allow, ...headers } };
 }
 
 export function wordingOf(facades: readonly Web[], path: string): Wording {

@@ -20,25 +20,36 @@ export type Bindings = {
 };
 export type HttpContext = Context<Bindings>;
 
+/** A request as its handler sees it, whoever found the handler. */
+export type Asked = {
+  incoming: HttpBindings['incoming'];
+  outgoing: HttpBindings['outgoing'];
+  /** Decoded parameters of its path. */
+  param(name: string): string | undefined;
+  query(): Record<string, string>;
+  /** Told once the caller was counted. */
+  counted(state: RateState): void;
+};
+
 /** Without a body, as 204 has to be, there is no content type either. */
 export type Reply = { status: number; body: string | null; headers?: Record<string, string> };
 
 /** An authenticated request, read as far as a handler asks. */
 export class Call {
   readonly caller: Caller;
-  readonly #context: HttpContext;
+  readonly #asked: Asked;
   readonly #reading: Reading;
   #body: Body | null = null;
   #named: Readonly<Record<string, string>> = {};
 
-  constructor(context: HttpContext, caller: Caller, reading: Reading) {
-    this.#context = context;
+  constructor(asked: Asked, caller: Caller, reading: Reading) {
+    this.#asked = asked;
     this.#reading = reading;
     this.caller = caller;
   }
 
   get rawHeaders(): string[] {
-    return this.#context.env.incoming.rawHeaders;
+    return this.#asked.incoming.rawHeaders;
   }
 
   get userAgent(): string | null {
@@ -51,11 +62,11 @@ export class Call {
   }
 
   header(name: string): string | undefined {
-    return this.#context.env.incoming.headers[name] as string | undefined;
+    return this.#asked.incoming.headers[name] as string | undefined;
   }
 
   get requestId(): string {
-    return requestIdOf(this.#context.env.incoming);
+    return requestIdOf(this.#asked.incoming);
   }
 
   get traceparent(): string | null {
@@ -64,23 +75,23 @@ export class Call {
 
   /** Decoded path parameter. */
   param(name: string): string {
-    return this.#named[name] ?? this.#context.req.param(name) ?? '';
+    return this.#named[name] ?? this.#asked.param(name) ?? '';
   }
 
   /** The same request, about something that other parameters of its path name. */
   about(named: Readonly<Record<string, string>>): Call {
-    const call = new Call(this.#context, this.caller, this.#reading);
+    const call = new Call(this.#asked, this.caller, this.#reading);
     call.#named = named;
     return call;
   }
 
   query(): Record<string, string> {
-    return this.#context.req.query();
+    return this.#asked.query();
   }
 
   /** What is read for this request is not read on once its client has hung up. */
   reading(reader: DatabaseReader): DatabaseReader {
-    return readerUntil(reader, goneSignal(this.#context));
+    return readerUntil(reader, goneSignal(this.#asked));
   }
 
   /** The raw bytes, which look like JSON that may be parsed; to be read once. */
@@ -88,7 +99,7 @@ export class Call {
     refuseCompressed(this.header('content-encoding'));
     const { bodies, bodyBytesMax, shape } = this.#reading;
     const looked = new JsonShape(shape);
-    this.#body = await bodies.read(this.#context.env.incoming, bodyBytesMax, (chunk) => looked.take(chunk));
+    this.#body = await bodies.read(this.#asked.incoming, bodyBytesMax, (chunk) => looked.take(chunk));
     return this.#body.bytes;
   }
 
@@ -99,8 +110,7 @@ export class Call {
 }
 
 /** Aborted with ClientGone when the connection ends before the answer is whole. */
-export function goneSignal(context: HttpContext): AbortSignal {
-  const { outgoing } = context.env;
+export function goneSignal({ outgoing }: Pick<Asked, 'outgoing'>): AbortSignal {
   const gone = new AbortController();
   outgoing.once('close', () => {
     if (!outgoing.writableFinished) gone.abort(new ClientGone('the client hung up'));
@@ -117,28 +127,56 @@ export type Handler = (call: Call) => Promise<Reply>;
 
 const json = 'application/json; charset=utf-8';
 
-/** Authenticates, limits, and turns the handler's reply into a response. `sending` says what a sending key may do. */
-export function answerWith(gatekeeper: Gatekeeper, wording: Wording, needs: 'sending' | 'full', handler: Handler) {
-  return async (context: HttpContext): Promise<Response> => {
-    const caller = await gatekeeper.auth(context.env.incoming);
+/** Authenticates and limits, and says what is answered. */
+export type Answering = (asked: Asked) => Promise<Reply>;
+
+/** A handler as hono takes it; `answering` is the same for a door that needs no framework. */
+export type Answer = ((context: HttpContext) => Promise<Response>) & { answering: Answering };
+
+/** `sending` says what a sending key may do. */
+export function answerWith(
+  gatekeeper: Gatekeeper,
+  wording: Wording,
+  needs: 'sending' | 'full',
+  handler: Handler,
+): Answer {
+  const answering = async (asked: Asked): Promise<Reply> => {
+    const caller = await gatekeeper.auth(asked.incoming);
     const rateState = gatekeeper.rateLimit(caller.account, caller.requestsPerSecond);
-    if (rateState) context.set('rateState', rateState);
+    if (rateState) asked.counted(rateState);
     if (needs === 'full' && caller.permission !== 'full_access') {
       throw new AppError('restricted_api_key', 'This API key is restricted to only send emails.');
     }
-    const call = new Call(context, caller, gatekeeper);
+    const call = new Call(asked, caller, gatekeeper);
     try {
-      return toResponse(await handler(call), rateState && wording.limitHeaders(rateState));
+      const reply = await handler(call);
+      return rateState ? { ...reply, headers: { ...wording.limitHeaders(rateState), ...reply.headers } } : reply;
     } finally {
       call.end();
     }
+  };
+  const answer = async (context: HttpContext) => toResponse(await answering(askedOf(context)));
+  return Object.assign(answer, { answering });
+}
+
+function askedOf(context: HttpContext): Asked {
+  const { incoming, outgoing } = context.env;
+  return {
+    incoming,
+    outgoing,
+    param: (name) => context.req.param(name),
+    query: () => context.req.query(),
+    counted: (state) => context.set('rateState', state),
   };
 }
 
 const plainHeaders = { 'content-type': json };
 
-export function toResponse(reply: Reply, more?: Record<string, string> | null): Response {
-  const plain: Record<string, string> = reply.body === null ? {} : plainHeaders;
-  const headers = more || reply.headers ? { ...plain, ...more, ...reply.headers } : plain;
-  return new Response(reply.body, { status: reply.status, headers });
+export function toResponse(reply: Reply): Response {
+  return new Response(reply.body, { status: reply.status, headers: headersOf(reply) });
+}
+
+export function headersOf({ body, headers }: Reply): Record<string, string> {
+  const plain: Record<string, string> = body === null ? {} : plainHeaders;
+  return headers ? { ...plain, ...headers } : plain;
 }

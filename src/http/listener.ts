@@ -1,9 +1,10 @@
 /** The HTTP server as a part: listens on host and port, and closes gracefully. */
 
-import type { Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Fetch } from './app.ts';
+import type { Direct } from './direct.ts';
 import type { Wording } from './facade.ts';
 import { answerUnreadable } from './unreadable.ts';
 
@@ -12,6 +13,8 @@ export type ListenerOptions = {
   port: number;
   bodyTimeoutMs: number;
   fetch: Fetch;
+  /** Asked before it. */
+  direct: Direct;
   /** Who would have been asked below a path: what is no HTTP is refused in their words. */
   wordingOf: (path: string) => Wording;
 };
@@ -33,7 +36,13 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#http = createAdaptorServer({ fetch: options.fetch as never }) as Server;
+    this.#http = createAdaptorServer({
+      fetch: options.fetch as never,
+      createServer: ((settings: object, framework: RequestListener) =>
+        createServer(settings, (incoming, outgoing) => {
+          if (!options.direct(incoming, outgoing)) framework(incoming, outgoing);
+        })) as typeof createServer,
+    }) as Server;
     this.#http.requestTimeout = options.bodyTimeoutMs;
     this.#http.keepAliveTimeout = idleMs;
     this.#http.maxConnections = connectionsMax;

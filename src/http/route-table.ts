@@ -1,9 +1,9 @@
 /** Routes as a table of paths and methods, so that what is not in it is refused in one place. */
 
 import type { Hono } from 'hono';
-import type { Bindings, HttpContext } from './call.ts';
+import type { Answering, Bindings, HttpContext } from './call.ts';
 
-type Answer = (context: HttpContext) => Response | Promise<Response>;
+type Answer = ((context: HttpContext) => Response | Promise<Response>) & { answering?: Answering };
 
 /** One handler for each method of a path: a catch-all beside it would cost every request hono's shortest way. */
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const;
@@ -18,6 +18,13 @@ const taken = new WeakMap<Hono<Bindings>, TakenRoute[]>();
 /** Of all tables together, HEAD included: hono's own list has every method of each path. */
 export function takenRoutes(app: Hono<Bindings>): readonly TakenRoute[] {
   return taken.get(app) ?? [];
+}
+
+const direct = new WeakMap<Hono<Bindings>, Map<string, Answering>>();
+
+/** What posts to paths without parameters are answered with, by the path: the sends, above all. */
+export function directRoutes(app: Hono<Bindings>): ReadonlyMap<string, Answering> {
+  return direct.get(app) ?? new Map();
 }
 
 /** A path without handlers is unknown; a method a path has no handler for is refused by `refuseMethod`. */
@@ -36,6 +43,12 @@ export function addRoutes(
       return refuse.method(context);
     };
     taken.set(app, [...(taken.get(app) ?? []), ...allowed.map((method) => ({ method, path }))]);
+    const { POST } = handlers;
+    // Of two routes that match, the one added first answers.
+    if (POST?.answering && !/[:*]/.test(path)) {
+      const known = direct.get(app) ?? new Map<string, Answering>();
+      if (!known.has(path)) direct.set(app, known.set(path, POST.answering));
+    }
     const refusal = allowed.length === 0 ? refuse.route : refuseMethod;
     for (const method of methods) app.on(method, path, handlers[method] ?? refusal);
   }

@@ -191,7 +191,7 @@ function visitWith(parts: PageParts, context: HttpContext, page: Page): Promise<
     if (isForm) requireToken(visit.session, form);
     // Before anything is read: what comes while the page is made is news to it.
     const since = isForm ? '' : await parts.live.now(visit.session.account);
-    const database = readerUntil(parts.database, goneSignal(context));
+    const database = readerUntil(parts.database, goneSignal(context.env));
     return page({ ...visit, parts: { ...parts, database }, since, form });
   });
 }
