@@ -53,10 +53,21 @@ function prefixOf(form: 'raw' | 'canonical', mode: string): string {
   return `${JSON.stringify(['sendonce-fingerprint', version, form, mode])}\n`;
 }
 
+/** There are as many modes as the program has words for them. */
+const rawPrefixes = new Map<string, Buffer>();
+
+function rawPrefixOf(mode: string): Buffer {
+  const known = rawPrefixes.get(mode);
+  if (known) return known;
+  const prefix = Buffer.from(prefixOf('raw', mode));
+  if (rawPrefixes.size < 10) rawPrefixes.set(mode, prefix);
+  return prefix;
+}
+
 function rawDigest(raw: Uint8Array, mode: string): Uint8Array {
-  const prefix = prefixOf('raw', mode);
+  const prefix = rawPrefixOf(mode);
   if (raw.length > pieceChars) return createHash('sha256').update(prefix).update(raw).digest();
-  return hash('sha256', Buffer.concat([Buffer.from(prefix), raw]), 'buffer');
+  return hash('sha256', Buffer.concat([prefix, raw]), 'buffer');
 }
 
 /** Equal for two bodies exactly where their RFC 8785 forms are; null where two different bodies could share one form. */

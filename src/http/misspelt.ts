@@ -15,8 +15,9 @@ const unknownMax = 20;
 const isName = /^[\w-]{1,40}$/;
 
 /** A sentence, or null. `body` may be a batch; each mistake is told once. */
-export function warnAboutMembers({ known, elsewhere }: Members, body: unknown): string | null {
-  const names = new Set(known);
+export function warnAboutMembers(members: Members, body: unknown): string | null {
+  const { known, elsewhere } = members;
+  const names = namesOf(members);
   const unknown = new Set<string>();
   for (const item of Array.isArray(body) ? body : [body]) {
     if (!isFields(item)) continue;
@@ -24,11 +25,20 @@ export function warnAboutMembers({ known, elsewhere }: Members, body: unknown): 
       if (unknown.size < unknownMax && !names.has(name) && isName.test(name)) unknown.add(name);
     }
   }
+  if (unknown.size === 0) return null;
   const told = [...unknown].flatMap((name) => {
     const meant = (Object.hasOwn(elsewhere, name) && elsewhere[name]) || spelledLike(name, known);
     return meant ? [`\`${name}\` is ignored: \`${meant}\` is probably meant.`] : [];
   });
   return told.length === 0 ? null : told.join(' ');
+}
+
+const sets = new WeakMap<Members, ReadonlySet<string>>();
+
+function namesOf(members: Members): ReadonlySet<string> {
+  const made = sets.get(members) ?? new Set(members.known);
+  sets.set(members, made);
+  return made;
 }
 
 /** One text of several warnings; null where there is none. */

@@ -45,6 +45,7 @@ export function describeWrites(db: () => Database): void {
       assert.equal(await findCount(db(), 'summed', 'queued'), 101);
       await Promise.all([add('d', 1_000), add('e', -101)]);
       assert.equal(await findCount(db(), 'summed', 'queued'), 1_000);
+      await add('f', -1_000);
     });
 
     it('shows a reader nothing before it is committed', async () => {

@@ -89,22 +89,30 @@ export async function moveUncounted<Name extends EdgeName>(
   place: Place,
   terms: Terms<Name>,
 ): Promise<Moved[]> {
+  return (await moveRows<MovedRow>(tx, name, { ...place, columns: 'all' }, terms)).map(toMoved);
+}
+
+/** Writes the events, too. */
+async function moveRows<Row extends ToldRow>(
+  tx: Transaction,
+  name: EdgeName,
+  { columns, ...place }: Place & { columns: Columns },
+  terms: Told,
+): Promise<Row[]> {
   const edge: Edge = edges[name];
-  const { sql, names } = statementOf(name, edge, place.part !== undefined);
-  const values = { ...valuesOf(terms as Partial<Values> & { fence?: number }), ...keysOf(place) };
-  const rows = await tx.all<MovedRow>(sql, ...names.map((one) => values[one] ?? null));
-  if (rows.length === 0) return [];
-  const moved = rows.map(toMoved);
-  for (const type of edge.events ?? []) {
-    if (edge.tells === 'first_failure' && moved.every((one) => one.failures > 1)) continue;
+  const { sql, names } = statementOf(name, edge, place.part !== undefined, columns);
+  const rows = await tx.all<Row>(sql, ...names.map((one) => parameterOf(one, terms, place) ?? null));
+  for (const type of rows.length === 0 ? [] : (edge.events ?? [])) {
+    if (edge.tells === 'first_failure' && rows.every((one) => one.failures > 1)) continue;
+    const moved = rows.map(toBrief);
     const detail = { ...relayOf(type, moved), ...detailOf(edge, moved, terms) };
     await appendEvent(tx, place.account, place.emailId, type, terms.now, detail);
   }
-  return moved;
+  return rows;
 }
 
 /** No edge that leaves one of the two states that are counted changes who the recipients are. */
-export function countMoves(tx: Transaction, account: string, moved: Moved[]): void {
+export function countMoves(tx: Transaction, account: string, moved: Brief[]): void {
   for (const state of ['queued', 'in_doubt'] as const) {
     const more: Count = { items: 0, recipients: 0 };
     for (const one of moved) {
@@ -123,14 +131,12 @@ export async function moves<Name extends EdgeName>(
   place: Place & { part: number },
   terms: Terms<Name>,
 ): Promise<boolean> {
-  return (await move(tx, name, place, terms, () => null)) !== null;
+  const rows = await moveRows<ToldRow>(tx, name, { ...place, columns: 'told' }, terms);
+  countMoves(tx, place.account, rows.map(toBrief));
+  return rows.length > 0;
 }
 
-function detailOf(
-  edge: Edge,
-  moved: Moved[],
-  { reply, fence, detail }: { reply?: Words; fence?: number; detail?: Partial<EventDetail> },
-): EventDetail {
+function detailOf(edge: Edge, moved: Brief[], { reply, fence, detail }: Told): EventDetail {
   return {
     // A new schedule is about the email, whoever it is for.
     ...(detail?.scheduled_at === undefined ? { recipients: moved.flatMap((one) => one.recipients) } : {}),
@@ -145,7 +151,7 @@ function detailOf(
 /** What the relay has to do with. */
 const ofRelays: readonly EventType[] = ['sent', 'delivered', 'bounced', 'delivery_delayed'];
 
-function relayOf(type: EventType, [one]: Moved[]): Pick<EventDetail, 'relay' | 'passed_over' | 'upstream_id'> {
+function relayOf(type: EventType, [one]: Brief[]): Pick<EventDetail, 'relay' | 'passed_over' | 'upstream_id'> {
   if (!one || one.relay === null || !ofRelays.includes(type)) return {};
   const others = one.passedOver.filter(({ relay }) => relay !== one.relay);
   const passedOver = others.map(({ relay, reason }) => ({ relay, reason }));
@@ -156,46 +162,64 @@ function relayOf(type: EventType, [one]: Moved[]): Pick<EventDetail, 'relay' | '
   };
 }
 
-type MovedRow = {
-  part: number;
+/** What events and counts need of a delivery. */
+type Brief = Pick<Moved, 'from' | 'state' | 'recipients' | 'relay' | 'passedOver' | 'upstreamId'>;
+
+type ToldRow = {
   moved_from: DeliveryState;
   state: DeliveryState;
-  attempt: number;
-  tries: number;
   failures: number;
-  unanswered: number;
   recipients: string;
-  give_up_at: number;
-  in_doubt_policy: InDoubtPolicy | null;
-  possible_duplicate: number;
-  content_hash: Uint8Array | null;
-  wordless: number;
   relay: string | null;
   passed_over: string | null;
   upstream_id: string | null;
 };
 
-const returned = `part, moved_from, state, attempt, tries, failures, unanswered, recipients, give_up_at, in_doubt_policy,
-  possible_duplicate, content_hash, wordless, relay, passed_over, upstream_id`;
+type MovedRow = ToldRow & {
+  part: number;
+  attempt: number;
+  tries: number;
+  unanswered: number;
+  give_up_at: number;
+  in_doubt_policy: InDoubtPolicy | null;
+  possible_duplicate: number;
+  content_hash: Uint8Array | null;
+  wordless: number;
+};
+
+/** Each column that comes back costs as much as writing it: gates and verdicts, which only ask whether they moved it, leave most out. */
+const returned = {
+  told: 'moved_from, state, failures, recipients, relay, passed_over, upstream_id',
+  all: `part, moved_from, state, attempt, tries, failures, unanswered, recipients, give_up_at, in_doubt_policy,
+  possible_duplicate, content_hash, wordless, relay, passed_over, upstream_id`,
+} as const;
+
+type Columns = keyof typeof returned;
+
+function toBrief(row: ToldRow): Brief {
+  return {
+    from: row.moved_from,
+    state: row.state,
+    recipients: JSON.parse(row.recipients),
+    relay: row.relay,
+    passedOver: row.passed_over === null ? [] : JSON.parse(row.passed_over),
+    upstreamId: row.upstream_id,
+  };
+}
 
 function toMoved(row: MovedRow): Moved {
   return {
+    ...toBrief(row),
     part: row.part,
-    from: row.moved_from,
-    state: row.state,
     attempt: row.attempt,
     tries: row.tries,
     failures: row.failures,
     unanswered: row.unanswered,
-    recipients: JSON.parse(row.recipients),
     giveUpAt: row.give_up_at,
     policy: row.in_doubt_policy,
     possibleDuplicate: row.possible_duplicate > 0,
     contentHash: row.content_hash,
     wordless: row.wordless,
-    relay: row.relay,
-    passedOver: row.passed_over === null ? [] : JSON.parse(row.passed_over),
-    upstreamId: row.upstream_id,
   };
 }
 
@@ -205,15 +229,15 @@ export type Statement = { sql: string; names: string[] };
 const statements = new Map<string, Statement>();
 
 /** The name of the edge stands in the text: who reads a server's log, or changes one edge in a test, knows it by that. */
-export function statementOf(name: string, edge: Edge, isOnePart: boolean): Statement {
-  const known = statements.get(`${name} ${isOnePart}`);
+function statementOf(name: string, edge: Edge, isOnePart: boolean, columns: Columns): Statement {
+  const known = statements.get(`${name} ${isOnePart} ${columns}`);
   if (known) return known;
-  const made = writeStatement(name, edge, isOnePart);
-  statements.set(`${name} ${isOnePart}`, made);
+  const made = writeStatement(name, edge, isOnePart, columns);
+  statements.set(`${name} ${isOnePart} ${columns}`, made);
   return made;
 }
 
-export function writeStatement(name: string, edge: Edge, isOnePart: boolean): Statement {
+export function writeStatement(name: string, edge: Edge, isOnePart: boolean, columns: Columns = 'all'): Statement {
   const sets = [
     'moved_from = state',
     `state = '${edge.to}'`,
@@ -233,7 +257,7 @@ export function writeStatement(name: string, edge: Edge, isOnePart: boolean): St
     ...(edge.unless ? [conditions[edge.unless]] : []),
   ];
   return {
-    sql: `update deliveries /* ${name} */ set ${sets.join(', ')} where ${wheres.join(' and ')} returning ${returned}`,
+    sql: `update deliveries /* ${name} */ set ${sets.join(', ')} where ${wheres.join(' and ')} returning ${returned[columns]}`,
     names: [
       ...edge.sets.flatMap((column) => columnParams[column]),
       'account',
@@ -244,24 +268,40 @@ export function writeStatement(name: string, edge: Edge, isOnePart: boolean): St
   };
 }
 
-function valuesOf(given: Partial<Values> & { fence?: number }): Record<string, SqlValue | undefined> {
-  const { recipients, held_until, reply, tried, ...plain } = given;
-  return {
-    ...plain,
-    relay: tried?.relay,
-    passed_over: tried && tried.passedOver.length > 0 ? JSON.stringify(tried.passedOver) : null,
-    held_until,
-    reply: reply?.text,
-    said: reply?.said && JSON.stringify(reply.said),
-    recipients: recipients && JSON.stringify(recipients),
-    recipient_count: recipients?.length,
-    expires_at: held_until && expiresAt(held_until, null),
-  };
+/** One by one: an object of all of them, made of pieces, was a thirtieth of what a delivery costs. */
+function parameterOf(name: string, terms: Told, place: Place): SqlValue | undefined {
+  const { reply, tried, recipients, held_until: heldUntil } = terms;
+  switch (name) {
+    case 'account':
+      return place.account;
+    case 'email_id':
+      return place.emailId;
+    case 'part':
+      return place.part;
+    case 'relay':
+      return tried?.relay;
+    case 'passed_over':
+      return tried && tried.passedOver.length > 0 ? JSON.stringify(tried.passedOver) : null;
+    case 'reply':
+      return reply?.text;
+    case 'said':
+      return reply?.said && JSON.stringify(reply.said);
+    case 'recipients':
+      return recipients && JSON.stringify(recipients);
+    case 'recipient_count':
+      return recipients?.length;
+    case 'expires_at':
+      return heldUntil && expiresAt(heldUntil, null);
+    default:
+      return terms[name as PlainColumn];
+  }
 }
 
-function keysOf({ account, emailId, part }: Place): Record<string, SqlValue | undefined> {
-  return { account, email_id: emailId, part };
-}
+/** What any edge may be given. */
+type Told = Partial<Values> & { now: number; fence?: number; detail?: Partial<EventDetail> };
+
+/** Its value is its parameter. */
+type PlainColumn = Exclude<keyof Values, 'reply' | 'tried' | 'recipients' | 'no_repeats'> | 'fence';
 
 /** No move: deliveries that are over forget a recipient, and what was said of that one in words. Recipients stay as many. */
 export async function eraseFromDeliveries(

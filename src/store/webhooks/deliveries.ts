@@ -57,6 +57,9 @@ export type FannedOut = {
 
 /** Writes down whom the event is to be told, in the transaction that writes the event. */
 export async function fanOut(tx: Transaction, told: FannedOut): Promise<void> {
+  // Most accounts have none, and a look costs a tenth of an insert that inserts nothing.
+  const [any] = await tx.all('select 1 as one from webhook_subscriptions where account = ? limit 1', told.account);
+  if (!any) return;
   const subjects: [Subject, Subject] = subjectsOf(told.type, told.said);
   const isMany = told.recipientCount > 1;
   const rows = await tx.all<{ state: WebhookDeliveryState }>(
