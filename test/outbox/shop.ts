@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { runDrain } from '../../src/client/outbox/drain.ts';
 import { startLossyProxy } from '../support/lossy-proxy.ts';
+import { noneOpen } from '../support/open.ts';
 import { program } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
 import { testKey } from '../support/server.ts';
@@ -135,9 +136,7 @@ export class Shop {
 
   /** Oldest first, once nothing is on its way any more. */
   async #accepted(): Promise<{ subject: string; isHeld: boolean }[]> {
-    while (
-      /^sendonce_open_deliveries\{state="(queued|sending|handoff)"\} [^0]/m.test(await this.#server.text('/metrics'))
-    ) {
+    while (!noneOpen(await this.#server.text('/metrics'), ['queued', 'sending', 'handoff'])) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     const emails: { subject: string; isHeld: boolean }[] = [];

@@ -1,5 +1,6 @@
 /** Servers with something to look at: every state there is, made by real requests against a real relay in every mood. */
 
+import { noneOpen } from '../support/open.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { message, startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
@@ -97,7 +98,7 @@ function refusalOf(address: string): string | undefined {
 async function settled(server: TestServer): Promise<void> {
   await server.until('all is settled', async () => {
     const { text } = await server.call('GET', '/metrics');
-    return !/^sendonce_open_deliveries\{state="(queued|sending|handoff)"\} [^0]/m.test(text);
+    return noneOpen(text, ['queued', 'sending', 'handoff']);
   });
 }
 

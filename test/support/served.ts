@@ -8,6 +8,7 @@ import { insertGrant } from '../../src/store/account-domains.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import { insertApiKey, type Permission } from '../../src/store/api-keys.ts';
 import { openDatabase } from './engine.ts';
+import { noneOpen } from './open.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from './server.ts';
 import { type Sink, startSink } from './smtp-sink.ts';
 
@@ -29,7 +30,7 @@ export async function serve(t: TestContext, options: TestServerOptions = {}): Pr
 export async function drained(server: TestServer): Promise<void> {
   await server.until('every delivery is settled', async () => {
     const { text } = await server.call('GET', '/metrics');
-    return !/^sendonce_open_deliveries\{.*\} [^0]/m.test(text);
+    return noneOpen(text);
   });
 }
 
