@@ -11,15 +11,15 @@ import { clearMoods, createMoods } from './moods.ts';
 import type { Program } from './program.ts';
 import { type LifeOptions, thoughtful } from './world.ts';
 
-test('ten kills at random moments lose nothing, send nothing twice, and leave in doubt only what they interrupted', async (t) => {
+test('six kills at random moments lose nothing, send nothing twice, and leave in doubt only what they interrupted', async (t) => {
   const seed = Date.now() % 2 ** 31;
   t.diagnostic(`--seed ${seed}`);
   const startedAt = performance.now();
-  const findings = await killAgainAndAgain({ kills: 10, seed, moods: thoughtful });
-  t.diagnostic(`10 kills in ${Math.round(performance.now() - startedAt)} ms: ${summaryOf(findings)}`);
+  const findings = await killAgainAndAgain({ kills: 6, seed, moods: thoughtful });
+  t.diagnostic(`6 kills in ${Math.round(performance.now() - startedAt)} ms: ${summaryOf(findings)}`);
   assert.deepEqual(findings.violations, []);
   assert.equal(findings.held - findings.worn, findings.interrupted, 'every interrupted hand-off is in doubt');
-  assert(findings.keys > 80, 'there was a load');
+  assert(findings.keys > 40, 'there was a load');
 });
 
 for (const policy of ['hold', 'send-again'] as const) {
@@ -27,7 +27,7 @@ for (const policy of ['hold', 'send-again'] as const) {
     const seed = Date.now() % 2 ** 31;
     t.diagnostic(`--seed ${seed}`);
     const findings = await killAgainAndAgain({
-      kills: 4,
+      kills: 3,
       seed,
       policy,
       isMixed: true,
@@ -47,7 +47,7 @@ test('people who cancel, reschedule, settle, suppress, change webhooks and revok
   const seed = Date.now() % 2 ** 31;
   t.diagnostic(`--seed ${seed}`);
   const everything = { moods: createMoods, badGreetings: 10, command: labServer(), speed: fleetSpeed };
-  const findings = await killAgainAndAgain({ kills: 5, seed, isMixed: true, hasPeople: true, ...everything });
+  const findings = await killAgainAndAgain({ kills: 4, seed, isMixed: true, hasPeople: true, ...everything });
   t.diagnostic(summaryOf(findings));
   assert.deepEqual(findings.violations, []);
   assert.equal(findings.duplicates, 0);
@@ -59,7 +59,7 @@ test('kill -9 again and again: every event is told at least once, in one way, ea
   const seed = Date.now() % 2 ** 31;
   t.diagnostic(`--seed ${seed}`);
   const findings = await killAgainAndAgain({
-    kills: 3,
+    kills: 2,
     seed,
     isHeard: true,
     moods: clearMoods,
@@ -75,9 +75,9 @@ test('SIGTERM under load leaves nothing in doubt and sends nothing twice', async
   const life = await Life.start({ seed: 1, moods: thoughtful });
   t.after(() => life.destroy());
   life.begin();
-  for (let stop = 0; stop < 4; stop++) {
+  for (let stop = 0; stop < 2; stop++) {
     const program = await life.up();
-    await life.load.answeredMore(20);
+    await life.load.answeredMore(15);
     const { code } = await life.terminate(program);
     assert.equal(code, 0, program.words());
     const open = await deliveriesIn(life.books, 'handoff', 'sending', 'in_doubt');

@@ -84,7 +84,7 @@ test('a disk that takes no more is said to the client, before the commit, and ev
     faults: [{ error: 'ENOSPC', lasts: true }],
     phases: ['accept'],
     calls: ['pwrite64'],
-    step: 13,
+    step: 20,
   });
   if (!row) return;
   assert.deepEqual(row.violations, []);
@@ -92,7 +92,7 @@ test('a disk that takes no more is said to the client, before the commit, and ev
 });
 
 test('a write or a sync that fails around a hand-off loses nothing and sends nothing twice', async (t) => {
-  const row = await breakDisk(t, { faults: [failedSync], phases: ['delivery'], calls: ['pwrite64'], step: 5 });
+  const row = await breakDisk(t, { faults: [failedSync], phases: ['delivery'], calls: ['pwrite64'], step: 8 });
   if (!row) return;
   assert.deepEqual(row.violations, []);
   assert(row.runs > 1, 'there were failures');
@@ -147,7 +147,7 @@ test('the check of clock jumps notices a server whose keys follow the wall clock
 });
 
 test('answers that a proxy loses, cuts, delays or replaces cost retries, and each mail leaves once', async (t) => {
-  const row = await only(t, (common) => runLostAnswers({ ...common, mails: 40 }));
+  const row = await only(t, (common) => runLostAnswers({ ...common, mails: 24 }));
   if (!row) return;
   assert.deepEqual(row.violations, []);
 });
@@ -162,7 +162,7 @@ test('the watch on the proxy notices a server that says 503 to what it has commi
 });
 
 test('after a cut of the power all that was answered is on the disk, and nothing that left would leave again', async (t) => {
-  const row = await only(t, (common) => runPowerCuts({ ...common, lives: 2, mailsPerLife: 4, end: failedCommit }));
+  const row = await only(t, (common) => runPowerCuts({ ...common, lives: 2, mailsPerLife: 3, end: failedCommit }));
   if (!row) return;
   assert.deepEqual(row.violations, []);
   assert(row.runs > 40, 'there were cuts');
@@ -179,7 +179,7 @@ test('the power cut notices a server that does not sync its log', async (t) => {
 const failedCommit = { call: 'fdatasync', what: 'error=EIO', nth: 9 } as const;
 
 test('the power cut notices a server that takes for written what a failed sync has left in its log', async (t) => {
-  const options = { command: labServer('trusts-the-log'), lives: 2, mailsPerLife: 4, end: failedCommit };
+  const options = { command: labServer('trusts-the-log'), lives: 2, mailsPerLife: 3, end: failedCommit };
   const row = await only(t, (common) => runPowerCuts({ ...common, ...options }));
   if (!row) return;
   assert.match(row.violations.join('\n'), /life 2: the disk has lost [\w-]+, which was acknowledged/);
