@@ -80,6 +80,14 @@ export const log = {
   },
   lateVerdict: (ref: DeliveryRef, outcome: string) =>
     out.warn({ ...named(ref), outcome }, 'the relay answered after all what was in doubt'),
+  waitsForOlder: () =>
+    out.warn(
+      'processes of an older version serve this database: they are waited for, and then the schema is brought up to date',
+    ),
+  outdated: (why: string) => {
+    out.error({ why }, 'a newer version has taken this database over: this process ends');
+    flushed();
+  },
   wentBackFound: (why: string) => {
     out.error(
       { why },

@@ -82,7 +82,8 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const { onQueued } = wakeUps;
   const name = `${process.pid}.${randomBytes(4).toString('hex')}`;
   const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir, arrivals });
-  const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued });
+  const { die } = outside;
+  const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued, die });
   const ready = await bootstrap(database, { config, clock, makesKey: makesKey(config), guard, recovery });
 
   const patienceMs = config.limits.watchMs;

@@ -15,7 +15,7 @@ export async function migrateCommand(config: Config, { from, to }: MigrateFlags)
   if (from !== undefined || to !== undefined) return move(parseSide('from', from), targetOf(config, to));
   const { database, release } = await openServed(config.database, options);
   try {
-    const ran = await migrate(database);
+    const ran = await migrate(database, { onWait: () => console.error(waits) });
     await refuseMoved(database);
     console.log(ran.length === 0 ? 'The schema is up to date.' : `Applied ${ran.join(', ')}.`);
   } finally {
@@ -23,6 +23,8 @@ export async function migrateCommand(config: Config, { from, to }: MigrateFlags)
     release();
   }
 }
+
+const waits = 'Processes of an older version serve this database: they are waited for, a minute at most.';
 
 const options = {
   onUnknownCommit: (error: unknown) => {

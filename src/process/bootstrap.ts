@@ -6,6 +6,7 @@ import { firstAccount } from '../core/account.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { createApiKeyToken, createKeyId, hashToken } from '../core/token.ts';
+import { log } from '../log.ts';
 import { ensureAccount, lockAccount } from '../store/accounts.ts';
 import { insertApiKey, listApiKeys } from '../store/api-keys.ts';
 import type { Database, Reader } from '../store/database.ts';
@@ -33,7 +34,7 @@ export type BootstrapOptions = {
 };
 
 export async function bootstrap(database: Database, options: BootstrapOptions): Promise<Ready> {
-  const migrations = await migrate(database);
+  const migrations = await migrate(database, { onWait: log.waitsForOlder });
   await refuseMoved(database);
   const secrets = await openSecrets(database, options.config);
   const now = options.clock.now();

@@ -5,6 +5,7 @@ import { log } from '../log.ts';
 import type { Database } from '../store/database.ts';
 import { type InDoubtPolicy, never } from '../store/mail/deliveries.ts';
 import { doubtLostHandoffs, recover } from '../store/mail/recover.ts';
+import { findNewer, refuseOutdated } from '../store/migrate.ts';
 import { recoverWebhookDeliveries } from '../store/webhooks/deliveries.ts';
 import { beat, deadAfterMs, sayGoodbye } from '../store/workers.ts';
 
@@ -16,6 +17,8 @@ export type RecoveryOptions = {
   worker: string;
   /** Told when something was queued again. */
   onQueued: () => void;
+  /** Ends this process: a newer version has taken the database over while it stood still. */
+  die: () => never;
 };
 
 const beatEveryMs = 2_000;
@@ -41,7 +44,10 @@ export class Recovery {
   /** Before anything is claimed. */
   async start(): Promise<void> {
     const { database, clock } = this.#options;
-    if (database.engine === 'postgres') return this.#beat();
+    if (database.engine === 'postgres') {
+      await this.#beat();
+      return refuseOutdated(database);
+    }
     await this.#recoverAll(never);
     // Where others may be alive the lease, a minute, tells who is not.
     await database.write((tx) => recoverWebhookDeliveries(tx, clock.now()));
@@ -52,6 +58,8 @@ export class Recovery {
     const { database, clock } = this.#options;
     if (database.engine === 'sqlite') return;
     if (clock.now() - this.#lastBeatAt >= beatEveryMs) await this.#beat();
+    // Whoever may have been taken for dead may have been succeeded by a newer version.
+    if (this.#steadyBeats === 0) await this.#dieIfOutdated();
   }
 
   /** About once a second, beside the beat. Where one process serves, its start has done it all. */
@@ -82,6 +90,14 @@ export class Recovery {
     const isSteady = (await database.write((tx) => beat(tx, worker, now))) && !this.#isLate(now);
     this.#lastBeatAt = now;
     this.#steadyBeats = isSteady ? this.#steadyBeats + 1 : 0;
+  }
+
+  async #dieIfOutdated(): Promise<void> {
+    const { database, die } = this.#options;
+    const newer = await findNewer(database);
+    if (newer === null) return;
+    log.outdated(newer);
+    die();
   }
 
   #isLate(now: number): boolean {

@@ -1,8 +1,10 @@
 /** Applies the numbered SQL files of `migrations/` in order, once each. */
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Database } from './database.ts';
+import type { Database, Reader } from './database.ts';
+import { isAnyAlive } from './workers.ts';
 
 const folder = fileURLToPath(new URL('./migrations/', import.meta.url));
 
@@ -15,28 +17,73 @@ const dialects = {
 
 type Migration = { version: number; name: string; statements: string[] };
 
+export type MigrateOptions = {
+  /** How long processes of an older version are waited for. */
+  servedMsMax?: number;
+  /** Told once, when they are. */
+  onWait?: () => void;
+};
+
+/** A process that was killed counts as dead after a quarter of it. */
+const servedMsMaxUsual = 60_000;
+const lookEveryMs = 500;
+
 /**
  * Brings the schema up to date and tells which migrations ran.
- * @throws Error when the database was written by a newer program.
+ * @throws Error when the database was written by a newer program, or when an older one goes on serving it: that would not see what
+ * the newer one adds, and send what it does not understand.
  */
-export async function migrate(database: Database): Promise<string[]> {
+export async function migrate(database: Database, options: MigrateOptions = {}): Promise<string[]> {
+  const { servedMsMax = servedMsMaxUsual, onWait = () => {} } = options;
   const known = readMigrations(database.engine);
-  const applying = database.write(async (tx) => {
+  const giveUpAt = performance.now() + servedMsMax;
+  for (let looks = 0; ; looks += 1) {
+    const ran = await apply(database, known).catch((error: unknown) => {
+      throw explained(error);
+    });
+    if (ran !== null) return ran;
+    if (performance.now() >= giveUpAt) throw new Error(servedByOlder);
+    if (looks === 0) onWait();
+    await pause(lookEveryMs);
+  }
+}
+
+const servedByOlder =
+  'Processes of an older version serve this database: stop all of them, then start this one, which brings the schema up to date.';
+
+/** @throws Error when a newer program has been here since. */
+export async function refuseOutdated(database: Database): Promise<void> {
+  const newer = await findNewer(database);
+  if (newer !== null) throw new Error(newer);
+}
+
+/** The sentence that says so; null: none has. */
+export async function findNewer(database: Database): Promise<string | null> {
+  return newerThan(await appliedOf(database), readMigrations(database.engine));
+}
+
+/** Null: somebody serves the database as it is. */
+function apply(database: Database, known: Migration[]): Promise<string[] | null> {
+  return database.write(async (tx) => {
     for (const statement of locks[database.engine]) await tx.run(statement);
     await tx.run('create table if not exists migrations (version bigint primary key, name text not null)');
-    const rows = await tx.all<{ version: number }>('select version from migrations');
-    const applied = new Set(rows.map((row) => row.version));
-    refuseNewer(applied, known);
+    const applied = await appliedOf(tx);
+    const newer = newerThan(applied, known);
+    if (newer !== null) throw new Error(newer);
     const pending = known.filter((migration) => !applied.has(migration.version));
+    const mayBeServed = database.engine === 'postgres' && applied.size > 0 && pending.length > 0;
+    if (mayBeServed && (await isAnyAlive(tx, database.wall()))) return null;
     for (const migration of pending) {
       for (const statement of migration.statements) await tx.run(statement);
       await tx.run('insert into migrations (version, name) values (?, ?)', migration.version, migration.name);
     }
     return pending.map((migration) => migration.name);
   }, patiently);
-  return applying.catch((error: unknown) => {
-    throw explained(error);
-  });
+}
+
+async function appliedOf(reader: Reader): Promise<Set<number>> {
+  const rows = await reader.all<{ version: number }>('select version from migrations');
+  return new Set(rows.map((row) => row.version));
 }
 
 /** PostgreSQL's appendix A: insufficient_privilege. Since 15 only a database's owner makes tables in its schema `public`. */
@@ -60,13 +107,11 @@ const locks = {
   postgres: ['select pg_advisory_xact_lock(6008201938405483365)'],
 } as const;
 
-function refuseNewer(applied: Set<number>, known: Migration[]): void {
+function newerThan(applied: Set<number>, known: Migration[]): string | null {
   const newest = Math.max(0, ...known.map((migration) => migration.version));
   const unknown = [...applied].filter((version) => version > newest);
-  if (unknown.length === 0) return;
-  throw new Error(
-    `The database has schema version ${Math.max(...unknown)}, this program knows ${newest}: run the newer program again, or restore a backup.`,
-  );
+  if (unknown.length === 0) return null;
+  return `The database has schema version ${Math.max(...unknown)}, this program knows ${newest}: run the newer program again, or restore a backup.`;
 }
 
 function readMigrations(engine: Database['engine']): Migration[] {

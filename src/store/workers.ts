@@ -1,7 +1,7 @@
 /** Who serves: each process of a shared database says every now and then that it lives. */
 
 import { AppError } from '../core/error.ts';
-import type { Database, Transaction } from './database.ts';
+import type { Database, Reader, Transaction } from './database.ts';
 
 /** A process without a beat for so long is dead: seven beats were lost, or it stands still. */
 export const deadAfterMs = 15_000;
@@ -35,8 +35,11 @@ export async function sayGoodbye(tx: Transaction, id: string): Promise<void> {
 
 /** Whether any process serves the database, as far as its beats tell: not for SQLite, whose lock does. */
 export async function isServed(database: Database): Promise<boolean> {
-  if (!(await hasSchema(database))) return false;
-  const alive = await database.all('select id from workers where beat_at > ? limit 1', database.wall() - deadAfterMs);
+  return (await hasSchema(database)) && isAnyAlive(database, database.wall());
+}
+
+export async function isAnyAlive(reader: Reader, now: number): Promise<boolean> {
+  const alive = await reader.all('select id from workers where beat_at > ? limit 1', now - deadAfterMs);
   return alive.length > 0;
 }
 
