@@ -9,10 +9,10 @@ import type { Try } from '../lab/load.ts';
 import { pause } from '../lab/load.ts';
 import { quickMischief } from '../lab/mischief.ts';
 import { createMoods } from '../lab/moods.ts';
-import { readAnswer } from '../lab/operation.ts';
+import { emailOf, type Operation, readAnswer } from '../lab/operation.ts';
 import type { Transaction } from '../lab/relay.ts';
 import { type LifeOptions, thoughtful, type World } from '../lab/world.ts';
-import type { Call, Deed, History, Seen } from './history.ts';
+import type { Call, Deed, History, Mail, Seen } from './history.ts';
 
 export type Wanted = {
   operations: number;
@@ -22,21 +22,36 @@ export type Wanted = {
   variant?: string;
   /** Only this befalls processes on PostgreSQL. */
   only?: string[];
-  /** What it may be that ends nothing: then nobody is killed, and the relay is always like this. */
+  /** The relay is always like this. */
   mood?: string;
-  onProgress?: (operations: number) => void;
+  /** Nobody is killed. */
+  isCalm?: boolean;
+  /** Endpoints are told of everything, and it counts what they were never told. */
+  isHeard?: boolean;
+  clients?: number;
+  /** `isLeaving`: nothing more is asked for in this life, and what was is to come to its end. */
+  onProgress?: (operations: number, isLeaving?: boolean) => void;
 };
 
+/** Longer than most pauses of a process: on a busy machine, too, most calls are answered. */
+const answerMs = 2_500;
+
 /** Calls and deeds of one life: beyond it, more lives. */
-const operationsInLife = 5_000;
+const operationsInLife = 10_000;
+/** So many are hit by something every few answers, those after them more rarely: starting again takes most of the time. */
+const denseOperations = 1_000;
+const denseAnswers = 30;
+const sparseAnswers = 400;
 
 export async function gather(wanted: Wanted): Promise<History[]> {
   const histories: History[] = [];
   let done = 0;
   while (done < wanted.operations) {
     const operations = Math.min(operationsInLife, wanted.operations - done);
-    const onProgress = (some: number) => wanted.onProgress?.(done + some);
-    const one = await liveOnce({ ...wanted, operations, seed: wanted.seed + histories.length, onProgress });
+    const before = done;
+    const onProgress: Wanted['onProgress'] = (some, isLeaving) => wanted.onProgress?.(before + some, isLeaving);
+    const answers = (some: number) => (before + some < denseOperations ? denseAnswers : sparseAnswers);
+    const one = await liveOnce({ ...wanted, operations, seed: wanted.seed + histories.length, onProgress, answers });
     histories.push(one);
     done += countOperations(one);
   }
@@ -47,61 +62,78 @@ export function countOperations({ calls, deeds }: Pick<History, 'calls' | 'deeds
   return calls.length + deeds.length;
 }
 
-async function liveOnce(wanted: Wanted): Promise<History> {
-  const { seed, variant, mood } = wanted;
+/** `answers`: how many at most between two things that happen, once there are so many operations. */
+type Lived = Wanted & { answers: (operations: number) => number };
+
+async function liveOnce(wanted: Lived): Promise<History> {
+  const { seed, variant, mood, clients } = wanted;
   const moods: LifeOptions['moods'] = (thinking) =>
     mood === undefined ? createMoods(thinking) : createMoods(thinking).filter(({ name }) => name === mood);
   const calmer = variant === undefined || mood !== undefined ? moods : thoughtful;
   const options = {
     ...{ seed, moods: calmer, command: labServer(variant), speed: fleetSpeed },
-    ...{ hasPeople: true, trespassing: 0.05 },
+    ...{ hasPeople: true, trespassing: 0.05, isHeard: wanted.isHeard === true },
+    ...{ answerMs, ...(clients === undefined ? {} : { clients }) },
   };
   return wanted.engine === 'sqlite' ? liveOnSqlite(options, wanted) : liveOnPostgres(options, wanted);
 }
 
-async function liveOnSqlite(options: LifeOptions, wanted: Wanted): Promise<History> {
+async function liveOnSqlite(options: LifeOptions, wanted: Lived): Promise<History> {
   const life = await Life.start(options);
   try {
     life.begin();
-    if (wanted.mood !== undefined) await life.up();
-    while (isToGoOn(life, wanted)) await (wanted.mood === undefined ? anyEnd(life) : pause(50));
-    if (wanted.mood === undefined) await life.up();
-    return await historyOf(life);
+    if (wanted.isCalm) await life.up();
+    for (let done = 0; tell(done, wanted); done = countSoFar(life)) {
+      await (wanted.isCalm ? pause(50) : anyEnd(life, wanted.answers(done)));
+    }
+    if (!wanted.isCalm) await life.up();
+    return await historyOf(life, wanted);
   } finally {
     await life.destroy();
   }
 }
 
-async function liveOnPostgres(options: LifeOptions, wanted: Wanted): Promise<History> {
+async function liveOnPostgres(options: LifeOptions, wanted: Lived): Promise<History> {
   const fleet = await Fleet.start({ ...options, apis: 2, workers: 2 });
   try {
     fleet.begin();
-    while (isToGoOn(fleet, wanted)) await quickMischief(fleet, wanted.only);
+    for (let done = 0; tell(done, wanted); done = countSoFar(fleet)) {
+      await (wanted.isCalm ? pause(50) : quickMischief(fleet, wanted.only, wanted.answers(done)));
+    }
     await fleet.allUp();
-    return await historyOf(fleet);
+    return await historyOf(fleet, wanted);
   } finally {
     await fleet.destroy();
   }
 }
 
-function isToGoOn({ load, deeds }: World, { operations, onProgress }: Wanted): boolean {
-  const done = load.tries.length + Object.values(deeds).flat().length;
+function countSoFar({ load, deeds }: World): number {
+  return load.tries.length + Object.values(deeds).flat().length;
+}
+
+function tell(done: number, { onProgress, operations }: Lived): boolean {
   onProgress?.(done);
   return done < operations;
 }
 
-/** Lets everything come to its end. What the lab itself makes of it is not asked. */
-async function historyOf(world: World): Promise<History> {
-  await world.examine();
+/** Lets everything come to its end. What the lab itself makes of it is not asked, but for what endpoints were never told. */
+async function historyOf(world: World, wanted: Lived): Promise<History> {
+  const { isHeard = false, onProgress } = wanted;
+  onProgress?.(countSoFar(world), true);
+  const { violations } = await world.examine();
   const { load, relay, deeds, clock } = world;
+  const idsSeen = new Map(
+    relay.transactions.flatMap(({ asked, dot }) =>
+      dot ? asked.map((recipient): [string, string] => [recipient, emailOf(dot.messageId)]) : [],
+    ),
+  );
   return {
     calls: load.tries.map(toCall),
     deeds: toDeeds(deeds),
-    mails: load.operations.flatMap(({ asked, ids, scheduledAt }) =>
-      asked.map(({ to }, index) => ({ id: ids?.[index] ?? null, recipients: to, scheduledAt })),
-    ),
+    mails: load.operations.flatMap((operation) => toMails(operation, idsSeen)),
     seen: relay.transactions.flatMap(toSeen),
     shown: new Set(await deliveriesIn(world.books, 'in_doubt')),
+    untold: isHeard ? violations.filter((one) => one.includes('never told')) : [],
     // Resend's a day, by the clock of the lab; Brevo's half an hour.
     keyLifetimeMs: (30 * 60_000) / clock.speed,
     toleranceMs: clocksDifferMs * clock.speed,
@@ -116,6 +148,19 @@ function toCall({ operation, text, begunAt, endedAt, reply }: Try): Call {
   if (ids) return { ...call, saw: { kind: 'accepted', ids: ids.join() } };
   const isConflict = reply?.status === 409 && reply.text.includes('invalid_idempotent_request');
   return { ...call, saw: { kind: isConflict ? 'conflict' : 'none' } };
+}
+
+/** An operator may have settled what no client was told of: the relay saw which it was. */
+function toMails({ asked, ids, scheduledAt }: Operation, idsSeen: ReadonlyMap<string, string>): Mail[] {
+  return asked.map(({ to }, index) => {
+    const told = ids?.[index];
+    return {
+      id: told ?? idsSeen.get(to[0] ?? '') ?? null,
+      isPromised: told !== undefined,
+      recipients: to,
+      scheduledAt,
+    };
+  });
 }
 
 function toDeeds({ cancels, reschedules, doubtAnswers, suppressions }: World['deeds']): Deed[] {

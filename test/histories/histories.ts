@@ -1,11 +1,14 @@
 /**
- * `npm run histories -- --operations N --engine sqlite|postgres [--seed N] [--without GUARD]`: a line `N operations`, and one that says
+ * `npm run histories -- --operations N --engine sqlite|postgres [--seed N] [--without GUARD] [--keep FILE]`: a line `N operations`, and one that says
  * `violation` for each that the judge finds. Exits with 1 where there is one, with 2 where it was asked for what there is not.
  */
 
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { countOperations, gather } from './gather.ts';
+import { bites, controls } from '../lab/guards.ts';
+import { countOperations, gather, type Wanted } from './gather.ts';
 import { guards, unseen } from './guards.ts';
+import type { History } from './history.ts';
 import { judge } from './judge.ts';
 
 const { values } = parseArgs({
@@ -14,34 +17,55 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'sqlite' },
     seed: { type: 'string' },
     without: { type: 'string' },
+    keep: { type: 'string' },
   },
 });
 const operations = Number(values.operations);
 const seed = Number(values.seed ?? Date.now() % 2 ** 31);
 const { engine, without } = values;
-const how = without === undefined ? {} : guards[without];
+const names = [...Object.keys(guards), ...Object.keys(unseen)];
 
 if (engine !== 'sqlite' && engine !== 'postgres') refuse(`no engine is called "${engine}": sqlite, postgres`);
 else if (!(operations > 0)) refuse('--operations: a number above 0');
-else if (without !== undefined && without in unseen)
-  refuse(`"${without}" ${unseen[without]}; npm run lab -- --only "guard: ${without}" shows it`);
-else if (how === undefined)
-  refuse(`no guard is called "${without}":\n${[...Object.keys(guards), ...Object.keys(unseen)].join('\n')}`);
-else if (how.engine !== undefined && how.engine !== engine)
-  refuse(`"${without}" is to be tried with --engine ${how.engine}`);
-else await run(engine);
+else if (without === undefined) await run(engine, {});
+else if (without in unseen) await askLab(without);
+else await runWithout(engine, without);
 
-async function run(engine: 'sqlite' | 'postgres'): Promise<void> {
+async function runWithout(engine: 'sqlite' | 'postgres', guard: string): Promise<void> {
+  const hows = guards[guard];
+  const how = hows?.[engine];
+  if (how) await run(engine, how);
+  else if (hows) refuse(`"${guard}" is to be tried with --engine ${Object.keys(hows).join()}`);
+  else refuse(`no guard is called "${guard}":\n${names.join('\n')}`);
+}
+
+/** Of what no history has, the lab's own run without the guard is told in the same words. */
+async function askLab(guard: string): Promise<void> {
+  console.log(`"${guard}" ${unseen[guard]}, which no history has: the lab's own run without it`);
+  const control = controls.find((one) => one.guard === guard);
+  if (!control) throw new Error(`the lab has no ${guard}`);
+  const row = await control.run({ seed });
+  console.log(`${row.mails} operations`);
+  if (row.skipped !== undefined) return refuse(`NOT RUN: ${row.skipped}`);
+  const hasBitten = bites(control, row);
+  const words = [`${row.duplicates} duplicates, ${row.lost} lost`, ...row.violations.slice(0, 20)];
+  if (hasBitten) for (const one of words) console.log(`violation: ${one}`);
+  console.log(hasBitten ? 'histories: FAILED' : 'histories: held');
+  process.exitCode = hasBitten ? 1 : 0;
+}
+
+async function run(engine: 'sqlite' | 'postgres', how: Partial<Wanted>): Promise<void> {
   console.log(`histories: --engine ${engine} --operations ${operations} --seed ${seed}`);
   let saidAt = performance.now();
   const histories = await gather({
     ...{ operations, seed, ...how, engine },
-    onProgress(done) {
-      if (performance.now() - saidAt < 10_000) return;
+    onProgress(done, isLeaving) {
+      if (performance.now() - saidAt < 10_000 && !isLeaving) return;
       saidAt = performance.now();
-      console.log(`${done} of ${operations}`);
+      console.log(`${done} of ${operations}${isLeaving ? '; what is under way comes to its end' : ''}`);
     },
   });
+  if (values.keep) writeFileSync(values.keep, histories.map(render).join('\n'));
   const judgedAt = performance.now();
   const found = histories.flatMap(judge);
   const ms = Math.round(performance.now() - judgedAt);
@@ -52,6 +76,11 @@ async function run(engine: 'sqlite' | 'postgres'): Promise<void> {
   for (const what of found.slice(0, 20)) console.log(`violation: ${what}`);
   console.log(found.length === 0 ? 'histories: held' : `histories: FAILED, ${found.length} times a violation`);
   process.exitCode = found.length === 0 ? 0 : 1;
+}
+
+/** A line a history, which a set would be missing from. */
+function render(one: History): string {
+  return JSON.stringify({ ...one, shown: [...one.shown] });
 }
 
 function refuse(why: string): void {

@@ -22,8 +22,14 @@ export type Deed = { begunAt: number; endedAt: number; outcome: Outcome } & (
   | { kind: 'suppress'; address: string }
 );
 
-/** Recipients of an email that was asked for; each address belongs to one. `id` null: nobody was told. */
-export type Mail = { id: string | null; recipients: string[]; scheduledAt: number | null };
+/** Recipients of an email that was asked for; each address belongs to one. `id` null: nobody knows it. */
+export type Mail = {
+  id: string | null;
+  /** A client was told that it is accepted. */
+  isPromised: boolean;
+  recipients: string[];
+  scheduledAt: number | null;
+};
 
 /** What the relay saw of one recipient. `said`: what the dot was answered, as far as its sender can know; null: no dot. */
 export type Seen = {
@@ -41,6 +47,8 @@ export type History = {
   seen: Seen[];
   /** Ids that were shown as in doubt once all was over. */
   shown: ReadonlySet<string>;
+  /** What endpoints have missed, where they were to be told of everything. */
+  untold?: readonly string[];
   /** How long a key is sure to be remembered. */
   keyLifetimeMs: number;
   /** How far clocks may differ, by the clock of the mails. */

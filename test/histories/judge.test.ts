@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { Call, Deed, History, Mail, Seen } from './history.ts';
 import { judge } from './judge.ts';
 
-const mail: Mail = { id: 'one', recipients: ['a@example.com'], scheduledAt: null };
+const mail: Mail = { id: 'one', isPromised: true, recipients: ['a@example.com'], scheduledAt: null };
 const gone: Seen = {
   recipient: 'a@example.com',
   dot: { at: 100, mailClockAt: 100, said: 'yes' },
@@ -70,7 +70,10 @@ test('a dot follows another only where that one was put off, or an operator want
 });
 
 test('a dot of a mail nobody was told of counts, too', () => {
-  assert.match(found({ mails: [{ ...mail, id: null }], seen: [gone, dotAt(200)] }), /2 dots/);
+  assert.match(found({ mails: [{ ...mail, id: null, isPromised: false }], seen: [gone, dotAt(200)] }), /2 dots/);
+  // What an operator wants of it counts as well.
+  const unheard = [{ ...mail, isPromised: false }];
+  assert.equal(found({ mails: unheard, seen: [dotAt(100, 'unclear'), dotAt(200)], deeds: [again] }), '');
 });
 
 test('what was called off has not left, and leaves no more', () => {
@@ -103,5 +106,5 @@ test('what was accepted has left, was refused, called off, settled by people, or
   assert.match(found({ seen: [], deeds: [{ ...cancel, outcome: 'refused' }] }), /lost/);
   assert.equal(found({ seen: [], deeds: [{ ...deed, kind: 'suppress', address: 'a@example.com' }] }), '');
   assert.match(found({ seen: [], deeds: [again] }), /lost/);
-  assert.equal(found({ seen: [], mails: [{ ...mail, id: null }] }), '');
+  assert.equal(found({ seen: [], mails: [{ ...mail, id: null, isPromised: false }] }), '');
 });

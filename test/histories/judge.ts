@@ -9,7 +9,7 @@ type Cancel = Deed & { kind: 'cancel' };
 type Reschedule = Deed & { kind: 'reschedule' };
 
 export function judge(history: History): string[] {
-  return [...judgeKeys(history), ...judgeMails(history)];
+  return [...judgeKeys(history), ...judgeMails(history), ...(history.untold ?? [])];
 }
 
 function judgeKeys({ calls, keyLifetimeMs }: History): string[] {
@@ -56,8 +56,12 @@ function judgeMails({ mails, deeds, seen, shown, toleranceMs }: History): string
       toleranceMs,
     };
     const found = [...judgeDots(one), ...judgeCancels(one), ...judgeTimes(one), ...judgeLoss(one)];
-    return found.map((what) => `${mail.id ?? 'a mail nobody was told of'} (${mail.recipients[0]}): ${what}`);
+    return found.map((what) => `${nameOf(mail)} (${mail.recipients[0]}): ${what}`);
   });
+}
+
+function nameOf({ id, isPromised }: Mail): string {
+  return isPromised ? (id ?? '') : `a mail nobody was told of, ${id}`;
 }
 
 type Case = {
@@ -115,7 +119,7 @@ function judgeTimes({ mail: { scheduledAt }, seen, reschedules, toleranceMs }: C
 
 /** Accepted: taken, refused by the relay, called off or settled by people, or shown. */
 function judgeLoss({ mail, seen, cancels, answers, isShown, suppressed }: Case): string[] {
-  if (mail.id === null || isShown) return [];
+  if (!mail.isPromised || isShown) return [];
   const isSettled = cancels.some(mayBe) || answers.some(({ answer }) => answer !== 'queued');
   return mail.recipients.flatMap((recipient, index) => {
     const cameToAnEnd = seen[index]?.some(({ wasTaken, wasRefused }) => wasTaken || wasRefused);

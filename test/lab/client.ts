@@ -20,8 +20,16 @@ export type Reply = { status: number; text: string; isReplayed: boolean; url: st
 export class Client {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-  /** Null: no answer came in time, or no whole one. Whether the request arrived is then anybody's guess. */
-  ask(url: string, { method, path, text, key, token = testKey }: Asking, giveUpMs: number): Promise<Reply | null> {
+  /**
+   * Null: no answer came in time, or no whole one. Whether the request arrived is then anybody's guess, but where nobody listened:
+   * then `onNobody` is called.
+   */
+  ask(
+    url: string,
+    { method, path, text, key, token = testKey }: Asking,
+    giveUpMs: number,
+    onNobody?: () => void,
+  ): Promise<Reply | null> {
     const headers: Record<string, string> = {
       authorization: `Bearer ${token}`,
       'content-type': 'application/json',
@@ -40,7 +48,10 @@ export class Client {
         incoming.on('error', () => resolve(null));
         incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text: body, isReplayed, url }));
       });
-      outgoing.on('error', () => resolve(null));
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ECONNREFUSED') onNobody?.();
+        resolve(null);
+      });
       outgoing.on('close', () => {
         clearTimeout(timer);
         resolve(null);

@@ -63,11 +63,12 @@ export class Desk {
     if (url === null) return null;
     const { body, ...rest } = asking;
     const begunAt = performance.now();
-    const reply = await this.#client.ask(
-      url,
-      { ...rest, ...(body === undefined ? {} : { text: JSON.stringify(body) }) },
-      patienceMs,
-    );
+    let isThere = true;
+    const asked = { ...rest, ...(body === undefined ? {} : { text: JSON.stringify(body) }) };
+    const reply = await this.#client.ask(url, asked, patienceMs, () => {
+      isThere = false;
+    });
+    if (!isThere) return null;
     const said = reply ? `${reply.status} ${reply.text}` : 'nothing';
     return { begunAt, endedAt: performance.now(), outcome: outcomeOf(reply), said, reply };
   }

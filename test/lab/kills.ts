@@ -36,34 +36,34 @@ export async function killAgainAndAgain(options: KillOptions): Promise<Findings>
   }
 }
 
-async function killed(life: Life): Promise<void> {
+async function killed(life: Life, answers = answersMax): Promise<void> {
   if (life.random() < atStart) {
     const program = life.spawn();
     await pause(life.random() * startMs);
     return life.kill(program);
   }
   const program = await life.up();
-  await underLoad(life);
+  await underLoad(life, answers);
   await life.kill(program);
 }
 
-/** A kill, a stop or a pause. */
-export async function anyEnd(life: Life): Promise<void> {
+/** A kill, a stop or a pause, once so many are answered at most. */
+export async function anyEnd(life: Life, answers = answersMax): Promise<void> {
   const fate = life.random();
-  if (fate < 0.6) return killed(life);
+  if (fate < 0.6) return killed(life, answers);
   const program = await life.up();
-  await underLoad(life);
+  await underLoad(life, answers);
   if (fate < 0.75) return void (await life.terminate(program));
   program.signal('SIGSTOP');
   await pause(life.random() * pauseMsMax);
   if (fate < 0.85) return life.kill(program);
   program.signal('SIGCONT');
-  await underLoad(life);
+  await underLoad(life, answers);
   await life.kill(program);
 }
 
-async function underLoad(life: Life): Promise<void> {
-  await life.load.answeredMore(1 + life.random() * answersMax);
+async function underLoad(life: Life, answers: number): Promise<void> {
+  await life.load.answeredMore(1 + life.random() * answers);
   await pause(life.random() * moreMsMax);
 }
 

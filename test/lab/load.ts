@@ -19,7 +19,7 @@ export type LoadOptions = {
   trespassing?: number | undefined;
 };
 
-/** One try as its client saw it. `endedAt` null: no answer came. Times by `performance.now()`. */
+/** One try as its client saw it, but where nobody listened. `endedAt` null: no answer came. Times by `performance.now()`. */
 export type Try = { operation: Operation; text: string; begunAt: number; endedAt: number | null; reply: Reply | null };
 
 /** A request under another API key than the one of the settings. Begun and answered by `performance.now()`. */
@@ -160,10 +160,13 @@ export class Load {
     const giveUpMs = isImpatient ? 1 + this.#options.random() * 20 : (this.#options.answerMs ?? timeoutMs);
     const { path } = operation;
     const one: Try = { operation, text, begunAt: performance.now(), endedAt: null, reply: null };
-    this.tries.push(one);
     const asking = { method: 'POST', path, text, ...(operation.facade === 'resend' ? { key: operation.key } : {}) };
     const token = this.#options.token?.() ?? null;
-    const reply = await this.#client.ask(url, token === null ? asking : { ...asking, token }, giveUpMs);
+    let isThere = true;
+    const reply = await this.#client.ask(url, token === null ? asking : { ...asking, token }, giveUpMs, () => {
+      isThere = false;
+    });
+    if (isThere) this.tries.push(one);
     if (reply === null) return null;
     const answeredAt = performance.now();
     Object.assign(one, { endedAt: answeredAt, reply });

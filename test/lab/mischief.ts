@@ -66,16 +66,21 @@ export async function makeMischief(options: MischiefOptions): Promise<Findings> 
   }
 }
 
-/** One of those that take no time, or of those that are named. */
-export function quickMischief(fleet: Fleet, only: readonly string[] = quickMischiefs): Promise<string> {
+/** One of those that take no time, or of those that are named, once so many are answered at most. */
+export function quickMischief(
+  fleet: Fleet,
+  only: readonly string[] = quickMischiefs,
+  answers = answersMax,
+): Promise<string> {
   return makeOne(
     fleet,
     mischiefs.filter(({ name }) => only.includes(name)),
+    answers,
   );
 }
 
-async function makeOne(fleet: Fleet, chosen: Mischief[]): Promise<string> {
-  await fleet.load.answeredMore(1 + fleet.random() * answersMax);
+async function makeOne(fleet: Fleet, chosen: Mischief[], answers = answersMax): Promise<string> {
+  await fleet.load.answeredMore(1 + fleet.random() * answers);
   await pause(fleet.random() * moreMsMax);
   const mischief = pick(fleet, chosen);
   await mischief.make(fleet);
