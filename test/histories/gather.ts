@@ -26,7 +26,7 @@ export type Wanted = {
   mood?: string;
   /** Nobody is killed. */
   isCalm?: boolean;
-  /** Endpoints are told of everything, and it counts what they were never told. */
+  /** Instead of people there is an endpoint that is told of everything, and it counts what it was never told. */
   isHeard?: boolean;
   clients?: number;
   /** `isLeaving`: nothing more is asked for in this life, and what was is to come to its end. */
@@ -72,7 +72,8 @@ async function liveOnce(wanted: Lived): Promise<History> {
   const calmer = variant === undefined || mood !== undefined ? moods : thoughtful;
   const options = {
     ...{ seed, moods: calmer, command: labServer(variant), speed: fleetSpeed },
-    ...{ hasPeople: true, trespassing: 0.05, isHeard: wanted.isHeard === true },
+    // Where people change webhooks, nobody can say for sure what each was to be told.
+    ...{ hasPeople: !wanted.isHeard, trespassing: 0.05, isHeard: wanted.isHeard === true },
     ...{ answerMs, ...(clients === undefined ? {} : { clients }) },
   };
   return wanted.engine === 'sqlite' ? liveOnSqlite(options, wanted) : liveOnPostgres(options, wanted);

@@ -30,6 +30,7 @@ import {
 } from './scenarios.ts';
 import { neverTaken, renderSometimes } from './sometimes.ts';
 import { renderClusterTable, renderTable, sumRows } from './table.ts';
+import { upgradeUnderKills } from './upgrades.ts';
 import { runUpstreamDoubts } from './upstream-doubts.ts';
 
 const { values } = parseArgs({
@@ -68,6 +69,14 @@ const scenarios: Scenario[] = [
   { name: 'PostgreSQL: relays', run: async (scale) => [await routedMischief(times(300), scale)] },
   { name: 'PostgreSQL: people', run: async (scale) => [await peopleAndMischief(times(300), scale)] },
   ...clusterLines(times),
+  {
+    name: 'upgrade',
+    run: (scale) => upgradeUnderKills({ engine: 'sqlite', step: Math.ceil(1 / factor), ...scale }),
+  },
+  {
+    name: 'PostgreSQL: upgrade',
+    run: (scale) => upgradeUnderKills({ engine: 'postgres', step: Math.ceil(3 / factor), ...scale }),
+  },
   { name: 'relay: each mood', run: (scale) => moodsAlone(times(30), scale) },
 ];
 

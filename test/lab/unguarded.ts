@@ -53,12 +53,34 @@ export function variantsOf(createClock: (wall: () => number) => SystemClock): Re
     'judges-late': { onArrival: () => () => {} },
     'holds-no-handoffs': { database: (own) => bendDatabase(own, [handoffsAreNotHeld]) },
     'forgets-handoffs': { database: (own) => bendDatabase(own, [handoffsAreNotHeld, handoffsNeverExpire]) },
+    // No guard is out: it is killed at a statement that LAB_DIE_AT counts.
+    'dies-at': { database: (own) => diesAt(own, Number(process.env.LAB_DIE_AT ?? Infinity)) },
     'syncs-little': { sync: async () => {} },
     'answers-before-sync': syncsLate('insert into emails'),
     'gates-before-sync': syncsLate(textOf('gate')),
     'replays-before-sync': { sync: syncSlowly, database: seesUnsyncedKeys },
     'trusts-the-log': { trustsLog: true },
     'follows-the-wall-clock': { clock: (wall) => ({ ...createClock(wall), now: wall, expiryNow: wall }) },
+  };
+}
+
+/** Before the statement with that number among all that are written. */
+function diesAt(own: Database, number: number): Database {
+  let statements = 0;
+  const count = () => {
+    statements += 1;
+    if (statements >= number) process.kill(process.pid, 'SIGKILL');
+  };
+  return {
+    ...bendDatabase(own, []),
+    write: (work, terms) =>
+      own.write((tx) => {
+        const run: Transaction['run'] = (sql, ...params) => {
+          count();
+          return tx.run(sql, ...params);
+        };
+        return work({ ...tx, run });
+      }, terms),
   };
 }
 
