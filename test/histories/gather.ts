@@ -124,9 +124,10 @@ async function historyOf(world: World, wanted: Lived): Promise<History> {
   const { violations } = await world.examine();
   const { load, relay, deeds, clock } = world;
   const idsSeen = new Map(
-    relay.transactions.flatMap(({ asked, dot }) =>
-      dot ? asked.map((recipient): [string, string] => [recipient, emailOf(dot.messageId)]) : [],
-    ),
+    relay.transactions.flatMap(({ asked, dot }) => {
+      const id = dot?.messageId ? emailOf(dot.messageId) : null;
+      return id === null ? [] : asked.map((recipient): [string, string] => [recipient, id]);
+    }),
   );
   return {
     calls: load.tries.map(toCall),
