@@ -15,6 +15,7 @@ const places: [path: string, name: string, whose?: 'first account'][] = [
   ['/broadcasts', 'Broadcasts'],
   ['/accounts', 'Accounts', 'first account'],
   ['/settings', 'Settings', 'first account'],
+  ['/notices', 'Unmatched notices', 'first account'],
 ];
 
 type Options = { title: string; path: string; status?: number; isLive?: boolean; lead: Child; content: Child };

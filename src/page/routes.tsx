@@ -36,6 +36,7 @@ import { isSame, type Session } from './session.ts';
 import { settings } from './settings.tsx';
 import { setup, testSend } from './setup.tsx';
 import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './sign-in.tsx';
+import { strayNotice, strayNotices } from './stray-notices.tsx';
 import { addSuppressed, removeSuppressed, suppressions } from './suppressions.tsx';
 import { publishTemplate, removeTemplate, template, templateHtml, templates } from './templates.tsx';
 import { isCapture, type PageParts, type Theme, type Visit } from './visit.ts';
@@ -179,6 +180,8 @@ function addOperated(show: Add, send: Add): void {
   send('/accounts/:name/allow', allowDomain);
   send('/accounts/:name/disallow', disallowDomain);
   show('/settings', settings);
+  show('/notices', strayNotices);
+  show('/notices/:id', strayNotice);
 }
 
 /** Finds out who is asking, or shows the door. A form counts only with the token of its own session. */

@@ -8,6 +8,7 @@ import type { Database } from '../store/database.ts';
 import { eraseFromAccount, eraseFromAnswers } from '../store/erasure/elsewhere.ts';
 import { type Erasing, emailsNaming, eraseEmail } from '../store/erasure/emails.ts';
 import { eraseFromOtherEvents } from '../store/erasure/events.ts';
+import { eraseFromReceived } from '../store/erasure/received.ts';
 
 export type Erased = {
   emails: number;
@@ -33,6 +34,7 @@ export async function eraseRecipient(database: Database, person: string, now: nu
   }
   await eraseEvents(database, erasing);
   await eraseFromAnswers(database, (work) => database.write(work), erasing);
+  await eraseFromReceived(database, (work) => database.write(work), erasing);
   return erased;
 }
 

@@ -37,6 +37,7 @@ function fill({ path }: Route, ours: Belongings): string {
     ['/emails/receiving/', { id: ours.received, attachment: ours.receivedFile }],
     ['/emails/', { id: ours.email, attachment: ours.attachment }],
     ['/suppressions/', { suppression: ours.suppression }],
+    ['/notices/', { id: '1' }],
     ['/relays/', { name: 'capture' }],
     ['/domains/', { id: ours.domain }],
     ['/v3/senders/domains/', { domain: 'owner.test' }],
@@ -190,7 +191,7 @@ describe('what an account has', () => {
     assert.ok(routes.length > 100, `${routes.length} routes`);
     const stranger = await newAccount(server, 'stranger', 'stranger.test');
     const before = await rowsOf(server, owner);
-    const isManaging = ({ path }: Route) => /^\/(accounts|relays)\b/.test(path);
+    const isManaging = ({ path }: Route) => /^\/(accounts|relays|dashboard\/(accounts|settings|notices))\b/.test(path);
     const askers: [name: string, client: Client, routes: Route[]][] = [
       ['stranger', stranger, routes],
       ['default', clientOf(server, testKey), routes.filter((route) => !isManaging(route))],

@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { Resend } from 'resend';
 import { insertGrant } from '../../src/store/account-domains.ts';
 import { disableAccount, enableAccount } from '../../src/store/account-rules.ts';
+import { eraseRecipient } from '../../src/use-cases/erase-recipient.ts';
 import { openDatabase } from '../support/engine.ts';
 import { RawClient } from '../support/mail-client.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
@@ -302,6 +303,25 @@ describe('what is not taken', () => {
       sink.received.filter(({ to }) => !to.includes('dan@example.org')),
       [],
     );
+  });
+});
+
+describe('a person who is forgotten', () => {
+  it('is named by no mail that came from them, and others stay', async () => {
+    const to = ['del@in.example.com'];
+    const ofThem = mailTo('del@in.example.com')
+      .replaceAll('ann@example.net', 'eva@example.net')
+      .replace('Ann_', 'Eva_');
+    const [theirs = ''] = idsIn(await bring(ofThem, to, 'eva@example.net'));
+    const [longer = ''] = idsIn(await bring(ofThem.replaceAll('eva@', 'my-eva@').replace(/<\d+@/, '<x@'), to));
+    const database = await openDatabase(server.databaseUrl);
+    await eraseRecipient(database, 'eva@example.net', server.clock.now());
+    await database.close();
+    const { text } = await server.call('GET', `/emails/receiving/${theirs}`);
+    assert.doesNotMatch(text, /eva/i);
+    assert.match(text, /erased-[0-9a-f]{16}@erased\.invalid/);
+    assert.equal((await server.call('GET', `/emails/receiving/${theirs}`)).json.raw, null);
+    assert.match((await server.call('GET', `/emails/receiving/${longer}`)).text, /my-eva@example\.net/);
   });
 });
 
