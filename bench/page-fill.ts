@@ -70,7 +70,12 @@ export async function fillDatabase(path: string, count: number, { isOpen = false
           giveUpAt: at + monthMs,
           policy: null,
         });
-        const detail = { recipients: email.to, reply: isBounced ? '550 5.1.1 gone' : '250 2.0.0 ok', attempt: 1 };
+        const detail = {
+          recipients: email.to,
+          reply: isBounced ? '550 5.1.1 gone' : '250 2.0.0 ok',
+          attempt: 1,
+          relay: number % 3 === 0 ? 'spare' : 'main',
+        };
         if (!isBounced) await appendEvent(tx, firstAccount, email.id, 'sent', at, detail);
         await appendEvent(tx, firstAccount, email.id, isBounced ? 'bounced' : 'delivered', at, detail);
       }

@@ -72,6 +72,11 @@ async function timePages(url: string, cookie: string, some: string): Promise<voi
     '/emails?q=is:bounced',
     '/emails?q=is:bounced+invoice',
     '/emails?q=tag:kind=rare',
+    '/emails?sender=a@',
+    '/emails?sender=a@&status=bounced',
+    '/emails?relay=spare',
+    '/emails?relay=spare&to=person77@example.com',
+    '/emails?account=another',
     `/emails?q=${some}`,
     '/idempotency?key=order/1',
     '/in-doubt',
@@ -79,6 +84,16 @@ async function timePages(url: string, cookie: string, some: string): Promise<voi
     '/inbox',
     `/inbox/${some}`,
     '/setup',
+    '/relays',
+    '/suppressions',
+    '/domains',
+    '/api-keys',
+    '/templates',
+    '/templates/1',
+    '/contacts',
+    '/broadcasts',
+    '/accounts',
+    '/settings',
   ];
   let worst = 0;
   for (const page of pages) {

@@ -195,7 +195,7 @@ function Domains({ visit, account: { name }, domains }: { visit: Visit; account:
         <Form visit={visit} action={`/dashboard/accounts/${name}/disallow`} class="row spread">
           <code>{domain}</code>
           <input type="hidden" name="domain" value={domain} />
-          <button type="submit" class="button quiet" aria-label={`Take ${domain} away`}>
+          <button type="submit" class="button quiet" aria-label={`Take away ${domain}`}>
             Take away
           </button>
         </Form>

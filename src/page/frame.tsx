@@ -125,7 +125,7 @@ export function Brand() {
 function Side({ visit, at, doubts }: { visit: Visit; at: string; doubts: number | null }) {
   const isForm = visit.context.env.incoming.method === 'POST';
   return (
-    <div class="side">
+    <header class="side">
       <div>
         <Brand />
         <nav aria-label="Main">
@@ -159,7 +159,7 @@ function Side({ visit, at, doubts }: { visit: Visit; at: string; doubts: number 
           </div>
         </div>
       </div>
-    </div>
+    </header>
   );
 }
 

@@ -13,36 +13,30 @@ export function settings(visit: Visit): Promise<Response> {
     path: '/settings',
     lead: 'As this process reads them at its start. Change them where they come from, then restart it. Secrets are never shown.',
     content: (
-      <div class="panel">
-        <section class="scroll" tabindex={0} aria-label="Settings">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Setting</th>
-                <th scope="col">Value</th>
-                <th scope="col">From</th>
-              </tr>
-            </thead>
-            <tbody>
-              {all.map(({ name, value, isSecret, from }) => (
-                <tr>
-                  <td>
-                    <code>{name}</code>
-                  </td>
-                  <td>
-                    {value === null && <span class="muted">{isSecret ? 'not set' : 'none'}</span>}
-                    {value !== null && (isSecret ? <Pill tone="good">set</Pill> : <code>{value}</code>)}
-                  </td>
-                  <td class="muted">{from ?? 'default'}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </section>
+      <section class="panel" aria-label="Settings">
+        <dl class="facts">
+          {all.map(({ name, value, isSecret, from }) => (
+            <>
+              <dt>
+                <code>{name}</code>
+              </dt>
+              <dd>
+                {value === null ? (
+                  <span class="muted">not set</span>
+                ) : (
+                  <>
+                    {isSecret ? <Pill tone="good">set</Pill> : <code>{value}</code>}{' '}
+                    <span class="muted small">{from === null ? 'by default' : `from ${from}`}</span>
+                  </>
+                )}
+              </dd>
+            </>
+          ))}
+        </dl>
         <p class="muted small">
           What each of them does is in the <a href="/docs/settings">documentation</a>.
         </p>
-      </div>
+      </section>
     ),
   });
 }

@@ -93,14 +93,14 @@ export async function template(visit: Visit): Promise<Response> {
       <>
         {visit.query.done === 'published' && <Notice tone="good">Published. Requests get this version now.</Notice>}
         {filled.problem !== null && <Notice tone="bad">{filled.problem}</Notice>}
-        <div class="columns turned">
-          <div class="stack aside">
-            <Facts template={found} />
-            <Values visit={visit} template={found} />
-            <Actions visit={visit} template={found} />
-          </div>
+        <div class="columns">
           <div class="stack two-thirds">
             <Preview visit={visit} template={found} filled={filled} />
+          </div>
+          <div class="stack">
+            <Values visit={visit} template={found} />
+            <Facts template={found} />
+            <Actions visit={visit} template={found} />
           </div>
         </div>
       </>

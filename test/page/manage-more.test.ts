@@ -115,8 +115,8 @@ describe('pages for what the APIs keep', () => {
 
   test('settings are shown as they are in force, and no secret is', async () => {
     const { text } = await visitor.get('/settings');
-    assert.match(text, /IN_DOUBT<\/code><\/td><td><code>hold<\/code>/);
-    assert.match(text, /SENDONCE_API_KEY<\/code><\/td><td><span class="state tone-good">set/);
+    assert.match(text, /IN_DOUBT<\/code><\/dt><dd><code>hold<\/code>/);
+    assert.match(text, /SENDONCE_API_KEY<\/code><\/dt><dd><span class="state tone-good">set/);
   });
 });
 

@@ -8,26 +8,65 @@ const coloursMax = 256;
 
 /** Takes and gives PNG (8 bits a channel, not interlaced, as Chromium writes them). */
 export function shrinkPng(png: Uint8Array): Buffer {
-  const { width, height, pixels } = decode(Buffer.from(png));
-  const palette = commonColours(pixels);
+  const picture = decode(Buffer.from(png));
+  const palette = commonColours(picture.pixels);
+  const data = dataOf(picture, nearestIn(palette));
+  return Buffer.concat([...headOf(picture, palette), chunk('IDAT', data), chunk('IEND', Buffer.alloc(0))]);
+}
+
+/** One picture of several of one size, each shown so long, for ever (APNG); who knows no APNG sees the first. */
+export function movingPng(pngs: readonly Uint8Array[], frameMs: number): Buffer {
+  const pictures = pngs.map((png) => decode(Buffer.from(png)));
+  const [first] = pictures;
+  assert.ok(first && pictures.every(({ width, height }) => width === first.width && height === first.height));
+  const all = new Uint32Array(pictures.reduce((sum, { pixels }) => sum + pixels.length, 0));
+  pictures.forEach(({ pixels }, index) => {
+    all.set(pixels, index * pixels.length);
+  });
+  const palette = commonColours(all);
   const indexOf = nearestIn(palette);
+  let sequence = 0;
+  const frames = pictures.flatMap((picture, index) => {
+    const control = chunk('fcTL', frameControl(sequence++, first, frameMs));
+    const data = dataOf(picture, indexOf);
+    if (index === 0) return [control, chunk('IDAT', data)];
+    return [control, chunk('fdAT', Buffer.concat([numbers(sequence++), data]))];
+  });
+  const [signed, ...head] = headOf(first, palette);
+  const played = chunk('acTL', numbers(pictures.length, 0));
+  return Buffer.concat([signed ?? signature, ...head, played, ...frames, chunk('IEND', Buffer.alloc(0))]);
+}
+
+/** Where it stands, and for how many milliseconds; it takes the place of what was there. */
+function frameControl(sequence: number, { width, height }: Picture, frameMs: number): Buffer {
+  const [delay, rest] = [Buffer.alloc(4), Buffer.alloc(2)];
+  delay.writeUInt16BE(frameMs, 0);
+  delay.writeUInt16BE(1_000, 2);
+  return Buffer.concat([numbers(sequence, width, height, 0, 0), delay, rest]);
+}
+
+function numbers(...all: number[]): Buffer {
+  const buffer = Buffer.alloc(all.length * 4);
+  all.forEach((one, index) => {
+    buffer.writeUInt32BE(one, index * 4);
+  });
+  return buffer;
+}
+
+type Picture = { width: number; height: number; pixels: Uint32Array };
+
+function headOf({ width, height }: Picture, palette: readonly number[]): Buffer[] {
+  const head = Buffer.concat([numbers(width, height), Buffer.from([8, 3, 0, 0, 0])]);
+  const colours = Buffer.from(palette.flatMap((colour) => [colour >> 16, (colour >> 8) & 255, colour & 255]));
+  return [signature, chunk('IHDR', head), chunk('PLTE', colours)];
+}
+
+function dataOf({ width, height, pixels }: Picture, indexOf: (colour: number) => number): Buffer {
   const rows = Buffer.alloc((width + 1) * height);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) rows[y * (width + 1) + 1 + x] = indexOf(pixels[y * width + x] ?? 0);
   }
-  const head = Buffer.alloc(13);
-  head.writeUInt32BE(width, 0);
-  head.writeUInt32BE(height, 4);
-  head.set([8, 3, 0, 0, 0], 8);
-  const colours = Buffer.from(palette.flatMap((colour) => [colour >> 16, (colour >> 8) & 255, colour & 255]));
-  const data = deflateSync(rows, { level: 9, memLevel: 9 });
-  return Buffer.concat([
-    signature,
-    chunk('IHDR', head),
-    chunk('PLTE', colours),
-    chunk('IDAT', data),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
+  return deflateSync(rows, { level: 9, memLevel: 9 });
 }
 
 function chunk(type: string, data: Buffer): Buffer {
@@ -40,7 +79,7 @@ function chunk(type: string, data: Buffer): Buffer {
 }
 
 /** Pixels as 0xRRGGBB, row by row; what is transparent is not asked for. */
-function decode(png: Buffer): { width: number; height: number; pixels: Uint32Array } {
+function decode(png: Buffer): Picture {
   assert.ok(png.subarray(0, 8).equals(signature), 'a PNG');
   const width = png.readUInt32BE(16);
   const height = png.readUInt32BE(20);

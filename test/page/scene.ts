@@ -29,6 +29,7 @@ export async function startRelayScene(): Promise<Scene> {
   const events = ['email.sent', 'email.bounced', 'email.delivery_delayed'];
   await server.call('POST', '/webhooks', { endpoint: `${receiver.url}/hooks/mail`, events });
   await fill(server, sink);
+  await manage(server);
   return {
     server,
     async stop() {
@@ -93,6 +94,64 @@ function refusalOf(address: string): string | undefined {
   if (address.startsWith('gone@')) return '550 5.1.1 <gone@example.net>: no such mailbox here';
   if (address.startsWith('later@')) return '450 4.2.1 <later@example.org>: mailbox busy, try again later';
   return undefined;
+}
+
+/** What an account keeps beside its mail. */
+async function manage(server: TestServer): Promise<void> {
+  const make = async (path: string, body: object) => (await server.call('POST', path, body)).json;
+  await make('/domains', { name: 'shop.example.com' });
+  await make('/api-keys', { name: 'shop', permission: 'sending_access' });
+  await make('/api-keys', { name: 'reports', permission: 'full_access' });
+  const greeting = invoice.replace('Thank you, Ann', 'Thank you, {{{NAME}}}').replace('#10482', '{{{ORDER}}}');
+  const variables = [
+    { key: 'NAME', type: 'string', fallback_value: 'Ann' },
+    { key: 'ORDER', type: 'string', fallback_value: '#10482' },
+  ];
+  const subject = 'Your order {{{ORDER}}} has been paid';
+  const template = await make('/templates', {
+    name: 'Order paid',
+    alias: 'order-paid',
+    subject,
+    html: greeting,
+    variables,
+  });
+  await server.call('POST', `/templates/${template.id}/publish`);
+  await make('/topics', { name: 'Product news', default_subscription: 'opt_in', description: 'Once a month' });
+  const { id: readers } = await make('/segments', { name: 'Newsletter readers' });
+  for (const [index, name] of ['ann', 'bob', 'carla', 'deniz', 'emil', 'fatima'].entries()) {
+    const first = `${name[0]?.toUpperCase()}${name.slice(1)}`;
+    const person = { email: `${name}@example.com`, first_name: first, unsubscribed: index === 3 };
+    await make('/contacts', { ...person, segments: [{ id: readers }] });
+  }
+  const news = { segment_id: readers, from: 'Acme Shop <news@shop.example.com>', html: invoice };
+  await make('/broadcasts', { ...news, name: 'December', subject: 'What is new in December' });
+  await make('/broadcasts', {
+    ...news,
+    name: 'Sale',
+    subject: 'Two days left',
+    send: true,
+    scheduled_at: 'in 2 hours',
+  });
+  await make('/accounts', { name: 'shop' });
+  await server.call('PATCH', '/accounts/shop', { emails_per_day: 50_000, requests_per_second: 20 });
+  await make('/accounts/shop/domains', { domain: 'shop.example' });
+}
+
+/** A relay that is away, and mail that waits for it. */
+export async function startFailingScene(): Promise<Scene> {
+  const sink = await startSink();
+  const { port } = sink;
+  await sink.close();
+  const server = await startTestServer({ environment: { RELAY_URL: `smtp://127.0.0.1:${port}` } });
+  for (const name of ['ann', 'bob']) {
+    await server.call('POST', '/emails', message({ to: [`${name}@example.com`], subject: `For ${name}` }));
+  }
+  await server.until('both are put off', async () => {
+    const { data } = (await server.call('GET', '/emails')).json;
+    return data.some((one: { last_event: string }) => one.last_event === 'delivery_delayed');
+  });
+  await server.tick();
+  return { server, stop: () => server.stop() };
 }
 
 async function settled(server: TestServer): Promise<void> {

@@ -51,6 +51,7 @@ export const sqliteOnly: Record<string, string> = {
   'lab/':
     'kills, power cuts and full disks of one process and its file; test/postgres/fleet.test.ts is the lab of many',
   'page/page.test.ts': 'what a browser makes of pages, which the other tests of the page read on both engines',
+  'page/three-clicks.test.ts': 'how far it is from the overview in a browser, which no engine changes',
   'store/page-plans.test.ts': 'reads the plans of SQLite',
   'store/synced.test.ts': 'the syncs of a file',
   'store/sqlite.test.ts':
