@@ -8,8 +8,7 @@ import { isBehind } from '../process/restore-guard.ts';
 import { copyDatabase, findDamage, readFrom, replaceDatabase } from '../store/engine/sqlite/copies.ts';
 import { acquireServingLock } from '../store/engine/sqlite/lock.ts';
 import { findProgress, type Progress } from '../store/progress.ts';
-import { recordRestored } from '../store/went-back.ts';
-import { holdOpenDeliveries } from '../use-cases/hold.ts';
+import { holdRestored } from '../use-cases/hold.ts';
 import { CommandError, withDatabase } from './terminal.ts';
 import { UsageError } from './usage.ts';
 
@@ -54,15 +53,9 @@ export async function restore(config: Config, [file]: string[], { force }: Backu
   }
 }
 
-/** Whether a witness is there or not: what the copy takes for waiting may have left since it was made. */
 function holdAll(config: Config): Promise<number> {
   const reason = 'A backup was restored: whether this has left since is not known.';
-  return withDatabase(config, { create: false }, async (database) => {
-    const at = database.wall();
-    const held = await holdOpenDeliveries(database, at, reason);
-    await database.write((tx) => recordRestored(tx, { at, held }));
-    return held;
-  });
+  return withDatabase(config, { create: false }, (database) => holdRestored(database, database.wall(), reason));
 }
 
 async function refuseDamaged(file: string): Promise<void> {

@@ -3,7 +3,7 @@
 import { afterAllIds } from '../core/token.ts';
 import type { Database } from '../store/database.ts';
 import { holdables, holdSome } from '../store/mail/hold.ts';
-import { holdStep } from '../store/went-back.ts';
+import { holdStep, recordRestored } from '../store/went-back.ts';
 
 /** In steps, so that others need not wait for long; returns once nothing is left that may leave. Tells how many are held. */
 export async function holdOpenDeliveries(database: Database, now: number, reason: string): Promise<number> {
@@ -16,6 +16,13 @@ export async function holdOpenDeliveries(database: Database, now: number, reason
     }
   }
   return total;
+}
+
+/** Of a copy that is put back, witness or not: what it takes for waiting may have left since it was made. Tells how many are held. */
+export async function holdRestored(database: Database, at: number, reason: string): Promise<number> {
+  const held = await holdOpenDeliveries(database, at, reason);
+  await database.write((tx) => recordRestored(tx, { at, held }));
+  return held;
 }
 
 const wentBackReason =

@@ -53,7 +53,8 @@ describe('names that are no settings', () => {
 
 describe('the settings', () => {
   it('are the defaults where nothing is set, or set to nothing', () => {
-    assert.deepEqual(readConfig({}), readConfig({ RELAY_URL: ' ', DKIM_KEYS: '', EGRESS_ALLOW: ' , ' }));
+    assert.deepEqual(readConfig({}), readConfig({ RELAY_URL: ' ', DKIM_KEYS: '', EGRESS_ALLOW: '' }));
+    assert.deepEqual(readConfig({ EGRESS_ALLOW: ' , ' }).egressAllow, []);
     assert.deepEqual(readConfig({}).relay, { kind: 'capture' });
   });
 
