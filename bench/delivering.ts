@@ -17,9 +17,9 @@ const connections = 10;
 /** Of what a line's mails are, and how many a request and a round have at least. */
 type Load = { kind: Delivered; batchSize: number; warmUpMails: number; mailsMin: number };
 
-const notes: Load = { kind: 'note', batchSize: 100, warmUpMails: 3_000, mailsMin: 1_000 };
+const notes: Load = { kind: 'note', batchSize: 100, warmUpMails: 1_500, mailsMin: 300 };
 const receipts: Load = { ...notes, kind: 'receipt' };
-const reports: Load = { kind: 'report', batchSize: 10, warmUpMails: 200, mailsMin: 100 };
+const reports: Load = { kind: 'report', batchSize: 10, warmUpMails: 150, mailsMin: 50 };
 
 export const compareDeliveries = (plan: Plan) => compareWithPool(plan, 'mails of 0.3 kB', notes, 1.5);
 export const compareLargeDeliveries = (plan: Plan) => compareWithPool(plan, 'mails of 100 kB', reports, 2);

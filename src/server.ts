@@ -125,7 +125,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const asked = { ...shared, secrets: ready.secrets, spfSenders, publicUrl, page, relayDesk, returnPaths, findRelay };
   const api = config.role === 'worker' ? null : openApi(asked);
   const watching = watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken);
-  const mail = api ? createMailListeners(config, api.submission, { ...accepts, ...lanes }) : [];
+  const mail = api ? await createMailListeners(config, api.submission, { ...accepts, ...lanes }) : [];
   const app = createApp([watching, ...(api?.doors ?? [])], facades, api?.auth);
   const findRefusal = hostCheckOf(config, metrics);
   const listener = createListener(config, {

@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import type { ReturnPaths } from '../core/return-path.ts';
 import { createIdSource } from '../core/token.ts';
 import type { Intake } from '../listen/intake.ts';
-import { MailListener } from '../listen/mail-listener.ts';
+import type { MailListener } from '../listen/mail-listener.ts';
 import { createNoticeIntake } from '../listen/notices.ts';
 import { createReceivedIntake } from '../listen/received/intake.ts';
 import { createSubmission, type SubmissionParts } from '../listen/submission/intake.ts';
@@ -29,8 +29,15 @@ export type NoticeParts = Pick<TakeReportOptions, 'database' | 'clock'> & {
   onQueued: () => void;
 };
 
-export function createMailListeners(config: Config, parts: SubmissionParts, notices: NoticeParts): MailListener[] {
+/** What speaks SMTP is loaded where somebody listens: it takes some 10 MB. */
+export async function createMailListeners(
+  config: Config,
+  parts: SubmissionParts,
+  notices: NoticeParts,
+): Promise<MailListener[]> {
   const { plain, secure, tls } = config.mail;
+  if (!plain && !secure) return [];
+  const { MailListener } = await import('../listen/mail-listener.ts');
   const name = nameOf(config);
   const shared = {
     ...parts,

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import type { DatabaseSetting } from '../config/database-url.ts';
 import { log } from '../log.ts';
 import type { Database } from '../store/database.ts';
-import { openPostgres, type PostgresOptions } from '../store/engine/postgres/postgres.ts';
+import type { PostgresOptions } from '../store/engine/postgres/postgres.ts';
 import type { Hearing } from '../store/engine/postgres/signals.ts';
 import { acquireServingLock } from '../store/engine/sqlite/lock.ts';
 import { openSqlite, type SqliteOptions } from '../store/engine/sqlite/sqlite.ts';
@@ -32,6 +32,12 @@ export async function openServed(setting: DatabaseSetting, options: OpenOptions)
     release();
     throw error;
   }
+}
+
+/** Loaded where it is asked for: a server on SQLite would hold 10 MB for a client of PostgreSQL that it never uses. */
+async function openPostgres(options: PostgresOptions): Promise<Database> {
+  const engine = await import('../store/engine/postgres/postgres.ts');
+  return engine.openPostgres(options);
 }
 
 /** For short reads and writes while a server may be running. */
