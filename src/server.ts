@@ -5,6 +5,7 @@ import type { Config } from './config/config.ts';
 import type { RelaySetting } from './config/relays-file.ts';
 import { createReturnPaths } from './core/return-path.ts';
 import { Room } from './core/room.ts';
+import { createIdSource } from './core/token.ts';
 import { onlyRelay, type RelaysSetting } from './deliver/relays/relays.ts';
 import { createEgress } from './egress/egress.ts';
 import { createFindTexts } from './egress/txt-records.ts';
@@ -46,6 +47,7 @@ import type { LookOptions } from './use-cases/domain-looks.ts';
 import { createKeyTimes } from './use-cases/key-times.ts';
 import { createKeyUses } from './use-cases/key-uses.ts';
 import type { PauseLimits } from './use-cases/pause-accounts.ts';
+import { createRequestLogs } from './use-cases/request-logs.ts';
 
 export type Started = {
   url: string;
@@ -98,6 +100,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const { relays } = keeper;
   const keyUses = createKeyUses(database, metrics.keyUsed);
   const keyTimes = createKeyTimes(database, clock);
+  const requestLogs = createRequestLogs({ database, clock, nextId: createIdSource(randomBytes) });
   const publicUrl = (): string => config.publicUrl ?? listener.url;
   const renderer = openRenderer(config, metrics, parts);
   const accepts = { database, clock, keyUses, renderer, onQueued };
@@ -106,7 +109,9 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const looking = lookingOf(accepts, outside, spfSenders);
   const spreading = openBroadcasts(config, { ...accepts, secrets: ready.secrets, publicUrl });
   const keeping = { guard, recovery, looking, spreading, alert: () => alerting.run() };
-  const chores = await parts.start(new Chores({ ...accepts, keyTimes, ...keeping, ...paceOf(config, outside) }));
+  const chores = await parts.start(
+    new Chores({ ...accepts, keyTimes, requestLogs, ...keeping, ...paceOf(config, outside) }),
+  );
 
   const egress = createEgress({ allow: config.egressAllow });
   const signerFor = createSigners(config.dkim, database, ready.secrets);
@@ -121,7 +126,17 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
   const page = { live, relay: () => relays.name, durable: isDurable(outside), signerFor, compose };
-  const shared = { config, facades, known: [...facades, smtp], egress, ...accepts, keyTimes, atWork, metrics };
+  const shared = {
+    config,
+    facades,
+    known: [...facades, smtp],
+    egress,
+    ...accepts,
+    keyTimes,
+    requestLogs,
+    atWork,
+    metrics,
+  };
   const asked = { ...shared, secrets: ready.secrets, spfSenders, publicUrl, page, relayDesk, returnPaths, findRelay };
   const api = config.role === 'worker' ? null : openApi(asked);
   const watching = watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken);

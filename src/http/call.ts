@@ -4,6 +4,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { AppError } from '../core/error.ts';
 import { type DatabaseReader, readerUntil } from '../store/database.ts';
+import type { RequestLog } from '../store/request-logs.ts';
 import { ClientGone } from './arriving.ts';
 import type { Auth, Caller } from './auth.ts';
 import type { Bodies, Body } from './bodies.ts';
@@ -121,7 +122,12 @@ export function goneSignal({ outgoing }: Pick<Asked, 'outgoing'>): AbortSignal {
 /** How bodies are read. */
 type Reading = { bodies: Bodies; bodyBytesMax: number; shape: ShapeLimits };
 
-export type Gatekeeper = Reading & { auth: Auth; rateLimit: RateLimit };
+export type Gatekeeper = Reading & {
+  auth: Auth;
+  rateLimit: RateLimit;
+  /** Told each request of an account once it is answered. */
+  onAnswered: (request: Omit<RequestLog, 'id' | 'at'>) => void;
+};
 
 export type Handler = (call: Call) => Promise<Reply>;
 
@@ -142,6 +148,7 @@ export function answerWith(
 ): Answer {
   const answering = async (asked: Asked): Promise<Reply> => {
     const caller = await gatekeeper.auth(asked.incoming);
+    noteAnswer(asked, caller, gatekeeper);
     const rateState = gatekeeper.rateLimit(caller.account, caller.requestsPerSecond);
     if (rateState) asked.counted(rateState);
     if (needs === 'full' && caller.permission !== 'full_access') {
@@ -168,6 +175,18 @@ function askedOf(context: HttpContext): Asked {
     query: () => context.req.query(),
     counted: (state) => context.set('rateState', state),
   };
+}
+
+/** What stands in the place of an address says nothing about a person. */
+const addressed = /[^/]*(?:@|%40)[^/]*/gi;
+
+function noteAnswer({ incoming, outgoing }: Asked, { account }: Caller, { onAnswered }: Gatekeeper): void {
+  outgoing.once('finish', () => {
+    const { method = '', headers, url = '' } = incoming;
+    const endpoint = (url.split('?')[0] ?? '').replace(addressed, ':address');
+    const userAgent = headers['user-agent'] ?? null;
+    onAnswered({ account, method, endpoint, status: outgoing.statusCode, userAgent });
+  });
 }
 
 const plainHeaders = { 'content-type': json };

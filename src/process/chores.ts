@@ -16,6 +16,7 @@ import type { KeyTimes } from '../use-cases/key-times.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
 import { keepPageIndex } from '../use-cases/page-index.ts';
 import { type PauseLimits, pauseAccounts } from '../use-cases/pause-accounts.ts';
+import type { RequestLogs } from '../use-cases/request-logs.ts';
 import { type Attempt, createAttempts } from './attempts.ts';
 import { type SpreadOptions, spreadDue } from './broadcasts/spread.ts';
 import type { Recovery } from './recovery.ts';
@@ -28,6 +29,7 @@ export type ChoreOptions = PauseLimits & {
   recovery: Recovery;
   keyUses: KeyUses;
   keyTimes: KeyTimes;
+  requestLogs: RequestLogs;
   /** For domains whose records are due to be looked for. */
   looking: LookOptions;
   /** For broadcasts that are due. */
@@ -109,6 +111,7 @@ export class Chores {
     await this.#attempt('witness', () => guard.check());
     await this.#attempt('counts', () => keyUses.flush());
     await this.#attempt('key times', () => keyTimes.flush());
+    await this.#attempt('request logs', () => this.#options.requestLogs.flush());
     await this.#attempt('claims', () => this.#requeue());
     await this.#attempt('hand-offs', () => this.#options.recovery.doubtLost());
     await this.#attempt('keys', () => this.#deleteKeys());

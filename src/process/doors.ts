@@ -53,6 +53,7 @@ import type { KeyUses } from '../use-cases/key-uses.ts';
 import { createPurge } from '../use-cases/purge.ts';
 import { createRelayOrders } from '../use-cases/relay-orders.ts';
 import { createReplay } from '../use-cases/replay.ts';
+import type { RequestLogs } from '../use-cases/request-logs.ts';
 import { createProperties, createSegments, createTopics } from '../use-cases/segments.ts';
 import { createSenders } from '../use-cases/senders.ts';
 import { createSignOut } from '../use-cases/sessions.ts';
@@ -73,6 +74,7 @@ export type DoorOptions = {
   egress: Egress;
   keyUses: KeyUses;
   keyTimes: KeyTimes;
+  requestLogs: RequestLogs;
   renderer: Renderer;
   /** Bytes of large requests and mails that are worked on at once. */
   atWork: Room;
@@ -110,7 +112,8 @@ export function openApi(options: DoorOptions): Api {
     onUsed: options.keyTimes.used,
     cacheMs: config.limits.apiKeyCacheMs,
   });
-  const gatekeeper = createGatekeeper(config, { checkKey, ...access });
+  const onAnswered = options.requestLogs.add;
+  const gatekeeper = createGatekeeper(config, { checkKey, onAnswered, ...access });
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
   const { links, ...ownLinks } = createAllLinks(options, now);
@@ -231,10 +234,14 @@ function createRules({ config, database }: DoorOptions): AccountRules {
   });
 }
 
-type GateParts = Access & { checkKey: KeyCheck };
+type GateParts = Access & { checkKey: KeyCheck; onAnswered: Gatekeeper['onAnswered'] };
 
-function createGatekeeper({ rateLimit, limits }: Config, { bodies, checkKey, clientAddress }: GateParts): Gatekeeper {
+function createGatekeeper(
+  { rateLimit, limits }: Config,
+  { bodies, checkKey, clientAddress, onAnswered }: GateParts,
+): Gatekeeper {
   return {
+    onAnswered,
     bodies,
     auth: createAuth(checkKey, clientAddress),
     rateLimit: createRateLimit(rateLimit),

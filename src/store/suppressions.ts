@@ -33,6 +33,9 @@ type SuppressionRow = {
 };
 
 const nextId = createIdSource(randomBytes);
+/** A domain stands among the addresses, from its @ on, so that one look finds both. */
+const isAddress = "address not like '@%'";
+
 const columns = 'account, id, address, origin, source_id, reply, created_at';
 
 /** What was known first stays. Returns the suppression that holds, made now or before. */
@@ -149,7 +152,7 @@ export async function listSuppressions(
   if (page.after !== null) terms.push(['and id < ?', page.after]);
   if (page.before !== null) terms.push(['and id > ?', page.before]);
   const rows = await reader.all<SuppressionRow>(
-    `select ${columns} from suppressions where account = ? ${terms.map(([sql]) => sql).join(' ')}
+    `select ${columns} from suppressions where account = ? and ${isAddress} ${terms.map(([sql]) => sql).join(' ')}
      order by id ${page.before === null ? 'desc' : 'asc'} limit ?`,
     account,
     ...terms.map(([, param]) => param),
@@ -166,7 +169,7 @@ export async function listSuppressionsMade(
   account: string,
   page: { from: number; until: number; limit: number; offset: number; order: 'asc' | 'desc' },
 ): Promise<{ suppressions: Suppression[]; count: number }> {
-  const where = 'account = ? and created_at >= ? and created_at < ?';
+  const where = `account = ? and ${isAddress} and created_at >= ? and created_at < ?`;
   const params = [account, page.from, page.until];
   const [total] = await reader.all<{ count: number }>(
     `select count(*) as count from suppressions where ${where}`,
@@ -182,11 +185,11 @@ export async function listSuppressionsMade(
 }
 
 /** Statements are kept by their text: lists are filled up to one of these lengths, so that there are few texts. */
-const lookUps = [2, 8, 32, 128, 512, 2_048].map((size) => ({
+const lookUps = [3, 12, 48, 192, 768, 3_072].map((size) => ({
   size,
   sql: `select address, origin from suppressions where account = ? and address in (${Array(size).fill('?').join(', ')})`,
 }));
-const lookUpMax = 2_048;
+const lookUpMax = 3_072;
 
 /** What nearly every look finds. */
 const nobody: ReadonlyMap<string, SuppressionOrigin> = new Map();
@@ -200,21 +203,28 @@ export async function findSuppressed(
   addresses: readonly string[],
 ): Promise<ReadonlyMap<string, SuppressionOrigin>> {
   const found: LookUpRow[] = [];
-  // Each as it is, and as it stands there once its person was forgotten.
-  const byErased = new Map<string, string>();
-  for (const key of addresses.map(suppressionKey)) byErased.set(erasedKey(account, key), key);
-  const keys = [...new Set(byErased.values()), ...byErased.keys()];
-  for (let start = 0; start < keys.length; start += lookUpMax) {
-    const some = keys.length <= lookUpMax ? keys : keys.slice(start, start + lookUpMax);
+  // Each as it is, as it stands there once its person was forgotten, and its domain.
+  const keys = new Set(addresses.map(suppressionKey));
+  const namesOf = (key: string) => [key, erasedKey(account, key), key.slice(key.lastIndexOf('@'))];
+  const names = [...new Set(Array.from(keys, namesOf).flat())];
+  for (let start = 0; start < names.length; start += lookUpMax) {
+    const some = names.length <= lookUpMax ? names : names.slice(start, start + lookUpMax);
     const lookUp = lookUps.find(({ size }) => size >= some.length);
     assert(lookUp, 'the last one takes as many as there can be');
     const filled = some.length === lookUp.size ? some : some.concat(Array(lookUp.size - some.length).fill(some[0]));
     const rows = await reader.all<LookUpRow>(lookUp.sql, account, ...filled);
     if (rows.length > 0) found.push(...rows);
   }
-  return found.length === 0
-    ? nobody
-    : new Map(found.map(({ address, origin }) => [byErased.get(address) ?? address, origin]));
+  if (found.length === 0) return nobody;
+  const byName = new Map(found.map(({ address, origin }) => [address, origin]));
+  const suppressed = new Map<string, SuppressionOrigin>();
+  for (const key of keys) {
+    const origin = namesOf(key)
+      .map((name) => byName.get(name))
+      .find((one) => one !== undefined);
+    if (origin) suppressed.set(key, origin);
+  }
+  return suppressed;
 }
 
 function toSuppression(row: SuppressionRow): Suppression {
@@ -238,4 +248,23 @@ export async function eraseSuppression(tx: Transaction, account: string, key: st
     key,
   );
   return erased === 1;
+}
+
+/** No mail goes to any address there. */
+export async function blockDomain(tx: Transaction, account: string, domain: string, now: number): Promise<void> {
+  const row = { account, id: nextId(now), address: `@${domain}`, createdAt: now };
+  await insert(tx, { ...row, origin: 'manual', sourceId: null, reply: null });
+}
+
+/** False: it was not blocked. */
+export async function unblockDomain(tx: Transaction, account: string, domain: string): Promise<boolean> {
+  return (await tx.run('delete from suppressions where account = ? and address = ?', account, `@${domain}`)) === 1;
+}
+
+export async function listBlockedDomains(reader: Reader, account: string): Promise<string[]> {
+  const rows = await reader.all<{ address: string }>(
+    "select address from suppressions where account = ? and address like '@%' order by address",
+    account,
+  );
+  return rows.map(({ address }) => address.slice(1));
 }

@@ -4,9 +4,11 @@ import type { Clock } from '../core/clock.ts';
 import type { SuppressionOrigin } from '../core/suppression.ts';
 import type { Database } from '../store/database.ts';
 import {
+  blockDomain,
   type Suppression,
   type SuppressionName,
   suppress,
+  unblockDomain,
   unsuppress,
   unsuppressBounces,
 } from '../store/suppressions.ts';
@@ -18,6 +20,10 @@ export type Suppress = {
   remove(account: string, names: readonly SuppressionName[]): Promise<(Suppression | null)[]>;
   /** Lets mail through again that bounces of a span (epoch milliseconds, `until` excluded) stopped; to all, where no address is named. */
   removeBounces(account: string, which: { address: string | null; from: number; until: number }): Promise<void>;
+  /** No mail goes to any address at this domain. */
+  blockDomain(account: string, domain: string): Promise<void>;
+  /** False: it was not blocked. */
+  unblockDomain(account: string, domain: string): Promise<boolean>;
 };
 
 export function createSuppress(database: Database, clock: Clock): Suppress {
@@ -42,5 +48,9 @@ export function createSuppress(database: Database, clock: Clock): Suppress {
     removeBounces(account, which) {
       return database.write((tx) => unsuppressBounces(tx, account, { ...which, now: clock.now() }));
     },
+
+    blockDomain: (account, domain) => database.write((tx) => blockDomain(tx, account, domain, clock.now())),
+
+    unblockDomain: (account, domain) => database.write((tx) => unblockDomain(tx, account, domain)),
   };
 }

@@ -27,6 +27,7 @@ function allRoutes(): Route[] {
 }
 
 const leftOut: Record<string, string> = {
+  '/logs': 'has the paths that its own account asked for, ours among them here; test/resend/logs.test.ts has it',
   '/dashboard/live': 'a stream that does not end; it says that something has changed, and nothing of what',
   '/dashboard/sign-out': 'ends the session the others are asked in; test/page/door.test.ts has it',
 };
@@ -36,6 +37,7 @@ function fill({ path }: Route, ours: Belongings): string {
   const places: [start: string, values: Record<string, string>][] = [
     ['/emails/receiving/', { id: ours.received, attachment: ours.receivedFile }],
     ['/emails/', { id: ours.email, attachment: ours.attachment }],
+    ['/logs/', { id: ours.email }],
     ['/suppressions/', { suppression: ours.suppression }],
     ['/notices/', { id: '1' }],
     ['/relays/', { name: 'capture' }],
@@ -62,6 +64,7 @@ function fill({ path }: Route, ours: Belongings): string {
     ['/v3/smtp/email/', { identifier: ours.batch }],
     ['/v3/smtp/emailStatus/', { identifier: ours.batch }],
     ['/v3/smtp/emails/', { uuid: ours.uuid }],
+    ['/v3/smtp/blockedDomains/', { domain: 'blocked.owner.test' }],
     ['/v3/smtp/log/', { identifier: encodeURIComponent(ours.messageId) }],
     ['/v3/smtp/blockedContacts/', { email: encodeURIComponent(ours.suppressed) }],
     ['/v3/senders/', { id: ours.sender }],

@@ -21,13 +21,10 @@ const reasons: [start: string, reason: string][] = [
   ['/oauth', 'keys are made here, nobody grants access to others'],
   ['/domains/:x/claim', 'a domain is whose key is in DNS'],
   ['/domains/claim', 'a domain is whose key is in DNS'],
-  ['/emails/metrics', 'the page and `/metrics` have the figures'],
   ['/inboxes', 'mail is not kept in mailboxes here'],
   ['/contacts/imports', 'contacts are made one by one'],
-  ['/logs', 'requests are logged by the server, not kept'],
   ['/usage', 'there is no plan to use up'],
   ['/broadcasts', 'opens and clicks are not tracked, recipients are in the emails'],
-  ['/v3/smtp/blockedDomains', 'suppressions are addresses'],
   ['/v3/webhooks/export', 'each webhook lists what it was told'],
   ['/v3/contacts', 'imports, exports, filters and double opt-in are the app’s'],
   ['/v3/emailCampaigns', 'broadcasts are sent through Resend’s API here'],
@@ -39,6 +36,8 @@ const differences: Readonly<Record<string, string>> = {
   'POST /emails/batch': 'attachments are sent, where Resend drops them',
   'GET /emails/receiving': 'without a limit at most 1,000 are listed',
   'PATCH /domains/{id}': 'receiving alone can be changed',
+  'GET /logs': 'the latest 1,000 of an account',
+  'GET /logs/{id}': 'bodies are not kept',
   'GET /broadcasts': 'states are `draft`, `queued` and `sent`',
   'GET /broadcasts/{id}': 'states are `draft`, `queued` and `sent`',
   'GET /v3/smtp/statistics/aggregatedReport': 'days are those of UTC; opens and clicks are not tracked',
@@ -70,7 +69,7 @@ function operationOf({ method, path }: SdkCall): string | null {
 
 /** Taken for an id otherwise. */
 const refused =
-  /^\/(emails\/metrics|domains\/claim|contacts\/imports)$|^\/v3\/(webhooks\/export|contacts\/(import|export|batch|segments|doubleOptinConfirmation))$/;
+  /^\/(domains\/claim|contacts\/imports)$|^\/v3\/(webhooks\/export|contacts\/(import|export|batch|segments|doubleOptinConfirmation))$/;
 
 /** Where no SDK call of it stands in a test, every route is asked by two accounts. */
 function testOf(call: string): string {

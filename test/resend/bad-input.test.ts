@@ -206,7 +206,7 @@ describe('bad input', () => {
   });
 
   test('a wrong key is told before a path that is not there', async () => {
-    for (const path of ['/nothing', '/emails/metrics']) {
+    for (const path of ['/nothing', '/domains/claim']) {
       const wrong = await server.call('GET', path, undefined, { authorization: 'Bearer re_wrong' });
       assert.deepEqual([wrong.status, wrong.json.message], [401, 'API key is invalid'], path);
       assert.equal((await fetch(`${server.url}${path}`)).status, 404, path);
@@ -219,8 +219,7 @@ describe('bad input', () => {
       ['GET', '/email', 405, 'method_not_allowed'],
       ['POST', '/emails/', 404, 'not_found'],
       ['GET', `/emails/${emailId}/share`, 405, 'method_not_allowed'],
-      ['GET', '/emails/metrics', 404, 'not_found'],
-      ['GET', '/emails/receiving', 404, 'not_found'],
+      ['GET', '/domains/claim', 404, 'not_found'],
       ['GET', `/emails/${emailId}`, 404, 'not_found'],
       ['GET', '/emails/not-a-uuid', 422, 'invalid_parameter'],
       ['GET', '/emails/%E0%A4%A', 422, 'invalid_parameter'],

@@ -6,6 +6,7 @@ import { answerWith, type Bindings, type Call, type Gatekeeper, type HttpContext
 import { addRoutes, type Routes } from '../route-table.ts';
 import { showAccount, showActivities } from './account.ts';
 import * as blocked from './blocked-contacts.ts';
+import * as blockedDomains from './blocked-domains.ts';
 import * as contacts from './contacts.ts';
 import * as domains from './domains.ts';
 import * as emails from './emails.ts';
@@ -23,6 +24,7 @@ import * as webhooks from './webhooks.ts';
 export type BrevoParts = ScheduledParts &
   LogParts &
   blocked.BlockedParts &
+  blockedDomains.BlockedDomainParts &
   senders.SenderParts &
   domains.DomainParts &
   contacts.ContactParts &
@@ -57,6 +59,8 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
       ['/v3/smtp/emails/:uuid', { GET: full(emails.retrieve) }],
       ['/v3/smtp/log/:identifier', { DELETE: full(deleteLog) }],
       ['/v3/smtp/blockedContacts', { GET: full(blocked.list) }],
+      ['/v3/smtp/blockedDomains', { GET: full(blockedDomains.list), POST: full(blockedDomains.block) }],
+      ['/v3/smtp/blockedDomains/:domain', { DELETE: full(blockedDomains.unblock) }],
       ['/v3/smtp/blockedContacts/:email', { DELETE: full(blocked.unblock) }],
       ['/v3/smtp/deleteHardbounces', { POST: full(blocked.deleteBounces) }],
       ['/v3/smtp/statistics/events', { GET: reading(listEvents) }],

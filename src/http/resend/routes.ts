@@ -16,6 +16,8 @@ import {
 } from './domains.ts';
 import { attachment, attachments, cancel, type EmailParts, events, list, reschedule, retrieve } from './emails.ts';
 import { refusals, wording } from './errors.ts';
+import { type LogParts, showLog, showLogs } from './logs.ts';
+import { type MetricParts, showMetrics } from './metrics.ts';
 import { listReceived, listReceivedFiles, type ReceivingParts, showReceived, showReceivedFile } from './receiving.ts';
 import { type SendParts, sendBatch, sendOne } from './send.ts';
 import { type ShareParts, share } from './share.ts';
@@ -64,12 +66,20 @@ export type ResendParts = SendParts &
   DomainParts &
   TemplateParts &
   ContactRouteParts &
-  ShareParts;
+  ShareParts &
+  LogParts &
+  MetricParts;
 
 export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: ResendParts): void {
   type Handle = (parts: ResendParts, call: Call) => Promise<Reply>;
   const sending = (handle: Handle) => answerWith(gatekeeper, wording, 'sending', (call) => handle(parts, call));
   const full = (handle: Handle) => answerWith(gatekeeper, wording, 'full', (call) => handle(parts, call));
+
+  /** Reads much, perhaps: for as long as somebody waits for it. */
+  const reading = (handle: Handle) =>
+    answerWith(gatekeeper, wording, 'full', (call) =>
+      handle({ ...parts, database: call.reading(parts.database) }, call),
+    );
 
   addRoutes(
     app,
@@ -78,8 +88,8 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
       // Where SDKs of the first months post to.
       ['/email', { POST: sending(sendOne) }],
       ['/emails/batch', { POST: sending(sendBatch) }],
-      // Not ours, and before `:id`, which they would be taken for.
-      ['/emails/metrics', {}],
+      // Before `:id`, which they would be taken for.
+      ['/emails/metrics', { GET: reading(showMetrics) }],
       ['/emails/receiving', { GET: full(listReceived) }],
       ['/emails/receiving/:id', { GET: full(showReceived) }],
       ['/emails/receiving/:id/attachments', { GET: full(listReceivedFiles) }],
@@ -106,6 +116,8 @@ export function addResendRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, par
       ['/templates/:id/publish', { POST: full(publishTemplate) }],
       ['/templates/:id/duplicate', { POST: full(duplicateTemplate) }],
       ...contactRoutes((handle) => full(handle)),
+      ['/logs', { GET: full(showLogs) }],
+      ['/logs/:id', { GET: full(showLog) }],
       ['/webhooks', { POST: full(createWebhook), GET: full(showWebhooks) }],
       ['/webhooks/:id', { GET: full(showWebhook), PATCH: full(changeWebhook), DELETE: full(removeWebhook) }],
       ['/webhooks/:id/signing-secret/rotate', { POST: full(rotateWebhook) }],

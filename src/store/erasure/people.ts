@@ -12,6 +12,7 @@ const tables: readonly [table: string, key: string][] = [
   ['broadcast_recipients', 'broadcast, address_key'],
   ['contacts', 'id'],
   ['broadcasts', 'id'],
+  ['request_logs', 'id'],
 ];
 
 /** A step. False: there is nobody left. */

@@ -1,0 +1,45 @@
+/** Requests of accounts, held in memory and written once a second: a request that is read costs no write. */
+
+import type { Clock } from '../core/clock.ts';
+import type { Database } from '../store/database.ts';
+import { insertRequestLogs, type RequestLog } from '../store/request-logs.ts';
+
+export type RequestLogs = {
+  add(request: Omit<RequestLog, 'id' | 'at'>): void;
+  /** A crash may lose those of the last second. */
+  flush(): Promise<void>;
+};
+
+/** Of one account between two writes: of a flood the newest stay. */
+const keptAtOnce = 100;
+const agentCharsMax = 300;
+
+export type RequestLogOptions = {
+  database: Database;
+  clock: Pick<Clock, 'now'>;
+  nextId: (now: number) => string;
+};
+
+export function createRequestLogs({ database, clock, nextId }: RequestLogOptions): RequestLogs {
+  let kept = new Map<string, RequestLog[]>();
+  return {
+    add({ userAgent, ...request }) {
+      const at = clock.now();
+      const own = kept.get(request.account) ?? [];
+      own.push({ ...request, userAgent: userAgent?.slice(0, agentCharsMax) ?? null, id: nextId(at), at });
+      // Taken off by halves: one by one would move all the others each time.
+      if (own.length >= 2 * keptAtOnce) own.splice(0, keptAtOnce);
+      kept.set(request.account, own);
+    },
+
+    async flush() {
+      const writing = kept;
+      kept = new Map();
+      for (const [account, own] of writing) {
+        await database.write((tx) => insertRequestLogs(tx, account, own.slice(-keptAtOnce)), {
+          about: `requests ${account}`,
+        });
+      }
+    },
+  };
+}
