@@ -37,7 +37,7 @@ function fill({ path }: Route, ours: Belongings): string {
   const places: [start: string, values: Record<string, string>][] = [
     ['/emails/receiving/', { id: ours.received, attachment: ours.receivedFile }],
     ['/emails/', { id: ours.email, attachment: ours.attachment }],
-    ['/logs/', { id: ours.email }],
+    ['/logs/', { id: ours.log }],
     ['/suppressions/', { suppression: ours.suppression }],
     ['/notices/', { id: '1' }],
     ['/relays/', { name: 'capture' }],
