@@ -40,6 +40,7 @@ export type Belongings = {
   brevoWebhook: string;
   suppression: string;
   suppressed: string;
+  log: string;
   received: string;
   receivedFile: string;
 };
@@ -94,6 +95,8 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
   const suppression = await must('POST', '/suppressions', { email: suppressed });
   const { data: events } = await must('GET', `/webhooks/${webhook.id}/events`);
   const { data: files } = await must('GET', `/emails/${sent.id}/attachments`);
+  await server.until('requests are written', async () => (await must('GET', '/logs')).data.length > 0);
+  const { data: logs } = await must('GET', '/logs');
   const { message_id: messageId } = await must('GET', `/emails/${sent.id}`);
   const { transactionalEmails } = await must('GET', `/v3/smtp/emails?messageId=${encodeURIComponent(messageId)}`);
   const received = await receive(server);
@@ -104,6 +107,7 @@ export async function furnish(server: TestServer, receiver: Receiver): Promise<B
     ...{ client, email: sent.id, messageId, attachment: files[0].id, held: held.id, batch: batchId, suppressed },
     ...{ template: String(template.id), sender: String(sender.id), brevoWebhook: String(brevoWebhook.id) },
     ...{
+      log: logs[0].id,
       webhook: webhook.id,
       event: events[0].id,
       suppression: suppression.id,
