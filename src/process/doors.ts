@@ -112,8 +112,7 @@ export function openApi(options: DoorOptions): Api {
     onUsed: options.keyTimes.used,
     cacheMs: config.limits.apiKeyCacheMs,
   });
-  const onAnswered = options.requestLogs.add;
-  const gatekeeper = createGatekeeper(config, { checkKey, onAnswered, ...access });
+  const gatekeeper = createGatekeeper(config, { checkKey, onAnswered: options.requestLogs.add, ...access });
   const now = () => clock.now();
   const nextId = createIdSource(randomBytes);
   const { links, ...ownLinks } = createAllLinks(options, now);
