@@ -126,17 +126,8 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const workers = config.role === 'api' ? [] : createWorkers(config, lanes);
   const live = createLive(database);
   const page = { live, relay: () => relays.name, durable: isDurable(outside), signerFor, compose };
-  const shared = {
-    config,
-    facades,
-    known: [...facades, smtp],
-    egress,
-    ...accepts,
-    keyTimes,
-    requestLogs,
-    atWork,
-    metrics,
-  };
+  const requests = { ...accepts, keyTimes, requestLogs, atWork, metrics };
+  const shared = { config, facades, known: [...facades, smtp], egress, ...requests };
   const asked = { ...shared, secrets: ready.secrets, spfSenders, publicUrl, page, relayDesk, returnPaths, findRelay };
   const api = config.role === 'worker' ? null : openApi(asked);
   const watching = watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken);
