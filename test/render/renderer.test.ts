@@ -15,12 +15,12 @@ const terms = { renderMsMax: 2_500, renderQuickMs: 50, renderQuickThreads: 1, re
 describe('a renderer', () => {
   it('answers by the deadline, whatever it is given, and goes on with a thread in place of the one it has ended', async (t) => {
     const renderer = start(t);
-    await renderer.open('a').run('text', [ordinary]);
+    await begun(renderer);
     const since = performance.now();
     const made = await renderer.open('a').run('text', [ordinary, hostile, ordinary]);
     assert.deepEqual(made.map(kindOf), ['made', 'time', 'time']);
     assert.ok(performance.now() - since < 20_000);
-    assert.deepEqual((await renderer.open('a').run('text', [ordinary])).map(kindOf), ['made']);
+    await begun(renderer);
   });
 
   it('lets nobody spend more than one deadline for all of one request', async (t) => {
@@ -44,7 +44,7 @@ describe('a renderer', () => {
   it('ends a thread that needs too much memory, or makes too much', async (t) => {
     const small = start(t, { renderHeapMbMax: 16, renderMsMax: 20_000 });
     assert.deepEqual((await small.open('a').run('text', [hostile])).map(kindOf), ['size']);
-    const short = start(t, { renderOutputCharsMax: 100 });
+    const short = start(t, { renderOutputCharsMax: 100, renderMsMax: 20_000 });
     assert.deepEqual((await short.open('a').run('text', [ordinary, '<p>short</p>'])).map(kindOf), ['size', 'made']);
   });
 
@@ -66,6 +66,15 @@ describe('a renderer', () => {
     assert.ok(performance.now() - since > 3_000);
   });
 });
+
+/** A busy machine may take longer than a deadline to start a thread; a renderer that has none left never makes anything. */
+async function begun(renderer: Renderer): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const [made] = await renderer.open('a').run('text', [ordinary]);
+    if (kindOf(made) === 'made') return;
+    assert.ok(tries < 20, `still ${kindOf(made)}`);
+  }
+}
 
 function start(t: TestContext, change: Partial<RenderLimits> = {}): Renderer {
   const renderer = new Renderer({ ...limits, ...terms, ...change });
