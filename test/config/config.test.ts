@@ -75,6 +75,15 @@ describe('the settings', () => {
     ]);
   });
 
+  it('take mail for domains that are none of bounces', () => {
+    const { receivingDomains } = readConfig({ RECEIVING_DOMAINS: 'In.example.com, other.example.com' });
+    assert.deepEqual(receivingDomains, ['in.example.com', 'other.example.com']);
+    assert.deepEqual(problemsOf({ BOUNCE_DOMAIN: 'b.example.com', RECEIVING_DOMAINS: 'b.example.com,nowhere' }), [
+      'RECEIVING_DOMAINS has "nowhere". It must be a domain, as `example.com`.',
+      'RECEIVING_DOMAINS has b.example.com, which is BOUNCE_DOMAIN: what comes there is about mail that was sent.',
+    ]);
+  });
+
   it('have the lifetime of keys in hours or days, never shorter than 24 hours', () => {
     const lifetime = (text: string) => readConfig({ KEY_LIFETIME: text }).keyLifetimeMs;
     const hourMs = 3_600_000;
