@@ -58,6 +58,14 @@ async function copiedAndRunForward(t: TestContext): Promise<Served & { ids: stri
   return { server, sink, ids, backup };
 }
 
+/** As it was last looked for, which is every ten seconds. */
+async function trouble(server: TestServer, name: string): Promise<string | undefined> {
+  server.clock.advance(11_000);
+  await server.tick();
+  const { text } = await server.call('GET', '/metrics');
+  return new RegExp(`^sendonce_trouble\\{name="${name}"\\} (\\d)$`, 'm').exec(text)?.[1];
+}
+
 describe('a database that went back in time', () => {
   it('lets nothing leave: everything open is held, and listed with what is known', async (t) => {
     const { server, sink, ids, backup } = await copiedAndRunForward(t);
@@ -119,8 +127,10 @@ describe('a database that went back in time', () => {
   it('is answered for all at once from the command line', async (t) => {
     const { server, sink, backup } = await copiedAndRunForward(t);
     await server.restart(backup.putBack);
+    assert.equal(await trouble(server, 'went_back'), '1');
     const words = await printed(() => queue(configOf(server), ['settle', 'all', 'sent']));
     assert.match(words, /^3 in doubt\. Recorded as sent\./m);
+    assert.equal(await trouble(server, 'went_back'), '0');
     server.clock.advance(24 * hourMs);
     await server.tick();
     assert.equal(sink.count, 2);
