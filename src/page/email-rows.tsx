@@ -1,4 +1,4 @@
-/** Emails as rows: one link each, moved through by j and k; another account's lead nowhere. */
+/** Emails as rows: one link each, moved through by j and k; another account's lead nowhere, and have an id instead of people. */
 
 import type { EmailSummary } from '../store/mail/emails.ts';
 import { Recipients, State, stateOf, Time } from './pieces.tsx';
@@ -9,16 +9,21 @@ export function EmailRows({ emails, base = '/dashboard/emails' }: Options) {
   return (
     <ol class="rows">
       <li class="heads" aria-hidden="true">
-        <span>Recipient</span>
+        <span>{base === null ? 'ID' : 'Recipient'}</span>
         <span>Status</span>
-        <span>Subject</span>
+        <span>{base === null ? '' : 'Subject'}</span>
         <span>Accepted</span>
       </li>
       {emails.map((email) => (
         <li>
           {base === null ? (
             <div class="line">
-              <Cells email={email} />
+              <code>{email.id}</code>
+              <State is={stateOf(email)} />
+              <span />
+              <span class="muted small">
+                <Time at={email.createdAt} style="short" />
+              </span>
             </div>
           ) : (
             <a href={`${base}/${email.id}`} data-row>

@@ -42,7 +42,8 @@ export async function emails(visit: Visit): Promise<Response> {
         <SearchBox visit={visit} filters={filters} />
         {isForeign && (
           <Notice>
-            Emails of the account <b>{account}</b>. Sign in with a key of that account to open them.
+            Emails of the account <b>{account}</b>: how many there are, and how they fare. Status, relay and dates
+            narrow them. Whom they are for and what they say is shown to that account only.
           </Notice>
         )}
         {!isAll && <Behind visit={visit} filters={filters} />}

@@ -64,6 +64,11 @@ export function isFiltered(filters: Filters): boolean {
   return names.some((name) => filters[name] !== '');
 }
 
+/** What may be asked about the emails of another account: nothing that says whom they name, or what they say. */
+export function tellingNothing({ status, relay, account, from, until }: Filters): Filters {
+  return { q: '', status, to: '', sender: '', relay, tag: '', account, from, until };
+}
+
 /** Null where what was typed can be nothing; an id where one was typed. */
 export function searchOf({ q, status, to, sender, relay, tag }: Filters): Search | null {
   const typed = q === '' ? null : parseSearch(q);

@@ -5,7 +5,7 @@ import { isUuid } from '../core/token.ts';
 import { downloadHeaders } from '../http/download.ts';
 import { type EmailSummary, findEmailSummary, listEmails } from '../store/mail/emails.ts';
 import { searchEmails } from '../store/page/search-index.ts';
-import { boundsOf, type Filters, readFilters, searchOf } from './filters.ts';
+import { boundsOf, type Filters, readFilters, searchOf, tellingNothing } from './filters.ts';
 import { stateOf } from './pieces.tsx';
 import type { Visit } from './visit.ts';
 
@@ -18,7 +18,18 @@ export type Listed = {
 
 type Page = { after: string | null; limit: number };
 
+/** Of another account only that they are there, in which state, and since when. */
 export async function findListed(visit: Visit, filters: Filters, page: Page): Promise<Listed> {
+  if (accountOf(visit, filters) === visit.session.account) return findOwn(visit, filters, page);
+  const { emails, ...rest } = await findOwn(visit, tellingNothing(filters), page);
+  return { emails: emails.map(withoutContents), ...rest };
+}
+
+function withoutContents(email: EmailSummary): EmailSummary {
+  return { ...email, from: '', to: [], cc: [], bcc: [], subject: '', messageId: '', tags: [] };
+}
+
+async function findOwn(visit: Visit, filters: Filters, page: Page): Promise<Listed> {
   const search = searchOf(filters);
   if (search?.kind !== 'terms') return { emails: [], next: null, note: null };
   const { first, end } = boundsOf(filters);

@@ -60,7 +60,8 @@ async function Fields({ visit, filters }: { visit: Visit; filters: Filters }) {
   const { database } = visit.parts;
   const account = accountOf(visit, filters);
   const states = new Map((await countTerms(database, account, 'is:')).map(({ name, emails }) => [name, emails]));
-  const senders = await countTerms(database, account, 'from:');
+  const isForeign = account !== visit.session.account;
+  const senders = isForeign ? [] : await countTerms(database, account, 'from:');
   const relays = await countTerms(database, account, 'via:');
   const { status, to, sender, relay, tag, from, until } = filters;
   const isFirst = visit.session.account === firstAccount;
@@ -72,15 +73,19 @@ async function Fields({ visit, filters }: { visit: Visit; filters: Filters }) {
         value={status}
         of={searchStates.map((name) => ({ name, emails: states.get(name) ?? 0 }))}
       />
-      <Field name="to" label="Recipient" value={to} placeholder="ann@" />
-      <Field name="sender" label="Sender" value={sender} placeholder="shop@" list="senders" />
-      <datalist id="senders">
-        {senders.map((one) => (
-          <option value={one.name}>{withCount(one)}</option>
-        ))}
-      </datalist>
+      {!isForeign && (
+        <>
+          <Field name="to" label="Recipient" value={to} placeholder="ann@" />
+          <Field name="sender" label="Sender" value={sender} placeholder="shop@" list="senders" />
+          <datalist id="senders">
+            {senders.map((one) => (
+              <option value={one.name}>{withCount(one)}</option>
+            ))}
+          </datalist>
+          <Field name="tag" label="Tag" value={tag} placeholder="kind=welcome" />
+        </>
+      )}
       <Choice name="relay" label="Relay" value={relay} of={relays} />
-      <Field name="tag" label="Tag" value={tag} placeholder="kind=welcome" />
       <Field name="from" label="From (UTC)" value={from} type="date" />
       <Field name="until" label="Until (UTC)" value={until} type="date" />
       {isFirst && <AccountChoice visit={visit} value={account} />}

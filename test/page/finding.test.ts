@@ -50,11 +50,22 @@ test('filters narrow the list, what is shown is exported, and what waits is canc
   assert.match(filters, /<option value="scheduled">scheduled \(2\)/);
   assert.match(filters, /<option value="books@example\.com">books@example\.com \(1\)/);
 
-  // Whoever runs the server sees that another account's emails are there, and nothing to open.
+  // Whoever runs the server sees that another account's emails are there, and neither whom they are for nor what they say.
   const stranger = await signIn(server, await addApiKey(server, 're_finding_stranger', 'another'));
+  const theirs = { from: 'shop@another.example', to: 'alice@secret.example', subject: 'Unheard', text: 'x' };
+  const { id: theirId } = (
+    await server.call('POST', '/emails', theirs, { authorization: 'Bearer re_finding_stranger' })
+  ).json;
+  for (const query of ['account=another', 'account=another&to=alice', 'account=another&q=nobody']) {
+    for (const path of ['/emails', '/emails.csv']) {
+      const { text } = await visitor.get(`${path}?${query}`);
+      assert.match(text, new RegExp(String(theirId)), `${path}?${query}`);
+      assert.doesNotMatch(text, /secret\.example|another\.example|Unheard/);
+    }
+  }
   const foreign = await visitor.get('/emails?account=another');
   assert.match(foreign.text, /<option value="another" selected[\s\S]*Emails of the account <b>another<\/b>/);
-  assert.match((await stranger.get('/emails?account=default')).text, /No email matches/);
+  assert.doesNotMatch((await stranger.get('/emails?account=default')).text, /Formula|Later/);
 
   const csv = await visitor.get('/emails.csv?to=zoe');
   assert.equal(csv.headers.get('content-type'), 'text/csv; charset=utf-8');
