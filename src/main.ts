@@ -104,6 +104,8 @@ async function main(): Promise<void> {
       return (await import('./command/queue.ts')).queue(config, operands);
     case 'recipient':
       return (await import('./command/recipient.ts')).recipient(config, operands);
+    case 'import':
+      return (await import('./command/import.ts')).importFrom(config, operands, flags);
     case 'bounce':
       return (await import('./command/bounce.ts')).bounce(config, operands);
     case 'backup':

@@ -27,6 +27,8 @@ const usage = `Usage: sendonce [command] [--setting value …] [--env-file FILE]
   bounce list|show ID                what came back and matched nothing
   recipient export ADDRESS           what is kept of one person, a line of JSON each: contact, suppression, emails with their events
   recipient erase ADDRESS            forget all of it: contents, addresses, free pages and log; counts stay, and who was suppressed stays so
+  import resend|brevo --key KEY [--account A] [--upstream URL]
+                                     take over suppressions, contacts and their lists from there; may be interrupted and run again
   backup FILE [--force]              copy a SQLite database, while it is served too, and check the copy
   restore FILE [--force]             put one back: what may have left since is held
   migrate                            bring the database's schema up to date

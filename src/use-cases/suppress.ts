@@ -26,7 +26,7 @@ export type Suppress = {
   unblockDomain(account: string, domain: string): Promise<boolean>;
 };
 
-export function createSuppress(database: Database, clock: Clock): Suppress {
+export function createSuppress(database: Database, clock: Pick<Clock, 'now'>): Suppress {
   return {
     add(account, addresses, origin) {
       const terms = { account, origin, sourceId: null, reply: null, createdAt: clock.now() };

@@ -15,6 +15,7 @@ export const shares = {
     'trouble.test.ts',
     'init.test.ts',
     'recipient.test.ts',
+    'import.test.ts',
   ],
   // The replay comes first: ids made in one process never go back in time, but the clocks of tests do.
   deliver: ['webhook/replay', 'e2e/', 'webhook/', 'deliver/rates'],
