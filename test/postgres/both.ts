@@ -29,6 +29,7 @@ export const shares = {
 
 /** Tests of what PostgreSQL has no such thing as. Names that end in a slash are folders. */
 export const sqliteOnly: Record<string, string> = {
+  'release.test.ts': 'what a release holds, and how npm start begins',
   'brevo/bad-input.test.ts': 'refused before a store is asked',
   'brevo/parse-hostile.test.ts': 'refused before a store is asked',
   'resend/bad-input.test.ts': 'refused before a store is asked',
