@@ -20,10 +20,18 @@ async function storm(t: TestContext, url: string, keys: number, times: number, b
   await Promise.all(
     Array.from({ length: keys * times }, async (_, index) => {
       const key = Math.floor(index / times);
-      answers[key]?.push(await post(agent, url, JSON.stringify(body(key)), `storm/${key}`));
+      answers[key]?.push(await persist(() => post(agent, url, JSON.stringify(body(key)), `storm/${key}`)));
     }),
   );
   return answers;
+}
+
+/** Where the first answer takes longer than a duplicate waits for it, its client is told to come again, and does. */
+async function persist(ask: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    const answer = await ask();
+    if (answer.json.name !== 'concurrent_idempotent_requests') return answer;
+  }
 }
 
 function post(agent: http.Agent, url: string, body: string, key: string): Promise<Answer> {
