@@ -88,9 +88,9 @@ describe('from the overview', { skip: browser === null }, () => {
         const target = what.first();
         if (by === 'pointer') return target.click();
         await target.waitFor();
-        // As somebody without a pointer comes to it, and no further than the page is long.
+        // As somebody without a pointer comes to it. Where the page before was still shown, it begins again at the top of this one.
         const isThere = () => target.evaluate((element) => (element as Focusable).matches(':focus'));
-        for (let step = 0; step < 120 && !(await isThere()); step++) await page.keyboard.press('Tab');
+        for (let step = 0; step < 400 && !(await isThere()); step++) await page.keyboard.press('Tab');
         assert.ok(await isThere(), 'it is reached by Tab');
         await page.keyboard.press('Enter');
       },
