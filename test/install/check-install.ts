@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,14 +61,21 @@ async function check(packed: string, version: string): Promise<void> {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const seconds = Math.round((performance.now() - begunAt) / 1_000);
-  const megabytes = Number(run(place, 'du', '-sm', 'node_modules').split('\t')[0]);
+  const megabytes = megabytesOf(place, 'node_modules');
+  const objects = 'node_modules/better-sqlite3/build/Release/obj';
+  const compiled = [objects, `${objects}.target`].reduce((sum, path) => sum + megabytesOf(place, path), 0);
   const data = join(place, 'data');
   const settings = { PORT: '0', STATE_DIR: data, DATABASE_URL: `sqlite:${data}/sendonce.db` };
   const started = await useServer({ program: join(place, 'node_modules/.bin/sendonce'), environment, settings });
   console.log(
-    `node ${version}: installed in ${seconds} s, ${megabytes} MB; started in ${started} ms; sent, repeated, restarted, page: ok`,
+    `node ${version}: installed in ${seconds} s, ${megabytes} MB, ${compiled} of them what compiling SQLite left behind; started in ${started} ms; sent, repeated, restarted, page: ok`,
   );
-  assert(megabytes < megabytesMax, `${megabytes} MB are more than ${megabytesMax}`);
+  assert(megabytes - compiled < megabytesMax, `${megabytes} MB are more than ${megabytesMax}`);
+}
+
+/** 0 where it is not there: where somebody publishes a binary for this Node, nothing is compiled. */
+function megabytesOf(place: string, path: string): number {
+  return existsSync(join(place, path)) ? Number(run(place, 'du', '-sm', path).split('\t')[0]) : 0;
 }
 
 async function checkImageHere(): Promise<void> {
