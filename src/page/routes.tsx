@@ -5,16 +5,8 @@ import { AppError, isUnavailable } from '../core/error.ts';
 import { ClientGone } from '../http/arriving.ts';
 import { type Bindings, goneSignal, type HttpContext } from '../http/call.ts';
 import { readerUntil } from '../store/database.ts';
-import {
-  account,
-  accounts,
-  allowDomain,
-  disableAccount,
-  disallowDomain,
-  enableAccount,
-  limitAccount,
-  makeAccount,
-} from './accounts.tsx';
+import { account, allowDomain, disableAccount, disallowDomain, enableAccount, limitAccount } from './account.tsx';
+import { accounts, makeAccount } from './accounts.tsx';
 import { apiKeys, createKey, revokeKey } from './api-keys.tsx';
 import { script, style } from './assets.ts';
 import { broadcast, broadcastHtml, broadcasts, cancelBroadcast, removeBroadcast } from './broadcasts.tsx';
