@@ -3,7 +3,7 @@
 import type { Webhook } from '../store/webhooks/webhooks.ts';
 import { Form, Notice } from './pieces.tsx';
 import type { Visit } from './visit.ts';
-import { type Draft, EventChoice } from './webhook-form.tsx';
+import { type Draft, EndpointField, EventChoice } from './webhook-form.tsx';
 import { isTestable } from './webhook-sample.ts';
 
 /** The facade whose words for events the form offers. */
@@ -26,17 +26,7 @@ export function Edit({ visit, webhook, draft }: EditOptions) {
         <summary>Edit endpoint and events</summary>
         {problem !== null && <Notice tone="bad">{problem}</Notice>}
         <Form visit={visit} action={`/dashboard/webhooks/${webhook.id}/edit`} class="stack">
-          <label for="endpoint">Endpoint</label>
-          <input
-            id="endpoint"
-            name="endpoint"
-            type="url"
-            value={endpoint}
-            required
-            maxlength={2000}
-            autocomplete="off"
-            spellcheck={false}
-          />
+          <EndpointField value={endpoint} />
           <EventChoice events={events} />
           <button type="submit" class="button primary">
             Save

@@ -23,19 +23,7 @@ export function WebhookForm({ visit, draft }: { visit: Visit; draft: Draft }) {
       {problem && <Notice tone="bad">{problem}</Notice>}
       <Form visit={visit} action="/dashboard/webhooks" class="stack">
         <input type="hidden" name="key" value={visit.parts.use.subscribe.newId()} />
-        <label for="endpoint">Endpoint</label>
-        <input
-          id="endpoint"
-          name="endpoint"
-          type="url"
-          value={endpoint}
-          placeholder="https://example.com/hooks"
-          required
-          maxlength={2000}
-          autocomplete="off"
-          spellcheck={false}
-          aria-describedby="endpoint-rule"
-        />
+        <EndpointField value={endpoint} ruleId="endpoint-rule" />
         <p class="muted small" id="endpoint-rule">
           It must be on the public internet: private addresses are refused, so that nobody can use a webhook to reach
           into this server’s network. For a receiver on this machine, start the server with{' '}
@@ -84,4 +72,25 @@ export function parseForm(
 
 function isOffered(name: string): name is keyof typeof resendEventTypes {
   return Object.hasOwn(resendEventTypes, name);
+}
+
+/** `ruleId`: of what says which ones are refused, where that stands beside it. */
+export function EndpointField({ value, ruleId }: { value: string; ruleId?: string }) {
+  return (
+    <>
+      <label for="endpoint">Endpoint</label>
+      <input
+        id="endpoint"
+        name="endpoint"
+        type="url"
+        value={value}
+        placeholder="https://example.com/hooks"
+        required
+        maxlength={2000}
+        autocomplete="off"
+        spellcheck={false}
+        aria-describedby={ruleId}
+      />
+    </>
+  );
 }
