@@ -226,7 +226,7 @@ export class Attempt {
 }
 
 const isUndivided =
-  'It may have left already for recipients in several domains, which mail that goes to their own servers (mx:) has one of.';
+  'An earlier attempt may have handed it over for recipients in several domains. Mail that goes to their own servers (mx:) has one domain each, so it is not sent again by itself.';
 
 function leftBehind(relay: string | null): string {
   return `The relay "${relay}" may have it already, and is not in RELAYS_FILE any more: no other one gets it by itself.`;

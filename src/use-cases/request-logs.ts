@@ -6,7 +6,7 @@ import { insertRequestLogs, type RequestLog } from '../store/request-logs.ts';
 
 export type RequestLogs = {
   add(request: Omit<RequestLog, 'id' | 'at'>): void;
-  /** A crash may lose those of the last second. */
+  /** A crash, or a database that takes no writes, loses those of the last second. */
   flush(): Promise<void>;
 };
 
