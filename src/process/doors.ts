@@ -11,7 +11,7 @@ import type { Secrets } from '../core/secrets.ts';
 import { createIdSource } from '../core/token.ts';
 import type { Egress } from '../egress/egress.ts';
 import { type Door, requestLog } from '../http/app.ts';
-import { type AttachmentLinks, createAttachmentLinks } from '../http/attachment-links.ts';
+import { createAttachmentLinks } from '../http/attachment-links.ts';
 import { createAuth, createKeyCheck, type KeyCheck } from '../http/auth.ts';
 import { Bodies } from '../http/bodies.ts';
 import type { Gatekeeper } from '../http/call.ts';
@@ -271,16 +271,13 @@ function keylessDoors(options: DoorOptions, { preferenceLinks, shareLinks, ...pa
 }
 
 function createAllLinks(options: DoorOptions, now: () => number) {
-  const { secrets, publicUrl } = options;
+  const { config, secrets, publicUrl } = options;
+  const { attachmentLinkMs: lifetimeMs } = config.limits;
   return {
-    links: createLinks(options, now),
+    links: createAttachmentLinks({ secrets, publicUrl, now, lifetimeMs }),
     preferenceLinks: createPreferenceLinks(secrets, publicUrl),
     shareLinks: createShareLinks({ secrets, publicUrl, now }),
   };
-}
-
-function createLinks({ config, secrets, publicUrl }: DoorOptions, now: () => number): AttachmentLinks {
-  return createAttachmentLinks({ secrets, publicUrl, now, lifetimeMs: config.limits.attachmentLinkMs });
 }
 
 function createAccepting(options: DoorOptions, rules: AccountRules, nextId: (now: number) => string): Accepting {
