@@ -4,7 +4,6 @@ import { dirname } from 'node:path';
 import { parseMailbox } from '../core/address.ts';
 import type { DkimKey } from '../core/dkim.ts';
 import { domainRule, parseDomain } from '../core/domain.ts';
-import { isLoopback } from '../core/loopback.ts';
 import { type NoticeKind, noticeKinds } from '../core/return-path.ts';
 import { parseRange } from '../egress/address.ts';
 import { type DatabaseSetting, databaseUrls, parseDatabaseUrl, problemOfPostgresUrl } from './database-url.ts';
@@ -12,6 +11,7 @@ import { readDkimKeys } from './dkim-keys.ts';
 import { type Limits, limits } from './limits.ts';
 import { type MailSetting, mailOf } from './mail-setting.ts';
 import { parseMxUrl } from './mx-url.ts';
+import { apiKeyOf, metricsTokenOf } from './own-keys.ts';
 import type { Variables } from './relay-fields.ts';
 import { parseRelayUrl, RelayUrlError } from './relay-url.ts';
 import { type RelaySetting, readRelaysFile } from './relays-file.ts';
@@ -24,9 +24,6 @@ import {
   Settings,
   type Sources,
 } from './settings.ts';
-
-/** 16 random characters of 32 are 80 bits. */
-const secretCharsMin = 16;
 
 /** Never shorter than clients were told it is, and no longer than a mail can be scheduled ahead. */
 const keyLifetimes = { minMs: 24 * 60 * 60_000, maxMs: 30 * 24 * 60 * 60_000 };
@@ -279,34 +276,4 @@ function pauseOf(read: Settings, name: 'PAUSE_AT_BOUNCES' | 'PAUSE_AT_COMPLAINTS
   if (Number(percent) > 0 && Number(number) > 0) return { share: Number(percent) / 100, number: Number(number) };
   read.refuse(name, `must be a share and a number, as 5%/100, not "${text}".`);
   return null;
-}
-
-/** A key that can be found by trying is refused where strangers can try. */
-function apiKeyOf(read: Settings, host: string): string | null {
-  const key = read.optional('SENDONCE_API_KEY');
-  const isAllowed = read.choice('ALLOW_WEAK_KEY', ['false', 'true']) === 'true';
-  if (key !== null && isWeak(key) && !isLoopback(host) && !isAllowed) {
-    read.refuse(
-      'SENDONCE_API_KEY',
-      `is too easy to guess for a server that others can reach (HOST is ${host}): ${strength}. For a test, ALLOW_WEAK_KEY=true.`,
-    );
-  }
-  return key;
-}
-
-function metricsTokenOf(read: Settings): string | null {
-  const token = read.optional('METRICS_TOKEN');
-  if (token !== null && isWeak(token)) read.refuse('METRICS_TOKEN', `is too easy to guess: ${strength}.`);
-  return token;
-}
-
-const strength = `it takes at least ${secretCharsMin} characters that do not repeat themselves, such as what "openssl rand -hex 20" prints`;
-
-/** What repeats what came before it is no secret: of "abcabcabcabcabca" three characters count. */
-function isWeak(secret: string): boolean {
-  const { length } = secret;
-  for (let period = 1; period < secretCharsMin && period * 2 <= length; period++) {
-    if (secret.slice(period) === secret.slice(0, -period)) return true;
-  }
-  return length < secretCharsMin;
 }

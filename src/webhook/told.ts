@@ -1,7 +1,7 @@
 /** What a webhook is told about: an event and the email it happened to, a change of the suppression list, or a mail that came. */
 
 import type { Reader } from '../store/database.ts';
-import { type EmailToTell, findEmailToTell } from '../store/mail/emails.ts';
+import { type EmailToTell, findEmailToTell } from '../store/mail/email-to-tell.ts';
 import { type Event, type FactRef, findFact, type ReceivedEvent, type SuppressionEvent } from '../store/mail/events.ts';
 import { findReceivedMail, type ReceivedMail } from '../store/received-mails.ts';
 

@@ -165,28 +165,6 @@ export async function findEmail(reader: Reader, account: string, id: string): Pr
   return { ...toSummary(row), ...(await readContent(reader, account, id, row)), purged: row.content === null };
 }
 
-/** What webhooks are told of an email. */
-export type EmailToTell = Pick<
-  Email,
-  'id' | 'messageId' | 'createdAt' | 'from' | 'to' | 'subject' | 'tags' | 'headers' | 'templateId' | 'traceparent'
-> & { facade: string };
-
-/** Without bodies and attachments; after the purge without headers. */
-export async function findEmailToTell(reader: Reader, account: string, id: string): Promise<EmailToTell | null> {
-  const [row] = await reader.all<Pick<EmailRow, 'id' | 'message_id' | 'created_at' | 'summary'> & StoredContent>(
-    'select id, message_id, created_at, summary, facade, content from emails where account = ? and id = ?',
-    account,
-    id,
-  );
-  if (!row) return null;
-  const { from, to, subject, tags, templateId, traceparent }: Summary = JSON.parse(row.summary);
-  const { headers }: Pick<Content, 'headers'> = row.content === null ? { headers: [] } : JSON.parse(row.content);
-  const { facade, message_id: messageId, created_at: createdAt } = row;
-  return { id, messageId, createdAt, from, to, subject, tags, headers, templateId, traceparent, facade };
-}
-
-type StoredContent = { facade: string; content: string | null };
-
 async function readContent(reader: Reader, account: string, id: string, row: ContentRow) {
   const content: Content = row.content === null ? { headers: [], files: 0 } : JSON.parse(row.content);
   const { files, headers } = content;
