@@ -8,7 +8,13 @@ import { createEgress, type Egress } from '../egress/egress.ts';
 import { resendEventTypes, resendNameOf, resendPayload } from '../http/resend/webhook-payload.ts';
 import { listAccounts } from '../store/account-rules.ts';
 import type { Database } from '../store/database.ts';
-import { lastEventId, listFactsAfter } from '../store/mail/events.ts';
+import {
+  type ContactEvent,
+  type DomainEvent,
+  lastEventId,
+  listFactsAfter,
+  type SuppressionEvent,
+} from '../store/mail/events.ts';
 import { attemptWebhook } from '../webhook/attempt.ts';
 import { svixHeaders } from '../webhook/request.ts';
 import { findTold, type Told } from '../webhook/told.ts';
@@ -77,16 +83,19 @@ function lineOf(told: Told): string {
     const { id, from, subject } = told.received;
     return `${time}  ${name}  ${id}  ${printable(`${from}  "${subject}"`)}`;
   }
-  if (told.email === null) {
-    const { id, address, origin } = told.event.suppression;
-    return `${time}  ${name}  ${id}  ${printable(`${address}  (${origin})`)}`;
-  }
+  if (told.email === null) return `${time}  ${name}  ${printable(changeIn(told.event))}`;
   const { recipients, reply, said } = told.event.detail;
   const to = (recipients ?? told.email.to).join(', ');
   const words = printable(
     `${to}  "${told.email.subject}"${reply ? `  ${reply}` : ''}${said?.captured ? '  (nothing left)' : ''}`,
   );
   return `${time}  ${name}  ${told.email.id}  ${words}`;
+}
+
+function changeIn(event: SuppressionEvent | ContactEvent | DomainEvent): string {
+  if ('contact' in event) return `${event.contact.id}  ${event.contact.address}`;
+  if ('domain' in event) return `${event.domain.id}  ${event.domain.name}  (${event.domain.status})`;
+  return `${event.suppression.id}  ${event.suppression.address}  (${event.suppression.origin})`;
 }
 
 /** Whoever types the URL may send to their own machine: everything is allowed, the bounds of a webhook stay. */

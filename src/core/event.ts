@@ -21,11 +21,27 @@ export type SuppressionFact = 'suppression_added' | 'suppression_removed';
 /** That a mail came for a domain of the account. */
 export type ReceivedFact = 'received';
 
-export type FactType = EventType | SuppressionFact | ReceivedFact;
+/** `contact_listed`: it came to a segment. Written down where a webhook asks for them. */
+export const contactFacts = ['contact_created', 'contact_updated', 'contact_deleted', 'contact_listed'] as const;
+export type ContactFact = (typeof contactFacts)[number];
+
+/** Written down where a webhook asks for them. */
+export const domainFacts = ['domain_created', 'domain_updated', 'domain_deleted'] as const;
+export type DomainFact = (typeof domainFacts)[number];
+
+export type FactType = EventType | SuppressionFact | ReceivedFact | ContactFact | DomainFact;
 
 /** Of the facts, those about emails that were accepted. */
 export function isEmailFact(type: FactType): type is EventType {
-  return type !== 'received' && !isSuppressionFact(type);
+  return type !== 'received' && !isSuppressionFact(type) && !isContactFact(type) && !isDomainFact(type);
+}
+
+export function isContactFact(type: FactType): type is ContactFact {
+  return contactFacts.some((one) => one === type);
+}
+
+export function isDomainFact(type: FactType): type is DomainFact {
+  return domainFacts.some((one) => one === type);
 }
 
 export function isSuppressionFact(type: FactType): type is SuppressionFact {

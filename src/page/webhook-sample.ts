@@ -1,6 +1,7 @@
 /** What a test event tells: as the real one, of an email that never was. */
 
-import type { FactType } from '../core/event.ts';
+import type { ContactSeen } from '../core/change.ts';
+import { type FactType, isContactFact, isDomainFact } from '../core/event.ts';
 import { resendEventTypes } from '../http/resend/webhook-payload.ts';
 import type { ReceivedMail } from '../store/received-mails.ts';
 import type { WebhookDelivery } from '../store/webhooks/deliveries.ts';
@@ -35,6 +36,23 @@ export function createSample(webhook: Webhook, type: FactType, { id, now }: { id
   }
   if (type === 'received')
     return { delivery, told: { event: { id: 0, type, at: now }, email: null, received: mailOf(id, now) } };
+  if (isContactFact(type)) {
+    return {
+      delivery,
+      told: { event: { id: 0, type, at: now, contact: contactOf(id, now), lists: [1] }, email: null },
+    };
+  }
+  if (isDomainFact(type)) {
+    const domain = {
+      id,
+      name: 'example.com',
+      status: 'pending' as const,
+      region: 'us-east-1',
+      createdAt: now,
+      records: [],
+    };
+    return { delivery, told: { event: { id: 0, type, at: now, domain }, email: null } };
+  }
   const email = {
     id,
     messageId: `<${id}@example.com>`,
@@ -48,6 +66,11 @@ export function createSample(webhook: Webhook, type: FactType, { id, now }: { id
   };
   const detail = { recipients: [recipient], reply: 'This is a test: no relay has said anything.', said: null };
   return { delivery, told: { event: { id: 0, type, at: now, detail }, email } };
+}
+
+function contactOf(id: string, at: number): ContactSeen {
+  const named = { address: recipient, firstName: 'Test', lastName: null, unsubscribed: false };
+  return { id, number: 1, ...named, properties: {}, segments: [], createdAt: at, updatedAt: at };
 }
 
 function mailOf(id: string, createdAt: number): ReceivedMail {

@@ -182,7 +182,7 @@ export function openApi(options: DoorOptions): Api {
 
 /** What doors may ask for: only these write. */
 function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now: number) => string) {
-  const { config, database, clock, keyUses, onQueued } = options;
+  const { config, database, clock, secrets, keyUses, spfSenders, onQueued } = options;
   return {
     accepting: createAccepting(options, rules, nextId),
     accounts: createAccounts(database, clock, onQueued),
@@ -197,11 +197,11 @@ function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now:
     templates: createTemplates(database, clock),
     versionedTemplates: createVersionedTemplates({ database, clock, nextId }),
     broadcasts: createBroadcasts({ database, clock, nextId }),
-    contacts: createContacts({ database, clock, nextId }),
+    contacts: createContacts({ database, clock, nextId, onChanged: onQueued }),
     segments: createSegments({ database, clock, nextId }),
     topics: createTopics({ database, clock, nextId }),
     properties: createProperties({ database, clock, nextId }),
-    domains: createDomains({ database, clock, secrets: options.secrets, nextId }),
+    domains: createDomains({ database, clock, secrets, nextId, senders: spfSenders, onChanged: onQueued }),
     senders: createSenders(database, clock),
     findKeyLives: createFindKeyLives(database, keyUses),
     lookUpKeys: createLookUpKeys(database),

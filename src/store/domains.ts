@@ -1,6 +1,7 @@
 /** Domains that accounts send from, and what DNS was seen to say of them. */
 
-import type { DomainStatus, RecordKind, RecordStatus } from '../core/domain.ts';
+import type { DomainSeen, RecordSeen } from '../core/change.ts';
+import { type DomainStatus, type RecordKind, type RecordStatus, recordsOf } from '../core/domain.ts';
 import type { Reader, Transaction } from './database.ts';
 
 export type Seen = Partial<Record<RecordKind, RecordStatus>>;
@@ -185,6 +186,18 @@ export async function noteLook(tx: Transaction, domain: Domain, claimedUntil: nu
     claimedUntil,
   );
   return changed === 1;
+}
+
+/** Each record that the domain should have, and what was seen of it. */
+export function recordsSeen({ name, publicKey, seen, status }: Domain, senders: readonly string[]): RecordSeen[] {
+  const unseen = status === 'not_started' ? 'not_started' : 'pending';
+  return recordsOf(name, publicKey, senders).map((record) => ({ ...record, status: seen[record.kind] ?? unseen }));
+}
+
+/** What webhooks are told of it. */
+export function seeDomain(domain: Domain, senders: readonly string[]): DomainSeen {
+  const { id, name, status, region, createdAt } = domain;
+  return { id, name, status, region, createdAt, records: recordsSeen(domain, senders) };
 }
 
 function toDomain(row: DomainRow): Domain {

@@ -14,6 +14,7 @@ import {
 import { addToSegment, findSegment, removeFromSegment, type SegmentName } from '../store/contacts/segments.ts';
 import { findTopic, putChoice } from '../store/contacts/topics.ts';
 import type { Database, Transaction } from '../store/database.ts';
+import { tellOfChange, tellOfRemoval } from './contact-changes.ts';
 
 export type Choice = { topic: string; subscription: Subscription };
 
@@ -48,25 +49,39 @@ export type Contacts = {
   unsubscribe(account: string, address: string, topic: string | null): Promise<void>;
 };
 
-export type ContactOptions = { database: Database; clock: Pick<Clock, 'now'>; nextId: (now: number) => string };
+export type ContactOptions = {
+  database: Database;
+  clock: Pick<Clock, 'now'>;
+  nextId: (now: number) => string;
+  /** Told after a commit of which webhooks may be to be told. Without it they are not: what is taken over is nothing new. */
+  onChanged?: () => void;
+};
 
-export function createContacts({ database, clock, nextId }: ContactOptions): Contacts {
+export function createContacts({ database, clock, nextId, onChanged }: ContactOptions): Contacts {
   /** One at a time for each account: what is read is what is changed. */
-  function held<T>(account: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return database.write(async (tx) => {
+  async function held<T>(account: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const done = await database.write(async (tx) => {
       await lockAccount(tx, account);
       return work(tx);
     });
+    onChanged?.();
+    return done;
+  }
+
+  function telling(tx: Transaction, before: Contact | null, work: () => Promise<Contact>): Promise<Contact> {
+    return onChanged ? tellOfChange(tx, before, clock.now(), work) : work();
   }
 
   async function put(tx: Transaction, account: string, wanted: NewContact) {
     const known = await findContact(tx, account, { address: wanted.address });
     const { address: _, ...change } = wanted;
-    if (known) return { contact: await apply(tx, known, change, clock.now()), isNew: false };
     const now = clock.now();
-    const blank = { account, id: nextId(now), address: wanted.address, properties: {}, now };
-    const made = await insertContact(tx, { ...blank, firstName: null, lastName: null, unsubscribedAt: null });
-    return { contact: await apply(tx, made, change, now), isNew: true };
+    const contact = await telling(tx, known, async () => {
+      const blank = { account, id: nextId(now), address: wanted.address, properties: {}, now };
+      const nobody = { ...blank, firstName: null, lastName: null, unsubscribedAt: null };
+      return apply(tx, known ?? (await insertContact(tx, nobody)), change, now);
+    });
+    return { contact, isNew: known === null };
   }
 
   return {
@@ -75,12 +90,13 @@ export function createContacts({ database, clock, nextId }: ContactOptions): Con
     change: (account, name, change) =>
       held(account, async (tx) => {
         const found = await findContact(tx, account, name);
-        return found && apply(tx, found, change, clock.now());
+        return found && telling(tx, found, () => apply(tx, found, change, clock.now()));
       }),
 
     remove: (account, name) =>
       held(account, async (tx) => {
         const found = await findContact(tx, account, name);
+        if (found && onChanged) await tellOfRemoval(tx, found, clock.now());
         if (found) await deleteContact(tx, account, found.id);
         return found;
       }),
@@ -92,8 +108,15 @@ export function createContacts({ database, clock, nextId }: ContactOptions): Con
         const moved: boolean[] = [];
         for (const name of names) {
           const contact = await findContact(tx, account, name);
-          const membership = { account, segment: found.id, contact: contact?.id ?? '' };
-          moved.push(contact !== null && (await (way === 'in' ? addToSegment : removeFromSegment)(tx, membership)));
+          let isMoved = false;
+          if (contact) {
+            await telling(tx, contact, async () => {
+              const membership = { account, segment: found.id, contact: contact.id };
+              isMoved = await (way === 'in' ? addToSegment : removeFromSegment)(tx, membership);
+              return contact;
+            });
+          }
+          moved.push(isMoved);
         }
         return moved;
       }),

@@ -2,8 +2,9 @@
 
 import type { Clock } from '../core/clock.ts';
 import { afterLook, type DnsRecord, type FindTexts, isSeen, type RecordStatus, recordsOf } from '../core/domain.ts';
-import type { Database } from '../store/database.ts';
-import { claimLook, type Domain, listDueDomains, noteLook, type Seen } from '../store/domains.ts';
+import { tellDomain } from '../store/changes.ts';
+import type { Database, Transaction } from '../store/database.ts';
+import { claimLook, type Domain, type Look, listDueDomains, noteLook, type Seen, seeDomain } from '../store/domains.ts';
 
 export type LookOptions = {
   database: Database;
@@ -42,8 +43,20 @@ async function lookAt(options: LookOptions, domain: Domain): Promise<void> {
   const next = isSilent ? { status: domain.status, checkAt: now + claimMs } : afterLook({ askedAt, now }, dkim);
   const shown = Object.fromEntries(Object.entries(seen).map(([kind, status]) => [kind, shownAs(status, next.status)]));
   const look = { ...next, seen: shown, askedAt, now };
-  const isNoted = await database.write((tx) => noteLook(tx, domain, until, look)).catch(takenBy);
+  const isNoted = await database
+    .write(
+      async (tx) => (await noteLook(tx, domain, until, look)) && (await tellOf(tx, domain, look, options.senders())),
+    )
+    .catch(takenBy);
   if (isNoted) options.onLooked?.(domain.name, next.status);
+}
+
+/** A look that finds all as it was is nothing to be told of. */
+async function tellOf(tx: Transaction, domain: Domain, { status, seen, now }: Look, senders: readonly string[]) {
+  const isNews = status !== domain.status || JSON.stringify(seen) !== JSON.stringify(domain.seen);
+  const found = { ...domain, status, seen };
+  if (isNews) await tellDomain(tx, domain.account, 'domain_updated', now, () => seeDomain(found, senders));
+  return true;
 }
 
 /** Somebody has asked since the last look. */

@@ -4,9 +4,11 @@ import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/error.ts';
+import type { DomainFact } from '../core/event.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { lockAccount } from '../store/accounts.ts';
-import type { Database } from '../store/database.ts';
+import { tellDomain } from '../store/changes.ts';
+import type { Database, Transaction } from '../store/database.ts';
 import {
   askForLook,
   countDomains,
@@ -15,6 +17,7 @@ import {
   findDomain,
   findDomainOwner,
   insertDomain,
+  seeDomain,
   setReceives,
 } from '../store/domains.ts';
 
@@ -36,6 +39,10 @@ export type DomainOptions = {
   clock: Pick<Clock, 'now'>;
   secrets: Pick<Secrets, 'seal'>;
   nextId: (now: number) => string;
+  /** SPF mechanisms of the relays. */
+  senders: () => readonly string[];
+  /** Told after a commit of which webhooks may be to be told. */
+  onChanged: () => void;
 };
 
 /** What a private key is sealed for. */
@@ -46,7 +53,7 @@ export const domainsMax = 1_000;
 
 const makePair = promisify(generateKeyPair);
 
-export function createDomains({ database, clock, secrets, nextId }: DomainOptions): Domains {
+export function createDomains({ database, clock, secrets, nextId, senders, onChanged }: DomainOptions): Domains {
   /** One key at a time: each takes a thread of the pool that syncs the disk, for a tenth of a second and more. */
   let making: Promise<unknown> = Promise.resolve();
 
@@ -56,6 +63,23 @@ export function createDomains({ database, clock, secrets, nextId }: DomainOption
     return made;
   }
 
+  /** One at a time for each account, so that each change is told once. */
+  async function held<T>(account: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const done = await database.write(async (tx) => {
+      await lockAccount(tx, account);
+      return work(tx);
+    });
+    onChanged();
+    return done;
+  }
+
+  /** Tells of a domain as it is now; null: there is none. */
+  async function tell(tx: Transaction, { account, id }: Pick<Domain, 'account' | 'id'>, type: DomainFact) {
+    const domain = await findDomain(tx, account, { id });
+    if (domain) await tellDomain(tx, account, type, clock.now(), () => seeDomain(domain, senders()));
+    return domain;
+  }
+
   return {
     async make(account, name, region) {
       if (await isTaken(database, account, name)) throw registered(name);
@@ -63,29 +87,38 @@ export function createDomains({ database, clock, secrets, nextId }: DomainOption
       const createdAt = clock.now();
       const id = nextId(createdAt);
       const sealed = secrets.seal(dkimPurpose, Buffer.from(privateKeyPem));
-      const isMade = await database.write(async (tx) => {
-        await lockAccount(tx, account);
+      const made = await held(account, async (tx) => {
         if ((await countDomains(tx, account)) >= domainsMax) return 'too many';
-        return insertDomain(tx, { account, id, name, region, publicKey, sealed, createdAt });
+        const isMade = await insertDomain(tx, { account, id, name, region, publicKey, sealed, createdAt });
+        return isMade ? tell(tx, { account, id }, 'domain_created') : null;
       });
-      if (isMade === 'too many')
+      if (made === 'too many')
         throw new AppError('invalid_field', `An account can have at most ${domainsMax} domains.`);
-      const domain = isMade ? await findDomain(database, account, { id }) : null;
-      if (!domain) throw registered(name);
-      return domain;
+      if (!made) throw registered(name);
+      return made;
     },
 
-    verify(account, id) {
-      return database.write((tx) => askForLook(tx, account, id, clock.now()));
-    },
+    verify: (account, id) =>
+      held(account, async (tx) => {
+        const before = await findDomain(tx, account, { id });
+        if (!before || !(await askForLook(tx, account, id, clock.now()))) return false;
+        if (before.status === 'not_started' || before.status === 'failed') await tell(tx, before, 'domain_updated');
+        return true;
+      }),
 
-    remove(account, id) {
-      return database.write((tx) => deleteDomain(tx, account, id));
-    },
+    remove: (account, id) =>
+      held(account, async (tx) => {
+        await tell(tx, { account, id }, 'domain_deleted');
+        return deleteDomain(tx, account, id);
+      }),
 
-    receive(account, id, receives) {
-      return database.write((tx) => setReceives(tx, account, id, receives));
-    },
+    receive: (account, id, receives) =>
+      held(account, async (tx) => {
+        const before = await findDomain(tx, account, { id });
+        if (!before || !(await setReceives(tx, account, id, receives))) return false;
+        if (before.receives !== receives) await tell(tx, before, 'domain_updated');
+        return true;
+      }),
   };
 }
 

@@ -105,7 +105,7 @@ describe('/v3/webhooks with the official package', () => {
       [{ ...good, url: 'ftp://example.com/' }, 'invalid_parameter'],
       [{ ...good, url: `http://u:p@example.com/${'x'.repeat(9_000)}` }, 'invalid_parameter'],
       [{ ...good, url: 'http://u:p@10.0.0.1/' }, 'invalid_parameter'],
-      [{ ...good, type: 'marketing' }, 'invalid_parameter'],
+      [{ ...good, type: 'inbound' }, 'invalid_parameter'],
       [{ ...good, channel: 'sms' }, 'invalid_parameter'],
       [{ ...good, batched: 'yes' }, 'invalid_parameter'],
       [{ ...good, auth: { type: 'digest', token: 'x' } }, 'invalid_parameter'],

@@ -202,14 +202,22 @@ async function render(database: Reader, contacts: readonly Contact[]) {
       createdAt: new Date(one.createdAt).toISOString(),
       modifiedAt: new Date(one.updatedAt).toISOString(),
       listIds: segments.map(({ number }) => number).reverse(),
-      attributes: {
-        ...(one.firstName === null ? {} : { FIRSTNAME: one.firstName }),
-        ...(one.lastName === null ? {} : { LASTNAME: one.lastName }),
-        ...one.properties,
-      },
+      attributes: attributesOf(one),
     });
   }
   return shown;
+}
+
+export function attributesOf({
+  firstName,
+  lastName,
+  properties,
+}: Pick<Contact, 'firstName' | 'lastName' | 'properties'>) {
+  return {
+    ...(firstName === null ? {} : { FIRSTNAME: firstName }),
+    ...(lastName === null ? {} : { LASTNAME: lastName }),
+    ...properties,
+  };
 }
 
 async function readFields(call: Call): Promise<Fields> {

@@ -1,7 +1,7 @@
 /** How Brevo's webhooks are told of an event: each recipient alone, or several in one request (docs/brevo.md, webhooks). */
 
 import { ownHeaders, splitCredentials, traceOf, type WebhookContract } from '../../webhook/request.ts';
-import { brevoPayload } from './webhook-payload.ts';
+import { brevoPayload, contactPayload } from './webhook-payload.ts';
 
 export const webhookContract: WebhookContract = {
   label: 'Brevo’s, not signed',
@@ -9,9 +9,10 @@ export const webhookContract: WebhookContract = {
   isSigned: false,
   request(webhook, tellings) {
     const { auth, batched, headers = [] } = webhook.options;
-    const payloads = tellings.flatMap(({ delivery, told }) =>
-      told.email === null ? [] : [brevoPayload(told, webhook.number, delivery.position)],
-    );
+    const payloads = tellings.flatMap(({ delivery, told }) => {
+      if (told.email !== null) return [brevoPayload(told, webhook.number, delivery.position)];
+      return 'contact' in told.event ? [contactPayload(told.event, webhook.number)] : [];
+    });
     const { url, authorization } = splitCredentials(webhook.url);
     const given = auth ? `${auth.type === 'basic' ? 'Basic' : 'Bearer'} ${auth.token}` : authorization;
     return {

@@ -2,7 +2,9 @@
 
 import { writeTag } from '../../core/email.ts';
 import { subjectsOf } from '../../core/event.ts';
+import type { ContactEvent } from '../../store/mail/events.ts';
 import type { EmailTold } from '../../webhook/told.ts';
+import { attributesOf } from './contacts.ts';
 
 /** Null: Brevo has no word for it, and nobody can subscribe to it. */
 function eventNameOf({ event }: EmailTold): string | null {
@@ -53,5 +55,26 @@ export function brevoPayload(told: EmailTold, webhook: number, position: number)
     ...(event.detail.said?.captured && event.type === 'delivered' ? { captured: true } : {}),
     ...(email.traceparent === undefined ? {} : { traceparent: email.traceparent }),
     ...(custom === undefined ? {} : { 'X-Mailin-custom': custom }),
+  };
+}
+
+const contactNames: Partial<Record<ContactEvent['type'], string>> = {
+  contact_updated: 'contact_updated',
+  contact_deleted: 'contact_deleted',
+  contact_listed: 'list_addition',
+};
+
+/** What a marketing webhook is told of a contact: as it was then. */
+export function contactPayload({ type, at, contact, lists }: ContactEvent, webhook: number): Record<string, unknown> {
+  return {
+    id: webhook,
+    email: contact.address,
+    event: contactNames[type],
+    key: contact.id,
+    ...(type === 'contact_listed' ? { list_id: lists } : {}),
+    ...(type === 'contact_updated' ? { content: [attributesOf(contact)] } : {}),
+    // The time zone of accounts is UTC here.
+    date: new Date(at).toISOString().slice(0, 19).replace('T', ' '),
+    ts: Math.floor(at / 1_000),
   };
 }

@@ -40,13 +40,31 @@ const subjects: ReadonlyMap<string, Subject | null> = new Map<string, Subject | 
   ['unsubscribed', null],
 ]);
 
+/** What a marketing webhook may be: there are no campaigns, so that of their mail nothing happens. */
+const marketing: ReadonlyMap<string, Subject | null> = new Map<string, Subject | null>([
+  ['listAddition', 'contact_listed'],
+  ['contactUpdated', 'contact_updated'],
+  ['contactDeleted', 'contact_deleted'],
+  ['spam', null],
+  ['opened', null],
+  ['click', null],
+  ['hardBounce', null],
+  ['softBounce', null],
+  ['unsubscribed', null],
+  ['delivered', null],
+]);
+
+const types = { transactional: subjects, marketing };
+type WebhookType = keyof typeof types;
+
 const done: Reply = { status: 204, body: null };
 
 export async function list({ database }: WebhookParts, call: Call): Promise<Reply> {
   const { sort, type } = call.query();
   const { order } = parsePage({ sort }, { limitDefault: 1, limitMax: 1 });
-  if (type) parseType(type);
-  const all = await listWebhooks(database, call.caller.account, facadeName);
+  const wanted = type ? parseType(type) : null;
+  const known = await listWebhooks(database, call.caller.account, facadeName);
+  const all = known.filter((one) => wanted === null || typeOf(one) === wanted);
   if (order === 'desc') all.reverse();
   return { status: 200, body: JSON.stringify({ webhooks: all.map(render) }) };
 }
@@ -55,11 +73,11 @@ export async function create(parts: WebhookParts, call: Call): Promise<Reply> {
   const fields = await readFields(call);
   if (isAbsent(fields.url)) throw missing('url');
   if (isAbsent(fields.events)) throw missing('events');
-  parseType(fields.type);
+  const type = parseType(fields.type);
   parseChannel(fields.channel);
-  const events = parseEvents(fields.events);
+  const events = parseEvents(fields.events, type);
   const url = parseUrl(parts.egress, fields.url);
-  const wanted = { facade: facadeName, url, events, options: parseOptions(fields) };
+  const wanted = { facade: facadeName, url, events, options: { ...parseOptions(fields), type } };
   const made = await parts.subscribe.make(call.caller.account, wanted);
   if (!made) throw new AppError('invalid_field', `Maximum of ${webhooksMax} webhooks is reached`);
   return { status: 201, body: JSON.stringify({ id: made.number }) };
@@ -75,7 +93,7 @@ export async function update(parts: WebhookParts, call: Call): Promise<Reply> {
   const fields = await readFields(call);
   const change = {
     ...(isAbsent(fields.url) ? {} : { url: parseUrl(parts.egress, fields.url) }),
-    ...(isAbsent(fields.events) ? {} : { events: parseEvents(fields.events) }),
+    ...(isAbsent(fields.events) ? {} : { events: parseEvents(fields.events, typeOf(webhook)) }),
     options: parseOptions(fields),
     enabled: true,
   };
@@ -107,10 +125,15 @@ async function readFields(call: Call): Promise<Fields> {
   throw new AppError('invalid_field', 'The request body must be a JSON object.');
 }
 
-/** Campaigns, incoming mail and SMS are none of ours: a webhook for them would wait for ever. */
-function parseType(value: unknown): void {
-  if (isAbsent(value) || value === 'transactional') return;
-  throw invalid('type', 'there are only transactional webhooks here');
+/** Incoming mail and SMS are none of ours: a webhook for them would wait for ever. */
+function parseType(value: unknown): WebhookType {
+  if (isAbsent(value)) return 'transactional';
+  if (value === 'transactional' || value === 'marketing') return value;
+  throw invalid('type', 'there are only transactional and marketing webhooks here');
+}
+
+function typeOf({ options }: Webhook): WebhookType {
+  return options.type === 'marketing' ? 'marketing' : 'transactional';
 }
 
 function parseChannel(value: unknown): void {
@@ -126,16 +149,17 @@ function parseUrl(egress: Egress, value: unknown): string {
   return value;
 }
 
-function parseEvents(value: unknown): WebhookEvents {
+function parseEvents(value: unknown, type: WebhookType): WebhookEvents {
+  const known = types[type];
   if (!Array.isArray(value) || value.length === 0 || value.length > brevoLimits.webhookEventsMax) {
     throw invalid('events', `it must be an array of 1 to ${brevoLimits.webhookEventsMax} names`);
   }
   const names: string[] = [];
   const wanted: Subject[] = [];
   for (const name of value) {
-    const subject = typeof name === 'string' ? subjects.get(name) : undefined;
+    const subject = typeof name === 'string' ? known.get(name) : undefined;
     if (subject === undefined) {
-      throw invalid('events', `each must be one of ${[...subjects.keys()].join(', ')}`);
+      throw invalid('events', `each must be one of ${[...known.keys()].join(', ')}`);
     }
     if (!names.includes(name)) names.push(name);
     if (subject !== null) wanted.push(subject);
@@ -213,7 +237,7 @@ function render(webhook: Webhook) {
     url: webhook.url,
     description,
     events: webhook.events,
-    type: 'transactional',
+    type: typeOf(webhook),
     channel: 'email',
     batched,
     ...(auth ? { auth } : {}),

@@ -1,13 +1,14 @@
 /** /domains: what an account sends from, with the records to put into DNS and what was seen of them. */
 
-import { domainRule, parseDomain, recordsOf } from '../../core/domain.ts';
+import { domainRule, parseDomain } from '../../core/domain.ts';
 import { AppError } from '../../core/error.ts';
 import type { Reader } from '../../store/database.ts';
-import { type Domain, findDomain, listDomains } from '../../store/domains.ts';
+import { type Domain, findDomain, listDomains, recordsSeen } from '../../store/domains.ts';
 import type { Domains } from '../../use-cases/domains.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
+import { shownRecords } from './domain-records.ts';
 import { refusalTexts } from './errors.ts';
 import { invalidField, missingField } from './parse-fields.ts';
 import { parsePagination, sliceOf } from './parse-query.ts';
@@ -123,18 +124,8 @@ function membersOf({ id, name, status, createdAt, region, receives }: Domain) {
   };
 }
 
-/** DMARC's is no record of Resend's API, whose strict clients know the kinds it has: the page shows it. */
 function recordsShown({ spfSenders, mailHost }: DomainParts, domain: Domain) {
-  const sending = recordsOf(domain.name, domain.publicKey, spfSenders())
-    .filter(({ kind }) => kind !== 'dmarc')
-    .map(({ kind, name, value }) => ({
-      record: kind.toUpperCase(),
-      name,
-      type: 'TXT',
-      ttl: 'Auto',
-      status: domain.seen[kind] ?? (domain.status === 'not_started' ? 'not_started' : 'pending'),
-      value,
-    }));
+  const sending = shownRecords(recordsSeen(domain, spfSenders()));
   return domain.receives && mailHost !== null ? [...sending, receivingRecord(domain.name, mailHost)] : sending;
 }
 

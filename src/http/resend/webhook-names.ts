@@ -11,13 +11,7 @@ import { resendEventTypes } from './webhook-payload.ts';
 const others = [
   'email.opened',
   'email.clicked',
-  'contact.created',
-  'contact.updated',
-  'contact.deleted',
   'contact.topics.updated',
-  'domain.created',
-  'domain.updated',
-  'domain.deleted',
   'topic.created',
   'topic.updated',
   'topic.deleted',

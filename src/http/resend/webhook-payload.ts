@@ -1,12 +1,14 @@
 /** What Resend's webhooks are told of an event (docs/resend.md, webhooks). */
 
 import { describeBounce } from '../../core/bounce.ts';
-import { type FactType, isSuppressionFact } from '../../core/event.ts';
+import type { ContactSeen, DomainSeen } from '../../core/change.ts';
+import { type FactType, isEmailFact } from '../../core/event.ts';
 import type { Said } from '../../core/reply.ts';
 import type { WithheldReason } from '../../core/suppression.ts';
 import type { Event } from '../../store/mail/events.ts';
 import type { Suppression } from '../../store/suppressions.ts';
 import type { EmailTold, Told } from '../../webhook/told.ts';
+import { shownRecords } from './domain-records.ts';
 import { renderReceivedEvent } from './render-received.ts';
 
 /** The types that have a webhook; `queued` and `canceled` have none in the contract. */
@@ -22,11 +24,17 @@ export const resendEventTypes = {
   'email.received': 'received',
   'suppression.added': 'suppression_added',
   'suppression.removed': 'suppression_removed',
+  'contact.created': 'contact_created',
+  'contact.updated': 'contact_updated',
+  'contact.deleted': 'contact_deleted',
+  'domain.created': 'domain_created',
+  'domain.updated': 'domain_updated',
+  'domain.deleted': 'domain_deleted',
 } as const satisfies Record<string, FactType>;
 
 /** What the wire calls it, whether or not the contract has a webhook for it. */
 export function resendNameOf(type: FactType): string {
-  return isSuppressionFact(type) ? type.replace('_', '.') : `email.${type}`;
+  return isEmailFact(type) || type === 'received' ? `email.${type}` : type.replace('_', '.');
 }
 
 /** A pure function of what is stored, so that each attempt says the same. */
@@ -38,7 +46,35 @@ export function resendPayload(told: Told): Record<string, unknown> {
 
 function dataOf(told: Told): Record<string, unknown> {
   if (told.email !== null) return emailData(told);
-  return 'received' in told ? renderReceivedEvent(told.received) : suppressionData(told.event.suppression);
+  if ('received' in told) return renderReceivedEvent(told.received);
+  if ('contact' in told.event) return contactData(told.event.contact);
+  return 'domain' in told.event ? domainData(told.event.domain) : suppressionData(told.event.suppression);
+}
+
+function contactData(contact: ContactSeen): Record<string, unknown> {
+  return {
+    id: contact.id,
+    // The SDK has both: audiences are what segments were called once, and a contact had one.
+    audience_id: contact.segments[0] ?? '',
+    segment_ids: contact.segments,
+    created_at: new Date(contact.createdAt).toISOString(),
+    updated_at: new Date(contact.updatedAt).toISOString(),
+    email: contact.address,
+    first_name: contact.firstName,
+    last_name: contact.lastName,
+    unsubscribed: contact.unsubscribed,
+  };
+}
+
+function domainData({ id, name, status, createdAt, region, records }: DomainSeen): Record<string, unknown> {
+  return {
+    id,
+    name,
+    status,
+    created_at: new Date(createdAt).toISOString(),
+    region,
+    records: shownRecords(records),
+  };
 }
 
 function suppressionData({ id, address, origin, sourceId, createdAt }: Suppression): Record<string, unknown> {

@@ -61,6 +61,13 @@ export async function listSegmentsOf(
   return { segments: rows.map(toSegment), hasMore };
 }
 
+/** In the order of the ids. */
+export async function listSegmentNumbers(reader: Reader, account: string, ids: readonly string[]): Promise<number[]> {
+  const numbers: number[] = [];
+  for (const id of ids) numbers.push((await findSegment(reader, account, { id }))?.number ?? 0);
+  return numbers;
+}
+
 export async function changeSegment(
   tx: Transaction,
   { account, id }: Pick<Segment, 'account' | 'id'>,

@@ -1,9 +1,11 @@
 /** Events forget whom they were about, and what was said of it in words; what happened and when stays. */
 
+import type { ContactSeen } from '../../core/change.ts';
 import { eraseIn } from '../../core/erased.ts';
 import { suppressionKey } from '../../core/suppression.ts';
 import type { Database, DatabaseReader, Transaction } from '../database.ts';
 import { type EventDetail, readDetail, wordless } from '../mail/events.ts';
+import type { Suppression } from '../suppressions.ts';
 import type { Erasing } from './emails.ts';
 import { holding } from './holding.ts';
 
@@ -55,14 +57,22 @@ export async function eraseFromOtherEvents(
   );
   await write(async (tx) => {
     for (const { id, account, detail } of rows) {
-      const { suppression, ...rest } = JSON.parse(detail);
-      const isAboutThem = suppression?.address === person;
-      const known = isAboutThem ? { suppression: { ...suppression, reply: null } } : suppression && { suppression };
-      const erased = eraseIn({ ...rest, ...known }, (text) => instead(account, text));
+      const erased = eraseIn(unnamed(JSON.parse(detail), person), (text) => instead(account, text));
       await writeText(tx, id, JSON.stringify(erased), detail);
     }
   });
   return rows.length < chunkRows ? null : (rows.at(-1)?.id ?? null);
+}
+
+/** Without what else says who it was. */
+function unnamed(detail: { suppression?: Suppression; contact?: ContactSeen }, person: string) {
+  const { suppression, contact } = detail;
+  const isTheirs = contact && suppressionKey(contact.address) === person;
+  return {
+    ...detail,
+    ...(suppression?.address === person && { suppression: { ...suppression, reply: null } }),
+    ...(isTheirs && { contact: { ...contact, firstName: null, lastName: null, properties: {} } }),
+  };
 }
 
 async function writeText(tx: Transaction, id: number, erased: string, was: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** The people of an account that has ended: its contacts with all they chose, and whom its broadcasts went to. */
 
+import { contactFacts } from '../../core/event.ts';
 import type { Transaction } from '../database.ts';
 
 /** Rows one transaction deletes of each table. */
@@ -26,5 +27,15 @@ export async function forgetPeople(tx: Transaction, account: string): Promise<bo
     );
     if (deleted > 0) return true;
   }
-  return false;
+  return (await forgetContactFacts(tx, account)) > 0;
+}
+
+/** What webhooks were told of contacts, which stands in the events whole. */
+async function forgetContactFacts(tx: Transaction, account: string): Promise<number> {
+  const types = contactFacts.map((type) => `'${type}'`).join(', ');
+  return tx.run(
+    `delete from events where id in (select id from events where account = ? and type in (${types}) order by id limit ?)`,
+    account,
+    rowsAtOnce,
+  );
 }

@@ -1,8 +1,13 @@
 /** Facts about emails, appended in the transaction that makes them true. */
 
+import type { ContactSeen, DomainSeen } from '../../core/change.ts';
 import {
+  type ContactFact,
+  type DomainFact,
   type EventType,
   type FactType,
+  isContactFact,
+  isDomainFact,
   isEmailFact,
   isSuppressionFact,
   type ReceivedFact,
@@ -107,13 +112,18 @@ export type SuppressionEvent = Pick<Event, 'id' | 'at'> & { type: SuppressionFac
 
 export type ReceivedEvent = Pick<Event, 'id' | 'at'> & { type: ReceivedFact };
 
+/** `lists`: the numbers of the segments it came to. */
+export type ContactEvent = Pick<Event, 'id' | 'at'> & { type: ContactFact; contact: ContactSeen; lists: number[] };
+
+export type DomainEvent = Pick<Event, 'id' | 'at'> & { type: DomainFact; domain: DomainSeen };
+
 type FactRow = Omit<EventRow, 'type'> & { type: FactType };
 
 export async function findFact(
   reader: Reader,
   account: string,
   id: number,
-): Promise<Event | SuppressionEvent | ReceivedEvent | null> {
+): Promise<Event | SuppressionEvent | ReceivedEvent | ContactEvent | DomainEvent | null> {
   const [row] = await reader.all<FactRow>(
     'select id, type, at, detail from events where id = ? and account = ?',
     id,
@@ -122,6 +132,8 @@ export async function findFact(
   if (!row) return null;
   const { type, at } = row;
   if (isSuppressionFact(type)) return { id, type, at, suppression: JSON.parse(row.detail).suppression };
+  if (isContactFact(type)) return { id, type, at, lists: [], ...JSON.parse(row.detail) };
+  if (isDomainFact(type)) return { id, type, at, domain: JSON.parse(row.detail).domain };
   return isEmailFact(type) ? { id, type, at, detail: readDetail(row.detail) } : { id, type, at };
 }
 

@@ -1,4 +1,4 @@
-/** Facts as they are written: a row, and whom it is to be told. Emails' and suppressions' facts both come through here. */
+/** Facts as they are written: a row, and whom it is to be told. Those about emails and all others come through here. */
 
 import type { FactType } from '../../core/event.ts';
 import type { Said } from '../../core/reply.ts';
@@ -7,12 +7,19 @@ import { fanOut } from '../webhooks/deliveries.ts';
 
 export type Fact = {
   account: string;
-  /** The id of the email or suppression it is about. */
+  /** The id of the email, suppression, contact or domain it is about. */
   about: string;
   type: FactType;
   at: number;
   /** Stored as JSON. */
-  detail: { recipients?: string[]; said?: Said | null; suppression?: unknown };
+  detail: {
+    recipients?: string[];
+    said?: Said | null;
+    suppression?: unknown;
+    contact?: unknown;
+    domain?: unknown;
+    lists?: unknown;
+  };
 };
 
 /** In the transaction that makes it true. */
