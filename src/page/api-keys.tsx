@@ -27,7 +27,11 @@ async function renderKeys(visit: Visit, made: string | null): Promise<Response> 
           </Notice>
         )}
         {visit.query.done === 'revoked' && <Notice tone="good">Revoked. Requests with this key are rejected.</Notice>}
-        {keys.length === 0 && <Empty title="No API keys" />}
+        {keys.length === 0 && (
+          <Empty title="No API keys">
+            <p>Create one for each app, so that you can revoke one without stopping the others.</p>
+          </Empty>
+        )}
         {keys.length > 0 && (
           <section class="panel" aria-label="Keys">
             {keys.map((key) => (

@@ -50,7 +50,14 @@ export async function broadcasts(visit: Visit): Promise<Response> {
             </ol>
           </section>
         )}
-        {listed.length === 0 && <Empty title="No broadcasts yet" />}
+        {listed.length === 0 && (
+          <Empty title="No broadcasts yet">
+            <p>
+              Put <a href="/dashboard/contacts">contacts</a> into a segment, then create a broadcast with{' '}
+              <code>resend.broadcasts.create</code> or <code>POST /broadcasts</code>. Its progress is shown here.
+            </p>
+          </Empty>
+        )}
         {hasMore && (
           <a class="button" href={`/dashboard/broadcasts?after=${listed.at(-1)?.id}`}>
             Older
@@ -115,10 +122,10 @@ function Facts({ broadcast, segment, progress: { sent, turns, contacts } }: Fact
             <Count of={sent} />
           </p>
           <p class="muted">
-            {sent === 1 ? 'email' : 'emails'} so far; <Count of={turns} /> of <Counted of={contacts} one="contact" />{' '}
-            had their turn
+            {sent === 1 ? 'email' : 'emails'} so far · <Count of={turns} /> of <Counted of={contacts} one="contact" />{' '}
+            processed
           </p>
-          <progress max={Math.max(1, contacts)} value={turns} aria-label="Contacts that had their turn" />
+          <progress max={Math.max(1, contacts)} value={turns} aria-label="Contacts processed" />
         </>
       )}
       <dl class="facts">

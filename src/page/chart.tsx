@@ -8,7 +8,7 @@ export type Bucket = { from: number; values: number[] };
 const width = 720;
 const gapShare = 0.25;
 
-/** Bars are stacked in the order of `series`, whose names are those of `values`. */
+/** Bars are stacked in the order of `series`, whose names are those of `values`; beside them stands the scale they are read by. */
 export function Bars({
   label,
   series,
@@ -20,35 +20,40 @@ export function Bars({
   buckets: Bucket[];
   height?: number;
 }) {
-  const most = Math.max(1, ...buckets.map((bucket) => sum(bucket.values)));
-  const top = niceAbove(most);
+  const top = niceAbove(Math.max(2, ...buckets.map((bucket) => sum(bucket.values))));
   const step = width / buckets.length;
   return (
-    <svg
-      width="100%"
-      height={height}
-      viewBox={`0 0 ${width} ${height}`}
-      preserveAspectRatio="none"
-      role="img"
-      aria-label={`${label}: ${series
-        .map((one, index) => `${one.name} ${sum(buckets.map((bucket) => bucket.values[index] ?? 0))}`)
-        .join(', ')}`}
-    >
-      {[0.25, 0.5, 0.75].map((share) => (
-        <Line y={height * share} />
-      ))}
-      {buckets.map((bucket, index) => (
-        <Bar
-          bucket={bucket}
-          series={series}
-          x={index * step + (step * gapShare) / 2}
-          width={step * (1 - gapShare)}
-          scale={(height - 2) / top}
-          height={height}
-        />
-      ))}
-      <Line y={height - 0.5} />
-    </svg>
+    <div class="chart">
+      <ol class="muted small" aria-hidden="true">
+        {[top, top / 2, 0].map((value) => (
+          <li>{value.toLocaleString('en-US')}</li>
+        ))}
+      </ol>
+      <svg
+        width="100%"
+        height={height}
+        viewBox={`0 0 ${width} ${height}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${label}: ${series
+          .map((one, index) => `${one.name} ${sum(buckets.map((bucket) => bucket.values[index] ?? 0))}`)
+          .join(', ')}`}
+      >
+        <Line y={0.5} />
+        <Line y={height / 2} />
+        {buckets.map((bucket, index) => (
+          <Bar
+            bucket={bucket}
+            series={series}
+            x={index * step + (step * gapShare) / 2}
+            width={step * (1 - gapShare)}
+            scale={(height - 2) / top}
+            height={height}
+          />
+        ))}
+        <Line y={height - 0.5} />
+      </svg>
+    </div>
   );
 }
 
@@ -98,10 +103,10 @@ export function Legend({ series }: { series: Series[] }) {
   );
 }
 
-/** 1, 2 or 5 times a power of ten: a scale people read. */
-export function niceAbove(value: number): number {
+/** 2, 4, 6 or 10 times a power of ten: a scale people read, and its half a whole number. */
+function niceAbove(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((times) => times * power).find((one) => one >= value) ?? value;
+  return [2, 4, 6, 10, 20].map((times) => times * power).find((one) => one >= value) ?? value;
 }
 
 function sum(values: number[]): number {

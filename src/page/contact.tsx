@@ -51,7 +51,7 @@ export async function contact(visit: Visit): Promise<Response> {
                 <dt>Topic {name}</dt>
                 <dd>
                   <Pill tone={subscription === 'opt_in' ? 'good' : 'muted'}>
-                    {subscription === 'opt_in' ? 'gets it' : 'does not get it'}
+                    {subscription === 'opt_in' ? 'subscribed' : 'unsubscribed'}
                   </Pill>
                 </dd>
               </>

@@ -35,7 +35,15 @@ export async function contacts(visit: Visit): Promise<Response> {
         <Find address={query.address ?? ''} />
         {segments.length > 0 && <Segments segments={segments} counts={counts} chosen={segment} />}
         {listed.length > 0 && <List of={listed} />}
-        {listed.length === 0 && <Empty title={query.address ? 'No such contact' : 'No contacts yet'} />}
+        {listed.length === 0 && (
+          <Empty title={query.address ? 'No such contact' : 'No contacts yet'}>
+            <p>
+              {query.address
+                ? 'Addresses are compared whole: enter all of it.'
+                : 'Add one below, through POST /contacts, or take over all you have with sendonce import.'}
+            </p>
+          </Empty>
+        )}
         {hasMore && (
           <a class="button" href={`/dashboard/contacts?${more}`}>
             Older

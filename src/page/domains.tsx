@@ -18,7 +18,14 @@ export async function domains(visit: Visit): Promise<Response> {
     content: (
       <>
         <Done what={visit.query.done} />
-        {all.length === 0 && <Empty title="No domains yet" />}
+        {all.length === 0 && (
+          <Empty title="No domains yet">
+            <p>
+              Add the domain that your From addresses use. This page then shows the records to put into DNS. Sending
+              works without: your relay may sign for you.
+            </p>
+          </Empty>
+        )}
         {all
           .toReversed()
           .slice(0, domainsShown)
@@ -66,8 +73,8 @@ function DomainPanel({ visit, domain }: { visit: Visit; domain: Domain }) {
               <b>{kind.toUpperCase()}</b>{' '}
               <Pill tone={toneOf(seen)}>{seen === 'verified' ? 'seen in DNS' : seen.replaceAll('_', ' ')}</Pill>{' '}
               <span class="muted">TXT</span> <code>{name}</code>{' '}
-              <CopyButton text={name} label={`the name of ${kind}`} />
-              <CopyButton text={value} label={`the value of ${kind}`} />
+              <CopyButton text={name} label={`the name of ${kind}`} word="name" />
+              <CopyButton text={value} label={`the value of ${kind}`} word="value" />
             </p>
             <pre class="wrap" tabindex={0}>
               <code>{value}</code>
@@ -78,10 +85,10 @@ function DomainPanel({ visit, domain }: { visit: Visit; domain: Domain }) {
       <div class="row">
         <p class="muted small">
           {domain.checkedAt === null ? (
-            'Not looked for yet.'
+            'Not checked yet.'
           ) : (
             <>
-              Last looked for <Time at={domain.checkedAt} />.
+              Last checked <Time at={domain.checkedAt} />.
             </>
           )}
         </p>

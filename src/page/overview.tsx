@@ -4,11 +4,11 @@ import { listEmails } from '../store/mail/emails.ts';
 import { countOpenOf, findOldestDue, findRelaySigns, type Open } from '../store/page/overview.ts';
 import { type Figures, findTotals, type Hour, hourMs, isCounted, listHours, noFigures } from '../store/page/rollups.ts';
 import { indexedWithin } from '../use-cases/page-index.ts';
-import { Bars, type Bucket, Legend, niceAbove, type Series } from './chart.tsx';
+import { Bars, type Bucket, Legend, type Series } from './chart.tsx';
 import { EmailRows } from './email-rows.tsx';
 import { renderPage } from './frame.tsx';
 import { Count, Counted, Empty, Notice, PageHead, Pill, Time, type Tone } from './pieces.tsx';
-import { RelayHealth } from './relay-health.tsx';
+import { isOverdue, RelayHealth, Verdict } from './relay-health.tsx';
 import type { Visit } from './visit.ts';
 
 type Range = { name: string; hours: number; buckets: number };
@@ -32,6 +32,9 @@ export async function overview(visit: Visit): Promise<Response> {
   const signs = await findRelaySigns(database, account);
   const oldestDue = await findOldestDue(database, account);
   const { emails } = await listEmails(database, account, { limit: 6, after: null, before: null });
+  const isLate = isOverdue(oldestDue, clock.now());
+  // What keeps all mail from leaving is read first, on a phone as well.
+  const isTroubled = isLate || (signs.trouble !== null && !signs.trouble.isAnswered);
   const isNew = figures.totals.accepted === 0 && emails.length === 0;
   return renderPage(visit, {
     title: 'Overview',
@@ -43,13 +46,14 @@ export async function overview(visit: Visit): Promise<Response> {
           <RangeLinks chosen={chosen} />
         </PageHead>
         {isNew && <FirstSteps />}
+        {isTroubled && <Verdict visit={visit} signs={signs} isLate={isLate} />}
         <Tiles figures={figures} />
         <div class="columns">
           <Prevented hours={hours} range={range} totals={figures.totals} now={thisHour} />
           <Outcomes hours={hours} range={range} now={thisHour} />
         </div>
         <div class="columns">
-          <RelayHealth visit={visit} signs={signs} open={figures.open} oldestDue={oldestDue} />
+          <RelayHealth visit={visit} signs={signs} open={figures.open} oldestDue={oldestDue} isSaid={isTroubled} />
           <Conservation {...figures} />
         </div>
         {emails.length > 0 && (
@@ -182,15 +186,9 @@ function Outcomes({ hours, range, now }: Charted) {
     one.bounced + one.failed,
     one.suppressed + one.canceled,
   ]);
-  const most = Math.max(1, ...buckets.map((one) => one.values.reduce((total, value) => total + value, 0)));
   return (
     <section class="panel">
-      <div class="row spread">
-        <h2>Recipients in {range.name}</h2>
-        <span class="muted small">
-          up to <Count of={niceAbove(most)} />
-        </span>
-      </div>
+      <h2>Recipients in {range.name}</h2>
       <Bars label={`Recipients in ${range.name}`} series={outcomes} buckets={buckets} height={160} />
       <Axis buckets={buckets} />
       <Legend series={outcomes} />

@@ -132,10 +132,11 @@ export function Copyable({ text, label }: { text: string; label: string }) {
   );
 }
 
-export function CopyButton({ text, label }: { text: string; label: string }) {
+/** `word`: where several stand side by side, what each copies. */
+export function CopyButton({ text, label, word = '' }: { text: string; label: string; word?: string }) {
   return (
     <button type="button" class="button quiet needs-script" data-copy={text} aria-label={`Copy ${label}`}>
-      Copy
+      Copy{word && ` ${word}`}
     </button>
   );
 }

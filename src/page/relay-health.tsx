@@ -7,18 +7,28 @@ import type { Open, RelaySigns } from '../store/page/overview.ts';
 import { Count, Form, Time } from './pieces.tsx';
 import { isCapture, type Visit } from './visit.ts';
 
-type Options = { visit: Visit; signs: RelaySigns; open: Open; oldestDue: number | null };
+type Options = {
+  visit: Visit;
+  signs: RelaySigns;
+  open: Open;
+  oldestDue: number | null;
+  /** The verdict stands elsewhere on the page. */
+  isSaid?: boolean;
+};
 
 /** Due longer than this and not claimed: nobody is at work. */
 const lateMs = 30_000;
 
-export function RelayHealth({ visit, signs, open, oldestDue }: Options) {
-  const now = visit.parts.clock.now();
-  const isLate = oldestDue !== null && oldestDue < now - lateMs;
+export function isOverdue(oldestDue: number | null, now: number): boolean {
+  return oldestDue !== null && oldestDue < now - lateMs;
+}
+
+export function RelayHealth({ visit, signs, open, oldestDue, isSaid = false }: Options) {
+  const isLate = isOverdue(oldestDue, visit.parts.clock.now());
   return (
     <section class="panel">
       <h2>Relay</h2>
-      <Verdict visit={visit} signs={signs} isLate={isLate} />
+      {!isSaid && <Verdict visit={visit} signs={signs} isLate={isLate} />}
       <dl class="facts">
         <dt>Mail goes to</dt>
         <dd>

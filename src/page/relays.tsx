@@ -4,9 +4,9 @@ import { firstAccount } from '../core/account.ts';
 import { AppError } from '../core/error.ts';
 import { type RelayStatus, readRelayStatus } from '../store/relay-status.ts';
 import { renderPage } from './frame.tsx';
-import { Count, Form, Notice, PageHead, State, Time } from './pieces.tsx';
+import { Count, Empty, Form, Notice, PageHead, State, Time } from './pieces.tsx';
 import { redirect } from './sign-in.tsx';
-import type { Visit } from './visit.ts';
+import { isCapture, type Visit } from './visit.ts';
 
 export async function relays(visit: Visit): Promise<Response> {
   requireFirst(visit);
@@ -24,6 +24,7 @@ export async function relays(visit: Visit): Promise<Response> {
           </p>
         </PageHead>
         <Done what={visit.query.done} />
+        {isCapture(visit.parts) && <NoRelay />}
         {status.map((one, index) => (
           <Relay visit={visit} status={one} where={facts[index]?.where ?? 'not in RELAYS_FILE any more'} />
         ))}
@@ -64,6 +65,18 @@ async function showTest(visit: Visit, name: string): Promise<Response> {
       </>
     ),
   });
+}
+
+function NoRelay() {
+  return (
+    <Empty title="No relay yet">
+      <p>
+        Every email is captured: stored, shown in the <a href="/dashboard/inbox">inbox</a>, and sent to nobody. To send
+        for real, set <code>RELAY_URL=smtp://user:password@host:587</code> and restart. <code>sendonce doctor</code>{' '}
+        tests it first.
+      </p>
+    </Empty>
+  );
 }
 
 const done: Record<string, string> = {
@@ -110,7 +123,12 @@ function Relay({ visit, status, where }: { visit: Visit; status: RelayStatus; wh
           </>
         )}
       </dl>
-      {status.trouble !== null && <pre class="wrap">{status.trouble}</pre>}
+      {status.trouble !== null && (
+        <>
+          <pre class="wrap">{status.trouble}</pre>
+          <p class="muted small">Test connection says what to do. Its mail waits; Sendonce tries again by itself.</p>
+        </>
+      )}
       {status.trouble === null && status.lastReply !== null && (
         <p class="muted small">
           Last reply <Time at={status.lastReply.at} style="short" />: {status.lastReply.text}

@@ -42,7 +42,14 @@ export async function templates(visit: Visit): Promise<Response> {
       <>
         {query.done === 'deleted' && <Notice tone="good">Deleted. Requests that name it are refused.</Notice>}
         {rows.length > 0 && <Rows of={rows} />}
-        {rows.length === 0 && <Empty title="No templates yet" />}
+        {rows.length === 0 && (
+          <Empty title="No templates yet">
+            <p>
+              Create one with <code>resend.templates.create</code> or Brevo’s <code>POST /v3/smtp/templates</code>. It
+              is previewed here with values you choose.
+            </p>
+          </Empty>
+        )}
         {hasMore && (
           <a class="button" href={`/dashboard/templates?after=${versioned.at(-1)?.id}`}>
             Older

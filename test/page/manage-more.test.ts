@@ -80,7 +80,7 @@ describe('pages for what the APIs keep', () => {
     const content = { segment_id: segment, from: 'a@example.com', subject: 'News', html: '<h1>News</h1>', name: 'May' };
     const path = `/broadcasts/${await make('/broadcasts', { ...content, send: true, scheduled_at: 'in 2 hours' })}`;
     assert.match((await visitor.get('/broadcasts')).text, /May[\s\S]*scheduled[\s\S]*News/);
-    assert.match((await visitor.get(path)).text, /0 of 1 contact had their turn/);
+    assert.match((await visitor.get(path)).text, /0 of 1 contact processed/);
     assert.match((await visitor.get(`${path}/html`)).text, /<h1>News/);
     assert.equal((await stranger.post(`${path}/cancel`, { confirmed: 'yes' })).status, 404);
     assert.match((await visitor.post(`${path}/cancel`)).text, /becomes a draft again/);

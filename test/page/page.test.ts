@@ -96,6 +96,8 @@ describe('the page in a browser', { skip: browser === null }, () => {
     await assertAccessible(page);
     await signIn(page);
     await page.getByText('Nothing has been sent yet').waitFor();
+    // Charts tell time as the rest of the page does: in the viewer's zone.
+    assert.doesNotMatch((await page.locator('svg title').allTextContents()).join(), /UTC/);
 
     await page.getByRole('link', { name: 'Emails', exact: true }).first().click();
     await page.getByText('No emails yet').waitFor();

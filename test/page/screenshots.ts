@@ -117,6 +117,8 @@ const failingShots: Shot[] = [
   { name: 'overview-failing', path: at('') },
   { name: 'relays-failing', path: at('/relays') },
   { name: 'email-failing', path: emailIn('delivery_delayed') },
+  { name: 'emails-failing', path: at('/emails?state=put-off') },
+  { name: 'setup-failing', path: at('/setup') },
 ];
 
 const emptyShots: Shot[] = [
@@ -130,6 +132,11 @@ const emptyShots: Shot[] = [
   { name: 'in-doubt-empty', path: at('/in-doubt') },
   { name: 'webhooks-empty', path: at('/webhooks') },
   { name: 'inbox-empty', path: at('/inbox') },
+  { name: 'api-keys-empty', path: at('/api-keys') },
+  { name: 'templates-empty', path: at('/templates') },
+  { name: 'accounts-empty', path: at('/accounts') },
+  { name: 'relays-empty', path: at('/relays') },
+  { name: 'setup-empty', path: at('/setup') },
 ];
 
 async function shootAll(browser: Browser, scene: Scene, shots: Shot[]): Promise<void> {

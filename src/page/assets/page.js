@@ -16,6 +16,11 @@ function localize(root) {
     element.textContent = (element.dataset.style === 'short' ? short : full).format(at);
     element.title = `${full.format(at)} (${element.dateTime})`;
   }
+  for (const title of root.querySelectorAll('svg title')) {
+    title.textContent = title.textContent.replace(/^([\d-]+) ([\d:]+) UTC/, (_, day, time) =>
+      short.format(new Date(`${day}T${time}Z`)),
+    );
+  }
   for (const input of root.querySelectorAll('input[name=zone]')) {
     input.value = String(new Date().getTimezoneOffset());
   }
