@@ -139,6 +139,11 @@ export const log = {
       { account: webhook.account, webhook: webhook.id, reason },
       'a webhook has failed for five days and is disabled: it is told nothing until somebody enables it',
     ),
+  exportUntold: (account: string, reason: string) =>
+    out.warn(
+      { account, reason },
+      'the link to an export of webhooks could not be told: it is made anew where it is asked for again',
+    ),
   commitsHang: (cause: string) =>
     out.error(
       { cause },

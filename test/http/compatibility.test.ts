@@ -25,7 +25,6 @@ const reasons: [start: string, reason: string][] = [
   ['/contacts/imports', 'contacts are made one by one'],
   ['/usage', 'there is no plan to use up'],
   ['/broadcasts', 'opens and clicks are not tracked, recipients are in the emails'],
-  ['/v3/webhooks/export', 'each webhook lists what it was told'],
   ['/v3/contacts', 'imports, exports, filters and double opt-in are the app’s'],
   ['/v3/emailCampaigns', 'broadcasts are sent through Resend’s API here'],
   ['/v3/senders', 'there are no dedicated IPs'],
@@ -46,6 +45,7 @@ const differences: Readonly<Record<string, string>> = {
   'GET /v3/senders/ips': 'there are none',
   'GET /v3/senders/{id}/ips': 'there are none',
   'PUT /v3/senders/{id}/validate': 'always done',
+  'POST /v3/webhooks/export': 'at most 10,000 rows of 30 days',
   'GET /v3/organization/activities': 'nothing of it is recorded',
 };
 
@@ -69,7 +69,7 @@ function operationOf({ method, path }: SdkCall): string | null {
 
 /** Taken for an id otherwise. */
 const refused =
-  /^\/(domains\/claim|contacts\/imports)$|^\/v3\/(webhooks\/export|contacts\/(import|export|batch|segments|doubleOptinConfirmation))$/;
+  /^\/(domains\/claim|contacts\/imports)$|^\/v3\/contacts\/(import|export|batch|segments|doubleOptinConfirmation)$/;
 
 /** Where no SDK call of it stands in a test, every route is asked by two accounts. */
 function testOf(call: string): string {

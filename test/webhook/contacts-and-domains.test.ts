@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { BrevoClient } from '@getbrevo/brevo';
 import { Resend } from 'resend';
 import { heardAtOnce } from '../accounts/operator.ts';
 import { openDatabase } from '../support/engine.ts';
@@ -105,6 +106,41 @@ describe('webhooks of contacts and domains', () => {
       [[made.json.id, 'marketing']],
     );
     assert.deepEqual((await brevo('GET', '/webhooks?type=transactional')).json.webhooks, []);
+  });
+
+  it('are exported as a table, whose link is told elsewhere and works without a key', async () => {
+    const client = new BrevoClient({ apiKey: testKey, baseUrl: `${server.url}/v3`, maxRetries: 0 });
+    const notifyURL = `${receiver.url}/export`;
+    const [first] = await toldOf('/export', 1, async () => {
+      const wanted = { event: 'allEvents', type: 'marketing', notifyURL, sort: 'asc' } as const;
+      const { processId } = await client.webhooks.exportWebhooksHistory(wanted);
+      assert.equal(typeof processId, 'number');
+    });
+    const path = (url: string) => url.slice(new URL(url).origin.length);
+    const { url } = first?.json ?? {};
+    const read = (query: string) => server.call('GET', query, undefined, { authorization: '' });
+    const { status, text } = await read(path(url));
+    assert.equal(status, 200);
+    const [head = '', ...rows] = text.trim().split('\r\n');
+    assert.equal(head, 'date,webhook_id,event,email,message-id,subject,tags,reason,status');
+    assert.deepEqual(
+      rows.map((row) => row.split(',').filter((_, index) => [2, 3, 8].includes(index))),
+      ['list_addition', 'contact_updated', 'contact_deleted'].map((event) => [event, 'ben@x.test', 'delivered']),
+    );
+    assert.equal((await read(path(url).replace('marketing', 'transactional'))).status, 404, 'it was not signed so');
+    const [second] = await toldOf('/export', 1, () =>
+      brevo('POST', '/webhooks/export', { event: 'spam', type: 'marketing', notifyURL, days: 2 }),
+    );
+    assert.equal((await read(path(second?.json.url))).text, `${head}\r\n`);
+    for (const change of [
+      { event: 'sent' },
+      { notifyURL: 'ftp://x.test/' },
+      { type: 'sms' },
+      { startDate: '2026-01-01' },
+    ]) {
+      const wanted = { event: 'spam', type: 'marketing', notifyURL, ...change };
+      assert.equal((await brevo('POST', '/webhooks/export', wanted)).status, 400, JSON.stringify(change));
+    }
   });
 
   it('hear of domains: made, each new status, and gone', async () => {

@@ -46,6 +46,8 @@ export const brevoLimits = {
   // Ours: enough to say who one is.
   webhookHeadersMax: 20,
   webhookHeaderCharsMax: 4_000,
+  // Ours: a table of some megabytes, put together in memory.
+  historyRowsMax: 10_000,
   // Ours.
   descriptionCharsMax: 1_000,
 } as const;

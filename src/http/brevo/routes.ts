@@ -19,6 +19,7 @@ import { send } from './send.ts';
 import * as senders from './senders.ts';
 import { listEvents } from './statistics.ts';
 import * as templates from './templates.ts';
+import { downloadHistory, exportHistory, type HistoryParts, historyPath } from './webhook-history.ts';
 import * as webhooks from './webhooks.ts';
 
 export type BrevoParts = ScheduledParts &
@@ -30,6 +31,7 @@ export type BrevoParts = ScheduledParts &
   contacts.ContactParts &
   lists.ListParts &
   templates.TemplateParts &
+  HistoryParts &
   webhooks.WebhookParts;
 
 export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, parts: BrevoParts): void {
@@ -76,7 +78,8 @@ export function addBrevoRoutes(app: Hono<Bindings>, gatekeeper: Gatekeeper, part
       ['/v3/senders/:id/validate', { PUT: full(senders.validate) }],
       ...contactRoutes(full),
       ['/v3/webhooks', { GET: full(webhooks.list), POST: full(webhooks.create) }],
-      ['/v3/webhooks/export', {}],
+      ['/v3/webhooks/export', { POST: full(exportHistory) }],
+      [historyPath, { GET: (context) => downloadHistory(parts, context) }],
       ['/v3/webhooks/:id', { GET: full(webhooks.show), PUT: full(webhooks.update), DELETE: full(webhooks.remove) }],
       ['/v3/account', { GET: full(showAccount) }],
       ['/v3/organization/activities', { GET: full(showActivities) }],

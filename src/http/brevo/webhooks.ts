@@ -55,7 +55,21 @@ const marketing: ReadonlyMap<string, Subject | null> = new Map<string, Subject |
 ]);
 
 const types = { transactional: subjects, marketing };
-type WebhookType = keyof typeof types;
+export type WebhookType = keyof typeof types;
+
+/** What an export may be asked for, as payloads name it; null: everything. What never happens here is found nowhere. */
+export const eventNames: ReadonlyMap<string, string | null> = new Map([
+  ['allEvents', null],
+  ['hardBounce', 'hard_bounce'],
+  ['softBounce', 'soft_bounce'],
+  ['spam', 'complaint'],
+  ...['delivered', 'request', 'deferred', 'blocked', 'opened', 'click', 'invalid', 'unsubscribed', 'error'].map(same),
+  ...['uniqueOpened', 'loadedByProxy', 'invalid_parameter', 'missing_parameter'].map(same),
+]);
+
+function same(name: string): [string, string] {
+  return [name, name];
+}
 
 const done: Reply = { status: 204, body: null };
 
@@ -119,7 +133,7 @@ function notFound(): AppError {
   return new AppError('not_found', 'Webhook ID does not exist');
 }
 
-async function readFields(call: Call): Promise<Fields> {
+export async function readFields(call: Call): Promise<Fields> {
   const body = parseJson(await call.body());
   if (isFields(body)) return body;
   throw new AppError('invalid_field', 'The request body must be a JSON object.');
@@ -132,7 +146,7 @@ function parseType(value: unknown): WebhookType {
   throw invalid('type', 'there are only transactional and marketing webhooks here');
 }
 
-function typeOf({ options }: Webhook): WebhookType {
+export function typeOf({ options }: Webhook): WebhookType {
   return options.type === 'marketing' ? 'marketing' : 'transactional';
 }
 
@@ -141,11 +155,11 @@ function parseChannel(value: unknown): void {
   throw invalid('channel', 'there is only email here');
 }
 
-function parseUrl(egress: Egress, value: unknown): string {
-  if (typeof value !== 'string') throw invalid('url', 'it must be a URL');
+export function parseUrl(egress: Egress, value: unknown, name = 'url'): string {
+  if (typeof value !== 'string') throw invalid(name, 'it must be a URL');
   const { url } = splitCredentials(value);
   const refusal = egress.refusalOf(url);
-  if (refusal) throw invalid('url', refusal.message);
+  if (refusal) throw invalid(name, refusal.message);
   return value;
 }
 

@@ -177,6 +177,8 @@ export const operations: Readonly<Record<string, string>> = {
   'PUT /v3/senders/{id}/validate': 'Validate a sender: always done here',
   'GET /v3/webhooks': 'List webhooks',
   'POST /v3/webhooks': 'Make a webhook',
+  'POST /v3/webhooks/export': 'What webhooks were told, as a table: a link to it is posted to a URL',
+  'GET /v3/webhooks/export/history.csv': 'The table behind such a link',
   'GET /v3/webhooks/{id}': 'A webhook',
   'PUT /v3/webhooks/{id}': 'Change a webhook',
   'DELETE /v3/webhooks/{id}': 'Delete a webhook',
