@@ -1,5 +1,7 @@
 /** What is sent: the message its author wrote, and the email it becomes once accepted. */
 
+import type { DsnAsked } from './dsn.ts';
+
 export type Tag = { name: string; value: string };
 
 /** As one word, for those who know no values. */
@@ -29,6 +31,8 @@ export type RawMail = {
   hasDate: boolean;
   /** This server's name, and how the mail came to it (RFC 3848). */
   trace: { by: string; protocol: string };
+  /** Set where its client asked for notices (RFC 3461). */
+  dsn?: DsnAsked | undefined;
 };
 
 /** Addresses are kept as the author wrote them (`Name <a@b.c>` or `a@b.c`), already validated. */

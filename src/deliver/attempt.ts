@@ -153,7 +153,7 @@ export class Attempt {
 
   async #ship(
     delivery: Delivery,
-    { returnPath, whole, plain }: Leaving,
+    { returnPath, asked, whole, plain }: Leaving,
     { way, turn }: { way: readonly RelayRecord[]; turn: Turn },
   ): Promise<Shipped> {
     const returns = this.#options.returnPaths.returnsOf(delivery);
@@ -161,6 +161,7 @@ export class Attempt {
       // A client that wants to be told of nothing names nobody.
       envelope: { from: returnPath === '' ? '' : (returns.address ?? returnPath), to: delivery.recipients },
       returns,
+      asked,
       pieces: whole.pieces,
       plain: plain?.pieces ?? null,
       envelopeId: envelopeId(delivery),

@@ -2,6 +2,7 @@
 
 import type { Made } from '../core/compose.ts';
 import type { SignerFor } from '../core/dkim.ts';
+import type { DsnAsked } from '../core/dsn.ts';
 import { returnPathOf, senderAddress } from '../core/envelope.ts';
 import { bufferOf } from '../core/pieces.ts';
 import { isAsciiText, needsUtf8 } from '../core/plain.ts';
@@ -28,6 +29,8 @@ export type LeavingOptions = {
 export type Leaving = Made & {
   from: string;
   returnPath: string;
+  /** What its client asked relays to notify of. */
+  asked: DsnAsked | undefined;
   tag: string | null;
   /** Null: it is no mail that its reader can leave. */
   leavable: { topic: string | null } | null;
@@ -56,6 +59,7 @@ export async function findLeaving(options: LeavingOptions, delivery: Delivery): 
         ...bound,
         from,
         returnPath: returnPathOf(email),
+        asked: email.raw?.dsn,
         tag: tagOf(email.tags),
         leavable: leavableOf(email),
         passage,

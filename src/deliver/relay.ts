@@ -1,5 +1,6 @@
 /** The boundary of hand-off: what an adapter that speaks to the outside must do, and the gate it must pass. */
 
+import type { DsnAsked } from '../core/dsn.ts';
 import type { EnvelopeReply, Outcome } from '../core/outcome.ts';
 import type { Pieces } from '../core/pieces.ts';
 import type { Reply } from '../core/reply.ts';
@@ -24,7 +25,9 @@ export type Shipment = {
   /** Identifies this delivery at the relay (the key at an upstream), printable ASCII. */
   envelopeId: string;
   /** What a relay that offers DSN is asked for (RFC 3461). Absent: nothing but that it names the delivery. */
-  returns?: Pick<Returns, 'envelopeId' | 'notify'>;
+  returns?: Pick<Returns, 'envelopeId' | 'notify'> & Partial<Pick<Returns, 'address'>>;
+  /** What the client that wrote it asked for itself. */
+  asked?: DsnAsked | undefined;
   /** What the bytes were made of, for relays that are told in words of their own. Null: it is gone. */
   readMail?: () => Promise<EmailToCompose | null>;
 };

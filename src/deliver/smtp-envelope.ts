@@ -1,6 +1,7 @@
 /** MAIL, RCPT and DATA: what they say, and what the relay answered each. */
 
 import { isAscii } from 'node:buffer';
+import { asksOf, encodeXtext } from '../core/dsn.ts';
 import type { RecipientReply } from '../core/outcome.ts';
 import { bufferOf, type Pieces, sizeOf } from '../core/pieces.ts';
 import { isAsciiText } from '../core/plain.ts';
@@ -84,22 +85,31 @@ function isHopeless([mail, ...rcpt]: readonly string[], recipients: number): boo
   return isRefusal(mail) || (rcpt.length === recipients && rcpt.every(isRefusal));
 }
 
-function mailCommand({ envelope, pieces, envelopeId, returns }: Shipment, extensions: Extensions): string {
+function mailCommand({ envelope, pieces, envelopeId, returns, asked }: Shipment, extensions: Extensions): string {
   const parameters: string[] = [];
   // RFC 6531 3.4: for addresses and for header fields. For a body beyond ASCII 8BITMIME is enough.
   const isPlain = isAscii(headerOf(pieces)) && [envelope.from, ...envelope.to].every(isAsciiText);
   if (!isPlain && extensions.has('SMTPUTF8')) parameters.push('SMTPUTF8');
   if (extensions.has('8BITMIME') && !pieces.every(isAscii)) parameters.push('BODY=8BITMIME');
   if (extensions.has('SIZE')) parameters.push(`SIZE=${sizeOf(pieces)}`);
-  if (extensions.has('DSN')) parameters.push('RET=HDRS', `ENVID=${encodeXtext(returns?.envelopeId ?? envelopeId)}`);
+  if (extensions.has('DSN')) {
+    const own = encodeXtext(returns?.envelopeId ?? envelopeId);
+    // Where notices come to us it is ours that says which mail they are about.
+    const id = returns?.address ? own : asked?.envelopeId ? encodeXtext(asked.envelopeId) : own;
+    parameters.push(`RET=${asked?.ret ?? 'HDRS'}`, `ENVID=${id}`);
+  }
   return `${[`MAIL FROM:<${envelope.from}>`, ...parameters].join(' ')}\r\n`;
 }
 
 /** ORCPT says to whom we sent it, wherever it was forwarded to (RFC 3461 4.2, RFC 6533 3). */
-function rcptCommand(address: string, { returns }: Shipment, extensions: Extensions): string {
-  const isAsked = returns && returns.notify.length > 0 && extensions.has('DSN');
-  const parameters = isAsked ? ` NOTIFY=${returns.notify.join(',').toUpperCase()} ORCPT=${originalOf(address)}` : '';
-  return `RCPT TO:<${address}>${parameters}\r\n`;
+function rcptCommand(address: string, { returns, asked }: Shipment, extensions: Extensions): string {
+  if (!extensions.has('DSN')) return `RCPT TO:<${address}>\r\n`;
+  const own = returns?.notify ?? [];
+  const comesToUs = own.length > 0 || (returns?.address ?? null) !== null;
+  const { notify, original } = asksOf(address, { notify: own, comesToUs }, asked);
+  const named = original ? encodeXtext(original) : notify && comesToUs ? originalOf(address) : null;
+  const words = notify ? ` NOTIFY=${notify.join(',').toUpperCase()}` : '';
+  return `RCPT TO:<${address}>${words}${named ? ` ORCPT=${named}` : ''}\r\n`;
 }
 
 function originalOf(address: string): string {
@@ -115,9 +125,4 @@ function originalOf(address: string): string {
 function headerOf([first = new Uint8Array()]: Pieces): Uint8Array {
   const end = bufferOf(first).indexOf('\r\n\r\n');
   return end === -1 ? first : first.subarray(0, end);
-}
-
-/** RFC 3461 4. */
-function encodeXtext(text: string): string {
-  return text.replace(/[^!-*,-<>-~]/g, (char) => `+${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }

@@ -1,5 +1,6 @@
 /** Who takes a mail that arrives: each recipient is asked after in turn, and the whole mail goes to the one that took its recipients. */
 
+import type { DsnAsked } from '../core/dsn.ts';
 import type { Caller } from '../http/auth.ts';
 import type { Body } from '../http/bodies.ts';
 
@@ -16,6 +17,8 @@ export type Transaction = {
   to: string[];
   /** As MAIL says; 0: it says nothing. */
   declaredBytes: number;
+  /** What its client asks to be notified of (RFC 3461). */
+  dsn: DsnAsked;
 };
 
 /** The other end of a connection. */

@@ -16,6 +16,7 @@ import type { Bodies } from '../http/bodies.ts';
 import type { RateLimit } from '../http/rate-limit.ts';
 import { createRequestId } from '../http/request-id.ts';
 import { log } from '../log.ts';
+import { readMailAsks, readRecipientAsks } from './dsn.ts';
 import type { Intake, Transaction } from './intake.ts';
 import { Refusal, refusalOf } from './replies.ts';
 import { type StrangerLimits, Strangers, strangerLimits } from './strangers.ts';
@@ -123,6 +124,7 @@ export class MailSessions {
       protocol: protocolOf(session, caller !== null),
     };
     const { SIZE = 0 } = from.args || {};
+    const dsn = readMailAsks(from.args || {});
     const transaction = {
       id: createRequestId(),
       caller,
@@ -130,6 +132,7 @@ export class MailSessions {
       from: from.address,
       to: [],
       declaredBytes: Number(SIZE),
+      dsn,
     };
     Object.assign(this.#stateOf(session), { transaction, intake: null });
   }
@@ -139,16 +142,18 @@ export class MailSessions {
     return false;
   }
 
-  async #add({ address }: SMTPServerAddress, session: SMTPServerSession): Promise<void> {
+  async #add({ address, args }: SMTPServerAddress, session: SMTPServerSession): Promise<void> {
     const state = this.#stateOf(session);
     const { transaction } = state;
     if (!transaction) throw new Refusal(503, '5.5.1 MAIL comes first.');
+    const asked = readRecipientAsks(args || {});
     const intake = await this.#findIntake(address, transaction);
     if (!intake)
       throw transaction.caller ? new Refusal(550, '5.7.1 Nobody here takes mail for it.') : notSignedIn(session);
     if (state.intake && state.intake !== intake) throw new Refusal(451, '4.5.3 Send this one in a mail of its own.');
     state.intake = intake;
     if (!transaction.to.includes(address)) transaction.to.push(address);
+    if (asked) transaction.dsn.recipients[address.toLowerCase()] = asked;
   }
 
   async #findIntake(recipient: string, transaction: Transaction): Promise<Intake | null> {

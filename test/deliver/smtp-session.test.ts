@@ -5,8 +5,10 @@ import { once } from 'node:events';
 import type net from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import type { DsnAsked } from '../../src/core/dsn.ts';
 import { outcomeName } from '../../src/core/outcome.ts';
 import { noReply } from '../../src/core/reply.ts';
+import type { Shipment } from '../../src/deliver/relay.ts';
 import { createSmtpRelay } from '../../src/deliver/smtp.ts';
 import { testCertificate, testCertificateKey } from '../support/certificate.ts';
 import { mail, openGate, rig, signal, watchedGate, wordsOf } from '../support/smtp-rig.ts';
@@ -150,6 +152,37 @@ describe('what MAIL says', () => {
     const bare = await rig(t, { extensions: ['SMTPUTF8'] });
     await bare.relay.ship({ ...one, returns }, openGate);
     assert.ok(!bare.sink.commands.some((command) => /NOTIFY|ENVID/.test(command)));
+  });
+
+  test('what its client asked for: all of it where notices go to the client, what adds to ours where they come to us', async (t) => {
+    const one = mail('one', { to: ['a@example.com', 'B@example.com', 'c@example.com'] });
+    const asked: DsnAsked = {
+      ret: 'FULL',
+      envelopeId: 'theirs+1',
+      recipients: {
+        'a@example.com': { notify: ['never'], original: null },
+        'b@example.com': { notify: ['success'], original: 'rfc822;first+b@example.com' },
+      },
+    };
+    const said = async (returns: Shipment['returns']) => {
+      const { sink, relay } = await rig(t);
+      await relay.ship({ ...one, ...(returns ? { returns } : {}), asked }, openGate);
+      return sink.commands
+        .filter((command) => /^(MAIL|RCPT)/.test(command))
+        .map((line) => line.replace(/ SIZE=\d+/, ''));
+    };
+    assert.deepEqual(await said({ address: null, envelopeId: 'ours', notify: [] }), [
+      'MAIL FROM:<from@example.com> RET=FULL ENVID=theirs+2B1',
+      'RCPT TO:<a@example.com> NOTIFY=NEVER',
+      'RCPT TO:<B@example.com> NOTIFY=SUCCESS ORCPT=rfc822;first+2Bb@example.com',
+      'RCPT TO:<c@example.com>',
+    ]);
+    assert.deepEqual(await said({ address: 'bounces@b.example', envelopeId: 'ours', notify: ['failure'] }), [
+      'MAIL FROM:<from@example.com> RET=FULL ENVID=ours',
+      'RCPT TO:<a@example.com> NOTIFY=FAILURE ORCPT=rfc822;a@example.com',
+      'RCPT TO:<B@example.com> NOTIFY=FAILURE,SUCCESS ORCPT=rfc822;first+2Bb@example.com',
+      'RCPT TO:<c@example.com> NOTIFY=FAILURE ORCPT=rfc822;c@example.com',
+    ]);
   });
 
   test('nothing the relay does not know, and the null sender', async (t) => {

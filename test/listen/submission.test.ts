@@ -103,6 +103,45 @@ describe('a mail that is submitted', () => {
   });
 });
 
+describe('a client that asks for notices', () => {
+  it('is offered DSN, and the relay is asked what the client asked', async () => {
+    const client = await RawClient.signedIn(port);
+    client.write('EHLO client.example\r\n');
+    const offered = await client.wholeReply();
+    for (const word of ['DSN', 'SMTPUTF8', '8BITMIME', 'PIPELINING', 'SIZE 41943040'])
+      assert.match(offered, new RegExp(`^250[- ]${word}\r?$`, 'm'));
+    for (const line of [
+      'MAIL FROM:<app@acme.example> RET=FULL ENVID=mine+2B1',
+      'RCPT TO:<ann@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;first+2Bann@example.org',
+      'RCPT TO:<bob@example.org> NOTIFY=NEVER',
+      'DATA',
+    ])
+      assert.match(await client.ask(line), /^(250|354) /);
+    client.write(`${hello}\r\nasked`);
+    assert.notEqual(idIn(await client.ask('\r\n.')), '');
+    await drained(server);
+    const said = sink.commands
+      .filter((line) => /mine|first|NEVER/.test(line))
+      .map((line) => line.replace(/ SIZE=\d+/, ''));
+    assert.deepEqual(said, [
+      'MAIL FROM:<app@acme.example> RET=FULL ENVID=mine+2B1',
+      'RCPT TO:<ann@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;first+2Bann@example.org',
+      'RCPT TO:<bob@example.org> NOTIFY=NEVER',
+    ]);
+    client.cut();
+  });
+
+  it('is told what is not printable, too long, or no word for it', async () => {
+    const client = await RawClient.signedIn(port);
+    for (const parameter of [`ENVID=${'x'.repeat(101)}`, 'ENVID=a+0Ab', 'ENVID=ä', 'RET=SOME', 'ENVID=a ENVID=b'])
+      assert.match(await client.ask(`MAIL FROM:<app@acme.example> ${parameter}`), /^501 /, parameter);
+    await client.ask('MAIL FROM:<app@acme.example>');
+    for (const parameter of ['NOTIFY=NEVER,DELAY', 'NOTIFY=SOMETIMES', 'ORCPT=ann@example.org', 'ORCPT=rfc822;a+0Ab'])
+      assert.match(await client.ask(`RCPT TO:<ann@example.org> ${parameter}`), /^501 /, parameter);
+    client.cut();
+  });
+});
+
 describe('a retry under a key', () => {
   it('is answered with the first id, whatever its client writes anew', async () => {
     const key = newKey();

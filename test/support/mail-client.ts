@@ -47,11 +47,16 @@ export class RawClient {
 
   /** The last line of the next reply; empty where the connection ends without one. */
   async reply(): Promise<string> {
+    return (await this.wholeReply()).split('\r\n').at(-2) ?? '';
+  }
+
+  /** All lines of it. */
+  async wholeReply(): Promise<string> {
     for (;;) {
-      const found = /^(?:\d{3}-.*\r\n)*(\d{3} .*)\r\n/.exec(this.#heard);
-      if (found) {
-        this.#heard = this.#heard.slice(found[0].length);
-        return found[1] ?? '';
+      const [found] = /^(?:\d{3}-.*\r\n)*\d{3} .*\r\n/.exec(this.#heard) ?? [];
+      if (found !== undefined) {
+        this.#heard = this.#heard.slice(found.length);
+        return found;
       }
       if (this.isClosed) return '';
       await new Promise<void>((resolve) => {

@@ -1,6 +1,7 @@
 /** Submission: takes mail for anybody from a client that has signed in, and accepts it once. */
 
 import { parseMailbox } from '../../core/address.ts';
+import { asksAnything } from '../../core/dsn.ts';
 import type { Message } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import { bufferOf } from '../../core/pieces.ts';
@@ -98,6 +99,7 @@ async function prepare({ now, name }: SubmissionOptions, turn: Turn, written: Wr
         .slice(0, 900) || null,
     hasDate: valuesOf(header, 'date').length > 0,
     trace: { by: name, protocol: transaction.client.protocol },
+    ...(asksAnything(transaction.dsn) ? { dsn: transaction.dsn } : {}),
   };
   const message: Message = {
     ...toMessage(head, await readMailIn(turn.rendering, bytes)),

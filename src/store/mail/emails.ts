@@ -105,8 +105,8 @@ export async function insertEmail(
   }
 }
 
-function withoutBytes({ messageId, hasDate, trace }: RawMail): Content['raw'] {
-  return { messageId, hasDate, trace };
+function withoutBytes({ messageId, hasDate, trace, dsn }: RawMail): Content['raw'] {
+  return { messageId, hasDate, trace, dsn };
 }
 
 /** What was kept of a mail that leaves as it was written; nothing for others. */
