@@ -52,6 +52,14 @@ export const log = {
   /** Whether requests are worth measuring at all. */
   showsRequests: () => out.isLevelEnabled('debug'),
   request: (asked: AskedFor, status: number, tookMs: number) => out.debug({ ...asked, status, tookMs }, 'request'),
+  mailboxOpened: (facts: { mailbox: string; mails: number }) => out.info(facts, 'the mailbox for bounces is read'),
+  mailboxFailed: ({ why, ...facts }: { mailbox: string; why: string; againInMs: number }) =>
+    out.warn({ ...facts, why: redacted(why) }, 'the mailbox for bounces cannot be read now; see `sendonce doctor`'),
+  mailLeft: (facts: { mailbox: string; uid: number }, error: unknown) =>
+    out.error(
+      { ...facts, err: error },
+      'a mail in the mailbox for bounces cannot be taken: it is left there, unmarked',
+    ),
   mailConnectionFailed: (why: string) => out.debug({ why }, 'a connection over SMTP ended early'),
   /** What came was no HTTP; `request` is what its answer calls it. */
   unreadable: (request: string, code: string) => out.debug({ request, code }, 'what came is no request'),

@@ -30,6 +30,7 @@ import { openApi } from './process/doors.ts';
 import { createPulse, healthOf } from './process/health.ts';
 import { createWorkers } from './process/lanes.ts';
 import { createMailListeners } from './process/mail.ts';
+import { createMailboxIntakes } from './process/mailbox.ts';
 import { metricsOf } from './process/measuring.ts';
 import { databaseName } from './process/open-database.ts';
 import { openStore } from './process/open-store.ts';
@@ -132,6 +133,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const api = config.role === 'worker' ? null : openApi(asked);
   const watching = watchDoor(healthOf(config, { database, pulse, hangs, ...page }), metrics, config.metricsToken);
   const mail = api ? await createMailListeners(config, api.submission, { ...accepts, ...lanes }) : [];
+  const mailboxes = await createMailboxIntakes(config, { ...accepts, ...lanes });
   const app = createApp([watching, ...(api?.doors ?? [])], facades, api?.auth);
   const findRefusal = hostCheckOf(config, metrics);
   const listener = createListener(config, {
@@ -140,7 +142,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
     wordingOf: (path) => wordingOf(facades, path),
   });
   // The listener first: what cannot listen has claimed nothing. At the end requests are answered while verdicts come in.
-  await parts.start(together([listener, ...mail, ...workers]));
+  await parts.start(together([listener, ...mail, ...mailboxes, ...workers]));
   // Stops before the listener, which waits for its streams.
   parts.opened(() => live.stop());
   wakeUps.join(workers);

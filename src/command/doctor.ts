@@ -7,6 +7,7 @@ import { databaseName } from '../process/open-database.ts';
 import { checkDatabase } from './doctor/database.ts';
 import { type Check, type Finding, found } from './doctor/finding.ts';
 import { checkDisk, checkFiles } from './doctor/machine.ts';
+import { checkMailbox } from './doctor/mailbox.ts';
 import { checkDkim, checkRelays } from './doctor/relay.ts';
 
 /** Prints a line a check, whatever the others find; the exit status is 1 when one of them failed. */
@@ -32,6 +33,7 @@ function checksOf(config: Config, problems: readonly Problem[]): Check[] {
     { of: 'disk', find: () => checkDisk(folder) },
     ...(knowsDatabase ? [{ of: 'files', find: async () => checkFiles(config) }] : []),
     ...(isWrong('RELAY_URL') || isWrong('RELAYS_FILE') ? [] : [{ of: 'relay', find: () => checkRelays(config) }]),
+    { of: 'mailbox', find: () => checkMailbox(config) },
     { of: 'DKIM', find: async () => checkDkim(config) },
   ];
 }

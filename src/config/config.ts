@@ -8,6 +8,7 @@ import { type NoticeKind, noticeKinds } from '../core/return-path.ts';
 import { parseRange } from '../egress/address.ts';
 import { type DatabaseSetting, databaseUrls, parseDatabaseUrl, problemOfPostgresUrl } from './database-url.ts';
 import { readDkimKeys } from './dkim-keys.ts';
+import { ImapUrlError, type MailboxServer, parseImapUrl } from './imap-url.ts';
 import { type Limits, limits } from './limits.ts';
 import { type MailSetting, mailOf } from './mail-setting.ts';
 import { parseMxUrl } from './mx-url.ts';
@@ -81,6 +82,8 @@ export type Config = {
   bounceDomain: string | null;
   /** What relays that offer DSN are asked to tell. */
   bounceNotify: NoticeKind[];
+  /** Where they are fetched from by IMAP; null: nowhere. */
+  mailbox: MailboxServer | null;
   /** Domains that mail is taken for, beside those that accounts mark as receiving. */
   receivingDomains: string[];
   /** How much must come back within an hour for an account to be paused: a share (of 1) and a number; null: it never is. */
@@ -142,6 +145,7 @@ export function examineConfig(environment: Environment, variables: Variables = {
     egressAllow: rangesOf(read, 'EGRESS_ALLOW'),
     ...alertsOf(read),
     ...bouncesOf(read),
+    mailbox: mailboxOf(read),
     receivingDomains: receivingOf(read),
     pauseAtBounces: pauseOf(read, 'PAUSE_AT_BOUNCES'),
     pauseAtComplaints: pauseOf(read, 'PAUSE_AT_COMPLAINTS'),
@@ -252,6 +256,18 @@ function bouncesOf(read: Settings): Pick<Config, 'bounceDomain' | 'bounceNotify'
     read.refuse('BOUNCE_NOTIFY', `takes ${noticeKinds.join(', ')}, not "${named.join(',')}".`);
   }
   return { bounceDomain, bounceNotify: named.length === 0 ? ['failure', 'delay'] : bounceNotify };
+}
+
+function mailboxOf(read: Settings): MailboxServer | null {
+  const text = read.optional('BOUNCE_IMAP_URL');
+  if (text === null) return null;
+  try {
+    return parseImapUrl(text);
+  } catch (error) {
+    if (!(error instanceof ImapUrlError)) throw error;
+    read.refuse('BOUNCE_IMAP_URL', error.message);
+    return null;
+  }
 }
 
 function receivingOf(read: Settings): string[] {

@@ -12,6 +12,7 @@ const secretNames = [
   'SECRET_KEY',
   'SECRET_KEY_OLD',
   'ALERT_WEBHOOK',
+  'BOUNCE_IMAP_URL',
 ] as const;
 
 const plainNames = [

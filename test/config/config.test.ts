@@ -75,6 +75,29 @@ describe('the settings', () => {
     ]);
   });
 
+  it('name a mailbox that bounces come to, percent-encoded, and never repeat its password', () => {
+    const { mailbox } = readConfig({
+      BOUNCE_IMAP_URL: 'imaps://bounces%40acme.example:p%40ss%2F@imap.example.com/Bounces/in',
+    });
+    assert.deepEqual(mailbox, {
+      ...{ host: 'imap.example.com', port: 993, isSecure: true, starttls: 'required' },
+      ...{ user: 'bounces@acme.example', password: 'p@ss/', folder: 'Bounces/in' },
+    });
+    const { port, folder } = readConfig({ BOUNCE_IMAP_URL: 'imap://me:secret@127.0.0.1?starttls=never' }).mailbox ?? {};
+    assert.deepEqual([port, folder], [143, 'INBOX']);
+    for (const wrong of [
+      'pop3://me:secret@h',
+      'imaps://secret@h',
+      'imap://me:secret@h?starttls=never',
+      'imaps://me:sec%ret@h',
+      'secret',
+    ]) {
+      const [problem = '', ...others] = problemsOf({ BOUNCE_IMAP_URL: wrong });
+      assert.match(problem, /^BOUNCE_IMAP_URL (?!.*secret).*\.$/, wrong);
+      assert.deepEqual(others, []);
+    }
+  });
+
   it('take mail for domains that are none of bounces', () => {
     const { receivingDomains } = readConfig({ RECEIVING_DOMAINS: 'In.example.com, other.example.com' });
     assert.deepEqual(receivingDomains, ['in.example.com', 'other.example.com']);
