@@ -38,10 +38,12 @@ const answerMs = 2_500;
 
 /** Calls and deeds of one life: beyond it, more lives. */
 const operationsInLife = 10_000;
-/** So many are hit by something every few answers, those after them more rarely: starting again takes most of the time. */
-const denseOperations = 1_000;
-const denseAnswers = 30;
-const sparseAnswers = 400;
+/** The first ones are hit by something every few answers, those after them more and more rarely: starting again takes most of the time. */
+const answersBetween = [
+  { until: 1_000, answers: 30 },
+  { until: 5_000, answers: 400 },
+  { until: Infinity, answers: 2_000 },
+];
 
 export async function gather(wanted: Wanted): Promise<History[]> {
   const histories: History[] = [];
@@ -50,7 +52,7 @@ export async function gather(wanted: Wanted): Promise<History[]> {
     const operations = Math.min(operationsInLife, wanted.operations - done);
     const before = done;
     const onProgress: Wanted['onProgress'] = (some, isLeaving) => wanted.onProgress?.(before + some, isLeaving);
-    const answers = (some: number) => (before + some < denseOperations ? denseAnswers : sparseAnswers);
+    const answers = (some: number) => answersBetween.find(({ until }) => before + some < until)?.answers ?? 0;
     const one = await liveOnce({ ...wanted, operations, seed: wanted.seed + histories.length, onProgress, answers });
     histories.push(one);
     done += countOperations(one);
