@@ -18,8 +18,10 @@ chance = random.Random(terms["seed"])
 headers = {"authorization": f"Bearer {terms['key']}", "api-key": terms["key"]}
 # Ids that answers have told, by the part of the path that they stand behind.
 pools = {}
-# The first 2xx under each key.
+# The first 2xx under each key, with the body that it was an answer to.
 told = {}
+# Requests under a key that had its 2xx: with the same body, and with another one.
+again = {"same": 0, "other": 0}
 
 
 def bare(path):
@@ -92,19 +94,44 @@ def prepare(case, template):
         case.body = likely(case.body, thin=chance.random() < 0.6)
         if template == "/domains" and isinstance(case.body, dict):
             case.body["name"] = f"d{chance.randrange(1000)}.example.com"
+    if sends(template) and chance.random() < 0.7:
+        case.body = sendable(case.body, template)
+
+
+def sends(template):
+    return spec == "brevo" and template == "/smtp/email" or spec != "brevo" and bare(template) in ("/emails", "/email", "/emails/batch")
+
+
+def sendable(body, template):
+    """What it takes to be accepted, and now and then something of what the specification allows beside it."""
+    if bare(template) == "/emails/batch":
+        given = body if isinstance(body, list) else []
+        return [sendable(one, "/emails") for one in (given or [{}])[:5]]
+    given = body if isinstance(body, dict) else {}
+    kept = {name: inner for name, inner in given.items() if chance.random() < 0.1}
+    text = f"<p>word{chance.randrange(1000)}</p>"
+    if spec == "brevo":
+        return {**kept, "sender": {"email": SENDER}, "to": [{"email": address()}], "subject": "hello", "htmlContent": text}
+    return {**kept, "from": SENDER, "to": [address()], "subject": "hello", "html": text}
+
+
+SENDER = "hello@example.com"
 
 
 def key_of(case, method, template):
-    """A few keys, so that different requests meet under each."""
-    if method != "POST":
+    """A few keys, so that requests meet under each: half of those that come to a used one repeat what it was used for."""
+    if method != "POST" or not sends(template):
         return None, {}
-    key = f"schemas-{chance.randrange(40)}"
-    if spec != "brevo" and bare(template) in ("/emails", "/email", "/emails/batch"):
-        return (bare(template), key), {"idempotency-key": key}
-    if bare(template).endswith("/smtp/email") and isinstance(case.body, dict):
-        case.body = {**case.body, "headers": {"idempotencyKey": key}}
-        return ("brevo", key), {}
-    return None, {}
+    slot = (bare(template), f"schemas-{chance.randrange(max(4, min(40, cases // 4)))}")
+    first = told.get(slot)
+    if first is not None and chance.random() < 0.5:
+        case.body = first[1]
+    if spec != "brevo":
+        return slot, {"idempotency-key": slot[1]}
+    if not isinstance(case.body, dict):
+        return None, {}
+    case.body = {**case.body, "headers": {"idempotencyKey": slot[1]}}
+    return slot, {}
 
 
 def judge(case, response, slot):
@@ -112,7 +139,7 @@ def judge(case, response, slot):
         yield "5xx", f"{response.status_code} {response.text[:200]}"
     if 200 <= response.status_code < 300:
         if slot is not None:
-            first = told.setdefault(slot, response.text)
+            first, _ = told.setdefault(slot, (response.text, case.body))
             if first != response.text:
                 yield "two answers", f"{first[:150]} and {response.text[:150]}"
         documented = case.operation.responses.status_codes
@@ -150,6 +177,8 @@ def run(operation):
             failures.setdefault(("no answer", str(error)[:200]), [0, ""])[0] += 1
             return
         statuses[response.status_code] = statuses.get(response.status_code, 0) + 1
+        if slot in told:
+            again["same" if told[slot][1] == case.body else "other"] += 1
         if 200 <= response.status_code < 300 and method != "DELETE":
             try:
                 remember(template, response.json())
@@ -192,3 +221,4 @@ for result in schema.get_all_operations():
         operations.append(operation)
 for operation in sorted(operations, key=lambda one: order.get(one.method.upper(), 2)):
     run(operation)
+print(json.dumps({"keys": len(told), **again}), flush=True)
