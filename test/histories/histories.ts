@@ -30,7 +30,7 @@ const names = [...Object.keys(guards), ...Object.keys(unseen)];
 
 if (engine !== 'sqlite' && engine !== 'postgres') refuse(`no engine is called "${engine}": sqlite, postgres`);
 else if (!(operations > 0)) refuse('--operations: a number above 0');
-else if (values.judge !== undefined) await tell(readFileSync(values.judge, 'utf8').split('\n').map(parse));
+else if (values.judge !== undefined) await tell(kept(values.judge));
 else if (without === undefined) await run(engine, {});
 else if (without in unseen) await askLab(without);
 else await runWithout(engine, without);
@@ -96,9 +96,10 @@ function render(one: History): string {
   return JSON.stringify({ ...one, shown: [...one.shown] });
 }
 
-function parse(line: string): History {
-  const one: Omit<History, 'shown'> & { shown: string[] } = JSON.parse(line);
-  return { ...one, shown: new Set(one.shown) };
+function kept(file: string): History[] {
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  const all = lines.map((line): Omit<History, 'shown'> & { shown: string[] } => JSON.parse(line));
+  return all.map((one) => ({ ...one, shown: new Set(one.shown) }));
 }
 
 function refuse(why: string): void {
