@@ -27,6 +27,7 @@ export function distanceOf(one: string, other: string): number {
       const swap = i > 1 && j > 1 && isSwap ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY;
       next.push(Math.min(change, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    if (Math.min(...row, ...next) > distanceMax) return Number.POSITIVE_INFINITY;
     [before, row] = [row, next];
   }
   return row[other.length] ?? 0;
