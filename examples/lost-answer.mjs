@@ -1,0 +1,19 @@
+/** The client got no answer, but the email was accepted: `retrying` asks again under the same key and gets the first answer. */
+
+import assert from 'node:assert/strict';
+import { Resend } from 'resend';
+import { retrying } from 'sendonce/client';
+import { openLine } from './unreliable-line.mjs';
+
+const line = await openLine({ loses: 'answer' });
+const resend = retrying(new Resend(process.env.RESEND_API_KEY, { baseUrl: line.url }));
+
+const { data, error } = await resend.emails.send(
+  { from: 'Shop <shop@example.com>', to: 'ann@example.org', subject: 'Your order 1 is confirmed', text: 'Thank you.' },
+  { idempotencyKey: 'order-confirmation:1' },
+);
+
+assert.equal(error, null);
+assert.equal(line.requests, 2);
+console.log(`asked ${line.requests} times, since the first answer was lost; one email was sent: ${data.id}`);
+line.close();
