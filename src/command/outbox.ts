@@ -37,7 +37,7 @@ export async function outbox(
     ['init', 'drain', 'status'].includes(action) || (['retry', 'drop'].includes(action) && id !== undefined);
   if (!isKnown) throw new CommandError(usage);
   for (const warning of visible(flags)) console.error(warning);
-  const database = await open(flags, environment);
+  const database = await open(flags, environment, action === 'init');
   try {
     if (action === 'init') return await init(database);
     await requireTable(database);
@@ -165,11 +165,11 @@ async function drop(database: OutboxDatabase, id: string): Promise<void> {
   console.log(rows === 1 ? 'It is dropped.' : `${rows} are dropped: the batch had one key.`);
 }
 
-async function open(flags: OutboxFlags, environment: NodeJS.ProcessEnv): Promise<OutboxDatabase> {
+async function open(flags: OutboxFlags, environment: NodeJS.ProcessEnv, makesFile: boolean): Promise<OutboxDatabase> {
   const url = secret(flags.database, 'OUTBOX_DATABASE_URL', environment);
   if (!url) throw new CommandError(`There is no database.\n\n${usage}`);
   try {
-    return await openOutboxDatabase(url);
+    return await openOutboxDatabase(url, { makesFile });
   } catch (error) {
     throw new CommandError(`The outbox's database cannot be opened: ${(error as Error).message}`);
   }

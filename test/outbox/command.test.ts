@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { renderMetrics } from '../../src/client/outbox/metrics.ts';
 import { tableSql } from '../../src/client/outbox/table.ts';
+import { onlyOnSqlite } from '../support/engine.ts';
 import { run } from '../support/program.ts';
 import { startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { createTemp } from '../support/temp.ts';
@@ -59,6 +60,20 @@ describe('sendonce outbox', () => {
     assert.match(text, /^sendonce_outbox_settled_total\{outcome="sent"\} 7$/m);
     assert.match(text, /^sendonce_outbox_oldest_seconds 0\.\d+$/m);
   });
+
+  it(
+    'makes an SQLite file only where the table is made: a name that is misspelt is said anywhere else',
+    onlyOnSqlite('a file'),
+    async (t) => {
+      const temp = createTemp();
+      t.after(() => temp.remove());
+      const url = `sqlite:${temp.path('shop.db')}`;
+      const early = await outbox({}, 'status', '--database', url);
+      assert.match(early.err, /There is no SQLite database at .*shop\.db\. Name the one that your app writes to\./);
+      assert.equal((await outbox({}, 'init', '--database', url)).code, 0);
+      assert.match((await outbox({}, 'status', '--database', url)).out, /^0 waiting/);
+    },
+  );
 
   it('prints the SQL that it would run, and says what is missing', async (t) => {
     const ground = await openGround(t);

@@ -45,10 +45,15 @@ export interface OutboxDatabase {
   close(): Promise<void>;
 }
 
-/** @throws Error where it is no database an outbox can be in. */
-export async function openOutboxDatabase(url: string): Promise<OutboxDatabase> {
+/**
+ * `makesFile`: whether an SQLite file is made where there is none.
+ *
+ * @throws Error where it is no database an outbox can be in.
+ */
+export async function openOutboxDatabase(url: string, { makesFile = false } = {}): Promise<OutboxDatabase> {
   // Loaded when asked for: who drains PostgreSQL needs no SQLite.
   if (/^postgres(ql)?:\/\//.test(url)) return (await import('./postgres.ts')).openPostgresOutbox(url);
-  if (url.startsWith('sqlite:')) return (await import('./sqlite.ts')).openSqliteOutbox(url.slice('sqlite:'.length));
+  if (url.startsWith('sqlite:'))
+    return (await import('./sqlite.ts')).openSqliteOutbox(url.slice('sqlite:'.length), makesFile);
   throw new Error('The database of an outbox is sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE.');
 }

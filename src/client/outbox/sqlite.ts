@@ -15,9 +15,10 @@ const busyPauseMs = 10;
 /** SQLite tells nobody that rows came: looking at the file's version costs some microseconds. */
 const lookEveryMs = 50;
 
-/** @throws Error where the file is not there: the caller's program makes it, in the place it looks in. */
-export function openSqliteOutbox(path: string): OutboxDatabase {
-  if (!existsSync(path)) throw new Error(`There is no SQLite database at ${path}.`);
+/** @throws Error where the file is not there and is not to be made: rows are looked for where the caller's program writes them. */
+export function openSqliteOutbox(path: string, makesFile: boolean): OutboxDatabase {
+  if (!existsSync(path) && !makesFile)
+    throw new Error(`There is no SQLite database at ${path}. Name the one that your app writes to.`);
   const database = new Sqlite(path, { timeout: busyOnThreadMs });
   // Whatever the caller chose: which key a row goes out under must outlive a power cut.
   database.pragma('synchronous = EXTRA');
