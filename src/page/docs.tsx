@@ -85,7 +85,7 @@ function llmsText(docs: readonly Doc[]): string {
 /** As people look for them; what is not named here comes last. */
 const groups: [title: string, names: readonly string[]][] = [
   ['Start', ['readme', 'settings', 'command-line', 'glossary', 'faq']],
-  ['Send', ['resend', 'brevo', 'smtp', 'sdks']],
+  ['Send', ['resend', 'brevo', 'smtp', 'sdks', 'compatibility']],
   ['Retry', ['retries', 'outbox']],
   ['Deliver', ['relays', 'bounces', 'receiving']],
   ['Operate', ['deploy', 'operations', 'security']],
