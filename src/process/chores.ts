@@ -59,6 +59,10 @@ const accountSteps = 20;
 /** Of its time: a process that does less than this has some left for the page's index. */
 const idleBelow = 0.3;
 
+/** What catching up may take of a second, and how long it pauses to see whether anybody else has begun to need the time. */
+const catchUpMs = 700;
+const catchUpPauseMs = 10;
+
 const dayMs = 24 * 60 * 60_000;
 
 /** One transaction forgets this many of them, with their attempts: some ten milliseconds. */
@@ -70,8 +74,6 @@ const webhookHistoryMs = 30 * dayMs;
 export class Chores {
   readonly #options: ChoreOptions;
   readonly #attempt = createAttempts();
-  /** What this process was busy with since the page's index was last kept. */
-  #since = performance.eventLoopUtilization();
   /** In this order where they are done once. */
   readonly #routines: Routine[];
 
@@ -129,13 +131,14 @@ export class Chores {
     await this.#attempt('goodbye', () => this.#options.recovery.stop());
   }
 
+  /** Mail goes first: while there is any, the index gets one turn a second. */
   async #keepPageIndex(): Promise<void> {
     const { database, clock } = this.#options;
-    const { utilization } = performance.eventLoopUtilization(this.#since);
-    try {
-      await keepPageIndex(database, clock, utilization < idleBelow ? 'idle' : 'busy');
-    } finally {
-      this.#since = performance.eventLoopUtilization();
+    const endAt = performance.now() + catchUpMs;
+    while (!(await keepPageIndex(database, clock)) && performance.now() < endAt) {
+      const before = performance.eventLoopUtilization();
+      await new Promise((resolve) => setTimeout(resolve, catchUpPauseMs));
+      if (performance.eventLoopUtilization(before).utilization >= idleBelow) return;
     }
   }
 

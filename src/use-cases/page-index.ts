@@ -22,24 +22,20 @@ const countAtOnce = 500;
 /** Rows one transaction counts for reports, with the emails they are about: one or two milliseconds. */
 const reportAtOnce = 250;
 
-/** What counting for reports may take of a second; what it has not come to, a report walks itself. */
-const reportBudgetMs = 40;
+/** What counting for reports may take at once; what it has not come to, a report walks itself. */
+const reportBudgetMs = 15;
 
 /** Emails one transaction puts into the index: some eight rows each, three or four milliseconds. */
 const indexAtOnce = 100;
 
 /**
- * What indexing may take of a second: under a flood it falls behind, and catches up where nothing else is to do. A step is a few
- * milliseconds and others go between, so that nobody waits for more than one.
+ * What indexing may take at once: under a flood, which leaves it one turn a second, it falls behind, and catches up where nothing else
+ * is to do. A step is a few milliseconds and others go between, so that nobody waits for more than one.
  */
-const indexBudgetMs = { busy: 40, idle: 700 };
+const indexBudgetMs = 15;
 
-/** Does what is due. Tests and reports call it until nothing is left, which it tells. */
-export async function keepPageIndex(
-  database: Database,
-  clock: Clock,
-  load: 'busy' | 'idle' = 'busy',
-): Promise<boolean> {
+/** Does some of what is due. Whoever has the time calls it until nothing is left, which it tells. */
+export async function keepPageIndex(database: Database, clock: Clock): Promise<boolean> {
   const until = database.engine === 'sqlite' ? idTimeMax : clock.now() - settleMs[database.engine];
   const counting = { until, limit: countAtOnce };
   const indexing = { until, limit: indexAtOnce };
@@ -48,7 +44,7 @@ export async function keepPageIndex(
   }
   await allOf(database, (tx) => rollEvents(tx, counting), Number.POSITIVE_INFINITY);
   let isDone = await countReports(database, { until, limit: reportAtOnce });
-  const endAt = performance.now() + indexBudgetMs[load];
+  const endAt = performance.now() + indexBudgetMs;
   for (const account of await accountsBehind(database, 'terms')) {
     isDone = (await allOf(database, (tx) => indexEmails(tx, account, indexing), endAt)) && isDone;
   }
