@@ -6,6 +6,11 @@ export type Awaitable<T> = T | Promise<T>;
 export interface Reader {
   /** All rows of a query; parameters are `?`, in order. `bigint` columns are numbers, bytes are Uint8Array. */
   all<R>(sql: string, ...params: SqlValue[]): Awaitable<R[]>;
+  /**
+   * True: as the last writes leave it, durable or not, there is no such row. False tells nothing. For looks that nearly always find
+   * nothing, and whose caller's own write decides. Missing where that is no cheaper than looking.
+   */
+  isAbsent?(sql: string, ...params: SqlValue[]): boolean;
 }
 
 /** What doors are given: it cannot write. */

@@ -62,13 +62,12 @@ type HistoryRow = {
 
 const columns = 'key_hash, scope, raw_hash, canonical_hash, status, body, email_ids, created_at, expires_at';
 
+const selectKey = `select ${columns} from idempotency_keys where account = ? and key_hash = ?`;
+
 /** The key as committed, expired or not: expiry is the caller's comparison of `expiresAt`. */
 export async function findKey(reader: Reader, account: string, keyHash: Uint8Array): Promise<KeyRecord | null> {
-  const [row] = await reader.all<KeyRow>(
-    `select ${columns} from idempotency_keys where account = ? and key_hash = ?`,
-    account,
-    keyHash,
-  );
+  if (reader.isAbsent?.(selectKey, account, keyHash)) return null;
+  const [row] = await reader.all<KeyRow>(selectKey, account, keyHash);
   return row ? toRecord(account, row) : null;
 }
 

@@ -65,6 +65,19 @@ describe('a commit that is not synced', () => {
     assert.deepEqual(await names(database), ['old', 'new']);
   });
 
+  it('tells of what it has written that it is not absent, and never the other way round', async (t) => {
+    const { database, disk } = await open(t);
+    const isAbsent = (name: string) => database.isAbsent?.('select 1 from notes where name = ?', name);
+    assert.equal(isAbsent('new'), false, 'while nothing is under way readers know it just as cheaply');
+    disk.hold();
+    const written = note(database, 'new');
+    await disk.begins();
+    assert.equal(isAbsent('new'), false);
+    assert.equal(isAbsent('other'), true);
+    disk.release();
+    await written;
+  });
+
   it('keeps no reader waiting', async (t) => {
     const { database, disk } = await open(t);
     await note(database, 'old');

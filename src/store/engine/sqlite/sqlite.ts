@@ -92,6 +92,20 @@ class SqliteDatabase implements Database {
     }
   }
 
+  /**
+   * The writer sees all there is, synced or not, and has its pages at hand: a reader loses its own with each new moment it is shown.
+   * While nothing is committed readers keep theirs.
+   */
+  isAbsent(sql: string, ...params: SqlValue[]): boolean {
+    if (!this.#log.isMoving) return false;
+    try {
+      return this.#writer.all(sql, params).length === 0;
+    } catch {
+      // Whoever looks is told why.
+      return false;
+    }
+  }
+
   write<T>(work: (tx: Transaction) => Awaitable<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#queue.push({ work, resolve: resolve as (value: unknown) => void, reject });

@@ -56,6 +56,11 @@ export class SyncedLog {
     return this.#catchingUp.then(() => this.#shown.statements.all<R>(sql, params));
   }
 
+  /** Something was committed that readers are not shown yet. */
+  get isMoving(): boolean {
+    return this.#isBehind || this.#syncing !== null;
+  }
+
   /** The writer has changed something and committed. */
   committed(): void {
     this.#isBehind = true;
