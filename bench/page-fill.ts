@@ -10,7 +10,7 @@ import { ensureAccount } from '../src/store/accounts.ts';
 import type { Transaction } from '../src/store/database.ts';
 import { openSqlite } from '../src/store/engine/sqlite/sqlite.ts';
 import { insertDelivery } from '../src/store/mail/deliveries.ts';
-import { insertEmail } from '../src/store/mail/emails.ts';
+import { insertEmails } from '../src/store/mail/emails.ts';
 import { appendEvent } from '../src/store/mail/events.ts';
 import { move } from '../src/store/mail/move.ts';
 import { migrate } from '../src/store/migrate.ts';
@@ -52,7 +52,7 @@ export async function fillDatabase(path: string, count: number, { isOpen = false
         const plain = emailNumber(number, nextId(at), at);
         const email = isOpen ? { ...plain, templateId: number % 500 === 4 ? 5 : 6, tags: tagsOf(number) } : plain;
         if (number === Math.floor(count / 2)) some = email.id;
-        await insertEmail(tx, email, 'resend', null);
+        await insertEmails(tx, [email], { facade: 'resend', keyHash: null });
         const isBounced = number % 1_000 === 7;
         if (isOpen && isBounced) await suppressOne(tx, number, at);
         if (isOpen && number % 10 === 0) {

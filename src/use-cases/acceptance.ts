@@ -10,8 +10,8 @@ import { findLeft } from '../store/contacts/topics.ts';
 import type { Transaction } from '../store/database.ts';
 import { findKey, type KeyRecord, takeKey } from '../store/idempotency.ts';
 import { insertSharedFiles, shareFiles } from '../store/mail/attachments.ts';
-import { countInserted, insertUncounted } from '../store/mail/deliveries.ts';
-import { insertEmail } from '../store/mail/emails.ts';
+import { countInserted, insertAllUncounted, type NewDelivery } from '../store/mail/deliveries.ts';
+import { insertEmails } from '../store/mail/emails.ts';
 import { appendEvent } from '../store/mail/events.ts';
 import { insertSuppressed, type Sifted, sift, withLeft } from '../store/mail/suppressed.ts';
 import { findSuppressed } from '../store/suppressions.ts';
@@ -58,12 +58,15 @@ export async function insertAcceptance(
     sifted.push(own.map((group) => sift(group, known)));
   }
   const shared = shareFiles(emails);
+  const divided = emails.map((email, index) => divide(email, { groups: sifted[index] ?? [], isBulk }));
   await Promise.all([
     insertSharedFiles(tx, account, shared),
-    ...emails.flatMap((email, index) => [
-      insertEmail(tx, email, facade, key?.keyHash ?? null, shared),
-      insertDeliveries(tx, email, { groups: sifted[index] ?? [], isBulk }),
-    ]),
+    insertEmails(tx, emails, { facade, keyHash: key?.keyHash ?? null, shared }),
+    insertAllUncounted(
+      tx,
+      divided.flatMap(({ queued }) => queued),
+    ),
+    ...divided.filter(hasMore).map((one) => insertMore(tx, one)),
   ]);
   countInserted(tx, account, sifted.flat().flatMap(queuedOf));
   if (limits) await addUsed(tx, account, emails, now);
@@ -104,31 +107,49 @@ function queuedOf({ clear }: Sifted): { state: 'queued'; recipients: string[] }[
   return clear.length === 0 ? [] : [{ state: 'queued', recipients: clear }];
 }
 
-async function insertDeliveries(
-  tx: Transaction,
-  email: Email,
-  { groups, isBulk }: { groups: Sifted[]; isBulk: boolean },
-): Promise<void> {
+/** What becomes of an email: deliveries that are queued, and recipients who get none, with the number of the part that tells. */
+type Divided = {
+  email: Email;
+  delivery: Pick<NewDelivery, 'account' | 'emailId' | 'giveUpAt' | 'policy'> & { isBulk: boolean };
+  queued: NewDelivery[];
+  withheld: { part: number; suppressed: Sifted['suppressed'] }[];
+};
+
+function divide(email: Email, { groups, isBulk }: { groups: Sifted[]; isBulk: boolean }): Divided {
   const delivery = {
     account: email.account,
     emailId: email.id,
-    runAt: Math.max(email.createdAt, email.scheduledAt ?? 0),
     giveUpAt: expiresAt(email.createdAt, email.scheduledAt),
     policy: inDoubtPolicy(email),
     isBulk,
   };
+  const runAt = Math.max(email.createdAt, email.scheduledAt ?? 0);
+  const divided: Divided = { email, delivery, queued: [], withheld: [] };
   let part = 0;
-  let isQueued = false;
   for (const group of groups) {
-    const { suppressed: withheld } = group;
-    for (const queued of queuedOf(group)) {
-      isQueued = true;
-      await insertUncounted(tx, { ...delivery, ...queued, part: part++ });
-    }
-    if (withheld.size > 0) part = await insertSuppressed(tx, { ...delivery, runAt: email.createdAt }, withheld, part);
+    for (const queued of queuedOf(group)) divided.queued.push({ ...delivery, runAt, ...queued, part: part++ });
+    const { suppressed } = group;
+    if (suppressed.size > 0) divided.withheld.push({ part, suppressed });
+    part += suppressed.size;
   }
-  // For suppressed recipients alone nothing waits for its time.
-  if (isQueued && email.scheduledAt !== null && email.scheduledAt > email.createdAt) {
-    await appendEvent(tx, email.account, email.id, 'scheduled', email.createdAt, { scheduled_at: email.scheduledAt });
+  return divided;
+}
+
+/** For suppressed recipients alone nothing waits for its time. */
+function isScheduled({ email: { scheduledAt, createdAt }, queued }: Divided): boolean {
+  return queued.length > 0 && scheduledAt !== null && scheduledAt > createdAt;
+}
+
+function hasMore(divided: Divided): boolean {
+  return divided.withheld.length > 0 || isScheduled(divided);
+}
+
+async function insertMore(tx: Transaction, divided: Divided): Promise<void> {
+  const { email, delivery, withheld } = divided;
+  const { account, id, createdAt, scheduledAt } = email;
+  for (const { part, suppressed } of withheld) {
+    await insertSuppressed(tx, { ...delivery, runAt: createdAt }, suppressed, part);
   }
+  if (!isScheduled(divided) || scheduledAt === null) return;
+  await appendEvent(tx, account, id, 'scheduled', createdAt, { scheduled_at: scheduledAt });
 }

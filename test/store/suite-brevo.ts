@@ -8,7 +8,7 @@ import { createIdSource } from '../../src/core/token.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database } from '../../src/store/database.ts';
 import { insertDelivery } from '../../src/store/mail/deliveries.ts';
-import { findEmail, findEmailSummary, forgetEmail, insertEmail } from '../../src/store/mail/emails.ts';
+import { findEmail, findEmailSummary, forgetEmail, insertEmails } from '../../src/store/mail/emails.ts';
 import { appendEvent } from '../../src/store/mail/events.ts';
 import { findEmailBetween, listBatch, searchEmails, searchEvents } from '../../src/store/page/email-search.ts';
 import { deleteSender, findSender, insertSender, listSenders, updateSender } from '../../src/store/senders.ts';
@@ -46,7 +46,7 @@ export function describeBrevo(db: () => Database): void {
       { ...message, ...change },
       { account, id, messageId: `<${id}@example.com>`, createdAt, madeText: null },
     );
-    await db().write((tx) => insertEmail(tx, email, 'brevo', null));
+    await db().write((tx) => insertEmails(tx, [email], { facade: 'brevo', keyHash: null }));
     return email;
   }
 

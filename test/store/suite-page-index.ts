@@ -10,7 +10,7 @@ import { ensureAccount } from '../../src/store/accounts.ts';
 import { findCount } from '../../src/store/counts.ts';
 import type { Database } from '../../src/store/database.ts';
 import { insertDelivery, never } from '../../src/store/mail/deliveries.ts';
-import { insertEmail } from '../../src/store/mail/emails.ts';
+import { insertEmails } from '../../src/store/mail/emails.ts';
 import { appendEvent } from '../../src/store/mail/events.ts';
 import { findCleared, listInbox } from '../../src/store/page/inbox.ts';
 import { newestEmailId, newestEventId, newestEventIds } from '../../src/store/page/live.ts';
@@ -70,7 +70,7 @@ export function describePageIndex(db: () => Database): void {
     };
     await db().write(async (tx) => {
       await ensureAccount(tx, account, now);
-      await insertEmail(tx, email, 'resend', null);
+      await insertEmails(tx, [email], { facade: 'resend', keyHash: null });
       const terms = { runAt: at, giveUpAt: at + 1, policy: null, state: 'queued' as const };
       await insertDelivery(tx, { ...terms, account, emailId: email.id, part: 0, recipients: email.to });
     });

@@ -7,7 +7,7 @@ import { emailOf, type Message } from '../../src/core/email.ts';
 import type { EventType } from '../../src/core/event.ts';
 import { createIdSource } from '../../src/core/token.ts';
 import type { Database } from '../../src/store/database.ts';
-import { insertEmail } from '../../src/store/mail/emails.ts';
+import { insertEmails } from '../../src/store/mail/emails.ts';
 import { appendEvent } from '../../src/store/mail/events.ts';
 import { searchEmails } from '../../src/store/page/email-search.ts';
 import { type About, countEmails, countEvents, dayMs, readReport } from '../../src/store/page/report-counts.ts';
@@ -48,7 +48,7 @@ export function describeReports(db: () => Database): void {
       { ...message, ...change },
       { account, id, messageId: `<${id}@example.com>`, createdAt, madeText: null },
     );
-    await db().write((tx) => insertEmail(tx, email, 'brevo', null));
+    await db().write((tx) => insertEmails(tx, [email], { facade: 'brevo', keyHash: null }));
     ids.push(id);
   }
 

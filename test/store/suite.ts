@@ -20,7 +20,7 @@ import { cancelDeliveries, rescheduleDeliveries } from '../../src/store/mail/ame
 import { accountsWithDue, claimDue, handBack } from '../../src/store/mail/claim.ts';
 import { type Delivery, insertDelivery, never } from '../../src/store/mail/deliveries.ts';
 import { answerDoubt } from '../../src/store/mail/doubt.ts';
-import { findEmail, findEmailSummary, insertEmail, listEmails } from '../../src/store/mail/emails.ts';
+import { findEmail, findEmailSummary, insertEmails, listEmails } from '../../src/store/mail/emails.ts';
 import { listEvents } from '../../src/store/mail/events.ts';
 import { countOpen, listOpen } from '../../src/store/mail/open.ts';
 import { purgeContents } from '../../src/store/mail/purge.ts';
@@ -208,7 +208,7 @@ function email(change: Partial<Email> = {}): Email {
 }
 
 function describeEmails(db: () => Database): void {
-  const insert = (one: Email) => db().write((tx) => insertEmail(tx, one, 'resend', null));
+  const insert = (one: Email) => db().write((tx) => insertEmails(tx, [one], { facade: 'resend', keyHash: null }));
 
   describe('emails', () => {
     it('come back as they were accepted', async () => {
@@ -281,7 +281,7 @@ function pick(found: Email, like: Email): Email {
 async function queue(db: Database, one: Email, change: { runAt?: number; recipients?: string[] } = {}): Promise<void> {
   await db.write(async (tx) => {
     await ensureAccount(tx, one.account, now);
-    await insertEmail(tx, one, 'resend', null);
+    await insertEmails(tx, [one], { facade: 'resend', keyHash: null });
     await insertDelivery(tx, {
       account: one.account,
       emailId: one.id,

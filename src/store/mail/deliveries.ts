@@ -4,7 +4,8 @@ import type { DeliveryState } from '../../core/delivery-state.ts';
 import { nobodyTried, type PassedOver, type Tried } from '../../core/passed-over.ts';
 import type { Words } from '../../core/reply.ts';
 import { addToCount } from '../counts.ts';
-import type { Transaction } from '../database.ts';
+import type { SqlValue, Transaction } from '../database.ts';
+import { insertRows } from '../rows.ts';
 
 export type InDoubtPolicy = 'hold' | 'send-again';
 
@@ -86,17 +87,32 @@ export function countInserted(
   addToCount(tx, account, 'queued', { items: queued.length, recipients });
 }
 
-const asItsEmail = '(select coalesce(max(is_bulk), 0) from deliveries where account = ? and email_id = ?)';
+const inserted = `deliveries
+  (account, email_id, part, state, run_at, give_up_at, recipients, recipient_count, in_doubt_policy, tries, reply, said, relay,
+   is_bulk)`;
 
-/** For a caller that inserts many, and counts them together (`countInserted`) in the same transaction. */
-export async function insertUncounted(tx: Transaction, delivery: NewDelivery): Promise<void> {
-  const { reply, tried = nobodyTried, isBulk, account, emailId } = delivery;
-  const [bulk, ...known] = isBulk === undefined ? [asItsEmail, account, emailId] : ['?', isBulk ? 1 : 0];
-  await tx.run(
-    `insert into deliveries
-       (account, email_id, part, state, run_at, give_up_at, recipients, recipient_count, in_doubt_policy, tries, reply, said,
-        relay, is_bulk)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${bulk})`,
+const insertAsItsEmail = `insert into ${inserted}
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+    (select coalesce(max(is_bulk), 0) from deliveries where account = ? and email_id = ?))`;
+
+async function insertUncounted(tx: Transaction, delivery: NewDelivery): Promise<void> {
+  if (delivery.isBulk !== undefined) return insertAllUncounted(tx, [delivery]);
+  await tx.run(insertAsItsEmail, ...rowOf(delivery), delivery.account, delivery.emailId);
+}
+
+/** For a caller that counts them (`countInserted`) in the same transaction. Of each it is known whether it is bulk. */
+export async function insertAllUncounted(tx: Transaction, deliveries: readonly NewDelivery[]): Promise<void> {
+  if (deliveries.length === 0) return;
+  await insertRows(
+    tx,
+    inserted,
+    deliveries.map((one) => [...rowOf(one), one.isBulk ? 1 : 0]),
+  );
+}
+
+/** But for the last column. */
+function rowOf({ reply, tried = nobodyTried, ...delivery }: NewDelivery): SqlValue[] {
+  return [
     delivery.account,
     delivery.emailId,
     delivery.part,
@@ -110,8 +126,7 @@ export async function insertUncounted(tx: Transaction, delivery: NewDelivery): P
     reply?.text ?? null,
     reply?.said ? JSON.stringify(reply.said) : null,
     tried.relay,
-    ...known,
-  );
+  ];
 }
 
 export async function nextPart(tx: Transaction, ref: Pick<DeliveryRef, 'account' | 'emailId'>): Promise<number> {

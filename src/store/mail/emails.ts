@@ -3,6 +3,7 @@
 import type { Email, RawMail } from '../../core/email.ts';
 import type { EventType } from '../../core/event.ts';
 import type { Reader, SqlValue, Transaction } from '../database.ts';
+import { insertRows } from '../rows.ts';
 import { insertAttachments, listAttachmentContents, type SharedFiles } from './attachments.ts';
 import { type ShownState, shownStateSql } from './events.ts';
 import { purgeContent } from './purge.ts';
@@ -67,19 +68,26 @@ export type EmailRow = {
   in_doubt: number;
 };
 
-export async function insertEmail(
+const inserted = `emails
+  (account, id, facade, message_id, created_at, scheduled_at, key_hash, summary, content, html, text, made_text, raw)`;
+
+/** Of one request: through which facade it came, its key, and the files that several of its emails carry. */
+type Came = { facade: string; keyHash: Uint8Array | null; shared?: SharedFiles };
+
+export async function insertEmails(
   tx: Transaction,
-  email: Email,
-  facade: string,
-  keyHash: Uint8Array | null,
-  shared: SharedFiles = new Map(),
+  emails: readonly Email[],
+  { facade, keyHash, shared = new Map() }: Came,
 ): Promise<void> {
+  const rows = emails.map((email) => rowOf(email, facade, keyHash));
+  const besides = emails.filter(({ attachments, batchId }) => attachments.length > 0 || batchId !== undefined);
+  await Promise.all([insertRows(tx, inserted, rows), ...besides.map((email) => insertBesides(tx, email, shared))]);
+}
+
+function rowOf(email: Email, facade: string, keyHash: Uint8Array | null): SqlValue[] {
   const { html, text, madeText, headers, raw } = email;
   const content: Content = { headers, files: email.attachments.length, raw: raw && withoutBytes(raw) };
-  await tx.run(
-    `insert into emails
-       (account, id, facade, message_id, created_at, scheduled_at, key_hash, summary, content, html, text, made_text, raw)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  return [
     email.account,
     email.id,
     facade,
@@ -93,16 +101,18 @@ export async function insertEmail(
     text === null ? null : Buffer.from(text),
     madeText === null ? null : Buffer.from(madeText),
     raw?.bytes ?? null,
-  );
+  ];
+}
+
+async function insertBesides(tx: Transaction, email: Email, shared: SharedFiles): Promise<void> {
   await insertAttachments(tx, email, shared);
-  if (email.batchId !== undefined) {
-    await tx.run(
-      'insert into batches (account, batch_id, email_id) values (?, ?, ?)',
-      email.account,
-      email.batchId,
-      email.id,
-    );
-  }
+  if (email.batchId === undefined) return;
+  await tx.run(
+    'insert into batches (account, batch_id, email_id) values (?, ?, ?)',
+    email.account,
+    email.batchId,
+    email.id,
+  );
 }
 
 function withoutBytes({ messageId, hasDate, trace, dsn }: RawMail): Content['raw'] {
