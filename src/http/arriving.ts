@@ -39,8 +39,8 @@ export class Arriving {
           this.end(error);
         }
       });
-      incoming.once('end', () => resolve(this.#join()));
-      incoming.once('error', (cause) => this.end(new ClientGone('the request ended early', { cause })));
+      incoming.on('end', () => resolve(this.#join()));
+      incoming.on('error', (cause) => this.end(new ClientGone('the request ended early', { cause })));
     });
   }
 

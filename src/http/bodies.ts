@@ -93,7 +93,11 @@ export class Bodies {
     });
     this.#arriving.add(arriving);
     this.#sweep ??= setInterval(() => this.#endSlow(), this.#limits.bodyWindowMs / 2).unref();
-    return arriving.done.finally(() => this.#arriving.delete(arriving));
+    try {
+      return await arriving.done;
+    } finally {
+      this.#arriving.delete(arriving);
+    }
   }
 
   /** Large bodies are parsed and accepted only as many at once as there is memory for: that takes each several times its size. */

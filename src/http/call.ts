@@ -181,7 +181,7 @@ function askedOf(context: HttpContext): Asked {
 const addressed = /[^/]*(?:@|%40)[^/]*/gi;
 
 function noteAnswer({ incoming, outgoing }: Asked, { account }: Caller, { onAnswered }: Gatekeeper): void {
-  outgoing.once('finish', () => {
+  outgoing.on('finish', () => {
     const { method = '', headers, url = '' } = incoming;
     const endpoint = (url.split('?')[0] ?? '').replace(addressed, ':address');
     const userAgent = headers['user-agent'] ?? null;

@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { log } from '../log.ts';
 import { refusalOf, wordingOf } from './app.ts';
-import { type Answering, headersOf, type Reply } from './call.ts';
+import { type Answering, type Asked, headersOf, type Reply } from './call.ts';
 import type { Web } from './facade.ts';
 import type { HostCheck } from './host.ts';
 import type { RateState } from './rate-limit.ts';
@@ -48,20 +48,35 @@ async function answer(answering: Answering, exchange: Exchange, options: DirectO
 async function replyTo(answering: Answering, exchange: Exchange, { facades, findRefusal }: DirectOptions) {
   const { incoming } = exchange;
   const path = incoming.url ?? '';
-  const counted: { state?: RateState } = {};
+  const asked = new DirectAsked(exchange);
   try {
     const refusal = findRefusal(incoming);
     if (refusal) return wordingOf(facades, path).renderError(refusal);
-    return await answering({
-      ...exchange,
-      param: () => undefined,
-      query: () => ({}),
-      counted: (state) => {
-        counted.state = state;
-      },
-    });
+    return await answering(asked);
   } catch (error) {
-    return refusalOf(facades, error as Error, { incoming, path, pattern: () => path, rateState: counted.state });
+    return refusalOf(facades, error as Error, { incoming, path, pattern: () => path, rateState: asked.rateState });
+  }
+}
+
+/** A path without parameters, and no query: a request with one is the framework's. */
+class DirectAsked implements Asked {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  rateState: RateState | undefined = undefined;
+
+  constructor({ incoming, outgoing }: Exchange) {
+    this.incoming = incoming;
+    this.outgoing = outgoing;
+  }
+
+  param(): undefined {}
+
+  query(): Record<string, string> {
+    return {};
+  }
+
+  counted(state: RateState): void {
+    this.rateState = state;
   }
 }
 
@@ -69,7 +84,8 @@ async function replyTo(answering: Answering, exchange: Exchange, { facades, find
 function write(outgoing: ServerResponse, requestId: string, reply: Reply): void {
   const { status, body } = reply;
   const head = [requestIdHeader, requestId];
-  for (const [name, value] of Object.entries(headersOf(reply))) head.push(name, value);
+  const headers = headersOf(reply);
+  for (const name in headers) head.push(name, headers[name] ?? '');
   if (body !== null) head.push('Content-Length', String(Buffer.byteLength(body)));
   outgoing.writeHead(status, head);
   outgoing.end(body ?? undefined);

@@ -19,15 +19,14 @@ export function createRequestId(): string {
   return `req_${id}`;
 }
 
-const ids = new WeakMap<IncomingMessage, string>();
+const idOf = Symbol('request id');
 
-/** The same one however often it is asked for. */
-export function requestIdOf(incoming: IncomingMessage): string {
-  const known = ids.get(incoming);
-  if (known !== undefined) return known;
-  const id = createRequestId();
-  ids.set(incoming, id);
-  return id;
+type Named = { [idOf]?: string };
+
+/** The same one however often it is asked for. Kept on the request: the collector walks each entry of a WeakMap. */
+export function requestIdOf(incoming: IncomingMessage & Named): string {
+  incoming[idOf] ??= createRequestId();
+  return incoming[idOf];
 }
 
 /** W3C Trace Context, version 00 and those after it. */

@@ -21,10 +21,11 @@ export async function makeTextParts(
   messages: readonly Pick<Message, 'html' | 'text'>[],
 ): Promise<(string | null)[]> {
   const htmls = messages.map(({ html, text }) => (text === null && html !== null ? html : null));
-  const distinct = [...new Set(htmls.filter((html) => html !== null))];
+  const distinct = new Set(htmls.filter((html) => html !== null));
   const texts = makeAtOnce(distinct);
-  const rest = distinct.filter((html) => !texts.has(html));
-  for (const [index, made] of (await rendering.run('text', rest)).entries()) texts.set(rest[index] ?? '', made);
+  const rest = texts.size === distinct.size ? [] : [...distinct].filter((html) => !texts.has(html));
+  const made = rest.length === 0 ? [] : await rendering.run('text', rest);
+  for (const [index, one] of made.entries()) texts.set(rest[index] ?? '', one);
   return htmls.map((html) => {
     const text = html === null ? null : texts.get(html);
     if (!text) return null;
@@ -32,7 +33,7 @@ export async function makeTextParts(
   });
 }
 
-function makeAtOnce(htmls: readonly string[]): Map<string, Made<string>> {
+function makeAtOnce(htmls: Iterable<string>): Map<string, Made<string>> {
   const texts = new Map<string, Made<string>>();
   let chars = 0;
   for (const html of htmls) {

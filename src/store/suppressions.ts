@@ -204,9 +204,12 @@ export async function findSuppressed(
 ): Promise<ReadonlyMap<string, SuppressionOrigin>> {
   const found: LookUpRow[] = [];
   // Each as it is, as it stands there once its person was forgotten, and its domain.
-  const keys = new Set(addresses.map(suppressionKey));
+  const keys = new Set<string>();
+  for (const address of addresses) keys.add(suppressionKey(address));
   const namesOf = (key: string) => [key, erasedKey(account, key), key.slice(key.lastIndexOf('@'))];
-  const names = [...new Set(Array.from(keys, namesOf).flat())];
+  const all = new Set<string>();
+  for (const key of keys) for (const name of namesOf(key)) all.add(name);
+  const names = [...all];
   for (let start = 0; start < names.length; start += lookUpMax) {
     const some = names.length <= lookUpMax ? names : names.slice(start, start + lookUpMax);
     const lookUp = lookUps.find(({ size }) => size >= some.length);

@@ -89,17 +89,21 @@ export class Accepting {
   async lookUp(request: SendRequest): Promise<Turn | Known> {
     const giveUpAt = performance.now() + waitForWinnerMs;
     const rendering = this.#options.renderer.open(request.account);
-    const turn = { kind: 'new', request, giveUpAt, rendering } as const;
-    if (request.key === null) return { ...turn, keyHash: null, about: this.#newName() };
+    const turn: Turn = { kind: 'new', request, keyHash: null, about: '', giveUpAt, rendering };
+    if (request.key === null) {
+      turn.about = this.#newName();
+      return turn;
+    }
     const scope = scopeOf(request.endpoint);
     const hash = keyHash(scope, request.key);
     const hashes = [hash, ...formerKeyHashes(scope, request.key)];
-    const about = `key ${request.account} ${Buffer.from(hash).toString('base64')}`;
+    turn.keyHash = hash;
+    turn.about = `key ${request.account} ${Buffer.from(hash).toString('base64')}`;
     do {
       const known = await this.#findFirst(request, hashes, rendering);
       if (known) return known;
-      if (this.#underWay.begin(about)) return { ...turn, keyHash: hash, about };
-      await this.#underWay.ended(about, giveUpAt);
+      if (this.#underWay.begin(turn.about)) return turn;
+      await this.#underWay.ended(turn.about, giveUpAt);
     } while (performance.now() < giveUpAt);
     throw busy();
   }
@@ -131,7 +135,9 @@ export class Accepting {
   }
 
   async #requireSenders({ account, keyDomain }: Asking, messages: readonly Sent[]): Promise<void> {
-    for (const address of new Set(messages.flatMap(namedSenders))) {
+    const senders = new Set<string>();
+    for (const message of messages) for (const sender of namedSenders(message)) senders.add(sender);
+    for (const address of senders) {
       if (keyDomain !== null && !address.toLowerCase().endsWith(`@${keyDomain}`)) throw boundTo(keyDomain, address);
       await this.#options.rules.requireSender(account, address);
     }
@@ -240,7 +246,8 @@ export class Accepting {
   #toEmail(message: Message, { account, origin }: SendRequest, now: number, madeText: string | null): Email {
     const { request, traceparent } = origin;
     const id = this.#options.nextId(now);
-    const domain = senderAddress(message).split('@').pop();
+    const sender = senderAddress(message);
+    const domain = sender.slice(sender.lastIndexOf('@') + 1);
     const messageId = message.raw?.messageId ?? `<${id}@${domain}>`;
     return emailOf(message, { account, id, messageId, createdAt: now, madeText, request, traceparent });
   }

@@ -1,25 +1,20 @@
 /** What this process is at, by name: whoever comes for the same waits for it instead of racing it. */
 
-type Work = { ended: Promise<void>; end: () => void };
-
 export class UnderWay {
-  readonly #works = new Map<string, Work>();
+  /** Who waits for each; null: nobody yet, as nearly always. */
+  readonly #works = new Map<string, (() => void)[] | null>();
 
   /** False: it is under way already. */
   begin(about: string): boolean {
     if (this.#works.has(about)) return false;
-    let end = () => {};
-    const ended = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    this.#works.set(about, { ended, end });
+    this.#works.set(about, null);
     return true;
   }
 
   end(about: string): void {
-    const work = this.#works.get(about);
+    const waiting = this.#works.get(about);
     this.#works.delete(about);
-    work?.end();
+    for (const tell of waiting ?? []) tell();
   }
 
   /** Resolves when it has ended, or at `giveUpAt` (of `performance.now`). */
@@ -28,7 +23,13 @@ export class UnderWay {
     const expired = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, Math.max(0, giveUpAt - performance.now()));
     });
-    await Promise.race([this.#works.get(about)?.ended, expired]);
+    await Promise.race([this.#end(about), expired]);
     clearTimeout(timer);
+  }
+
+  #end(about: string): Promise<void> {
+    const waiting = this.#works.get(about);
+    if (waiting === undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#works.set(about, [...(waiting ?? []), resolve]));
   }
 }

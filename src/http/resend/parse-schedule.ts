@@ -26,8 +26,10 @@ export const noWords: ReadWords = () => null;
  */
 export async function readDatesInWords(rendering: Rendering, json: unknown, now: number): Promise<ReadWords> {
   const items = Array.isArray(json) ? json.slice(0, resendLimits.batchMax) : [json];
-  const written = items.map((item) => (isFields(item) ? item.scheduled_at : null));
-  const texts = [...new Set(written.filter(isText).map((text) => text.trim()))].filter((text) => isInWords(text, now));
+  const written = new Set<string>();
+  for (const item of items) if (isFields(item) && isText(item.scheduled_at)) written.add(item.scheduled_at.trim());
+  const texts = [...written].filter((text) => isInWords(text, now));
+  if (texts.length === 0) return noWords;
   const made = await rendering.run(
     'englishDate',
     texts.map((text) => ({ text, now })),

@@ -110,14 +110,16 @@ async function open({ keyless }: SendParts, call: Call, endpoint: Endpoint, mode
 
 function toReply(outcome: Outcome, opened: Opened): Reply {
   const { request = '' } = opened.request.origin;
-  const warning: Record<string, string> = opened.warning ? { 'sendonce-warning': opened.warning } : {};
   if (opened.warning) log.oddRequest(request, opened.warning);
   switch (outcome.kind) {
-    case 'accepted':
-      return { ...outcome.answer, headers: { ...warning, ...keyExpiresHeader(outcome.keyExpiresAt) } };
+    case 'accepted': {
+      const { status, body } = outcome.answer;
+      return { status, body, headers: headersOf(opened, outcome.keyExpiresAt) };
+    }
     case 'replay': {
       const { status, body, expiresAt } = outcome.record;
-      const headers = { ...warning, ...keyExpiresHeader(expiresAt), 'idempotent-replayed': 'true' };
+      const headers = headersOf(opened, expiresAt);
+      headers['idempotent-replayed'] = 'true';
       return { status, body, headers };
     }
     case 'conflict': {
@@ -130,6 +132,11 @@ function toReply(outcome: Outcome, opened: Opened): Reply {
     default:
       return outcome satisfies never;
   }
+}
+
+function headersOf({ warning }: Opened, expiresAt: number | null): Record<string, string> {
+  const headers = keyExpiresHeader(expiresAt);
+  return warning ? { 'sendonce-warning': warning, ...headers } : headers;
 }
 
 /** Why no field is named, where none is: the message has to stay the contract's. */

@@ -111,7 +111,8 @@ export async function insertAllUncounted(tx: Transaction, deliveries: readonly N
 }
 
 /** But for the last column. */
-function rowOf({ reply, tried = nobodyTried, ...delivery }: NewDelivery): SqlValue[] {
+function rowOf(delivery: NewDelivery): SqlValue[] {
+  const { reply, tried = nobodyTried } = delivery;
   return [
     delivery.account,
     delivery.emailId,
