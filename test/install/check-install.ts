@@ -34,7 +34,7 @@ function pack(): string {
   const said = run(root, 'npm', 'pack', '--silent', '--pack-destination', folder);
   const [name = ''] = said.trim().split('\n').slice(-1);
   const files = run(folder, 'tar', 'tzf', name).split('\n');
-  for (const wanted of ['dist/main.js', 'dist/main.d.ts', 'LICENSE', 'README.md', 'package.json'])
+  for (const wanted of ['dist/main.js', 'dist/client/client.d.ts', 'LICENSE', 'README.md', 'package.json'])
     assert(files.includes(`package/${wanted}`), `${wanted} is in the package`);
   const strange = files.filter(
     (file) => /^package\/(src|test|bench|node_modules)\//.test(file) || /\.tsx?$/.test(file.replace(/\.d\.ts$/, '')),

@@ -13,8 +13,8 @@ export type KnownCall = { facade: Facade; call: string; operation: string; verdi
 
 /** Written by test/http/compatibility.test.ts. @throws CommandError where the docs were not installed along. */
 export function readKnownCalls(): KnownCall[] {
-  // Beside what is compiled for the package, or a folder further up, for tests.
-  const files = ['../../../', '../../../../'].map((up) => new URL(`${up}docs/compatibility.md`, import.meta.url));
+  // Beside the package's code; further up for tests, which load modules one by one, too.
+  const files = ['../', '../../', '../../../../'].map((up) => new URL(`${up}docs/compatibility.md`, import.meta.url));
   const file = files.find((one) => existsSync(one));
   if (!file) throw new CommandError('docs/compatibility.md is not installed along: what is here is read from it.');
   const [resend = '', brevo = ''] = readFileSync(file, 'utf8').split('\n## Brevo\n');
