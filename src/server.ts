@@ -107,7 +107,7 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const accepts = { database, clock, keyUses, renderer, onQueued };
   const alerting = openAlerting(config, { ...accepts, instance: publicUrl });
   const spfSenders = () => spfSendersOf(setting.relay);
-  const looking = lookingOf(accepts, outside, spfSenders);
+  const looking = lookingOf(accepts, outside, spfSenders, config.dnsServers);
   const spreading = openBroadcasts(config, { ...accepts, secrets: ready.secrets, publicUrl });
   const keeping = { guard, recovery, looking, spreading, alert: () => alerting.run() };
   const chores = await parts.start(
@@ -244,7 +244,8 @@ function lookingOf(
   { database, clock }: Pick<LookOptions, 'database' | 'clock'>,
   outside: Outside,
   senders: () => readonly string[],
+  dnsServers: readonly string[],
 ): LookOptions {
-  const findTexts = outside.findTexts ?? createFindTexts();
+  const findTexts = outside.findTexts ?? createFindTexts(dnsServers);
   return { database, clock, findTexts, senders, onLooked: log.domainLooked };
 }

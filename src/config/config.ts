@@ -11,7 +11,7 @@ import { readDkimKeys } from './dkim-keys.ts';
 import { ImapUrlError, type MailboxServer, parseImapUrl } from './imap-url.ts';
 import { type Limits, limits } from './limits.ts';
 import { type MailSetting, mailOf } from './mail-setting.ts';
-import { parseMxUrl } from './mx-url.ts';
+import { isResolver, parseMxUrl } from './mx-url.ts';
 import { apiKeyOf, metricsTokenOf } from './own-keys.ts';
 import type { Variables } from './relay-fields.ts';
 import { parseRelayUrl, RelayUrlError } from './relay-url.ts';
@@ -71,6 +71,8 @@ export type Config = {
   brevoKeyMustBeUuid: boolean;
   /** Read and found usable. */
   dkim: DkimKey[];
+  /** Asked for the records of domains instead of the system's resolvers; none: those are. */
+  dnsServers: string[];
   /** CIDRs that webhooks may be sent to and attachments fetched from although they are not public. */
   egressAllow: string[];
   /** Whom to call when something needs a person: a URL, and addresses; null and none where nobody is called. */
@@ -142,6 +144,7 @@ export function examineConfig(environment: Environment, variables: Variables = {
     retentionDays: read.optionalInteger('RETENTION_DAYS', { min: 1, max: 36_500 }),
     brevoKeyMustBeUuid: read.choice('BREVO_KEY_MUST_BE_UUID', ['false', 'true']) === 'true',
     dkim: dkimOf(read),
+    dnsServers: dnsServersOf(read),
     egressAllow: rangesOf(read, 'EGRESS_ALLOW'),
     ...alertsOf(read),
     ...bouncesOf(read),
@@ -222,6 +225,18 @@ function dkimOf(read: Settings): DkimKey[] {
   const { keys, problems } = readDkimKeys(read.list('DKIM_KEYS'));
   for (const problem of problems) read.refuse('DKIM_KEYS', problem);
   return keys;
+}
+
+function dnsServersOf(read: Settings): string[] {
+  const servers = read.list('DNS_SERVERS');
+  const wrong = servers.find((one) => !isResolver(one));
+  if (wrong !== undefined) {
+    read.refuse(
+      'DNS_SERVERS',
+      `has "${wrong}": it takes addresses, with or without a port, as 127.0.0.1:53 or [::1]:53.`,
+    );
+  }
+  return servers;
 }
 
 function rangesOf(read: Settings, name: SettingName): string[] {

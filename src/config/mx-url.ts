@@ -85,9 +85,13 @@ function portOf(terms: URLSearchParams, name: Known, fallback: number): number {
 }
 
 /** `[::1]:53`, `127.0.0.1:53`, or an address alone. */
-function resolverOf(text: string): string {
+export function isResolver(text: string): boolean {
   const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d{1,5})?$/.exec(text) ?? [];
-  if (isIP(bracketed ?? plain ?? text) !== 0) return text;
+  return isIP(bracketed ?? plain ?? text) !== 0;
+}
+
+function resolverOf(text: string): string {
+  if (isResolver(text)) return text;
   throw new RelayUrlError('has a dns that is not an address with or without a port, as 127.0.0.1:53 or [::1]:53.');
 }
 

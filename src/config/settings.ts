@@ -38,6 +38,7 @@ const plainNames = [
   'RETENTION_DAYS',
   'BREVO_KEY_MUST_BE_UUID',
   'DKIM_KEYS',
+  'DNS_SERVERS',
   'EGRESS_ALLOW',
   'LOG_LEVEL',
   'FIRST_KEY_FILE',

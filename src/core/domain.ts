@@ -8,7 +8,8 @@ export type DomainStatus = 'not_started' | 'pending' | 'verified' | 'failed';
 /** `temporary_failure`: DNS did not answer. */
 export type RecordStatus = DomainStatus | 'temporary_failure';
 
-export type RecordKind = 'dkim' | 'spf' | 'dmarc';
+/** A receiver takes the signature it can check: each key has a record of its own. */
+export type RecordKind = 'dkim' | 'dkim_ed25519' | 'spf' | 'dmarc';
 
 /** Names are whole ones, without a dot at the end. */
 export type DnsRecord = { kind: RecordKind; name: string; value: string };
@@ -16,8 +17,21 @@ export type DnsRecord = { kind: RecordKind; name: string; value: string };
 /** TXT records of a name, each put together from its pieces; none where there are none. @throws where DNS does not answer. */
 export type FindTexts = (name: string) => Promise<string[]>;
 
-/** One for all domains made here: nobody has a record of this name yet. */
-export const dkimSelector = 'sendonce';
+/** One each for all domains made here: nobody has a record of these names yet. */
+export const dkimSelectors = { rsa: 'sendonce', ed25519: 'sendonce-ed25519' } as const;
+
+export type DomainKey = {
+  selector: string;
+  algorithm: 'rsa' | 'ed25519';
+  /** In Base64: SubjectPublicKeyInfo of RSA, the 32 bytes alone of Ed25519 (RFC 8463 4). */
+  publicKey: string;
+};
+
+/** Of a public key as SubjectPublicKeyInfo, in DER. */
+export function domainKeyOf(algorithm: DomainKey['algorithm'], selector: string, spki: Uint8Array): DomainKey {
+  const bytes = algorithm === 'rsa' ? spki : spki.subarray(-32);
+  return { selector, algorithm, publicKey: Buffer.from(bytes).toString('base64') };
+}
 
 export const domainRule = 'It must be a domain, as `example.com`.';
 
@@ -33,15 +47,18 @@ export function parseDomain(text: string): string | null {
 }
 
 /**
- * What to put into DNS. RFC 6376 3.6.1, RFC 7208 4.5, RFC 7489 6.3.
- * @param publicKey of the DKIM key: SubjectPublicKeyInfo in Base64.
+ * What to put into DNS. RFC 6376 3.6.1, RFC 8463 4, RFC 7208 4.5, RFC 7489 6.3.
  * @param senders SPF mechanisms of the relays, such as `include:amazonses.com`; without any there is no SPF record to recommend.
  */
-export function recordsOf(domain: string, publicKey: string, senders: readonly string[]): DnsRecord[] {
+export function recordsOf(domain: string, keys: readonly DomainKey[], senders: readonly string[]): DnsRecord[] {
   const spf: DnsRecord[] =
     senders.length === 0 ? [] : [{ kind: 'spf', name: domain, value: `v=spf1 ${senders.join(' ')} ~all` }];
   return [
-    { kind: 'dkim', name: `${dkimSelector}._domainkey.${domain}`, value: `v=DKIM1; k=rsa; p=${publicKey}` },
+    ...keys.map(({ selector, algorithm, publicKey }): DnsRecord => {
+      const kind = algorithm === 'rsa' ? 'dkim' : 'dkim_ed25519';
+      const value = `v=DKIM1; k=${algorithm}; p=${publicKey}`;
+      return { kind, name: `${selector}._domainkey.${domain}`, value };
+    }),
     ...spf,
     { kind: 'dmarc', name: `_dmarc.${domain}`, value: 'v=DMARC1; p=none;' },
   ];
@@ -51,7 +68,10 @@ export function recordsOf(domain: string, publicKey: string, senders: readonly s
 export function isSeen({ kind, value }: DnsRecord, found: readonly string[]): boolean {
   switch (kind) {
     case 'dkim':
-      return found.some((text) => isKeyRecord(text) && tagsOf(text).get('p') === tagsOf(value).get('p'));
+    case 'dkim_ed25519':
+      return found.some(
+        (text) => isKeyRecord(text, kind === 'dkim' ? 'rsa' : 'ed25519') && keyIn(text) === keyIn(value),
+      );
     case 'spf': {
       const wanted = mechanismsOf(value).filter((one) => !one.endsWith('all'));
       return found.some((text) => /^v=spf1( |$)/i.test(text) && includesAll(mechanismsOf(text), wanted));
@@ -62,13 +82,17 @@ export function isSeen({ kind, value }: DnsRecord, found: readonly string[]): bo
 }
 
 /** RFC 6376 3.6.1: a version comes first, and is this one; without a kind of key it is RSA. */
-function isKeyRecord(text: string): boolean {
+function isKeyRecord(text: string, algorithm: DomainKey['algorithm']): boolean {
   const tags = tagsOf(text);
   const [first] = tags.keys();
   const isOurVersion = !tags.has('v') || (first === 'v' && tags.get('v') === 'DKIM1');
   return (
-    isOurVersion && (tags.get('k') ?? 'rsa') === 'rsa' && [...tags.keys()].every((name) => /^[a-z]\w*$/i.test(name))
+    isOurVersion && (tags.get('k') ?? 'rsa') === algorithm && [...tags.keys()].every((name) => /^[a-z]\w*$/i.test(name))
   );
+}
+
+function keyIn(text: string): string | undefined {
+  return tagsOf(text).get('p');
 }
 
 /** RFC 6376 3.2: white space within a value means nothing. */

@@ -1,8 +1,8 @@
 /** Domains this account sends from: each record to put into DNS, to be copied, and whether it has been seen there. */
 
-import { domainRule, parseDomain, recordsOf } from '../core/domain.ts';
+import { domainRule, parseDomain, type RecordKind, recordsOf } from '../core/domain.ts';
 import { AppError } from '../core/error.ts';
-import { type Domain, findDomain, listDomains } from '../store/domains.ts';
+import { type Domain, findDomain } from '../store/domains.ts';
 import { askFirst, isConfirmed } from './confirm.tsx';
 import { renderManaged } from './manage.tsx';
 import { CopyButton, Empty, Form, Notice, Pill, Time, type Tone } from './pieces.tsx';
@@ -10,7 +10,7 @@ import { redirect } from './sign-in.tsx';
 import type { Visit } from './visit.ts';
 
 export async function domains(visit: Visit): Promise<Response> {
-  const all = await listDomains(visit.parts.database, visit.session.account);
+  const all = await visit.parts.use.domains.list(visit.session.account);
   return renderManaged(visit, {
     title: 'Domains',
     path: '/domains',
@@ -57,8 +57,15 @@ const toneOf = (status: string): Tone => {
   return status === 'failed' || status === 'temporary_failure' ? 'bad' : 'warning';
 };
 
+const labelOf: Record<RecordKind, string> = {
+  dkim: 'DKIM',
+  dkim_ed25519: 'DKIM (Ed25519)',
+  spf: 'SPF',
+  dmarc: 'DMARC',
+};
+
 function DomainPanel({ visit, domain }: { visit: Visit; domain: Domain }) {
-  const records = recordsOf(domain.name, domain.publicKey, visit.parts.facts.spfSenders());
+  const records = recordsOf(domain.name, domain.keys, visit.parts.facts.spfSenders());
   return (
     <article class="panel">
       <div class="row spread">
@@ -70,11 +77,11 @@ function DomainPanel({ visit, domain }: { visit: Visit; domain: Domain }) {
         return (
           <div class="stack">
             <p class="row">
-              <b>{kind.toUpperCase()}</b>{' '}
+              <b>{labelOf[kind]}</b>{' '}
               <Pill tone={toneOf(seen)}>{seen === 'verified' ? 'seen in DNS' : seen.replaceAll('_', ' ')}</Pill>{' '}
               <span class="muted">TXT</span> <code>{name}</code>{' '}
-              <CopyButton text={name} label={`the name of ${kind}`} word="name" />
-              <CopyButton text={value} label={`the value of ${kind}`} word="value" />
+              <CopyButton text={name} label={`the name of ${labelOf[kind]}`} word="name" />
+              <CopyButton text={value} label={`the value of ${labelOf[kind]}`} word="value" />
             </p>
             <pre class="wrap" tabindex={0}>
               <code>{value}</code>
@@ -82,28 +89,35 @@ function DomainPanel({ visit, domain }: { visit: Visit; domain: Domain }) {
           </div>
         );
       })}
-      <div class="row">
-        <p class="muted small">
-          {domain.checkedAt === null ? (
-            'Not checked yet.'
-          ) : (
-            <>
-              Last checked <Time at={domain.checkedAt} />.
-            </>
-          )}
-        </p>
-        <Form visit={visit} action={`/dashboard/domains/${domain.id}/verify`}>
-          <button type="submit" class="button">
-            Check now
-          </button>
-        </Form>
-        <Form visit={visit} action={`/dashboard/domains/${domain.id}/remove`}>
-          <button type="submit" class="button quiet">
-            Remove
-          </button>
-        </Form>
-      </div>
+      {domain.isOperators && <p class="muted small">It signs by DKIM_KEYS: the operator changes it there.</p>}
+      {!domain.isOperators && <Actions visit={visit} domain={domain} />}
     </article>
+  );
+}
+
+function Actions({ visit, domain }: { visit: Visit; domain: Domain }) {
+  return (
+    <div class="row">
+      <p class="muted small">
+        {domain.checkedAt === null ? (
+          'Not checked yet.'
+        ) : (
+          <>
+            Last checked <Time at={domain.checkedAt} />.
+          </>
+        )}
+      </p>
+      <Form visit={visit} action={`/dashboard/domains/${domain.id}/verify`}>
+        <button type="submit" class="button">
+          Check now
+        </button>
+      </Form>
+      <Form visit={visit} action={`/dashboard/domains/${domain.id}/remove`}>
+        <button type="submit" class="button quiet">
+          Remove
+        </button>
+      </Form>
+    </div>
   );
 }
 

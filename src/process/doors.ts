@@ -50,6 +50,7 @@ import { createDomains } from '../use-cases/domains.ts';
 import { createFindKeyLives, createLookUpKeys } from '../use-cases/key-history.ts';
 import type { KeyTimes } from '../use-cases/key-times.ts';
 import type { KeyUses } from '../use-cases/key-uses.ts';
+import { createOperatorDomains } from '../use-cases/operator-domains.ts';
 import { createPurge } from '../use-cases/purge.ts';
 import { createRelayOrders } from '../use-cases/relay-orders.ts';
 import { createReplay } from '../use-cases/replay.ts';
@@ -201,7 +202,10 @@ function createUseCases(options: DoorOptions, rules: AccountRules, nextId: (now:
     segments: createSegments({ database, clock, nextId }),
     topics: createTopics({ database, clock, nextId }),
     properties: createProperties({ database, clock, nextId }),
-    domains: createDomains({ database, clock, secrets, nextId, senders: spfSenders, onChanged: onQueued }),
+    domains: createDomains({
+      ...{ database, clock, secrets, nextId, senders: spfSenders, onChanged: onQueued },
+      operators: createOperatorDomains(config.dkim, database),
+    }),
     senders: createSenders(database, clock),
     findKeyLives: createFindKeyLives(database, keyUses),
     lookUpKeys: createLookUpKeys(database),
@@ -230,6 +234,7 @@ function createRules({ config, database }: DoorOptions): AccountRules {
     reader: database,
     cacheMs: config.limits.accountCacheMs,
     firstNeedsGrant: config.requireDomains,
+    operators: config.dkim.map(({ domain }) => domain),
   });
 }
 

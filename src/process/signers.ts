@@ -2,11 +2,10 @@
 
 import { firstAccount } from '../core/account.ts';
 import { createDkimSigners, type DkimKey, type DkimSigner, type SignerFor } from '../core/dkim.ts';
-import { dkimSelector } from '../core/domain.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { findGrantee } from '../store/account-domains.ts';
 import type { Reader } from '../store/database.ts';
-import { findSealedKey } from '../store/domains.ts';
+import { listSealedKeys, type SealedKey } from '../store/domains.ts';
 import { dkimPurpose } from '../use-cases/domains.ts';
 
 /** How long a domain that was verified, or deleted, may stay unheard of. */
@@ -52,9 +51,15 @@ async function openSigner(
   account: string,
   domain: string,
 ): Promise<DkimSigner | null> {
-  const found = await findSealedKey(reader, account, domain);
-  if (!found) return null;
-  const pem = secrets.open(dkimPurpose, found.sealed);
-  if (!pem) throw new Error(`The DKIM key of ${domain} cannot be opened: SECRET_KEY is not the one it was made under.`);
-  return createDkimSigners([{ domain, selector: dkimSelector, privateKeyPem: Buffer.from(pem).toString() }]);
+  const found = await listSealedKeys(reader, account, domain);
+  if (found.length === 0) return null;
+  return createDkimSigners(
+    found.map(({ selector, sealed }: SealedKey) => {
+      const pem = secrets.open(dkimPurpose, sealed);
+      if (!pem) {
+        throw new Error(`The DKIM key of ${domain} cannot be opened: SECRET_KEY is not the one it was made under.`);
+      }
+      return { domain, selector, privateKeyPem: Buffer.from(pem).toString() };
+    }),
+  );
 }

@@ -1,7 +1,14 @@
 /** Domains that accounts send from, and what DNS was seen to say of them. */
 
 import type { DomainSeen, RecordSeen } from '../core/change.ts';
-import { type DomainStatus, type RecordKind, type RecordStatus, recordsOf } from '../core/domain.ts';
+import {
+  type DomainKey,
+  type DomainStatus,
+  dkimSelectors,
+  type RecordKind,
+  type RecordStatus,
+  recordsOf,
+} from '../core/domain.ts';
 import type { Reader, Transaction } from './database.ts';
 
 export type Seen = Partial<Record<RecordKind, RecordStatus>>;
@@ -12,8 +19,8 @@ export type Domain = {
   name: string;
   region: string;
   status: DomainStatus;
-  /** SubjectPublicKeyInfo in Base64. */
-  publicKey: string;
+  /** RSA, and beside it Ed25519; what was made by an older version has the first one alone. */
+  keys: DomainKey[];
   seen: Seen;
   createdAt: number;
   /** When somebody asked last for a look; epoch milliseconds, as the others. */
@@ -23,6 +30,8 @@ export type Domain = {
   checkAt: number | null;
   /** Mail for it is taken, once it is verified. */
   receives: boolean;
+  /** It signs by DKIM_KEYS, and was not made through a door. */
+  isOperators?: true;
 };
 
 type DomainRow = {
@@ -32,6 +41,7 @@ type DomainRow = {
   region: string;
   status: DomainStatus;
   dkim_public: string;
+  ed25519_public: string | null;
   records: string;
   created_at: number;
   asked_at: number | null;
@@ -41,7 +51,7 @@ type DomainRow = {
 };
 
 const columns =
-  'account, id, name, region, status, dkim_public, records, created_at, asked_at, checked_at, check_at, receives';
+  'account, id, name, region, status, dkim_public, ed25519_public, records, created_at, asked_at, checked_at, check_at, receives';
 
 /** Newest last: ids grow. */
 export async function listDomains(reader: Reader, account: string): Promise<Domain[]> {
@@ -97,35 +107,43 @@ export async function setReceives(tx: Transaction, account: string, id: string, 
   return (await tx.run(sql, receives ? 1 : 0, account, id)) === 1;
 }
 
-/** Of a verified domain; null where there is none. */
-export async function findSealedKey(
-  reader: Reader,
-  account: string,
-  name: string,
-): Promise<{ id: string; sealed: Uint8Array } | null> {
-  const [row] = await reader.all<{ id: string; sealed: Uint8Array }>(
-    "select id, dkim_sealed as sealed from domains where account = ? and name = ? and status = 'verified'",
+export type SealedKey = { selector: string; sealed: Uint8Array };
+
+/** Of a verified domain, those that were seen in DNS: a signature that nobody can check is a bad one. None where there is none. */
+export async function listSealedKeys(reader: Reader, account: string, name: string): Promise<SealedKey[]> {
+  const [row] = await reader.all<{ sealed: Uint8Array; ed25519_sealed: Uint8Array | null; records: string }>(
+    `select dkim_sealed as sealed, ed25519_sealed, records from domains
+     where account = ? and name = ? and status = 'verified'`,
     account,
     name,
   );
-  return row ?? null;
+  if (!row) return [];
+  const { dkim_ed25519: ed25519 }: Seen = JSON.parse(row.records);
+  const also =
+    ed25519 === 'verified' && row.ed25519_sealed
+      ? [{ selector: dkimSelectors.ed25519, sealed: row.ed25519_sealed }]
+      : [];
+  return [{ selector: dkimSelectors.rsa, sealed: row.sealed }, ...also];
 }
 
-export type NewDomain = Pick<Domain, 'account' | 'id' | 'name' | 'region' | 'publicKey' | 'createdAt'> & {
-  sealed: Uint8Array;
+export type NewDomain = Pick<Domain, 'account' | 'id' | 'name' | 'region' | 'createdAt'> & {
+  rsa: { publicKey: string; sealed: Uint8Array };
+  ed25519: { publicKey: string; sealed: Uint8Array };
 };
 
 /** False: the account has it already. */
 export async function insertDomain(tx: Transaction, made: NewDomain): Promise<boolean> {
   const inserted = await tx.run(
-    `insert into domains (account, id, name, region, status, dkim_public, dkim_sealed, records, created_at)
-     values (?, ?, ?, ?, 'not_started', ?, ?, '{}', ?) on conflict do nothing`,
+    `insert into domains (account, id, name, region, status, dkim_public, dkim_sealed, ed25519_public, ed25519_sealed,
+       records, created_at) values (?, ?, ?, ?, 'not_started', ?, ?, ?, ?, '{}', ?) on conflict do nothing`,
     made.account,
     made.id,
     made.name,
     made.region,
-    made.publicKey,
-    made.sealed,
+    made.rsa.publicKey,
+    made.rsa.sealed,
+    made.ed25519.publicKey,
+    made.ed25519.sealed,
     made.createdAt,
   );
   return inserted === 1;
@@ -189,9 +207,9 @@ export async function noteLook(tx: Transaction, domain: Domain, claimedUntil: nu
 }
 
 /** Each record that the domain should have, and what was seen of it. */
-export function recordsSeen({ name, publicKey, seen, status }: Domain, senders: readonly string[]): RecordSeen[] {
+export function recordsSeen({ name, keys, seen, status }: Domain, senders: readonly string[]): RecordSeen[] {
   const unseen = status === 'not_started' ? 'not_started' : 'pending';
-  return recordsOf(name, publicKey, senders).map((record) => ({ ...record, status: seen[record.kind] ?? unseen }));
+  return recordsOf(name, keys, senders).map((record) => ({ ...record, status: seen[record.kind] ?? unseen }));
 }
 
 /** What webhooks are told of it. */
@@ -207,7 +225,7 @@ function toDomain(row: DomainRow): Domain {
     name: row.name,
     region: row.region,
     status: row.status,
-    publicKey: row.dkim_public,
+    keys: keysOf(row),
     seen: JSON.parse(row.records),
     createdAt: row.created_at,
     askedAt: row.asked_at,
@@ -215,4 +233,10 @@ function toDomain(row: DomainRow): Domain {
     checkAt: row.check_at,
     receives: row.receives === 1,
   };
+}
+
+function keysOf({ dkim_public, ed25519_public }: DomainRow): DomainKey[] {
+  const rsa: DomainKey = { selector: dkimSelectors.rsa, algorithm: 'rsa', publicKey: dkim_public };
+  if (ed25519_public === null) return [rsa];
+  return [rsa, { selector: dkimSelectors.ed25519, algorithm: 'ed25519', publicKey: ed25519_public }];
 }

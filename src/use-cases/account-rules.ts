@@ -19,9 +19,11 @@ export type RulesOptions = {
   /** How long an operator's word may take to be heard. */
   cacheMs: number;
   firstNeedsGrant: boolean;
+  /** What signs by DKIM_KEYS: the first account's, where the operator has given it to nobody. */
+  operators?: readonly string[];
 };
 
-export function createAccountRules({ reader, cacheMs, firstNeedsGrant }: RulesOptions): AccountRules {
+export function createAccountRules({ reader, cacheMs, firstNeedsGrant, operators = [] }: RulesOptions): AccountRules {
   /** Only of accounts that an operator has made: nobody fills it by guessing. */
   const known = new Map<string, { account: Account; until: number }>();
 
@@ -42,15 +44,12 @@ export function createAccountRules({ reader, cacheMs, firstNeedsGrant }: RulesOp
     async requireSender(account, address) {
       const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
       if (await maySendFrom(reader, account, domain, { firstNeedsGrant })) return;
-      if (account === firstAccount && (await isShown(reader, account, domain))) return;
+      // It has shown by DNS, or the operator has, that the domain is its own.
+      const isShown = operators.includes(domain) || (await findDomainOwner(reader, domain)) === account;
+      if (account === firstAccount && isShown && (await findGrantee(reader, domain)) === null) return;
       throw notVerified(account, address, domain);
     },
   };
-}
-
-/** It has shown by DNS that the domain is its own, and the operator has given it to nobody else. */
-async function isShown(reader: Reader, account: string, domain: string): Promise<boolean> {
-  return (await findDomainOwner(reader, domain)) === account && (await findGrantee(reader, domain)) === null;
 }
 
 /** In the words of Resend's API, which clients compare (docs/resend.md). */

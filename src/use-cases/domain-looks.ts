@@ -30,7 +30,7 @@ async function lookAt(options: LookOptions, domain: Domain): Promise<void> {
   const { database, clock } = options;
   const until = clock.now() + claimMs;
   if (!(await database.write((tx) => claimLook(tx, domain, until)))) return;
-  const records = recordsOf(domain.name, domain.publicKey, options.senders());
+  const records = recordsOf(domain.name, domain.keys, options.senders());
   const seen: Seen = Object.fromEntries(
     await Promise.all(records.map(async (record) => [record.kind, await statusOf(options, record)])),
   );

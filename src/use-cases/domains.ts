@@ -1,8 +1,9 @@
 /** Domains that an account sends from: made with a DKIM key of their own, looked for in DNS, and deleted. */
 
-import { generateKeyPair } from 'node:crypto';
+import { generateKeyPair, generateKeyPairSync } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Clock } from '../core/clock.ts';
+import { type DomainKey, dkimSelectors, domainKeyOf } from '../core/domain.ts';
 import { AppError } from '../core/error.ts';
 import type { DomainFact } from '../core/event.ts';
 import type { Secrets } from '../core/secrets.ts';
@@ -17,11 +18,16 @@ import {
   findDomain,
   findDomainOwner,
   insertDomain,
+  listDomains,
   seeDomain,
   setReceives,
 } from '../store/domains.ts';
+import type { OperatorDomains } from './operator-domains.ts';
 
 export type Domains = {
+  /** With those of DKIM_KEYS, which come first; newest last. */
+  list(account: string): Promise<Domain[]>;
+  find(account: string, by: { id: string } | { name: string }): Promise<Domain | null>;
   /**
    * @param name as `parseDomain` writes it.
    * @throws AppError `domain_not_allowed` where it is registered already; `invalid_field` where the account has too many.
@@ -41,6 +47,8 @@ export type DomainOptions = {
   nextId: (now: number) => string;
   /** SPF mechanisms of the relays. */
   senders: () => readonly string[];
+  /** What signs by DKIM_KEYS. */
+  operators: OperatorDomains;
   /** Told after a commit of which webhooks may be to be told. */
   onChanged: () => void;
 };
@@ -53,14 +61,27 @@ export const domainsMax = 1_000;
 
 const makePair = promisify(generateKeyPair);
 
-export function createDomains({ database, clock, secrets, nextId, senders, onChanged }: DomainOptions): Domains {
+export function createDomains({
+  database,
+  clock,
+  secrets,
+  nextId,
+  senders,
+  operators,
+  onChanged,
+}: DomainOptions): Domains {
   /** One key at a time: each takes a thread of the pool that syncs the disk, for a tenth of a second and more. */
   let making: Promise<unknown> = Promise.resolve();
 
-  function makeKey(): Promise<{ publicKey: string; privateKeyPem: string }> {
-    const made = making.then(createKey);
+  function makeKey(): Promise<MadeKey> {
+    const made = making.then(createRsaKey);
     making = made.catch(() => {});
     return made;
+  }
+
+  function sealedOf({ algorithm, spki, privateKeyPem }: MadeKey) {
+    const { publicKey } = domainKeyOf(algorithm, dkimSelectors[algorithm], spki);
+    return { publicKey, sealed: secrets.seal(dkimPurpose, Buffer.from(privateKeyPem)) };
   }
 
   /** One at a time for each account, so that each change is told once. */
@@ -80,16 +101,29 @@ export function createDomains({ database, clock, secrets, nextId, senders, onCha
     return domain;
   }
 
+  async function find(account: string, by: { id: string } | { name: string }): Promise<Domain | null> {
+    const own = await operators.list(account);
+    const isIt = (one: Domain) => ('id' in by ? one.id === by.id : one.name === by.name);
+    return own.find(isIt) ?? findDomain(database, account, by);
+  }
+
+  /** @throws AppError: nobody changes what the operator has set through a door. */
+  async function requireOwn(account: string, id: string): Promise<void> {
+    if ((await find(account, { id }))?.isOperators) throw new AppError('invalid_field', operatorsText);
+  }
+
   return {
+    list: async (account) => [...(await operators.list(account)), ...(await listDomains(database, account))],
+    find,
+
     async make(account, name, region) {
-      if (await isTaken(database, account, name)) throw registered(name);
-      const { publicKey, privateKeyPem } = await makeKey();
+      if ((await find(account, { name })) || (await findDomainOwner(database, name))) throw registered(name);
+      const keys = { rsa: sealedOf(await makeKey()), ed25519: sealedOf(createEd25519Key()) };
       const createdAt = clock.now();
       const id = nextId(createdAt);
-      const sealed = secrets.seal(dkimPurpose, Buffer.from(privateKeyPem));
       const made = await held(account, async (tx) => {
         if ((await countDomains(tx, account)) >= domainsMax) return 'too many';
-        const isMade = await insertDomain(tx, { account, id, name, region, publicKey, sealed, createdAt });
+        const isMade = await insertDomain(tx, { account, id, name, region, ...keys, createdAt });
         return isMade ? tell(tx, { account, id }, 'domain_created') : null;
       });
       if (made === 'too many')
@@ -101,39 +135,53 @@ export function createDomains({ database, clock, secrets, nextId, senders, onCha
     verify: (account, id) =>
       held(account, async (tx) => {
         const before = await findDomain(tx, account, { id });
-        if (!before || !(await askForLook(tx, account, id, clock.now()))) return false;
+        // Nobody looks for the records of DKIM_KEYS: what they are worth is the operator's to know.
+        if (!before) return (await find(account, { id })) !== null;
+        if (!(await askForLook(tx, account, id, clock.now()))) return false;
         if (before.status === 'not_started' || before.status === 'failed') await tell(tx, before, 'domain_updated');
         return true;
       }),
 
-    remove: (account, id) =>
-      held(account, async (tx) => {
+    async remove(account, id) {
+      await requireOwn(account, id);
+      return held(account, async (tx) => {
         await tell(tx, { account, id }, 'domain_deleted');
         return deleteDomain(tx, account, id);
-      }),
+      });
+    },
 
-    receive: (account, id, receives) =>
-      held(account, async (tx) => {
+    async receive(account, id, receives) {
+      await requireOwn(account, id);
+      return held(account, async (tx) => {
         const before = await findDomain(tx, account, { id });
         if (!before || !(await setReceives(tx, account, id, receives))) return false;
         if (before.receives !== receives) await tell(tx, before, 'domain_updated');
         return true;
-      }),
+      });
+    },
   };
 }
 
-async function isTaken(database: Database, account: string, name: string): Promise<boolean> {
-  if (await findDomain(database, account, { name })) return true;
-  return (await findDomainOwner(database, name)) !== null;
-}
+const operatorsText = 'The domain signs by DKIM_KEYS: the operator changes it there.';
 
-async function createKey(): Promise<{ publicKey: string; privateKeyPem: string }> {
+type MadeKey = { algorithm: DomainKey['algorithm']; spki: Buffer; privateKeyPem: string };
+
+async function createRsaKey(): Promise<MadeKey> {
   const { publicKey, privateKey } = await makePair('rsa', {
     modulusLength: 2048,
     publicKeyEncoding: { type: 'spki', format: 'der' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
-  return { publicKey: publicKey.toString('base64'), privateKeyPem: privateKey };
+  return { algorithm: 'rsa', spki: publicKey, privateKeyPem: privateKey };
+}
+
+/** In no time, unlike the other. */
+function createEd25519Key(): MadeKey {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519', {
+    publicKeyEncoding: { type: 'spki', format: 'der' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  return { algorithm: 'ed25519', spki: publicKey, privateKeyPem: privateKey };
 }
 
 /** In the words of Resend's API. */

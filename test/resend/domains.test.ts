@@ -1,36 +1,49 @@
 /** Domains from nothing to verified, against a DNS of the test's, and what is signed and sent from them. */
 
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { BrevoClient } from '@getbrevo/brevo';
 import { Resend } from 'resend';
 import { clientOf, heardAtOnce, newAccount } from '../accounts/operator.ts';
+import { type DnsServer, startDnsServer } from '../support/dns-server.ts';
 import { startTestServer, type TestServer, testKey } from '../support/server.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
+import { createTemp } from '../support/temp.ts';
+
+const temp = createTemp();
 
 let server: TestServer;
 let sink: Sink;
-/** What DNS holds; 'silent' does not answer. */
-const zone = new Map<string, string[] | 'silent'>();
+let dns: DnsServer;
 
-async function findTexts(name: string): Promise<string[]> {
-  const texts = zone.get(name) ?? [];
-  if (texts === 'silent') throw new Error('DNS does not answer');
-  return texts;
-}
+/** What DNS holds from now on; 'silent': nobody can say. */
+const zone = {
+  set: (name: string, texts: string[] | 'silent') =>
+    dns.zone.set(name, texts === 'silent' ? { servfail: true } : { txt: texts }),
+  delete: (name: string) => dns.zone.delete(name),
+};
 
 before(async () => {
   sink = await startSink();
-  server = await startTestServer({
-    ...heardAtOnce,
-    outside: { findTexts },
-    environment: { RELAY_URL: `smtp://127.0.0.1:${sink.port}`, REQUIRE_DOMAINS: 'true' },
-  });
+  dns = await startDnsServer();
+  const relay = { RELAY_URL: `smtp://127.0.0.1:${sink.port}`, DNS_SERVERS: dns.at };
+  const keys = { DKIM_KEYS: `operator.test:s1:${keyFile(temp.path('key.pem'))}` };
+  server = await startTestServer({ ...heardAtOnce, environment: { ...relay, ...keys, REQUIRE_DOMAINS: 'true' } });
 });
 after(async () => {
   await server.stop();
   await sink.close();
+  await dns.close();
+  temp.remove();
 });
+
+function keyFile(path: string): string {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  writeFileSync(path, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  return path;
+}
 
 const day = 24 * 60 * 60_000;
 
@@ -71,22 +84,51 @@ describe('/domains', () => {
     assert.equal(await statusOf(made.id), 'pending');
     await server.tick();
     assert.equal(await statusOf(made.id), 'pending', 'nobody has put it into DNS');
-    publish(made as never);
+    zone.set(dkim?.name ?? '', [dkim?.value ?? '']);
     server.clock.advance(61_000);
     await server.tick();
-    const { data: found } = await resend.domains.get(made.id);
-    assert.equal(found?.status, 'verified');
-    assert.deepEqual(
-      found?.records.map(({ status }) => status),
-      ['verified'],
+    const statuses = async () => (await resend.domains.get(made.id)).data?.records.map(({ status }) => status);
+    assert.equal(await statusOf(made.id), 'verified');
+    assert.deepEqual(await statuses(), ['verified', 'pending'], 'each record is seen by itself');
+    const signatures = async () => {
+      const before = sink.count;
+      const sent = await resend.emails.send({ from: 'a@shop.test', to: 'b@to.test', subject: 's', text: 't' });
+      assert.equal(sent.error, null);
+      await server.until('it has left', () => sink.count > before);
+      const mail = String(sink.received.at(-1)?.bytes).replace(/\r\n[ \t]+/g, ' ');
+      return [...mail.matchAll(/^DKIM-Signature: v=1; a=(\S+);.* d=shop\.test; s=(\S+);/gm)].map(([, a, s]) => [a, s]);
+    };
+    assert.deepEqual(await signatures(), [['rsa-sha256', 'sendonce']], 'nobody could check the other one yet');
+    publish(made as never);
+    await resend.domains.verify(made.id);
+    await server.tick();
+    assert.deepEqual(await statuses(), ['verified', 'verified']);
+    const both = [
+      ['rsa-sha256', 'sendonce'],
+      ['ed25519-sha256', 'sendonce-ed25519'],
+    ];
+    await server.until('each process has heard of it', async () => (await signatures()).length === 2);
+    assert.deepEqual(await signatures(), both);
+  });
+
+  it('lists what signs by DKIM_KEYS as verified, for the first account, which may send from it and changes it nowhere', async () => {
+    const mine = (await server.call('GET', '/domains')).json.data.find(
+      ({ name }: { name: string }) => name === 'operator.test',
     );
-    const sent = await resend.emails.send({ from: 'a@shop.test', to: 'b@to.test', subject: 's', text: 't' });
-    assert.equal(sent.error, null);
-    await server.until('it has left', () => sink.count === 1);
-    assert.match(
-      String(sink.received[0]?.bytes),
-      /^DKIM-Signature: v=1; a=rsa-sha256;[\s\S]*d=shop\.test;\s+s=sendonce;/m,
-    );
+    assert.equal(mine.status, 'verified');
+    const { json } = await server.call('GET', `/domains/${mine.id}`);
+    assert.deepEqual([json.records[0].name, json.records[0].status], ['s1._domainkey.operator.test', 'verified']);
+    assert.match(json.records[0].value, /^v=DKIM1; k=ed25519; p=[A-Za-z0-9+/]{43}=$/);
+    const brevo = (await server.call('GET', '/v3/senders/domains')).json.domains;
+    assert(brevo.some((one: Record<string, unknown>) => one.domain_name === 'operator.test' && one.verified === true));
+    const mail = { from: 'a@operator.test', to: 'b@to.test', subject: 's', text: 't' };
+    assert.equal((await server.call('POST', '/emails', mail)).status, 200);
+    assert.equal((await server.call('POST', `/domains/${mine.id}/verify`)).status, 200);
+    assert.equal((await server.call('DELETE', `/domains/${mine.id}`)).status, 422);
+    assert.equal((await server.call('POST', '/domains', { name: 'operator.test' })).status, 403);
+    const other = await newAccount(server, 'elsewhere');
+    assert.deepEqual((await other.call('GET', '/domains')).json.data, []);
+    assert.equal((await other.call('GET', `/domains/${mine.id}`)).status, 404);
   });
 
   it('looks again by itself: an hour apart at last, and after three days no more', async () => {
@@ -114,8 +156,14 @@ describe('/domains', () => {
     const { json: silent } = await server.call('GET', `/domains/${domain.id}`);
     assert.equal(silent.status, 'verified');
     assert.equal(silent.records[0].status, 'temporary_failure');
-    zone.delete(domain.records[0].name);
+    zone.set(domain.records[0].name, [domain.records[1].value]);
     server.clock.advance(61_000);
+    await server.tick();
+    assert.equal(await statusOf(domain.id), 'pending');
+    server.clock.advance(3 * day);
+    await server.tick();
+    assert.equal(await statusOf(domain.id), 'failed', 'another record does not come right by itself');
+    await server.call('POST', `/domains/${domain.id}/verify`);
     await server.tick();
     assert.equal(await statusOf(domain.id), 'pending');
     publish(domain);

@@ -65,5 +65,10 @@ function answersOf({ mx = [], a = [], txt = [] }: Records, name: string, type: R
     return mx.map(([preference, exchange]) => ({ type: 'MX', name, ttl: 1, data: { preference, exchange } }));
   }
   if (type === 'A') return a.map((data) => ({ type: 'A', name, ttl: 1, data }));
-  return type === 'TXT' ? txt.map((data) => ({ type: 'TXT', name, ttl: 1, data })) : [];
+  return type === 'TXT' ? txt.map((text) => ({ type: 'TXT', name, ttl: 1, data: piecesOf(text) })) : [];
+}
+
+/** RFC 1035 3.3: a piece has a byte for its length. */
+function piecesOf(text: string): string[] {
+  return text.match(/.{1,255}/gs) ?? [''];
 }

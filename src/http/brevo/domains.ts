@@ -2,21 +2,20 @@
 
 import { type DnsRecord, domainRule, parseDomain, recordsOf } from '../../core/domain.ts';
 import { AppError } from '../../core/error.ts';
-import type { Reader } from '../../store/database.ts';
-import { type Domain, findDomain, listDomains } from '../../store/domains.ts';
+import type { Domain } from '../../store/domains.ts';
 import type { Domains } from '../../use-cases/domains.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { isAbsent, isFields } from '../fields.ts';
 import { missing } from './refusal.ts';
 
-export type DomainParts = { database: Reader; domains: Domains; spfSenders: () => readonly string[] };
+export type DomainParts = { domains: Domains; spfSenders: () => readonly string[] };
 
 /** Resend's default, for who asks there; here nobody sees it. */
 const region = 'us-east-1';
 
-export async function list({ database }: DomainParts, call: Call): Promise<Reply> {
-  const all = await listDomains(database, call.caller.account);
+export async function list(parts: DomainParts, call: Call): Promise<Reply> {
+  const all = await parts.domains.list(call.caller.account);
   const domains = all.map(({ id, name, status, createdAt, account }) => ({
     id,
     domain_name: name,
@@ -81,9 +80,9 @@ async function makeOrRefuse({ domains }: DomainParts, account: string, name: str
   }
 }
 
-async function existing({ database }: DomainParts, call: Call): Promise<Domain> {
+async function existing({ domains }: DomainParts, call: Call): Promise<Domain> {
   const name = parseDomain(call.param('domain')) ?? '';
-  const domain = await findDomain(database, call.caller.account, { name });
+  const domain = await domains.find(call.caller.account, { name });
   if (!domain) throw notFound();
   return domain;
 }
@@ -95,7 +94,7 @@ function recordsShown({ spfSenders }: DomainParts, domain: Domain) {
     value: record.value,
     status: domain.seen[record.kind] === 'verified',
   });
-  const records = recordsOf(domain.name, domain.publicKey, spfSenders());
+  const records = recordsOf(domain.name, domain.keys, spfSenders());
   return Object.fromEntries(records.map((record) => [`${record.kind}_record`, named(record)]));
 }
 

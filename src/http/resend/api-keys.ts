@@ -3,8 +3,8 @@
 import { AppError } from '../../core/error.ts';
 import { listKeysInUse, type Permission } from '../../store/api-keys.ts';
 import type { Reader } from '../../store/database.ts';
-import { findDomain } from '../../store/domains.ts';
 import type { ApiKeys } from '../../use-cases/api-keys.ts';
+import type { Domains } from '../../use-cases/domains.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
@@ -13,16 +13,16 @@ import { invalidField, missingField } from './parse-fields.ts';
 import { parsePagination, sliceOf } from './parse-query.ts';
 import { renderTime } from './render.ts';
 
-export type ApiKeyParts = { database: Reader; apiKeys: ApiKeys };
+export type ApiKeyParts = { database: Reader; domains: Domains; apiKeys: ApiKeys };
 
 /** docs/resend.md: a key's name has at most 50 characters. */
 export const keyNameCharsMax = 50;
 
-export async function createApiKey({ database, apiKeys }: ApiKeyParts, call: Call): Promise<Reply> {
+export async function createApiKey({ domains, apiKeys }: ApiKeyParts, call: Call): Promise<Reply> {
   const fields = await readFields(call);
   const name = parseName(fields.name);
   const permission = parsePermission(fields.permission);
-  const domain = await domainOf(database, call, fields.domain_id, permission);
+  const domain = await domainOf(domains, call, fields.domain_id, permission);
   const { id, token } = await apiKeys.make({ account: call.caller.account, name, permission, domain });
   // The real API says `list` (docs/resend.md).
   return reply(201, { id, object: 'list', token });
@@ -77,10 +77,10 @@ function parsePermission(value: unknown): Permission {
 }
 
 /** By its name: a domain that is deleted and made anew is the same one. */
-async function domainOf(database: Reader, call: Call, id: unknown, permission: Permission): Promise<string | null> {
+async function domainOf(domains: Domains, call: Call, id: unknown, permission: Permission): Promise<string | null> {
   if (isAbsent(id)) return null;
   if (permission !== 'sending_access') throw invalidField('domain_id', 'It is for keys with `sending_access` only.');
-  const domain = typeof id === 'string' ? await findDomain(database, call.caller.account, { id }) : null;
+  const domain = typeof id === 'string' ? await domains.find(call.caller.account, { id }) : null;
   if (!domain) throw invalidField('domain_id', 'There is no such domain.');
   return domain.name;
 }

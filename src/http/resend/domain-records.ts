@@ -7,7 +7,7 @@ export function shownRecords(records: readonly RecordSeen[]) {
   return records
     .filter(({ kind }) => kind !== 'dmarc')
     .map(({ kind, name, value, status }) => ({
-      record: kind.toUpperCase(),
+      record: kind === 'spf' ? 'SPF' : 'DKIM',
       name,
       type: 'TXT',
       ttl: 'Auto',

@@ -2,8 +2,7 @@
 
 import { domainRule, parseDomain } from '../../core/domain.ts';
 import { AppError } from '../../core/error.ts';
-import type { Reader } from '../../store/database.ts';
-import { type Domain, findDomain, listDomains, recordsSeen } from '../../store/domains.ts';
+import { type Domain, recordsSeen } from '../../store/domains.ts';
 import type { Domains } from '../../use-cases/domains.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
@@ -15,7 +14,6 @@ import { parsePagination, sliceOf } from './parse-query.ts';
 import { renderTime } from './render.ts';
 
 export type DomainParts = {
-  database: Reader;
   domains: Domains;
   /** SPF mechanisms of the relays. */
   spfSenders: () => readonly string[];
@@ -38,9 +36,9 @@ export async function createDomain(parts: DomainParts, call: Call): Promise<Repl
   return reply(201, { ...membersOf(domain), records: recordsShown(parts, domain) });
 }
 
-export async function showDomains({ database }: DomainParts, call: Call): Promise<Reply> {
+export async function showDomains({ domains }: DomainParts, call: Call): Promise<Reply> {
   const query = call.query();
-  const all = (await listDomains(database, call.caller.account)).reverse();
+  const all = (await domains.list(call.caller.account)).reverse();
   // As the real API's older lists: without a limit all of them, and there are few.
   const page = { ...parsePagination(query), ...(query.limit ? {} : { limit: Math.max(1, all.length) }) };
   const { items, hasMore } = sliceOf(all, page);
@@ -72,8 +70,8 @@ export async function removeDomain({ domains }: DomainParts, call: Call): Promis
   return reply(200, { object: 'domain', id, deleted: true });
 }
 
-async function getDomain({ database }: DomainParts, call: Call): Promise<Domain> {
-  const domain = await findDomain(database, call.caller.account, { id: idIn(call) });
+async function getDomain({ domains }: DomainParts, call: Call): Promise<Domain> {
+  const domain = await domains.find(call.caller.account, { id: idIn(call) });
   if (!domain) throw notFound();
   return domain;
 }

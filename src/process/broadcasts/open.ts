@@ -20,7 +20,12 @@ export type BroadcastParts = Pick<AcceptOptions, 'database' | 'clock' | 'keyUses
 export function openBroadcasts(config: Config, { secrets, publicUrl, ...parts }: BroadcastParts): SpreadOptions {
   const { database, clock } = parts;
   const { accountCacheMs: cacheMs } = config.limits;
-  const rules = createAccountRules({ reader: database, cacheMs, firstNeedsGrant: config.requireDomains });
+  const rules = createAccountRules({
+    reader: database,
+    cacheMs,
+    firstNeedsGrant: config.requireDomains,
+    operators: config.dkim.map(({ domain }) => domain),
+  });
   // No client waits for it.
   const renderer = { open: (account: string) => parts.renderer.openLater(account) };
   const nextId = createIdSource(randomBytes);
