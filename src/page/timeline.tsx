@@ -13,10 +13,13 @@ type Options = { email: StoredEmail; through: string; events: Event[]; deliverie
 type Moment = { at: number; tone: Tone | ''; title: Child; detail?: Child };
 
 export function Timeline({ email, through, events, deliveries }: Options) {
+  // What is captured was handed to no relay, and sent to nobody: one word says so.
+  const isCaptured = events.some(({ detail }) => detail.said?.captured);
+  const told = events.filter(({ type, detail }) => !(type === 'sent' && detail.said?.captured));
   const moments: Moment[] = [
     accepted(email, through),
-    ...events.map((event) => momentOf(event)),
-    ...deliveries.filter((one) => one.gatedAt !== null).map(gate),
+    ...told.map((event) => momentOf(event)),
+    ...deliveries.filter((one) => one.gatedAt !== null && !isCaptured).map(gate),
   ];
   // Of one millisecond, the gate comes before what the relay said after it: the sort is stable, and gates go first.
   moments.sort((a, b) => a.at - b.at || rank(a) - rank(b));

@@ -47,6 +47,8 @@ export const sqliteOnly: Record<string, string> = {
   'backup.test.ts': 'copies a file; PostgreSQL has tools of its own',
   'check-code.test.ts': 'reads the code of apps, and opens no database',
   'documents.test.ts': 'what documents say, which no engine changes',
+  'documents-examples.test.ts': 'what documents say, which no engine changes',
+  'examples.test.ts': 'programs of callers; what they meet is tested on both engines',
   'files.test.ts': 'the modes of the files beside a SQLite database; PostgreSQL keeps its own',
   'cost/':
     'the processor time of the thread that reads requests and renders pages, which no engine changes; statements are counted elsewhere',
