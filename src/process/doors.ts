@@ -177,7 +177,7 @@ export function openApi(options: DoorOptions): Api {
   return {
     auth: gatekeeper.auth,
     doors,
-    submission: { accepting: use.accepting, checkKey, bodies, rateLimit, keyless, now },
+    submission: { accepting: use.accepting, checkKey, bodies, rateLimit, keyless, reader: database, now },
   };
 }
 

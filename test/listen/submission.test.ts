@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { idIn, mailer, RawClient } from '../support/mail-client.ts';
 import { drained, serve } from '../support/served.ts';
-import type { TestServer } from '../support/server.ts';
+import { type TestServer, testKey } from '../support/server.ts';
 import type { Received, Sink } from '../support/smtp-sink.ts';
 
 let server: TestServer;
@@ -100,6 +100,74 @@ describe('a mail that is submitted', () => {
     );
     const file = await fetch(files.json.data[0].download_url);
     assert.equal(await file.text(), 'inside');
+  });
+});
+
+describe('a mail that names a template', () => {
+  const brevo = { 'api-key': testKey };
+  const made = async (more: Record<string, unknown> = {}) => {
+    const sender = { name: 'App', email: 'app@acme.example' };
+    const htmlContent = '<p>Hello {{ params.name }} at {{ contact.EMAIL }}</p>';
+    const template = {
+      sender,
+      templateName: 'Hello',
+      subject: 'For {{ params.name }}',
+      htmlContent,
+      isActive: true,
+      tag: 'hi',
+      ...more,
+    };
+    return (await server.call('POST', '/v3/smtp/templates', template, brevo)).json.id;
+  };
+  const send = async (fields: string, subject = '') => {
+    const client = await RawClient.signedIn(port);
+    const part =
+      'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nnot this\r\n--b\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\ninside\r\n--b--\r\n';
+    const reply = await client.send(
+      `From: app@acme.example\r\nTo: Ann <ann@example.org>\r\nX-Own: 7\r\n${subject}${fields}${part}`,
+    );
+    client.cut();
+    return reply;
+  };
+
+  it('leaves as the template makes it of its params, once under a key, with its files', async () => {
+    const key = newKey();
+    const fields = `X-Mailin-Template-Id: ${await made()}\r\nX-Mailin-Params: {"name":\r\n "<Zo\\u00e9>"}\r\nX-Mailin-custom: c\r\nResend-Idempotency-Key: ${key}\r\n`;
+    const id = idIn(await send(fields));
+    assert.equal(idIn(await send(fields)), id);
+    const { json } = await server.call('GET', `/emails/${id}`);
+    assert.deepEqual(
+      [json.subject, json.html, json.tags],
+      ['For <Zoé>', '<p>Hello &lt;Zoé&gt; at ann@example.org</p>', [{ name: 'hi', value: '' }]],
+    );
+    await drained(server);
+    const [taken, ...others] = sink.received.filter(({ messageId }) => messageId.includes(id));
+    const text = taken?.bytes.toString() ?? '';
+    assert.deepEqual([others, /not this|X-Mailin-(?:T|P)|Resend-/.test(text)], [[], false]);
+    assert.match(text, /^X-Own: 7\r$/m);
+    const files = await server.call('GET', `/emails/${id}/attachments`);
+    assert.equal(await (await fetch(files.json.data[0].download_url)).text(), 'inside');
+    const again = await send(
+      `X-Sib-Template: ${json.template_id ?? 1}\r\nX-Sib-Parameters: {"name":"Bo"}\r\n`,
+      'Subject: Own {{ params.name }}\r\n',
+    );
+    assert.equal((await server.call('GET', `/emails/${idIn(again)}`)).json.subject, 'Own Bo');
+  });
+
+  it('is refused with a sentence where that cannot be', async () => {
+    const idle = await made({ isActive: false });
+    for (const [fields, words] of [
+      ['X-Mailin-Template-Id: 999', /There is no template 999\./],
+      ['X-Mailin-Template-Id: one', /takes the number of a template/],
+      [`X-Mailin-Template-Id: ${idle}`, /is not active/],
+      ['X-Mailin-Params: {}', /name one in X-Mailin-Template-Id/],
+      ['X-Mailin-Template-Id: 1\r\nX-Mailin-Params: name=Ann', /takes a JSON object/],
+      ['X-Mailin-Template-Id: 1\r\nX-Sib-Template: 2', /twice/],
+    ] as const) {
+      const reply = await send(`${fields}\r\n`);
+      assert.match(reply, /^554 5\.6\.0 /);
+      assert.match(reply, words);
+    }
   });
 });
 

@@ -56,6 +56,10 @@ function readField(mail: Buffer, start: number, limit: number): HeaderField {
 /** For us, or for nobody: whom it is for in secret, what its end writes, and how it is to be sent. */
 const isOurs = /^(?:bcc|resent-bcc|return-path|resend-.*|sendonce-.*|x-mailin-.*|x-sib-.*|(?:x-)?idempotency-?key)$/;
 
+export function isSaidToUs(name: string): boolean {
+  return isOurs.test(name);
+}
+
 /** The bytes that leave: the same ones where there is nothing to leave out. */
 export function withoutOurs(mail: Buffer, { fields, bodyAt }: ReadHeader): Buffer {
   const isWhole = !fields.some(({ name }) => isOurs.test(name));

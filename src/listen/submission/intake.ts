@@ -13,6 +13,7 @@ import type { Keyless } from '../../http/keyless.ts';
 import type { RateLimit } from '../../http/rate-limit.ts';
 import { log } from '../../log.ts';
 import { readMailIn } from '../../render/mail-reading.ts';
+import type { Reader } from '../../store/database.ts';
 import type { Accepting, Outcome, Turn } from '../../use-cases/accept.ts';
 import { requestTo, type SendRequest, type Submission } from '../../use-cases/submission.ts';
 import type { Intake, Transaction } from '../intake.ts';
@@ -23,6 +24,7 @@ import { submissionLimits as limits } from './limits.ts';
 import { createLineCheck } from './line-check.ts';
 import { readHead, subjectOf, toMessage } from './message.ts';
 import { readSchedule } from './schedule.ts';
+import { fillTemplate, readTemplateAsked } from './template.ts';
 
 /** What it shares with the doors over HTTP. */
 export type SubmissionParts = {
@@ -31,11 +33,13 @@ export type SubmissionParts = {
   bodies: Bodies;
   rateLimit: RateLimit;
   keyless: Keyless;
+  /** Where the account's templates are. */
+  reader: Reader;
   now: () => number;
 };
 
 /** `name`: what this server calls itself. */
-export type SubmissionOptions = Pick<SubmissionParts, 'accepting' | 'keyless' | 'now'> & { name: string };
+export type SubmissionOptions = Pick<SubmissionParts, 'accepting' | 'keyless' | 'now' | 'reader'> & { name: string };
 
 /** Of a mail that is to be tried only: Brevo's word for it (docs/smtp.md). */
 const sandbox = 'x-sib-sandbox';
@@ -86,10 +90,16 @@ function rawHeadersOf({ fields }: ReadHeader): string[] {
 
 type Written = { transaction: Transaction; mail: Buffer; header: ReadHeader };
 
-async function prepare({ now, name }: SubmissionOptions, turn: Turn, written: Written): Promise<Submission> {
+async function prepare({ now, name, reader }: SubmissionOptions, turn: Turn, written: Written): Promise<Submission> {
   const { transaction, mail, header } = written;
   const head = readHead(header, transaction.to, limits);
   const schedule = await readSchedule(valuesOf(header, 'resend-scheduled-at'), turn.rendering, now());
+  const template = readTemplateAsked(header);
+  if (template) {
+    const parts = { reader, account: turn.request.account, rendering: turn.rendering };
+    const made = await fillTemplate(parts, template, { head, header, mail, returnPath: transaction.from });
+    return submissionOf({ ...made, ...schedule }, header);
+  }
   const bytes = withoutOurs(mail, header);
   const raw = {
     bytes,
@@ -107,6 +117,10 @@ async function prepare({ now, name }: SubmissionOptions, turn: Turn, written: Wr
     raw,
     returnPath: transaction.from,
   };
+  return submissionOf(message, header);
+}
+
+function submissionOf(message: Message, header: ReadHeader): Submission {
   if (valuesOf(header, sandbox).some((value) => value.toLowerCase() === 'drop'))
     return { messages: [], answer: () => tried };
   return { messages: [message], answer: ([email]) => ({ status: 250, body: `2.0.0 queued as ${email?.id}` }) };
