@@ -4,6 +4,7 @@ import { acts, hangingCommits, synchronously } from './failovers.ts';
 import { type KillOptions, killAgainAndAgain } from './kills.ts';
 import { fleetSpeed, labServer, labSpeed } from './lab-server.ts';
 import { asynchronously, standbyLags } from './lagging-standby.ts';
+import { runLateNotices } from './late-notices.ts';
 import { type After, copiesAfterPause, copiesAfterTakeover, unfenced } from './late-workers.ts';
 import { type MischiefOptions, makeMischief } from './mischief.ts';
 import { createMoods } from './moods.ts';
@@ -24,7 +25,8 @@ export type Control = {
     | 'its log says'
     | 'which was acknowledged'
     | 'would send'
-    | 'leases have run out';
+    | 'leases have run out'
+    | 'was counted';
   /** Seconds at most: `npm test` runs it, too. */
   isQuick?: boolean;
   run: (scale: Scale) => Promise<Row>;
@@ -175,6 +177,11 @@ export const controls: Control[] = [
     sees: 'were never told',
     run: (scale) =>
       killed('were never told', ['tellings count once they are claimed', 'tells-unheard'], scale, { isHeard: true }),
+  },
+  {
+    guard: 'a notice counts once',
+    sees: 'was counted',
+    run: ({ seed }) => runLateNotices({ seed, kills: 3, engine: 'sqlite', command: labServer('counts-notices-anew') }),
   },
   {
     guard: 'PostgreSQL: a cancel is what it moved',

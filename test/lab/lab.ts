@@ -7,6 +7,7 @@ import { runDiskFaults } from './disk-faults.ts';
 import { runFullDisk } from './full-disk.ts';
 import { bites, controls } from './guards.ts';
 import { runKillSweeps } from './kill-sweep.ts';
+import { runLateNotices } from './late-notices.ts';
 import { runLostAnswers } from './lost-answers.ts';
 import { runPowerCuts } from './power-cut.ts';
 import { restoreAgainAndAgain } from './restore.ts';
@@ -61,6 +62,10 @@ const scenarios: Scenario[] = [
   { name: 'clock jumps', run: runClockJumps },
   { name: 'answers lost', run: (scale) => runLostAnswers({ ...scale, mails: times(400) }) },
   { name: 'upstream doubts', run: (scale) => runUpstreamDoubts({ ...scale, doubts: times(500) }) },
+  {
+    name: 'notices late and twice',
+    run: async (scale) => [await runLateNotices({ ...scale, engine: 'sqlite', kills: times(40) })],
+  },
   { name: 'PostgreSQL: keys', run: async (scale) => [await keyedRequests(times(10_000), scale)] },
   { name: 'PostgreSQL: as shipped', run: async (scale) => [await plainMischief(times(200), scale)] },
   { name: 'PostgreSQL: hold', run: async (scale) => [await mixedMischief(times(1_000), 'hold', scale)] },
@@ -68,6 +73,10 @@ const scenarios: Scenario[] = [
   { name: 'PostgreSQL: webhooks', run: async (scale) => [await heardMischief(times(100), scale)] },
   { name: 'PostgreSQL: relays', run: async (scale) => [await routedMischief(times(300), scale)] },
   { name: 'PostgreSQL: people', run: async (scale) => [await peopleAndMischief(times(300), scale)] },
+  {
+    name: 'PostgreSQL: notices late and twice',
+    run: async (scale) => [await runLateNotices({ ...scale, engine: 'postgres', kills: times(40) })],
+  },
   ...clusterLines(times),
   {
     name: 'upgrade',

@@ -74,9 +74,11 @@ function readLines(child: ChildProcess, take: (line: string) => void): void {
 }
 
 /** What the command line prints, beside a running server or without one. */
-export async function runCommand(setting: Setting, words: string[], timeout = 0): Promise<string> {
+export async function runCommand(setting: Setting, words: string[], timeout = 0, input = ''): Promise<string> {
   const options = { env: environmentOf(setting), timeout };
-  return (await promisify(execFile)(process.execPath, [main, ...words], options)).stdout;
+  const running = promisify(execFile)(process.execPath, [main, ...words], options);
+  running.child.stdin?.on('error', () => {}).end(input);
+  return (await running).stdout;
 }
 
 /** The first column of a query of a SQLite file, read beside whoever has it open. */

@@ -18,7 +18,7 @@ export type StoredEvent = {
   /** Of the email, where the event names none. */
   recipients: string[] | null;
   isInDoubt: boolean;
-  by: 'operator' | 'policy' | null;
+  by: 'operator' | 'policy' | 'notice' | null;
   scheduledAt: number | null;
 };
 

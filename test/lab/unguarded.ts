@@ -33,6 +33,13 @@ const claimsCountAsTold: Bend = {
   replace: "set state = 'delivered', attempt",
 };
 
+/** A notice counts as often as it comes. */
+const noticesCountAnew: Bend = {
+  when: 'insert into notices',
+  find: 'do nothing',
+  replace: 'do update set at = excluded.at',
+};
+
 /** `createClock` makes the one the guarded server would have. */
 export function variantsOf(createClock: (wall: () => number) => SystemClock): Record<string, Partial<Outside>> {
   return {
@@ -43,6 +50,7 @@ export function variantsOf(createClock: (wall: () => number) => SystemClock): Re
     'retries-doubt': { database: (own) => bendDatabase(own, [doubtIsQueued]) },
     'forgets-claims': { database: (own) => bendDatabase(own, [claimsAreForgotten]) },
     'tells-unheard': { database: (own) => bendDatabase(own, [claimsCountAsTold]) },
+    'counts-notices-anew': { database: (own) => bendDatabase(own, [noticesCountAnew]) },
     'cancels-blindly': { database: (own) => looksThenMoves(own, 'cancel') },
     'answers-early': { database: (own) => resolvesEarly(own, 'insert into emails') },
     'dots-early': { database: (own) => resolvesEarly(own, textOf('gate')) },
