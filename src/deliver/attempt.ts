@@ -119,10 +119,12 @@ export class Attempt {
 
   async #shipAndSettle(delivery: Delivery, leaving: Leaving, turn: Turn): Promise<void> {
     const { settler, onOutcome, onDoubt, relays } = this.#options;
-    const way = relays.wayOf({ ...delivery, ...leaving, bound: delivery.boundRelay });
+    const { account, never, failedAt, boundRelay: bound } = delivery;
+    const way = relays.wayOf({ account, never, failedAt, bound, from: leaving.from, tag: leaving.tag });
     if (!way) return settler.hold(delivery, leftBehind(delivery.boundRelay));
     if (isToSplit(way, delivery.recipients)) return this.#split(delivery);
-    const { outcome, ...shipped } = await this.#ship(delivery, leaving, { way, turn });
+    const shipped = await this.#ship(delivery, leaving, { way, turn });
+    const { outcome } = shipped;
     // A session may die while its gate is still committing: what to record depends on whether it opened.
     await this.#gate?.catch(() => false);
     // Handed back at the shutdown: it is the next process's now, and the database may be closed already.

@@ -45,7 +45,7 @@ export async function findEmailToCompose(
   if (bytes > bytesMax) return bytes;
   const { html, text, made_text: madeText } = row;
   const attachments = files === 0 ? [] : await listAttachmentContents(reader, account, id);
-  return { ...toSummary(row), ...rawOf(content, row.raw), html, text, madeText, headers, attachments };
+  return Object.assign(toSummary(row), rawOf(content, row.raw), { html, text, madeText, headers, attachments });
 }
 
 /** PostgreSQL compares lengths with an integer of 32 bits. */

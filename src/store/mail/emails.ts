@@ -220,8 +220,7 @@ function pageTerms(page: Page): { where: string; order: 'asc' | 'desc'; cursor: 
 
 export function toSummary(row: EmailRow): EmailSummary {
   const summary: Summary = JSON.parse(row.summary);
-  return {
-    ...summary,
+  return Object.assign(summary, {
     account: row.account,
     id: row.id,
     messageId: row.message_id,
@@ -231,7 +230,7 @@ export function toSummary(row: EmailRow): EmailSummary {
     captured: row.last_event === 'captured',
     inDoubt: row.in_doubt > 0,
     keyHash: row.key_hash,
-  };
+  });
 }
 
 export async function rescheduleEmail(

@@ -58,15 +58,15 @@ export async function moveUncounted<Name extends EdgeName>(
   place: Place,
   terms: Terms<Name>,
 ): Promise<Moved[]> {
-  return (await moveRows<MovedRow>(tx, name, { ...place, columns: 'all' }, terms)).map(toMoved);
+  return (await moveRows<MovedRow>(tx, name, place, { columns: 'all', terms })).map(toMoved);
 }
 
 /** Writes the events, too. */
 async function moveRows<Row extends ToldRow>(
   tx: Transaction,
   name: EdgeName,
-  { columns, ...place }: Place & { columns: Columns },
-  terms: Told,
+  place: Place,
+  { columns, terms }: { columns: Columns; terms: Told },
 ): Promise<Row[]> {
   const edge: Edge = edges[name];
   const { sql, names } = statementOf(name, edge, place.part !== undefined, columns);
@@ -74,8 +74,7 @@ async function moveRows<Row extends ToldRow>(
   for (const type of rows.length === 0 ? [] : (edge.events ?? [])) {
     if (edge.tells === 'first_failure' && rows.every((one) => one.failures > 1)) continue;
     const moved = rows.map(toBrief);
-    const detail = { ...relayOf(type, moved), ...detailOf(edge, moved, terms) };
-    await appendEvent(tx, place.account, place.emailId, type, terms.now, detail);
+    await appendEvent(tx, place.account, place.emailId, type, terms.now, detailOf(edge, type, moved, terms));
   }
   return rows;
 }
@@ -100,35 +99,36 @@ export async function moves<Name extends EdgeName>(
   place: Place & { part: number },
   terms: Terms<Name>,
 ): Promise<boolean> {
-  const rows = await moveRows<ToldRow>(tx, name, { ...place, columns: 'told' }, terms);
+  const rows = await moveRows<ToldRow>(tx, name, place, { columns: 'told', terms });
   countMoves(tx, place.account, rows.map(toBrief));
   return rows.length > 0;
 }
 
-function detailOf(edge: Edge, moved: Brief[], { reply, fence, detail }: Told): EventDetail {
-  return {
-    // A new schedule is about the email, whoever it is for.
-    ...(detail?.scheduled_at === undefined ? { recipients: moved.flatMap((one) => one.recipients) } : {}),
-    ...(reply === undefined ? {} : { reply: reply.text, said: reply.said }),
-    ...(edge.by || fence === undefined ? {} : { attempt: fence }),
-    ...(edge.to === 'in_doubt' ? { in_doubt: true } : {}),
-    ...(edge.by ? { by: edge.by } : {}),
-    ...detail,
-  };
+/** Added member by member, in the order in which they are stored. */
+function detailOf(edge: Edge, type: EventType, moved: Brief[], { reply, fence, detail }: Told): EventDetail {
+  const told: EventDetail = {};
+  addRelay(told, type, moved);
+  // A new schedule is about the email, whoever it is for.
+  if (detail?.scheduled_at === undefined) told.recipients = moved.flatMap((one) => one.recipients);
+  if (reply !== undefined) {
+    told.reply = reply.text;
+    told.said = reply.said;
+  }
+  if (!edge.by && fence !== undefined) told.attempt = fence;
+  if (edge.to === 'in_doubt') told.in_doubt = true;
+  if (edge.by) told.by = edge.by;
+  return detail ? Object.assign(told, detail) : told;
 }
 
 /** What the relay has to do with. */
 const ofRelays: readonly EventType[] = ['sent', 'delivered', 'bounced', 'delivery_delayed'];
 
-function relayOf(type: EventType, [one]: Brief[]): Pick<EventDetail, 'relay' | 'passed_over' | 'upstream_id'> {
-  if (!one || one.relay === null || !ofRelays.includes(type)) return {};
+function addRelay(told: EventDetail, type: EventType, [one]: Brief[]): void {
+  if (!one || one.relay === null || !ofRelays.includes(type)) return;
+  told.relay = one.relay;
   const others = one.passedOver.filter(({ relay }) => relay !== one.relay);
-  const passedOver = others.map(({ relay, reason }) => ({ relay, reason }));
-  return {
-    relay: one.relay,
-    ...(passedOver.length === 0 ? {} : { passed_over: passedOver }),
-    ...(one.upstreamId === null ? {} : { upstream_id: one.upstreamId }),
-  };
+  if (others.length > 0) told.passed_over = others.map(({ relay, reason }) => ({ relay, reason }));
+  if (one.upstreamId !== null) told.upstream_id = one.upstreamId;
 }
 
 /** What events and counts need of a delivery. */
@@ -176,9 +176,16 @@ function toBrief(row: ToldRow): Brief {
   };
 }
 
+/** Members are written out: it is done at each step of each delivery, and a spread takes several times as long. */
 function toMoved(row: MovedRow): Moved {
+  const { from, state, recipients, relay, passedOver, upstreamId } = toBrief(row);
   return {
-    ...toBrief(row),
+    from,
+    state,
+    recipients,
+    relay,
+    passedOver,
+    upstreamId,
     part: row.part,
     attempt: row.attempt,
     tries: row.tries,
@@ -195,15 +202,17 @@ function toMoved(row: MovedRow): Moved {
 /** An edge as SQL, and the names of its parameters in their order. */
 export type Statement = { sql: string; names: string[] };
 
-const statements = new Map<string, Statement>();
+/** Four of each edge: for one part or for all, with some columns or with all. */
+const statements = new Map<string, (Statement | undefined)[]>();
 
 /** The name of the edge stands in the text: who reads a server's log, or changes one edge in a test, knows it by that. */
 function statementOf(name: string, edge: Edge, isOnePart: boolean, columns: Columns): Statement {
-  const known = statements.get(`${name} ${isOnePart} ${columns}`);
-  if (known) return known;
-  const made = writeStatement(name, edge, isOnePart, columns);
-  statements.set(`${name} ${isOnePart} ${columns}`, made);
-  return made;
+  const index = (isOnePart ? 1 : 0) + (columns === 'all' ? 2 : 0);
+  const known = statements.get(name) ?? [];
+  const one = known[index] ?? writeStatement(name, edge, isOnePart, columns);
+  known[index] = one;
+  statements.set(name, known);
+  return one;
 }
 
 export function writeStatement(name: string, edge: Edge, isOnePart: boolean, columns: Columns = 'all'): Statement {
