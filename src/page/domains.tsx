@@ -80,8 +80,8 @@ function DomainPanel({ visit, domain }: { visit: Visit; domain: Domain }) {
               <b>{labelOf[kind]}</b>{' '}
               <Pill tone={toneOf(seen)}>{seen === 'verified' ? 'seen in DNS' : seen.replaceAll('_', ' ')}</Pill>{' '}
               <span class="muted">TXT</span> <code>{name}</code>{' '}
-              <CopyButton text={name} label={`the name of ${labelOf[kind]}`} word="name" />
-              <CopyButton text={value} label={`the value of ${labelOf[kind]}`} word="value" />
+              <CopyButton text={name} label={`name of ${labelOf[kind]}`} word="name" />
+              <CopyButton text={value} label={`value of ${labelOf[kind]}`} word="value" />
             </p>
             <pre class="wrap" tabindex={0}>
               <code>{value}</code>
