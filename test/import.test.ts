@@ -20,6 +20,11 @@ describe('sendonce import', () => {
       const more = n < 2 ? { segments: [{ id: segment }] } : {};
       assert.equal((await there.call('POST', '/contacts', { ...contact, ...more })).status, 201);
     }
+    const variables = [{ key: 'NAME', type: 'string', fallback_value: 'you' }];
+    const welcome = { name: 'Welcome', alias: 'welcome', subject: 's', html: '<p>{{{NAME}}}</p>', variables };
+    const { id: template } = (await there.call('POST', '/templates', welcome)).json;
+    await there.call('POST', `/templates/${template}/publish`);
+    await there.call('POST', '/domains', { name: 'moved.example', region: 'eu-west-1' });
     const flaky = await startFlaky(t, there);
     const run = () => importFrom(configOf(here), ['resend'], { key: testKey, upstream: flaky.url });
 
@@ -28,7 +33,15 @@ describe('sendonce import', () => {
     flaky.refuseFrom = Number.POSITIVE_INFINITY;
     const asked = flaky.asked.length;
     const said = await printed(run);
-    assert.match(said, /contacts: 20 taken\.\nsegments: 2 taken\./);
+    assert.match(said, /contacts: 20 taken\.\nsegments: 2 taken\.\n {2}Welcome: published\ntemplates: 1 taken\./);
+    assert.match(
+      said,
+      /moved\.example: not verified yet[\s\S]*sendonce\._domainkey\.moved\.example {2}v=DKIM1; k=rsa; p=/,
+    );
+    const moved = (await here.call('GET', '/templates/welcome')).json;
+    assert.deepEqual([moved.status, moved.variables[0].fallback_value, moved.html], ['published', 'you', welcome.html]);
+    const domain = (await here.call('GET', '/domains')).json.data[0];
+    assert.deepEqual([domain.name, domain.region, domain.status], ['moved.example', 'eu-west-1', 'not_started']);
     assert(
       !flaky.asked.slice(asked).some((path) => path.startsWith('/suppressions')),
       'what was taken is not asked again',
@@ -45,7 +58,8 @@ describe('sendonce import', () => {
     assert.equal(await members(), 2);
 
     await here.call('PATCH', '/contacts/reader-3@example.com', { unsubscribed: true });
-    assert.match(await printed(run), /contacts: 120 taken/);
+    assert.match(await printed(run), /contacts: 120 taken[\s\S]*templates: 1 taken\.\ndomains: 1 taken/);
+    assert.equal((await here.call('GET', '/templates')).json.data.length, 1, 'what is there already stays as it is');
     assert.equal(await members(), 2);
     assert.equal(
       (await contact('reader-3@example.com')).json.unsubscribed,
@@ -64,10 +78,23 @@ describe('sendonce import', () => {
     assert.equal((await there.call('POST', '/v3/contacts', made, brevo)).status, 201);
     await there.call('POST', '/suppressions', { email: 'gone@example.com' });
 
+    const offer = {
+      templateName: 'Offer',
+      subject: 's',
+      htmlContent: '<p>Hello {{ params.name }}</p>',
+      isActive: true,
+    };
+    const sender = { name: 'Shop', email: 'shop@moved.example' };
+    const { id: number } = (await there.call('POST', '/v3/smtp/templates', { ...offer, sender }, brevo)).json;
+    await there.call('POST', '/v3/senders/domains', { name: 'moved.example' }, brevo);
+
     const flags = { key: testKey, upstream: `${there.url}/v3` };
     const said = await printed(() => importFrom(configOf(here), ['brevo'], flags));
     assert.match(said, /suppressions: 1 taken\.\nblocked domains: 1 taken\.\ncontacts: 1 taken\./);
     assert.match(said, /attributes: \d+ left out, /);
+    assert.match(said, /Offer: number 2\ntemplates: 2 taken\.[\s\S]*sendonce-ed25519\._domainkey\.moved\.example/);
+    const kept = (await here.call('GET', `/v3/smtp/templates/${number}`, undefined, brevo)).json;
+    assert.deepEqual([kept.name, kept.sender.email, kept.isActive], ['Offer', 'shop@moved.example', true]);
     const ann = (await here.call('GET', '/v3/contacts/ann@example.com', undefined, brevo)).json;
     assert.deepEqual([ann.attributes.FIRSTNAME, ann.listIds.length], ['Ann', 1]);
     const blocked = await here.call('GET', '/v3/smtp/blockedDomains', undefined, brevo);

@@ -2,13 +2,16 @@
 
 import type { Config } from '../config/config.ts';
 import { firstAccount } from '../core/account.ts';
+import { spfSendersOf } from '../process/relays.ts';
+import { openSecrets } from '../process/secret-key.ts';
 import { findAccount } from '../store/account-rules.ts';
 import type { Database } from '../store/database.ts';
 import { createTakeOver, type TakeOver } from '../use-cases/take-over.ts';
+import { createMadeThings, type MadeThings } from '../use-cases/take-over-templates.ts';
 import { brevoLeftOut, brevoSteps } from './import/brevo.ts';
 import { resendLeftOut, resendSteps } from './import/resend.ts';
 import { createSource, type Source } from './import/source.ts';
-import type { LeftOut, Step } from './import/steps.ts';
+import type { LeftOut, Step, Told } from './import/steps.ts';
 import { CommandError, withDatabase } from './terminal.ts';
 import { UsageError } from './usage.ts';
 
@@ -17,7 +20,7 @@ export type ImportFlags = { key?: string; account?: string; upstream?: string };
 type Service = {
   base: string;
   headers: (key: string) => Record<string, string>;
-  steps: (source: Source, into: TakeOver) => Step[];
+  steps: (source: Source, into: TakeOver, made: MadeThings, tell: Told) => Step[];
   leftOut: readonly LeftOut[];
 };
 
@@ -47,7 +50,9 @@ export async function importFrom(config: Config, [name = '', ...others]: string[
   await withDatabase(config, { create: false }, async (database) => {
     await requireAccount(database, account);
     const into = createTakeOver(database, { service: name, account });
-    const steps = service.steps(source, into);
+    const secrets = await openSecrets(database, config);
+    const made = createMadeThings(database, { account, secrets, senders: spfSendersOf(config.relay) });
+    const steps = service.steps(source, into, made, (line) => console.log(line));
     for (const step of steps) await takeStep(step, into);
     await into.end(steps.map(({ what }) => what));
   });

@@ -60,6 +60,18 @@ export async function insertTemplate(
   return row.id;
 }
 
+/** Under a number that is free: what is made later comes after it. */
+export async function insertTemplateAs(
+  tx: Transaction,
+  account: string,
+  id: number,
+  template: NewTemplate,
+  now: number,
+): Promise<void> {
+  await tx.run('update accounts set last_template_id = ? where id = ? and last_template_id < ?', id, account, id);
+  await insertAs(tx, account, id, template, now);
+}
+
 export async function findTemplate(reader: Reader, account: string, id: number): Promise<StoredTemplate | null> {
   const [row] = await reader.all<TemplateRow>(
     `select ${columns} from templates where account = ? and id = ?`,

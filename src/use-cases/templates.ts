@@ -22,7 +22,7 @@ export type Templates = {
   markTestSent(account: string, id: number): Promise<boolean>;
 };
 
-export function createTemplates(database: Database, clock: Clock): Templates {
+export function createTemplates(database: Database, clock: Pick<Clock, 'now'>): Templates {
   return {
     make: (account, template) => database.write((tx) => insertTemplate(tx, account, template, clock.now())),
     change: (account, id, change) => database.write((tx) => updateTemplate(tx, account, id, change, clock.now())),

@@ -1,14 +1,17 @@
 /** What Brevo knows of an account, in the order it is taken over. */
 
+import { parseDomain } from '../../core/domain.ts';
 import type { SuppressionOrigin } from '../../core/suppression.ts';
 import type { TakeOver } from '../../use-cases/take-over.ts';
+import type { MadeThings } from '../../use-cases/take-over-templates.ts';
+import { putDomain } from './domains.ts';
 import { type Item, itemsOf, type Source, textOf } from './source.ts';
-import type { Step } from './steps.ts';
+import type { Step, Told } from './steps.ts';
 
 const pageSize = 100;
 const listsPageSize = 50;
 
-export function brevoSteps(source: Source, into: TakeOver): Step[] {
+export function brevoSteps(source: Source, into: TakeOver, made: MadeThings, tell: Told): Step[] {
   return [
     {
       what: 'suppressions',
@@ -17,20 +20,16 @@ export function brevoSteps(source: Source, into: TakeOver): Step[] {
     },
     { what: 'blocked domains', take: () => takeDomains(source, into) },
     { what: 'contacts', take: (place) => takeContacts(source, into, place) },
+    {
+      what: 'templates',
+      take: (place) =>
+        takePage(source, '/smtp/templates', 'templates', place, (items) => takeTemplates(made, items, tell)),
+    },
+    { what: 'domains', take: () => takeSenderDomains(source, made, tell) },
   ];
 }
 
 export const brevoLeftOut = [
-  {
-    what: 'domains',
-    path: '/senders/domains',
-    why: 'their DKIM keys stay there: make them here, and publish the new records beside the old ones',
-  },
-  {
-    what: 'templates',
-    path: '/smtp/templates?limit=100',
-    why: 'their numbers are other ones here: make them with POST /v3/smtp/templates',
-  },
   { what: 'attributes', path: '/contacts/attributes', why: 'FIRSTNAME and LASTNAME alone are taken' },
 ];
 
@@ -99,4 +98,35 @@ async function namesOfLists(source: Source): Promise<Map<number, string>> {
     for (const { id, name } of lists) names.set(Number(id), String(name));
     if (lists.length < listsPageSize) return names;
   }
+}
+
+/** An app names a template by its number: where that is free here, it stays. */
+async function takeTemplates(made: MadeThings, items: Item[], tell: Told): Promise<void> {
+  for (const { id, name, subject, isActive, sender, replyTo, toField, tag, htmlContent } of items) {
+    const from = (sender ?? {}) as Item;
+    const title = textOf(name) ?? String(id);
+    const { number, isNew } = await made.putTemplate(Number(id), {
+      name: title,
+      sender: { name: textOf(from.name) ?? '', email: textOf(from.email) ?? '' },
+      ...{ subject: textOf(subject) ?? '', html: textOf(htmlContent) ?? '', replyTo: replyToOf(replyTo) },
+      ...{ toField: textOf(toField) ?? '', tag: textOf(tag) ?? '', attachmentUrl: null, isActive: isActive === true },
+    });
+    if (isNew)
+      tell(
+        `  ${title}: number ${number}${number === Number(id) ? '' : ` here, which was ${String(id)}: change the app`}`,
+      );
+  }
+}
+
+/** Brevo shows one that is none in brackets. */
+function replyToOf(value: unknown): string | null {
+  const text = textOf(value);
+  return text?.includes('@') ? text : null;
+}
+
+async function takeSenderDomains(source: Source, made: MadeThings, tell: Told) {
+  const domains = itemsOf((await source('/senders/domains')).domains);
+  const names = domains.flatMap(({ domain_name }) => parseDomain(String(domain_name ?? '')) ?? []);
+  for (const name of names) await putDomain(made, name, 'us-east-1', tell);
+  return { taken: names.length, next: null };
 }

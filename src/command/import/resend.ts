@@ -1,13 +1,17 @@
 /** What Resend knows of an account, in the order it is taken over. */
 
+import { parseDomain } from '../../core/domain.ts';
 import { type SuppressionOrigin, suppressionOrigins } from '../../core/suppression.ts';
+import { isOfType, isVariableKey, type TemplateVariable, variableTypes } from '../../core/template-variable.ts';
 import type { TakeOver } from '../../use-cases/take-over.ts';
+import type { MadeThings } from '../../use-cases/take-over-templates.ts';
+import { putDomain } from './domains.ts';
 import { type Item, itemsOf, type Source, textOf } from './source.ts';
-import type { Step } from './steps.ts';
+import type { Step, Told } from './steps.ts';
 
 const pageSize = 100;
 
-export function resendSteps(source: Source, into: TakeOver): Step[] {
+export function resendSteps(source: Source, into: TakeOver, made: MadeThings, tell: Told): Step[] {
   return [
     {
       what: 'suppressions',
@@ -15,20 +19,21 @@ export function resendSteps(source: Source, into: TakeOver): Step[] {
     },
     { what: 'contacts', take: (place) => takePage(source, '/contacts', place, (items) => putAll(into, items)) },
     { what: 'segments', take: (place) => takeSegment(source, into, place) },
+    {
+      what: 'templates',
+      take: (place) =>
+        takePage(source, '/templates', place, async (items) => {
+          for (const { id } of items) await takeTemplate(made, await source(`/templates/${String(id)}`), tell);
+        }),
+    },
+    {
+      what: 'domains',
+      take: (place) => takePage(source, '/domains', place, (items) => takeDomains(made, items, tell)),
+    },
   ];
 }
 
 export const resendLeftOut = [
-  {
-    what: 'domains',
-    path: '/domains',
-    why: 'their DKIM keys stay there: make them here, and publish the new records beside the old ones',
-  },
-  {
-    what: 'templates',
-    path: '/templates?limit=100',
-    why: 'their html may need a look: make them with POST /templates',
-  },
   { what: 'topics', path: '/topics', why: 'what people chose of them is asked one by one there' },
 ];
 
@@ -81,4 +86,34 @@ async function takeSegment(source: Source, into: TakeOver, place: string | null)
   if (next !== null) return { taken, next: `${segment.id} ${next}` };
   const following = segments[index + 1];
   return { taken, next: following ? `${following.id} ` : null };
+}
+
+async function takeTemplate(made: MadeThings, item: Item, tell: Told): Promise<void> {
+  const { name, alias, from, subject, reply_to, html, text, status } = item;
+  const replyTo = (Array.isArray(reply_to) ? reply_to : [reply_to]).flatMap((one) => textOf(one) ?? []);
+  const content = {
+    name: textOf(name) ?? String(item.id),
+    ...{ from: textOf(from), subject: textOf(subject), replyTo },
+    ...{ html: textOf(html) ?? '', text: textOf(text), variables: variablesOf(item) },
+  };
+  const isNew = await made.putVersioned(textOf(alias), content, status === 'published');
+  if (isNew) tell(`  ${content.name}: ${status === 'published' ? 'published' : 'a draft'}`);
+}
+
+function variablesOf({ variables }: Item): TemplateVariable[] {
+  const now = Date.now();
+  return itemsOf(variables).flatMap(({ id, key, type, fallback_value }) => {
+    const known = variableTypes.find((one) => one === type) ?? 'string';
+    const fallback = isOfType(fallback_value, known) ? fallback_value : null;
+    if (typeof key !== 'string' || !isVariableKey(key)) return [];
+    return [{ id: textOf(id) ?? key, key, type: known, fallback, createdAt: now, updatedAt: now }];
+  });
+}
+
+/** With keys of our own: those there never leave the service. */
+async function takeDomains(made: MadeThings, items: Item[], tell: Told): Promise<void> {
+  for (const { name, region } of items) {
+    const domain = parseDomain(String(name ?? ''));
+    if (domain !== null) await putDomain(made, domain, textOf(region) ?? 'us-east-1', tell);
+  }
 }

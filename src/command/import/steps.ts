@@ -10,3 +10,6 @@ export type Step = { what: string; take(place: string | null): Promise<Taken> };
 
 /** What stays there, and why; `path`: where it is looked for. */
 export type LeftOut = { what: string; path: string; why: string };
+
+/** What is made here of what was there, and what a person has to do with it. */
+export type Told = (line: string) => void;
