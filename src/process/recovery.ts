@@ -2,6 +2,7 @@
 
 import type { Clock } from '../core/clock.ts';
 import { log } from '../log.ts';
+import { recoverBroadcasts } from '../store/broadcasts.ts';
 import type { Database } from '../store/database.ts';
 import { type InDoubtPolicy, never } from '../store/mail/deliveries.ts';
 import { doubtLostHandoffs, recover } from '../store/mail/recover.ts';
@@ -50,7 +51,10 @@ export class Recovery {
     }
     await this.#recoverAll(never);
     // Where others may be alive the lease, a minute, tells who is not.
-    await database.write((tx) => recoverWebhookDeliveries(tx, clock.now()));
+    await database.write(async (tx) => {
+      await recoverWebhookDeliveries(tx, clock.now());
+      await recoverBroadcasts(tx, clock.now());
+    });
   }
 
   /** About once a second, whatever else is slow: the others take whoever is silent for dead. */

@@ -124,6 +124,11 @@ export async function claimBroadcast(tx: Transaction, due: Broadcast, until: num
   return claimed === 1;
 }
 
+/** What a dead process had is due at once. Only where there can be no other process: elsewhere the claim ends by itself. */
+export async function recoverBroadcasts(tx: Transaction, now: number): Promise<void> {
+  await tx.run("update broadcasts set due_at = ? where status = 'queued' and due_at > ?", now, now);
+}
+
 export type Step = { account: string; id: string; cursor: string; claimedUntil: number };
 
 /** In the transaction that accepts the emails of a step. False: it was canceled, or is another process's: they must not be accepted. */

@@ -266,7 +266,7 @@ export async function unblockDomain(tx: Transaction, account: string, domain: st
 
 export async function listBlockedDomains(reader: Reader, account: string): Promise<string[]> {
   const rows = await reader.all<{ address: string }>(
-    "select address from suppressions where account = ? and address like '@%' order by address",
+    "select address from suppressions where account = ? and substr(address, 1, 1) = '@' order by address",
     account,
   );
   return rows.map(({ address }) => address.slice(1));
