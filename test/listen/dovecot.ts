@@ -24,24 +24,16 @@ import { examineConfig } from '../../src/config/config.ts';
 import { printed } from '../support/printed.ts';
 import { serve } from '../support/served.ts';
 import { testSecretKey } from '../support/server.ts';
+import { freePort, isInstalled } from './real-servers.ts';
 
 const corpus = fileURLToPath(new URL('../../../test/evidence/corpus/', import.meta.url));
 const kinds = ['postfix-unknown', 'exim-unknown', 'qmail-unknown', 'gmail-unknown', 'postfix-full', 'sendmail-unknown'];
 
-if (process.getuid?.() !== 0 || !isInstalled()) {
+if (process.getuid?.() !== 0 || !isInstalled('dovecot')) {
   console.log(
     'Dovecot is not installed, or this is not root: nothing was tried. `apt-get install dovecot-imapd` brings it.',
   );
 } else await main();
-
-function isInstalled(): boolean {
-  try {
-    execFileSync('which', ['dovecot'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 async function main(): Promise<void> {
   const cleanups: (() => unknown)[] = [];
@@ -197,12 +189,4 @@ function answers(port: number): Promise<boolean> {
       .on('close', () => end(false))
       .on('data', () => end(true));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  return port;
 }
