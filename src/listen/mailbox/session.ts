@@ -169,7 +169,8 @@ const wordsMax = 300;
 
 function wordsOf(error: unknown, { password }: MailboxServer): string {
   const { code, responseText, message } = error as Failure;
-  const said = [responseText ?? message, code].filter((one) => typeof one === 'string' && one !== '').join(', ');
+  const words = String(responseText ?? message ?? '');
+  const said = typeof code === 'string' && !words.includes(code) ? `${words}, ${code}` : words;
   // A server may repeat what it was sent.
   return said
     .replaceAll(password, '…')
