@@ -17,10 +17,17 @@ export function addToCount(tx: Transaction, account: string, name: CountName, mo
   tx.add(countsOf(tx.writer), [account, name], [more.items, more.recipients]);
 }
 
+/** By the connection. */
+const texts = new Map<string, string>();
+
 function countsOf(writer: string): string {
-  return `insert into counts (account, name, writer, items, recipients) values (?, ?, ${writer}, ?, ?)
+  const known = texts.get(writer);
+  if (known !== undefined) return known;
+  const made = `insert into counts (account, name, writer, items, recipients) values (?, ?, ${writer}, ?, ?)
      on conflict (account, name, writer) do update set
        items = counts.items + excluded.items, recipients = counts.recipients + excluded.recipients`;
+  texts.set(writer, made);
+  return made;
 }
 
 /** A sum of several rows in SQL: `items` or `recipients` of one account, or of all where it is null. */

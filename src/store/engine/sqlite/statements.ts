@@ -62,7 +62,7 @@ export class Statements {
 
   /** Some failures (a full disk) have rolled the transaction back already. */
   rollBack(): void {
-    if (this.#connection.inTransaction) this.#connection.exec('rollback');
+    if (this.#connection.inTransaction) this.exec('rollback');
   }
 
   close(): void {
