@@ -81,11 +81,16 @@ export const primaryLost =
 /** Of three servers: commits wait for one of two standbys, and every second time one is away when the primary dies. */
 export const oneOfTwoStandbys: Round = async (trial) => {
   const { cluster } = trial;
-  if (trial.acceptsAgainMs.length % 2 === 1) {
+  const isOneAway = trial.acceptsAgainMs.length % 2 === 1;
+  if (isOneAway) {
     await cluster.killStandby();
     await trial.work(300);
   }
-  await trial.acceptsAgain(await failOver(trial, { waits: true }));
+  const pointedAt = await failOver(trial, { waits: true });
+  // Who is left alone accepts nothing before it has a standby again.
+  const attached = isOneAway ? cluster.attach() : null;
+  await trial.acceptsAgain(pointedAt);
+  await attached;
   while (cluster.standbys.length < 2) await cluster.attach();
 };
 
