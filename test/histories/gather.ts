@@ -119,11 +119,11 @@ function tell(done: number, { onProgress, operations }: Lived): boolean {
   return done < operations;
 }
 
-/** Lets everything come to its end. What the lab itself makes of it is not asked, but for what endpoints were never told. */
+/** Lets everything come to its end; what endpoints are to be told, only where they count it. What else the lab makes of it is not asked. */
 async function historyOf(world: World, wanted: Lived): Promise<History> {
   const { isHeard = false, onProgress } = wanted;
   onProgress?.(countSoFar(world), true);
-  const { violations } = await world.examine();
+  const { violations } = await world.examine({ awaitsTellings: isHeard });
   const { load, relay, deeds, clock } = world;
   const idsSeen = new Map(
     relay.transactions.flatMap(({ asked, dot }) => {

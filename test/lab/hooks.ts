@@ -126,12 +126,16 @@ export class Hooks {
     this.receiver.behave = () => ({});
   }
 
-  /** Events that are still to be told, and what is known of each. */
-  async untold(): Promise<string[]> {
-    const pending = `select w.id as webhook, d.type, d.attempt, d.tries, d.run_at, d.worker from webhook_deliveries d
-      join webhooks w on w.number = d.webhook
-      where d.state = 'pending' and w.enabled = 1 and w.deleted_at is null limit 1000`;
-    return (await this.#books.rows(pending)).map((row) => JSON.stringify(row));
+  /** Events that are still to be told, and what is known of a few of them. */
+  async untold(): Promise<{ count: number; some: string[] }> {
+    const pending = `from webhook_deliveries d join webhooks w on w.number = d.webhook
+      where d.state = 'pending' and w.enabled = 1 and w.deleted_at is null`;
+    const [row] = await this.#books.rows<{ n: number }>(`select count(*) as n ${pending}`);
+    const count = Number(row?.n ?? 0);
+    if (count === 0) return { count, some: [] };
+    const known = 'w.id as webhook, d.type, d.attempt, d.tries, d.run_at, d.worker';
+    const some = await this.#books.rows(`select ${known} ${pending} limit 5`);
+    return { count, some: some.map((one) => JSON.stringify(one)) };
   }
 
   async close(): Promise<void> {
