@@ -155,7 +155,7 @@ function toCall({ operation, text, begunAt, endedAt, reply }: Try): Call {
 }
 
 /** An operator may have settled what no client was told of: the relay saw which it was. */
-function toMails({ asked, ids, scheduledAt }: Operation, idsSeen: ReadonlyMap<string, string>): Mail[] {
+function toMails({ asked, ids, scheduledAt, begunAt }: Operation, idsSeen: ReadonlyMap<string, string>): Mail[] {
   return asked.map(({ to }, index) => {
     const told = ids?.[index];
     return {
@@ -163,6 +163,7 @@ function toMails({ asked, ids, scheduledAt }: Operation, idsSeen: ReadonlyMap<st
       isPromised: told !== undefined,
       recipients: to,
       scheduledAt,
+      askedAt: begunAt,
     };
   });
 }
@@ -191,7 +192,15 @@ function toSeen({ asked, to, refused, dot, taken, mood }: Transaction): Seen[] {
     const wasIn = to.includes(recipient);
     return {
       recipient,
-      dot: dot && wasIn ? { at: dot.at, mailClockAt: dot.labAt, said: mood.said } : null,
+      dot:
+        dot && wasIn
+          ? {
+              email: dot.messageId ? emailOf(dot.messageId) : null,
+              at: dot.at,
+              mailClockAt: dot.labAt,
+              said: mood.said,
+            }
+          : null,
       wasTaken: taken && wasIn,
       wasRefused: refused.includes(recipient) || mood.said === 'no',
     };

@@ -29,13 +29,15 @@ export type Mail = {
   isPromised: boolean;
   recipients: string[];
   scheduledAt: number | null;
+  /** When its key was used for the first time. */
+  askedAt: number;
 };
 
 /** What the relay saw of one recipient. `said`: what the dot was answered, as far as its sender can know; null: no dot. */
 export type Seen = {
   recipient: string;
-  /** Null: no dot. */
-  dot: { at: number; mailClockAt: number; said: 'yes' | 'later' | 'no' | 'unclear' } | null;
+  /** Null: no dot. `email`: which one its Message-ID names. */
+  dot: { email: string | null; at: number; mailClockAt: number; said: 'yes' | 'later' | 'no' | 'unclear' } | null;
   wasTaken: boolean;
   wasRefused: boolean;
 };

@@ -5,16 +5,16 @@ import { test } from 'node:test';
 import type { Call, Deed, History, Mail, Seen } from './history.ts';
 import { judge } from './judge.ts';
 
-const mail: Mail = { id: 'one', isPromised: true, recipients: ['a@example.com'], scheduledAt: null };
+const mail: Mail = { id: 'one', isPromised: true, recipients: ['a@example.com'], scheduledAt: null, askedAt: 0 };
 const gone: Seen = {
   recipient: 'a@example.com',
-  dot: { at: 100, mailClockAt: 100, said: 'yes' },
+  dot: { email: 'one', at: 100, mailClockAt: 100, said: 'yes' },
   wasTaken: true,
   wasRefused: false,
 };
 const dotAt = (at: number, said: 'yes' | 'later' | 'no' | 'unclear' = 'yes'): Seen => ({
   ...gone,
-  dot: { at, mailClockAt: at, said },
+  dot: { email: 'one', at, mailClockAt: at, said },
   wasTaken: said === 'yes',
   wasRefused: said === 'no',
 });
@@ -74,6 +74,13 @@ test('a dot of a mail nobody was told of counts, too', () => {
   // What an operator wants of it counts as well.
   const unheard = [{ ...mail, isPromised: false }];
   assert.equal(found({ mails: unheard, seen: [dotAt(100, 'unclear'), dotAt(200)], deeds: [again] }), '');
+});
+
+test('a second email for one mail leaves only where the key of the first was over', () => {
+  const second = (at: number): Seen => ({ ...gone, dot: { email: 'two', at, mailClockAt: at, said: 'yes' } });
+  assert.match(found({ seen: [gone, second(200)] }), /a dot of two, and before of one/);
+  assert.equal(found({ seen: [gone, second(1_001)] }), '');
+  assert.match(found({ seen: [gone, second(1_001), second(1_002)] }), /2 dots/);
 });
 
 test('what was called off has not left, and leaves no more', () => {

@@ -7,6 +7,7 @@ import type { Call, Deed, History, Mail, Seen } from './history.ts';
 
 type Cancel = Deed & { kind: 'cancel' };
 type Reschedule = Deed & { kind: 'reschedule' };
+type Answer = Deed & { kind: 'answer' };
 
 export function judge(history: History): string[] {
   return [...judgeKeys(history), ...judgeMails(history), ...(history.untold ?? [])];
@@ -37,7 +38,7 @@ function judgeKey(tries: Call[], lifetimeMs: number): string[] {
   return found;
 }
 
-function judgeMails({ mails, deeds, seen, shown, toleranceMs }: History): string[] {
+function judgeMails({ mails, deeds, seen, shown, toleranceMs, keyLifetimeMs }: History): string[] {
   const seenOf = grouped(seen, ({ recipient }) => recipient);
   const cancelsOf = groupedByAll(deeds.filter(isCancel), ({ ids }) => ids);
   const reschedulesOf = grouped(deeds.filter(isReschedule), ({ id }) => id);
@@ -51,6 +52,8 @@ function judgeMails({ mails, deeds, seen, shown, toleranceMs }: History): string
       cancels: cancelsOf.get(id) ?? [],
       reschedules: reschedulesOf.get(id) ?? [],
       answers: (answersOf.get(id) ?? []).filter(mayBe),
+      answersOf,
+      keyLifetimeMs,
       isShown: shown.has(id),
       suppressed,
       toleranceMs,
@@ -70,19 +73,32 @@ type Case = {
   seen: Seen[][];
   cancels: Cancel[];
   reschedules: Reschedule[];
-  answers: (Deed & { kind: 'answer' })[];
+  answers: Answer[];
+  /** By the id of an email. */
+  answersOf: ReadonlyMap<string, Answer[]>;
   isShown: boolean;
   suppressed: ReadonlySet<string>;
   toleranceMs: number;
+  keyLifetimeMs: number;
 };
 
-/** A dot follows another only where that one was clearly put off, or an operator wanted it. */
-function judgeDots({ seen, answers }: Case): string[] {
-  const agains = answers.filter(({ answer }) => answer === 'queued').length;
+/**
+ * A dot follows another only where that one was clearly put off, or an operator wanted it. Two emails were accepted for it only where the key of
+ * the first was over: a try that nobody heard of may have waited that long.
+ */
+function judgeDots({ mail, seen, answersOf, keyLifetimeMs }: Case): string[] {
   return seen.flatMap((all) => {
     const dots = all.flatMap(({ dot }) => dot ?? []).sort((a, b) => a.at - b.at);
-    const followed = dots.slice(0, -1).filter(({ said }) => said !== 'later').length;
-    return followed > agains ? [`${followed + 1} dots, and ${agains} times an operator wanted another`] : [];
+    const found: string[] = [];
+    for (const [email, own] of grouped(dots, (dot) => dot.email ?? mail.id ?? '')) {
+      const agains = (answersOf.get(email) ?? []).filter((one) => mayBe(one) && one.answer === 'queued').length;
+      const followed = own.slice(0, -1).filter(({ said }) => said !== 'later').length;
+      if (followed > agains) found.push(`${followed + 1} dots, and ${agains} times an operator wanted another`);
+      const isFirst = email === (dots[0]?.email ?? mail.id ?? '');
+      if (!isFirst && (own[0]?.at ?? 0) < mail.askedAt + keyLifetimeMs)
+        found.push(`a dot of ${email}, and before of ${dots[0]?.email}`);
+    }
+    return found;
   });
 }
 
@@ -130,7 +146,7 @@ function judgeLoss({ mail, seen, cancels, answers, isShown, suppressed }: Case):
 const mayBe = ({ outcome }: Deed) => outcome !== 'refused';
 const isCancel = (one: Deed): one is Cancel => one.kind === 'cancel';
 const isReschedule = (one: Deed): one is Reschedule => one.kind === 'reschedule';
-const isAnswer = (one: Deed): one is Deed & { kind: 'answer' } => one.kind === 'answer';
+const isAnswer = (one: Deed): one is Answer => one.kind === 'answer';
 const idsOf = ({ saw }: Call) => (saw.kind === 'accepted' ? saw.ids : '');
 const byEnd = (a: Call, b: Call) => (a.endedAt ?? 0) - (b.endedAt ?? 0);
 

@@ -27,6 +27,8 @@ export type KeyUse = { token: string; begunAt: number; answeredAt: number; isTak
 
 /** An operation that is not answered for this long is a failure of its own; where the machine is busy, starts and kills take most of it. */
 const patienceMs = 180_000;
+/** Processes start in a second, and on a busy machine in ten. */
+const firstAnswerMs = 30_000;
 /** Shorter than a pause of the server in most scenarios: clients give up and come again. */
 const timeoutMs = 800;
 
@@ -63,11 +65,18 @@ export class Load {
     this.#clients.push(this.#untilAnswered(this.#begin()));
   }
 
-  /** Resolves when so many more operations are answered; after some seconds anyway, and more where many are wanted, since the server may be busy dying. */
+  /**
+   * Resolves when so many more operations are answered; after some seconds anyway, and more where many are wanted, since the server may be
+   * busy dying. Until the first one is answered it waits longer: what is hit each time before it can answer proves nothing.
+   */
   async answeredMore(operations: number): Promise<void> {
-    const goal = this.answered + operations;
-    const giveUpAt = performance.now() + 5_000 + 50 * operations;
-    while (this.answered < goal && performance.now() < giveUpAt) await pause(1);
+    const before = this.answered;
+    const startedAt = performance.now();
+    const mostMs = () => (this.answered > before ? 5_000 + 50 * operations : firstAnswerMs);
+    while (this.answered < before + operations && performance.now() - startedAt < mostMs()) {
+      if (this.#isEnding) return;
+      await pause(1);
+    }
   }
 
   /** Nothing new is begun; resolves when everything begun is answered. */
