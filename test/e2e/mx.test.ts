@@ -1,6 +1,7 @@
 /** Mail to the recipients' own servers: a delivery for each domain, and none that waits for another one's. */
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { relay } from '../../src/command/relay.ts';
 import { readConfig } from '../../src/config/config.ts';
@@ -8,6 +9,7 @@ import { type DnsServer, startDnsServer } from '../support/dns-server.ts';
 import { printed } from '../support/printed.ts';
 import { message, startTestServer, type TestServer } from '../support/server.ts';
 import { type Sink, type SinkOptions, startSink } from '../support/smtp-sink.ts';
+import { createTemp } from '../support/temp.ts';
 import { send } from './sending.ts';
 
 let dns: DnsServer;
@@ -106,4 +108,39 @@ describe('mail without a relay', () => {
     const without = readConfig({ RELAY_URL: `${urlOf().replace('one.test', 'nobody.test')}` });
     await assert.rejects(() => relay(without, ['test', 'mx']), /nobody.test does not exist in DNS/);
   });
+});
+
+it('a mail to several domains that a smarthost may have is divided for their own servers only once an operator says so', async (t) => {
+  const own = [await openDomain('left.test'), await openDomain('right.test')];
+  let move = () => {};
+  const isMoved = new Promise<void>((resolve) => {
+    move = resolve;
+  });
+  const dot = { when: isMoved, accept: true, leave: 'close' as const };
+  const smarthost = await startSink({ behave: () => ({ dot }) });
+  const temp = createTemp();
+  const path = temp.path('relays.toml');
+  const write = (url: string) => writeFileSync(path, `[[relay]]\nname = "out"\nurl = "${url}"\n`);
+  write(`smtp://127.0.0.1:${smarthost.port}`);
+  const routed = await startTestServer({ environment: { RELAYS_FILE: path, IN_DOUBT: 'send-again' } });
+  t.after(async () => {
+    await routed.stop();
+    await smarthost.close();
+    temp.remove();
+  });
+  const to = ['a@left.test', 'b@right.test'];
+  const held = async () => (await routed.call('GET', '/in-doubt')).json.data;
+  const id = await send(routed, { to });
+  await smarthost.until(({ dots }) => dots === 1);
+  write(urlOf());
+  routed.readRelays();
+  move();
+  await routed.until('it is in doubt', async () => (await held()).length === 1);
+  routed.clock.advance(2 * 3_600_000);
+  const events = () => routed.call('GET', `/emails/${id}/events`);
+  await routed.until('it is held', async () => (await events()).text.includes('for recipients in several domains'));
+  assert.deepEqual([smarthost.count, ...own.map(({ count }) => count)], [1, 0, 0]);
+  const [{ id: doubt }] = await held();
+  assert.equal((await routed.call('POST', `/in-doubt/${doubt}`, { answer: 'send-again' })).status, 200);
+  await routed.until('both have it', () => own.every(({ count }) => count === 1));
 });
