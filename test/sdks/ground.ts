@@ -3,9 +3,12 @@
 import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { startLossyProxy } from '../support/lossy-proxy.ts';
-import { drained, serve } from '../support/served.ts';
+import { noneOpen } from '../support/open.ts';
+import { type Receiver, startReceiver } from '../support/receiver.ts';
+import { serve } from '../support/served.ts';
 import { message, type TestServer, testKey } from '../support/server.ts';
 import type { Sink } from '../support/smtp-sink.ts';
+import { modes } from '../support/smtp-sink-modes.ts';
 import { type Scope, startSpoiler } from './spoiler.ts';
 import { startTlsProxy } from './tls-proxy.ts';
 
@@ -22,7 +25,7 @@ type GroundOptions = { isSpoiled: boolean; store: string | null };
 export async function makeGround(scope: Scope, { isSpoiled, store }: GroundOptions): Promise<Ground> {
   // Of a test's context it needs no more than `after`.
   const { server, sink } = await serve(scope as TestContext);
-  await makeFixtures(server);
+  const { fixtures, hook } = await makeFixtures(scope, server, sink);
   const url = isSpoiled ? await startSpoiler(scope, server.url) : server.url;
   let posts = 0;
   // Each script asks it twice.
@@ -31,7 +34,8 @@ export async function makeGround(scope: Scope, { isSpoiled, store }: GroundOptio
     return posts % 2 === 1;
   });
   const PROXY_FLAGS = store === null ? '' : await proxyFlags(scope, store, (isLost) => (isLost ? lossy.url : url));
-  const environment = { SENDONCE_URL: url, SENDONCE_KEY: testKey, LOSSY_URL: lossy.url, PROXY_FLAGS };
+  const ways = { SENDONCE_URL: url, SENDONCE_KEY: testKey, LOSSY_URL: lossy.url, PROXY_FLAGS };
+  const environment = { ...ways, FIXTURES: fixtures, ...hook };
   return { environment, countMails: () => countMails(server, sink) };
 }
 
@@ -45,25 +49,67 @@ async function proxyFlags(scope: Scope, store: string, wayOf: (isLost: boolean) 
   return `-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=${port} ${trust}`;
 }
 
-/** So that readers who check every enum and every null meet all of them. */
-async function makeFixtures(server: TestServer): Promise<void> {
-  const send = (change: Record<string, unknown>) => server.call('POST', '/emails', message(change));
+/** So that readers who check every enum and every null meet all of them: `name=id` of each, and a webhook that was told of one. */
+async function makeFixtures(
+  scope: Scope,
+  server: TestServer,
+  sink: Sink,
+): Promise<{ fixtures: string; hook: Record<string, string> }> {
+  const receiver = await startReceiver(null);
+  scope.after(() => receiver.close());
+  const events = ['email.sent', 'email.bounced', 'email.suppressed'];
+  const { json: hook } = await server.call('POST', '/webhooks', { endpoint: receiver.url, events });
+  const fixtures = await sendFixtures(server, sink);
+  const named = Object.entries(fixtures).map(([name, id]) => `${name}=${id}`);
+  return { fixtures: named.join(), hook: await hookOf(server, receiver, hook.signing_secret) };
+}
+
+async function sendFixtures(server: TestServer, sink: Sink): Promise<Record<string, string>> {
+  const send = async (change: Record<string, unknown>): Promise<string> =>
+    (await server.call('POST', '/emails', message(change))).json.id;
   await server.call('POST', '/suppressions', { email: 'blocked@example.com' });
-  const { json: bounced } = await send({ to: ['bounced@resend.dev'], subject: 'bounces' });
-  await send({ to: ['complained@resend.dev'], subject: 'is complained of' });
-  await send({ to: ['blocked@example.com'], subject: 'is suppressed' });
-  const { json: later } = await send({ scheduled_at: 'in 1 hour', subject: 'is canceled' });
-  await server.call('POST', `/emails/${later.id}/cancel`);
+  sink.behave = () => modes.acceptThenDrop;
+  const doubtful = await send({ subject: 'is in doubt' });
+  await server.until('a doubt is known', async () => {
+    const { json } = await server.call('GET', '/in-doubt');
+    return json.data.length === 1;
+  });
+  sink.behave = () => modes.accept;
+  const bounced = await send({ to: ['bounced@resend.dev'], subject: 'bounces' });
+  const complained = await send({ to: ['complained@resend.dev'], subject: 'is complained of' });
+  const suppressed = await send({ to: ['blocked@example.com'], subject: 'is suppressed' });
+  const half = await send({ to: ['blocked@example.com', 'ann@example.org'], subject: 'is suppressed in part' });
+  const canceled = await send({ scheduled_at: 'in 1 hour', subject: 'is canceled' });
+  await server.call('POST', `/emails/${canceled}/cancel`);
   await server.until('a bounce is known', async () => {
-    const { json } = await server.call('GET', `/emails/${bounced.id}`);
+    const { json } = await server.call('GET', `/emails/${bounced}`);
     return json.last_event === 'bounced';
   });
+  return { doubtful, bounced, complained, suppressed, 'partly suppressed': half, canceled };
+}
+
+/** What the endpoint was told of a bounce, as a script is given it to verify. */
+async function hookOf(server: TestServer, { told }: Receiver, secret: string): Promise<Record<string, string>> {
+  await server.until('the bounce is told', () => told.some(({ json }) => json.type === 'email.bounced'));
+  const bounce = told.find(({ json }) => json.type === 'email.bounced');
+  const header = (name: string) => String(bounce?.headers[`svix-${name}`] ?? '');
+  return {
+    HOOK_BODY: bounce?.body ?? '',
+    HOOK_SECRET: secret,
+    HOOK_ID: header('id'),
+    HOOK_TIMESTAMP: header('timestamp'),
+    HOOK_SIGNATURE: header('signature'),
+  };
 }
 
 /** A subject that begins with `once:` is to leave exactly once, however often it was asked for. */
 async function countMails(server: TestServer, sink: Sink): Promise<string[]> {
   const counts = new Map<string, number>();
-  await drained(server);
+  // One is in doubt, and stays so.
+  await server.until('all that may leave has left', async () => {
+    const { text } = await server.call('GET', '/metrics');
+    return noneOpen(text, ['queued', 'sending', 'handoff']);
+  });
   for (const { bytes } of sink.received) {
     const subject = /^subject: (.*)$/im.exec(bytes.toString('latin1'))?.[1]?.trim() ?? '';
     if (subject.startsWith('once:')) counts.set(subject, (counts.get(subject) ?? 0) + 1);

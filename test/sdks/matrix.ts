@@ -33,6 +33,9 @@ const head = `# SDKs
 Which official SDKs run against Sendonce, and what each call came to. \`npm run test:sdks -- --write\` installs them from their registries, runs
 them and writes this page. ✓: the call did what it does at the real service. –: the script of that SDK does not make the call.
 
+Before each script the account has emails in doubt, bounced, complained of, suppressed, suppressed in part and canceled, which it reads; Resend's
+verify a webhook that the server sent, and one that was changed. Brevo's have no signature to verify.
+
 Each script also sends under a key whose first answer is lost on its way and repeats the call; a mail sink then counts that each email left
 once. \`npm run test:sdks -- --control\` changes the type of ids and the words of states in every answer, and every SDK has to notice.
 `;
@@ -56,6 +59,7 @@ Resend's SDK for Java has its address as a constant. Lead it here by a proxy: \`
 ## Not ours to mend
 
 - \`resend-rs\` 0.35 knows no \`suppressed\`: \`get\` and \`list\` fail to decode an answer that holds such an email.
+- \`resend-rs\` 0.35 knows two kinds of bounces, \`Suppressed\` and \`MessageRejected\`: it cannot parse a webhook that tells of another one.
 - Brevo for Node 2 and 3 drop \`batchId\` from answers.
 - Resend for Go tells errors as text, without status or name.
 

@@ -104,6 +104,11 @@ func main() {
 	attempt("get", got != nil && got.Id == first.Id, err)
 	listed, err := client.Emails.List()
 	attempt("list", len(listed.Data) > 5, err)
+	for _, one := range strings.Split(os.Getenv("FIXTURES"), ",") {
+		name, id, _ := strings.Cut(one, "=")
+		email, err := client.Emails.Get(id)
+		attempt("read a "+name+" email", email != nil && email.Id == id, err)
+	}
 	_, err = client.Emails.Send(bad)
 	refused("a bad address", err, "email@example.com")
 
@@ -122,8 +127,23 @@ func main() {
 	removed, errKey := client.ApiKeys.Remove(key.Id)
 	attempt("list, remove API keys", len(keys.Data) > 0 && removed, firstOf(err, errKey))
 
+	attempt("verify a webhook", true, client.Webhooks.Verify(hook(os.Getenv("HOOK_BODY"))))
+	refused("a webhook that was changed", client.Webhooks.Verify(hook(os.Getenv("HOOK_BODY")+" ")), "")
+
 	_, err = clientAt(os.Getenv("SENDONCE_URL"), "re_wrong").Emails.Send(mail("wrong"))
 	refused("a wrong key", err, "API key is invalid")
+}
+
+func hook(body string) *resend.VerifyWebhookOptions {
+	return &resend.VerifyWebhookOptions{
+		Payload: body,
+		Headers: resend.WebhookHeaders{
+			Id:        os.Getenv("HOOK_ID"),
+			Timestamp: os.Getenv("HOOK_TIMESTAMP"),
+			Signature: os.Getenv("HOOK_SIGNATURE"),
+		},
+		WebhookSecret: os.Getenv("HOOK_SECRET"),
+	}
 }
 
 func firstOf(errs ...error) error {

@@ -5,6 +5,7 @@ import com.resend.services.domains.model.CreateDomainOptions;
 import com.resend.services.emails.model.Attachment;
 import com.resend.services.emails.model.CreateEmailOptions;
 import com.resend.services.emails.model.UpdateEmailOptions;
+import com.resend.services.webhooks.model.VerifyWebhookOptions;
 import java.util.List;
 
 /** Resend's SDK for Java, whose address is a constant: a proxy leads it here. */
@@ -45,6 +46,12 @@ class ResendCalls extends Calls {
     attempt("cancel", () -> resend.emails().cancel(later).getId().equals(later));
     attempt("get", () -> resend.emails().get(first).getId().equals(first));
     attempt("list", () -> resend.emails().list().getData().size() > 5);
+    for (String one : System.getenv("FIXTURES").split(",")) {
+      String[] parts = one.split("=");
+      attempt("read a " + parts[0] + " email", () -> resend.emails().get(parts[1]).getId().equals(parts[1]));
+    }
+    attempt("verify a webhook", () -> verify(System.getenv("HOOK_BODY")));
+    refused("a webhook that was changed", () -> verify(System.getenv("HOOK_BODY") + " "), "");
     refused("a bad address", () -> resend.emails().send(bad), "email@example.com");
     String domain = resend.domains().create(CreateDomainOptions.builder().name(label.replace(' ', '-').toLowerCase() + ".example.com").build()).getId();
     attempt("create a domain", () -> !domain.isEmpty());
@@ -57,6 +64,13 @@ class ResendCalls extends Calls {
     refused("a wrong key", () -> new Resend("re_wrong").emails().send(mail("wrong").build()), "API key is invalid");
     // OkHttp's threads would keep it waiting.
     System.exit(0);
+  }
+
+  static boolean verify(String body) throws Exception {
+    resend.webhooks().verify(VerifyWebhookOptions.builder().payload(body).secret(System.getenv("HOOK_SECRET"))
+        .addHeader("svix-id", System.getenv("HOOK_ID")).addHeader("svix-timestamp", System.getenv("HOOK_TIMESTAMP"))
+        .addHeader("svix-signature", System.getenv("HOOK_SIGNATURE")).build());
+    return true;
   }
 
   static String batchId() throws Exception {

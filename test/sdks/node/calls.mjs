@@ -1,6 +1,9 @@
 // What the scripts of all Node SDKs share: each call is tried, and told on a line of its own as JSON.
 export const { SENDONCE_URL: url, SENDONCE_KEY: key, LOSSY_URL: lossy, SDK: label, PACKAGE: packageName } = process.env;
 
+// [name, id] of emails in every state.
+export const fixtures = process.env.FIXTURES.split(',').map((one) => one.split('='));
+
 export function told(call, ok, said = '') {
   console.log(JSON.stringify({ call, ok: Boolean(ok), said: String(said).slice(0, 300) }));
 }

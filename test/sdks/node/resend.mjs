@@ -1,6 +1,6 @@
 // Resend's SDK for Node.
 import { Resend } from 'resend';
-import { attempt, fails, key, label, lossy, refused, url } from './calls.mjs';
+import { attempt, fails, fixtures, key, label, lossy, refused, url } from './calls.mjs';
 
 const resend = new Resend(key, { baseUrl: url });
 const losing = new Resend(key, { baseUrl: lossy });
@@ -54,6 +54,8 @@ await attempt(
 await attempt('cancel', async () => (await dataOf(resend.emails.cancel(later))).id === later);
 await attempt('get', async () => (await dataOf(resend.emails.get(first))).id === first);
 await attempt('list', async () => (await dataOf(resend.emails.list())).data.length > 5);
+for (const [name, id] of fixtures)
+  await attempt(`read a ${name} email`, async () => (await dataOf(resend.emails.get(id))).id === id);
 await refused('a bad address', () => send(named('bad', { to: ['nobody'] })), 'email@example.com');
 const domain = await attempt(
   'create a domain',
@@ -82,6 +84,17 @@ await attempt('get, list, remove webhooks', async () => {
   const { data } = await dataOf(resend.webhooks.list());
   return seen.id === hook && data.length > 0 && (await dataOf(resend.webhooks.remove(hook))).deleted;
 });
+const { HOOK_BODY: payload, HOOK_SECRET: webhookSecret, HOOK_ID: id } = process.env;
+const headers = { id, timestamp: process.env.HOOK_TIMESTAMP, signature: process.env.HOOK_SIGNATURE };
+await attempt(
+  'verify a webhook',
+  () => resend.webhooks.verify({ payload, headers, webhookSecret }).type === 'email.bounced',
+);
+await refused(
+  'a webhook that was changed',
+  () => resend.webhooks.verify({ payload: `${payload} `, headers, webhookSecret }),
+  '',
+);
 const template = await attempt('create a template', async () => {
   const terms = {
     name: label,

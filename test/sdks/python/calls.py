@@ -7,6 +7,8 @@ url = os.environ["SENDONCE_URL"]
 key = os.environ["SENDONCE_KEY"]
 lossy = os.environ["LOSSY_URL"]
 label = os.environ["SDK"]
+# [name, id] of emails in every state.
+fixtures = [one.split("=") for one in os.environ["FIXTURES"].split(",")]
 
 
 def told(call, ok, said=""):
@@ -32,7 +34,6 @@ def refused(call, work, words):
     except Exception as error:  # noqa: BLE001
         text = f"{type(error).__name__}: {error} {getattr(error, 'body', '')}"
         told(call, words in text, text)
-
 
 
 

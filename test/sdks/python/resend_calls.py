@@ -1,9 +1,10 @@
 """Resend's SDK for Python."""
 
 import base64
+import os
 
 import resend
-from calls import attempt, key, label, lossy, lost, refused, url
+from calls import attempt, fixtures, key, label, lossy, lost, refused, url
 
 resend.api_key = key
 resend.api_url = url
@@ -70,6 +71,8 @@ attempt("reschedule", lambda: resend.Emails.update({"id": later, "scheduled_at":
 attempt("cancel", lambda: resend.Emails.cancel(later)["id"] == later)
 attempt("get", lambda: resend.Emails.get(first)["id"] == first)
 attempt("list", lambda: len(resend.Emails.list({"limit": 20})["data"]) > 5)
+for name, id in fixtures:
+    attempt(f"read a {name} email", lambda: resend.Emails.get(id)["id"] == id)
 refused("a bad address", lambda: resend.Emails.send({**mail, "to": ["nobody"]}), "email@example.com")
 domain = attempt("create a domain", lambda: resend.Domains.create({"name": f"{label.replace(' ', '-')}.example.com"})["id"])
 attempt("get, verify, list, remove domains", lambda: (
@@ -86,6 +89,15 @@ attempt("get, list, remove webhooks", lambda: (
     and len(resend.Webhooks.list()["data"]) > 0
     and resend.Webhooks.remove(hook)["deleted"]
 ))
+
+
+def verify(body):
+    headers = {part: os.environ[f"HOOK_{part.upper()}"] for part in ("id", "timestamp", "signature")}
+    return resend.Webhooks.verify({"payload": body, "headers": headers, "webhook_secret": os.environ["HOOK_SECRET"]})
+
+
+attempt("verify a webhook", lambda: verify(os.environ["HOOK_BODY"])["type"] == "email.bounced")
+refused("a webhook that was changed", lambda: verify(os.environ["HOOK_BODY"] + " "), "")
 attempt("suppressions", lambda: (
     resend.Suppressions.add({"email": "gone@example.com"})["id"] != ""
     and len(resend.Suppressions.list()["data"]) > 0
