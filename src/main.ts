@@ -9,7 +9,6 @@ import { ConfigError, examineConfig, readConfig } from './config/config.ts';
 import { findNearMisses } from './config/near-misses.ts';
 import { type Environment, type Sources, settingNames, visibleSecrets } from './config/settings.ts';
 import { isUnavailable } from './core/error.ts';
-import { growYoungHeapWhenBusy, holdYoungHeap } from './young-heap.ts';
 
 const switches = {
   help: { type: 'boolean', short: 'h' },
@@ -92,9 +91,7 @@ async function main(): Promise<void> {
     // Loaded when they are asked for: listing keys should not wait for an SMTP client.
     case 'serve':
       isServing = true;
-      holdYoungHeap();
-      await (await import('./command/serve.ts')).runServer(config, () => examineConfig(environment, process.env));
-      return growYoungHeapWhenBusy();
+      return (await import('./command/serve.ts')).runServer(config, () => examineConfig(environment, process.env));
     case 'key':
       return (await import('./command/key.ts')).key(config, operands, flags);
     case 'account':
