@@ -128,7 +128,7 @@ export class Renderer {
 
   #startThread(): Thread {
     const thread: Thread = new Thread(this.#limits.renderHeapMbMax, {
-      ready: () => this.#startClock(this.#runningOn(thread)),
+      ready: () => this.#give(this.#runningOn(thread)),
       told: (told) => this.#told(thread, told),
       gone: () => this.#gone(thread),
     });
@@ -138,12 +138,15 @@ export class Renderer {
   #begin(thread: Thread, job: Job): void {
     const one: Running = { thread, job, moment: null };
     this.#quick.add(one);
-    if (thread.isReady) this.#startClock(one);
-    thread.give({ name: job.name, inputs: job.inputs, outputCharsMax: this.#limits.renderOutputCharsMax });
+    if (thread.isReady) this.#give(one);
   }
 
-  #startClock(one: Running | undefined): void {
-    if (one) one.moment = setTimeout(() => this.#moveAside(one), this.#limits.renderQuickMs);
+  /** A thread that still starts is given nothing, so that it is the next one's where nobody waits for it any more. */
+  #give(one: Running | undefined): void {
+    if (!one) return;
+    const { name, inputs } = one.job;
+    one.moment = setTimeout(() => this.#moveAside(one), this.#limits.renderQuickMs);
+    one.thread.give({ name, inputs, outputCharsMax: this.#limits.renderOutputCharsMax });
   }
 
   #told(thread: Thread, { result, isLast }: Exclude<Told, 'ready'>): void {
@@ -170,9 +173,14 @@ export class Renderer {
 
   #tooLate(job: Job): void {
     const one = [...this.#quick, ...this.#slow].find((running) => running.job === job);
-    if (one) return void this.#cut(one, 'time');
-    this.#waiting.remove(job);
+    if (one?.thread.isReady) return void this.#cut(one, 'time');
+    if (!one) this.#waiting.remove(job);
+    else {
+      this.#forget(one);
+      this.#rest(one.thread);
+    }
     this.#settle(job, 'busy');
+    this.#beginNext();
   }
 
   #moveAside(one: Running): void {

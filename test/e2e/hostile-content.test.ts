@@ -38,19 +38,25 @@ describe('content that is hostile to read', () => {
     const server = await start(t);
     const health = watchHealth(server);
     const batch = dates.map((scheduled_at) => message({ scheduled_at }));
-    const permissive = await timed(server.call('POST', '/emails/batch', batch, { 'x-batch-validation': 'permissive' }));
+    const permissive = await untilNotBusy(() =>
+      timed(server.call('POST', '/emails/batch', batch, { 'x-batch-validation': 'permissive' })),
+    );
     assert.ok(permissive.ms < answerMsMax, `answered after ${permissive.ms} ms`);
     assert.deepEqual(permissive.reply.json.data, []);
     assert.match(permissive.reply.json.errors.at(-1).message, /takes too long to find out.*ISO 8601/);
 
-    const { status, json } = await server.call('POST', '/emails', message({ scheduled_at: 'tomorrow at 9am' }));
-    assert.equal(status, 200, JSON.stringify(json));
-    const moved = await server.call('PATCH', `/emails/${json.id}`, { scheduled_at: dates[0] });
+    const { reply: soon } = await untilNotBusy(() =>
+      timed(server.call('POST', '/emails', message({ scheduled_at: 'tomorrow at 9am' }))),
+    );
+    assert.equal(soon.status, 200, soon.text);
+    const moved = await server.call('PATCH', `/emails/${soon.json.id}`, { scheduled_at: dates[0] });
     assert.equal(moved.status, 422);
 
     for (const [name, htmlContent, params] of costly) {
       const body = { sender: { email: 'a@b.co' }, to: [{ email: 'c@d.co' }], subject: 's', htmlContent, params };
-      const { reply, ms } = await timed(server.call('POST', '/v3/smtp/email', body, { 'api-key': 're_test_key' }));
+      const { reply, ms } = await untilNotBusy(() =>
+        timed(server.call('POST', '/v3/smtp/email', body, { 'api-key': 're_test_key' })),
+      );
       assert.ok(reply.status === 201 || /cannot be rendered/.test(reply.json.message), `${name}: ${reply.text}`);
       assert.ok(ms < answerMsMax, `${name} was answered after ${ms} ms`);
     }
@@ -99,6 +105,14 @@ async function start(t: TestContext, change: Partial<Limits> = {}): Promise<Test
 async function timed<T>(answer: Promise<T>): Promise<{ reply: T; ms: number }> {
   const since = performance.now();
   return { reply: await answer, ms: performance.now() - since };
+}
+
+/** A busy machine may take longer than the deadline to start a thread: 503, and nobody is blamed. */
+async function untilNotBusy<T extends { reply: { status: number } }>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const asked = await ask();
+    if (asked.reply.status !== 503 || tries === 10) return asked;
+  }
 }
 
 /** Asks whether the server is well, again and again. */

@@ -23,6 +23,13 @@ describe('a renderer', () => {
     await begun(renderer);
   });
 
+  it('blames nobody for a thread that has not begun by the deadline, and keeps it for the next', async (t) => {
+    const renderer = start(t, { renderMsMax: 1, renderLaterMsMax: 60_000 });
+    for (let time = 0; time < 3; time++)
+      assert.deepEqual((await renderer.open('a').run('text', [ordinary, hostile])).map(kindOf), ['busy', 'busy']);
+    assert.deepEqual((await renderer.openLater('a').run('text', [ordinary])).map(kindOf), ['made']);
+  });
+
   it('lets nobody spend more than one deadline for all of one request', async (t) => {
     const rendering = start(t).open('a');
     await rendering.run('text', [hostile]);
