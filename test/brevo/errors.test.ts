@@ -45,7 +45,7 @@ describe('below /v3', () => {
     assert.equal(method.status, 405);
     assert.match(method.text, /^\{"code":"method_not_allowed","message":"POST Method is not allowed on this path\. /);
     assert.equal((await server.call('GET', '/v3')).json.code, 'document_not_found');
-    for (const path of ['webhooks/export', 'contacts/import'])
+    for (const path of ['webhooks/import', 'contacts/import'])
       assert.equal((await server.call('GET', `/v3/${path}`)).json.code, 'document_not_found', path);
     // A wrong key is what its owner has to mend first.
     const wrong = await server.call('GET', '/v3/nothing', undefined, { authorization: '', 'api-key': 'wrong' });

@@ -34,6 +34,7 @@ function killedOnBoth(how: How): Record<Engine, How> {
 export const unseen: Record<string, string> = {
   'the attempt number fences': 'takes a clock that is moved',
   'a mail moves on before its gate only': 'takes two relays',
+  'a notice counts once': 'takes notices, which come from no client',
   'no answer leaves before the sync of its commit': 'takes a cut of the power',
   'no dot leaves before the sync of its gate': 'takes a cut of the power',
   'no replay leaves before the sync of the first answer': 'takes a cut of the power',

@@ -32,7 +32,8 @@ type Wanted = {
   email: string | null;
   messageId: string | null;
   from: number;
-  until: number;
+  /** Null: up to the newest, also where the clock has gone back since. */
+  until: number | null;
   order: 'asc' | 'desc';
 };
 
@@ -86,7 +87,8 @@ async function historyOf(reader: Reader, account: string, wanted: Wanted): Promi
 }
 
 async function addRows(reader: Reader, webhook: Webhook, wanted: Wanted, rows: string[][]): Promise<void> {
-  for (let after: string | null = uuidv7Floor(wanted.until); after !== null; ) {
+  let after = wanted.until === null ? null : uuidv7Floor(wanted.until);
+  for (;;) {
     const page = { limit: 500, after, before: null };
     const { deliveries, hasMore } = await listWebhookDeliveries(reader, webhook, page);
     for (const delivery of deliveries) {
@@ -94,7 +96,8 @@ async function addRows(reader: Reader, webhook: Webhook, wanted: Wanted, rows: s
       const row = await rowOf(reader, webhook, delivery, wanted);
       if (row) rows.push(row);
     }
-    after = hasMore ? (deliveries.at(-1)?.id ?? null) : null;
+    if (!hasMore) return;
+    after = deliveries.at(-1)?.id ?? null;
   }
 }
 
@@ -137,7 +140,7 @@ function parseWanted(fields: Fields, now: number): Wanted {
     email: isAbsent(email) ? null : String(email).trim().toLowerCase(),
     messageId: isAbsent(messageId) ? null : String(messageId),
     from: span.from,
-    until: Math.min(span.until, now + 1),
+    until: isAbsent(fields.endDate) ? null : span.until,
     order: sort === 'asc' ? 'asc' : 'desc',
   };
 }
