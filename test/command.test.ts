@@ -123,6 +123,7 @@ describe('sendonce serve', () => {
     await worker.stop();
     const api = await startServing(t, { ...env, ROLE: 'api' });
     assert.match(api.welcome, /API key: re_\w{32}/, 'whoever serves the API makes the first one');
+    assert.equal((await fetch(`${api.url}/docs/retries`)).status, 200, 'what is installed along is found');
     await api.stop();
   });
 

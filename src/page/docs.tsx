@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { raw } from 'hono/html';
 import { AppError } from '../core/error.ts';
 import type { Door } from '../http/app.ts';
-import { version } from '../version.ts';
+import { packageFolder, version } from '../version.ts';
 import { renderDoc } from './doc-text.ts';
 import { Brand, Document, htmlResponse } from './frame.tsx';
 
@@ -34,12 +34,10 @@ export const docsDoor: Door = (app) => {
   );
 };
 
-/** Beside what is compiled for the package, or a folder further up, for tests. Empty where they were not installed along. */
+/** Empty where they were not installed along. */
 function readDocs(): Doc[] {
-  const folder = ['../../', '../../../']
-    .map((up) => new URL(up, import.meta.url))
-    .find((one) => existsSync(new URL('docs/', one)));
-  if (!folder) return [];
+  const folder = packageFolder;
+  if (!folder || !existsSync(new URL('docs/', folder))) return [];
   const names = readdirSync(new URL('docs/', folder)).filter((name) => name.endsWith('.md'));
   const files = ['README.md', ...names.sort().map((name) => `docs/${name}`), 'CHANGELOG.md'];
   return files

@@ -31,6 +31,7 @@ export async function useServer(use: Use): Promise<number> {
   const page = await fetch(`${first.url}/dashboard`);
   assert.equal(page.status, 200);
   assert.match(await page.text(), /API key/);
+  assert.equal((await fetch(`${first.url}/docs/retries`)).status, 200, 'the docs are installed along');
   use.whileItRuns?.(first.url);
   await end(first);
   const second = await start(use);

@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { operations } from '../../http/openapi/operations.ts';
+import { packageFolder } from '../../version.ts';
 import { CommandError } from '../terminal.ts';
 
 export type Facade = 'resend' | 'brevo';
@@ -13,10 +14,9 @@ export type KnownCall = { facade: Facade; call: string; operation: string; verdi
 
 /** Written by test/http/compatibility.test.ts. @throws CommandError where the docs were not installed along. */
 export function readKnownCalls(): KnownCall[] {
-  // Beside the package's code; further up for tests, which load modules one by one, too.
-  const files = ['../', '../../', '../../../../'].map((up) => new URL(`${up}docs/compatibility.md`, import.meta.url));
-  const file = files.find((one) => existsSync(one));
-  if (!file) throw new CommandError('docs/compatibility.md is not installed along: what is here is read from it.');
+  const file = packageFolder && new URL('docs/compatibility.md', packageFolder);
+  if (!file || !existsSync(file))
+    throw new CommandError('docs/compatibility.md is not installed along: what is here is read from it.');
   const [resend = '', brevo = ''] = readFileSync(file, 'utf8').split('\n## Brevo\n');
   return [...rowsOf(resend, 'resend'), ...rowsOf(brevo, 'brevo'), ...groupsOf(brevo)];
 }
