@@ -167,6 +167,20 @@ describe('a drain', () => {
     );
   });
 
+  it('that ends when nothing is due waits for what a dead one has left, and not for long for what one that lives has', async (t) => {
+    const { ground, name } = await begin(t);
+    await insertRows(ground.database, { id: name(1) });
+    const lease = { keyLifetimeMs: lifetimes, leaseMs: 700 };
+    assert.equal((await claimRows(ground.database, { ...lease, claim: 'dead' })).length, 1);
+    await drainOnce(ground, server.url, { leaseMs: 700 });
+    assert.deepEqual(await statesOf(ground.database), { [name(1)]: 'sent' });
+
+    await insertRows(ground.database, { id: name(2) });
+    await claimRows(ground.database, { ...lease, claim: 'alive', leaseMs: 600_000 });
+    await drainOnce(ground, server.url, { leaseMs: 1 });
+    assert.equal((await statesOf(ground.database))[name(2)], 'waiting');
+  });
+
   it('repeats a row that was tried alone under the key it had, beside new ones that make a batch', async (t) => {
     const { ground, name } = await begin(t);
     await insertRows(ground.database, { id: name(1) });

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { OutboxDatabase } from './engine.ts';
 import { type Operation, type OutboxRequest, requestOf } from './operation.ts';
-import { type ClaimTerms, claimRows, renewClaim, type Settlement, settleRows } from './rows.ts';
+import { type ClaimTerms, claimRows, hasClaims, renewClaim, type Settlement, settleRows } from './rows.ts';
 import { type Judged, judgeAnswer, judgeSilence, judgeUnsendable } from './settlements.ts';
 
 export type DrainTerms = {
@@ -60,6 +60,7 @@ class Drain {
   readonly #sleepers = new Set<() => void>();
   #working = 0;
   #turns = 0;
+  #workedAt = performance.now();
   #pausedUntil = 0;
   #nextSlotAt = 0;
   #isOver = false;
@@ -96,13 +97,19 @@ class Drain {
         if (await this.#workUnlessAway()) continue;
         // What another lane has done, or has under way, may be what a group waits for.
         const isIdle = this.#working === 0 && this.#turns === turns;
-        if (this.#terms.once && isIdle) return;
+        if (this.#terms.once && isIdle && !(await this.#mayBeLeftSome())) return;
         await this.#rest(pollMs);
       }
     } finally {
       // Where one lane has reason to end, so have all.
       this.#end();
     }
+  }
+
+  /** What others have claimed may be left by a drain that is dead, until its lease is over; one that lives needs nobody to wait. */
+  async #mayBeLeftSome(): Promise<boolean> {
+    const isOver = performance.now() - this.#workedAt > this.#claimTerms.leaseMs + pollMs;
+    return !isOver && (await hasClaims(this.#database));
   }
 
   /** A database that is away for a while ends no drain that is to go on for ever. */
@@ -127,6 +134,7 @@ class Drain {
       this.#wakeOne();
       await this.#workOn(operations, terms);
       this.#turns += 1;
+      this.#workedAt = performance.now();
       return true;
     } finally {
       this.#working -= 1;

@@ -154,6 +154,12 @@ function* writeClaims(
   );
 }
 
+/** Whether anybody, dead or alive, has rows in hand. */
+export async function hasClaims(database: OutboxDatabase): Promise<boolean> {
+  const found = await database.all(`select 1 from sendonce_outbox where ${open} and claim is not null limit 1`);
+  return found.length > 0;
+}
+
 /** Says that the claim is at work still. Of a batch its first row speaks for all. */
 export function renewClaim(database: OutboxDatabase, { claim, leaseMs }: ClaimTerms, seqs: number[]): Promise<number> {
   return database.transaction((now) =>
