@@ -33,9 +33,11 @@ export async function findLastUid(reader: Reader, id: string, uidValidity: strin
   return row?.last_uid ?? 0;
 }
 
+/** False: it is another process's by now, which has come as far as it has. */
 export async function recordUid(
   tx: Transaction,
-  { id, uidValidity, uid }: { id: string; uidValidity: string; uid: number },
-): Promise<void> {
-  await tx.run('update mailboxes set uid_validity = ?, last_uid = ? where id = ?', uidValidity, uid, id);
+  { id, holder, uidValidity, uid }: { id: string; holder: string; uidValidity: string; uid: number },
+): Promise<boolean> {
+  const sql = 'update mailboxes set uid_validity = ?, last_uid = ? where id = ? and holder = ?';
+  return (await tx.run(sql, uidValidity, uid, id, holder)) === 1;
 }

@@ -10,7 +10,8 @@ export type MailboxTurns = {
   leave(): Promise<void>;
   /** The UID of the last mail that was taken; 0: none, or the server counts anew. */
   lastUid(uidValidity: string): Promise<number>;
-  advance(uidValidity: string, uid: number): Promise<void>;
+  /** False: the turn is another process's by now. */
+  advance(uidValidity: string, uid: number): Promise<boolean>;
 };
 
 export type MailboxTurnOptions = {
@@ -37,6 +38,6 @@ export function createMailboxTurns({ database, clock, id, worker }: MailboxTurnO
     },
     leave: () => database.write((tx) => leaveMailbox(tx, { id, holder }), about),
     lastUid: (uidValidity) => findLastUid(database, id, uidValidity),
-    advance: (uidValidity, uid) => database.write((tx) => recordUid(tx, { id, uidValidity, uid }), about),
+    advance: (uidValidity, uid) => database.write((tx) => recordUid(tx, { id, holder, uidValidity, uid }), about),
   };
 }

@@ -119,7 +119,7 @@ export class MailboxIntake {
     for (const uid of await session.listAfter(after)) {
       if (this.#isStopping) break;
       await this.#take(session, uid);
-      await turns.advance(session.uidValidity, uid);
+      if (!(await turns.advance(session.uidValidity, uid))) break;
       last = uid;
     }
     return last;
