@@ -3,12 +3,12 @@
 import { dirname } from 'node:path';
 import { parseMailbox } from '../core/address.ts';
 import type { DkimKey } from '../core/dkim.ts';
-import { domainRule, parseDomain } from '../core/domain.ts';
-import { type NoticeKind, noticeKinds } from '../core/return-path.ts';
+import type { NoticeKind } from '../core/return-path.ts';
 import { parseRange } from '../egress/address.ts';
 import { type DatabaseSetting, databaseUrls, parseDatabaseUrl, problemOfPostgresUrl } from './database-url.ts';
 import { readDkimKeys } from './dkim-keys.ts';
-import { ImapUrlError, type MailboxServer, parseImapUrl } from './imap-url.ts';
+import type { MailboxServer } from './imap-url.ts';
+import { bouncesOf, mailboxOf, pauseOf, receivingOf } from './incoming-mail.ts';
 import { type Limits, limits } from './limits.ts';
 import { type MailSetting, mailOf } from './mail-setting.ts';
 import { isResolver, parseMxUrl } from './mx-url.ts';
@@ -258,53 +258,4 @@ function alertsOf(read: Settings): Pick<Config, 'alertWebhook' | 'alertEmail' | 
       read.refuse(name as SettingName, `must be email addresses, and "${text}" is none.`);
   }
   return { alertWebhook, alertEmail, alertFrom };
-}
-
-/** Success notices are a mail for each mail: an operator who wants to know so much says so. */
-function bouncesOf(read: Settings): Pick<Config, 'bounceDomain' | 'bounceNotify'> {
-  const text = read.optional('BOUNCE_DOMAIN');
-  const bounceDomain = text === null ? null : parseDomain(text);
-  if (text !== null && bounceDomain === null) read.refuse('BOUNCE_DOMAIN', `has "${text}". ${domainRule}`);
-  const named = read.list('BOUNCE_NOTIFY').map((one) => one.toLowerCase());
-  const bounceNotify = noticeKinds.filter((kind) => named.includes(kind));
-  if (bounceNotify.length < new Set(named).size) {
-    read.refuse('BOUNCE_NOTIFY', `takes ${noticeKinds.join(', ')}, not "${named.join(',')}".`);
-  }
-  return { bounceDomain, bounceNotify: named.length === 0 ? ['failure', 'delay'] : bounceNotify };
-}
-
-function mailboxOf(read: Settings): MailboxServer | null {
-  const text = read.optional('BOUNCE_IMAP_URL');
-  if (text === null) return null;
-  try {
-    return parseImapUrl(text);
-  } catch (error) {
-    if (!(error instanceof ImapUrlError)) throw error;
-    read.refuse('BOUNCE_IMAP_URL', error.message);
-    return null;
-  }
-}
-
-function receivingOf(read: Settings): string[] {
-  const named = read.list('RECEIVING_DOMAINS');
-  const domains = named.map(parseDomain);
-  const [wrong] = named.filter((_, index) => domains[index] === null);
-  if (wrong !== undefined) read.refuse('RECEIVING_DOMAINS', `has "${wrong}". ${domainRule}`);
-  const bounces = read.optional('BOUNCE_DOMAIN');
-  if (bounces !== null && domains.includes(parseDomain(bounces))) {
-    read.refuse(
-      'RECEIVING_DOMAINS',
-      `has ${bounces}, which is BOUNCE_DOMAIN: what comes there is about mail that was sent.`,
-    );
-  }
-  return domains.filter((one) => one !== null);
-}
-
-function pauseOf(read: Settings, name: 'PAUSE_AT_BOUNCES' | 'PAUSE_AT_COMPLAINTS'): Config['pauseAtBounces'] {
-  const text = read.optional(name);
-  if (text === null) return null;
-  const [, percent, number] = /^(\d{1,2}(?:\.\d{1,3})?)%\/(\d{1,9})$/.exec(text.replaceAll(' ', '')) ?? [];
-  if (Number(percent) > 0 && Number(number) > 0) return { share: Number(percent) / 100, number: Number(number) };
-  read.refuse(name, `must be a share and a number, as 5%/100, not "${text}".`);
-  return null;
 }

@@ -23,11 +23,12 @@ export class UnderWay {
     const expired = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, Math.max(0, giveUpAt - performance.now()));
     });
-    await Promise.race([this.#end(about), expired]);
+    await Promise.race([this.#told(about), expired]);
     clearTimeout(timer);
   }
 
-  #end(about: string): Promise<void> {
+  /** When it ends. */
+  #told(about: string): Promise<void> {
     const waiting = this.#works.get(about);
     if (waiting === undefined) return Promise.resolve();
     return new Promise((resolve) => this.#works.set(about, [...(waiting ?? []), resolve]));
