@@ -21,7 +21,7 @@ import type { MailListener } from './listen/mail-listener.ts';
 import { smtp } from './listen/submission/facade.ts';
 import { log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import { createLive } from './page/live.ts';
+import { createLive } from './page/frame/live.ts';
 import { openAlerting } from './process/alerts/open.ts';
 import { bootstrap } from './process/bootstrap.ts';
 import { openBroadcasts } from './process/broadcasts/open.ts';

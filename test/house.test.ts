@@ -39,7 +39,7 @@ describe('the layers', () => {
     ['src/deliver/probe.ts', '../http/app.ts'],
     ['src/webhook/probe.ts', '../http/app.ts'],
     ['src/use-cases/probe.ts', '../http/app.ts'],
-    ['src/use-cases/probe.ts', '../page/frame.tsx'],
+    ['src/use-cases/probe.ts', '../page/frame/frame.tsx'],
     ['src/deliver/probe.ts', '../use-cases/accept.ts'],
     ['src/page/probe.ts', '../deliver/lane.ts'],
     ['src/worker.ts', './server.ts'],

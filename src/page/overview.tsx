@@ -4,12 +4,12 @@ import { listEmails } from '../store/mail/emails.ts';
 import { countOpenOf, findOldestDue, findRelaySigns, type Open } from '../store/page/overview.ts';
 import { type Figures, findTotals, type Hour, hourMs, isCounted, listHours, noFigures } from '../store/page/rollups.ts';
 import { indexedWithin } from '../use-cases/page-index.ts';
-import { Bars, type Bucket, Legend, type Series } from './chart.tsx';
-import { EmailRows } from './email-rows.tsx';
-import { renderPage } from './frame.tsx';
-import { Count, Counted, Empty, Notice, PageHead, Pill, Time, type Tone } from './pieces.tsx';
-import { isOverdue, RelayHealth, Verdict } from './relay-health.tsx';
-import type { Visit } from './visit.ts';
+import { EmailRows } from './emails/email-rows.tsx';
+import { Bars, type Bucket, Legend, type Series } from './frame/chart.tsx';
+import { renderPage } from './frame/frame.tsx';
+import { Count, Counted, Empty, Notice, PageHead, Pill, Time, type Tone } from './frame/pieces.tsx';
+import type { Visit } from './frame/visit.ts';
+import { isOverdue, RelayHealth, Verdict } from './server/relay-health.tsx';
 
 type Range = { name: string; hours: number; buckets: number };
 

@@ -5,38 +5,45 @@ import { AppError, isUnavailable } from '../core/error.ts';
 import { ClientGone } from '../http/arriving.ts';
 import { type Bindings, goneSignal, type HttpContext } from '../http/call.ts';
 import { readerUntil } from '../store/database.ts';
-import { account, allowDomain, disableAccount, disallowDomain, enableAccount, limitAccount } from './account.tsx';
-import { accounts, makeAccount } from './accounts.tsx';
-import { apiKeys, createKey, revokeKey } from './api-keys.tsx';
 import { script, style } from './assets.ts';
-import { broadcast, broadcastHtml, broadcasts, cancelBroadcast, removeBroadcast } from './broadcasts.tsx';
-import { contact, removeContact, subscribeContact, unsubscribeContact } from './contact.tsx';
-import { addContact, addSegment, contacts } from './contacts.tsx';
-import { addDomain, domains, removeDomain, verifyDomain } from './domains.tsx';
-import { cancel, email, reschedule, sendAsNew } from './email.tsx';
-import { cancelMany, emails } from './emails.tsx';
-import { exportCsv } from './found-emails.ts';
-import { assetHeaders, pageHeaders } from './headers.ts';
-import { idempotency } from './idempotency.tsx';
-import { answerInDoubt, inDoubt } from './in-doubt.tsx';
-import { clearAll, inbox, inboxMail } from './inbox.tsx';
-import { mailEml, mailHtml } from './mail-view.tsx';
+import { cancel, email, reschedule, sendAsNew } from './emails/email.tsx';
+import { cancelMany, emails } from './emails/emails.tsx';
+import { exportCsv } from './emails/found-emails.ts';
+import { idempotency } from './emails/idempotency.tsx';
+import { answerInDoubt, inDoubt } from './emails/in-doubt.tsx';
+import { clearAll, inbox, inboxMail } from './emails/inbox.tsx';
+import { mailEml, mailHtml } from './emails/mail-view.tsx';
+import { assetHeaders, pageHeaders } from './frame/headers.ts';
+import { Forbidden, noteProblem, renderProblem } from './frame/problem.tsx';
+import { isSame, type Session } from './frame/session.ts';
+import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './frame/sign-in.tsx';
+import { isCapture, type PageParts, type Theme, type Visit } from './frame/visit.ts';
+import { apiKeys, createKey, revokeKey } from './manage/api-keys.tsx';
+import { broadcast, broadcastHtml, broadcasts, cancelBroadcast, removeBroadcast } from './manage/broadcasts.tsx';
+import { contact, removeContact, subscribeContact, unsubscribeContact } from './manage/contact.tsx';
+import { addContact, addSegment, contacts } from './manage/contacts.tsx';
+import { addDomain, domains, removeDomain, verifyDomain } from './manage/domains.tsx';
+import { addSuppressed, removeSuppressed, suppressions } from './manage/suppressions.tsx';
+import { publishTemplate, removeTemplate, template, templateHtml, templates } from './manage/templates.tsx';
 import { overview } from './overview.tsx';
-import { Forbidden, noteProblem, renderProblem } from './problem.tsx';
-import { orderRelay, relays } from './relays.tsx';
-import { isSame, type Session } from './session.ts';
-import { settings } from './settings.tsx';
-import { setup, testSend } from './setup.tsx';
-import { chooseTheme, redirect, sessionCookie, showSignIn, signIn, signOut } from './sign-in.tsx';
-import { strayNotice, strayNotices } from './stray-notices.tsx';
-import { addSuppressed, removeSuppressed, suppressions } from './suppressions.tsx';
-import { publishTemplate, removeTemplate, template, templateHtml, templates } from './templates.tsx';
-import { isCapture, type PageParts, type Theme, type Visit } from './visit.ts';
-import { disableWebhook, enableWebhook, removeWebhook, webhook } from './webhook.tsx';
-import { editWebhook, rotateSecret, testWebhook } from './webhook-changes.tsx';
-import { replayFailed } from './webhook-deliveries.tsx';
-import { replayEvent, webhookEvent } from './webhook-event.tsx';
-import { createWebhook, webhooks } from './webhooks.tsx';
+import {
+  account,
+  allowDomain,
+  disableAccount,
+  disallowDomain,
+  enableAccount,
+  limitAccount,
+} from './server/account.tsx';
+import { accounts, makeAccount } from './server/accounts.tsx';
+import { orderRelay, relays } from './server/relays.tsx';
+import { settings } from './server/settings.tsx';
+import { setup, testSend } from './server/setup.tsx';
+import { strayNotice, strayNotices } from './server/stray-notices.tsx';
+import { disableWebhook, enableWebhook, removeWebhook, webhook } from './webhooks/webhook.tsx';
+import { editWebhook, rotateSecret, testWebhook } from './webhooks/webhook-changes.tsx';
+import { replayFailed } from './webhooks/webhook-deliveries.tsx';
+import { replayEvent, webhookEvent } from './webhooks/webhook-event.tsx';
+import { createWebhook, webhooks } from './webhooks/webhooks.tsx';
 
 export const dashboardPath = '/dashboard';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readFilters, searchOf } from '../../src/page/filters.ts';
+import { readFilters, searchOf } from '../../src/page/emails/filters.ts';
 import { addApiKey } from '../support/served.ts';
 import { message, startTestServer } from '../support/server.ts';
 import { indexed, signIn } from './visitor.ts';

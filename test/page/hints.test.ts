@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hintsAt } from '../../src/page/hints.ts';
+import { hintsAt } from '../../src/page/emails/hints.ts';
 
 const fine = {
   subject: 'Your order',

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { createSample, sampleTypeOf } from '../../src/page/webhook-sample.ts';
+import { createSample, sampleTypeOf } from '../../src/page/webhooks/webhook-sample.ts';
 import type { Webhook } from '../../src/store/webhooks/webhooks.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { addApiKey } from '../support/served.ts';
