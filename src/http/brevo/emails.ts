@@ -6,7 +6,7 @@ import type { DatabaseReader } from '../../store/database.ts';
 import { type EmailSummary, findEmail } from '../../store/mail/emails.ts';
 import { listEvents } from '../../store/mail/events.ts';
 import { type Order, type Span, searchEmails } from '../../store/page/email-search.ts';
-import { readReport } from '../../store/page/report-counts.ts';
+import { readReport } from '../../store/page/report.ts';
 import type { Call, Reply } from '../call.ts';
 import { reportNameOf } from './event-names.ts';
 import { daysOf, parseSpan } from './parse-dates.ts';

@@ -2,7 +2,8 @@
 
 import { AppError } from '../../core/error.ts';
 import type { Span } from '../../store/page/email-search.ts';
-import { type Days, dayMs } from '../../store/page/report-counts.ts';
+import type { Days } from '../../store/page/report.ts';
+import { dayMs } from '../../store/page/report-tally.ts';
 import { readIso } from '../iso-date.ts';
 import type { Query } from './parse-query.ts';
 import { invalid, missing } from './refusal.ts';

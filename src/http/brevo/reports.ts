@@ -1,7 +1,8 @@
 /** GET /v3/smtp/statistics/aggregatedReport and reports: facts about recipients counted, in all or day by day. */
 
 import type { Span } from '../../store/page/email-search.ts';
-import { dayMs, type ReportCounts, readReport } from '../../store/page/report-counts.ts';
+import { readReport } from '../../store/page/report.ts';
+import { dayMs, type ReportCounts } from '../../store/page/report-tally.ts';
 import type { Call, Reply } from '../call.ts';
 import type { EmailParts } from './emails.ts';
 import { daysOf, parseSpan } from './parse-dates.ts';

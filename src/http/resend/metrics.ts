@@ -1,7 +1,8 @@
 /** GET /emails/metrics: what became of an account's mail, from counts that are kept as things happen. */
 
 import type { DatabaseReader } from '../../store/database.ts';
-import { dayMs, type ReportCounts, readReport } from '../../store/page/report-counts.ts';
+import { readReport } from '../../store/page/report.ts';
+import { dayMs, type ReportCounts } from '../../store/page/report-tally.ts';
 import { type Hour, hourMs, listHours } from '../../store/page/rollups.ts';
 import type { Call, Reply } from '../call.ts';
 import { invalidField } from './parse-fields.ts';

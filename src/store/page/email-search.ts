@@ -5,7 +5,7 @@ import { uuidv7Floor } from '../../core/token.ts';
 import type { DatabaseReader, Reader, SqlValue } from '../database.ts';
 import { type EmailRow, type EmailSummary, summaryColumns, toSummary } from '../mail/emails.ts';
 import { type Event, readDetail } from '../mail/events.ts';
-import { emailsCursor, templateTerm } from './report-counts.ts';
+import { emailsCursor, templateTerm } from './report-tally.ts';
 import { findCursor } from './rollups.ts';
 import { termsCursor } from './search-index.ts';
 import { recipientTerm, tagTerms } from './search-query.ts';

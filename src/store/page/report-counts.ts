@@ -1,115 +1,23 @@
 /**
- * What reports count, by the day: added up by a chore from emails and events that are committed, each exactly once, as the page's
- * figures are. A report reads the counts, and walks only what the chore has not come to yet.
+ * What reports count: added up by a chore from emails and events that are committed, each exactly once, as the page's figures are.
  */
 
-import { writeTag } from '../../core/email.ts';
-import { shownRecipients } from '../../core/envelope.ts';
-import { type EventType, subjectsOf } from '../../core/event.ts';
+import type { EventType } from '../../core/event.ts';
 import { uuidv7Floor } from '../../core/token.ts';
-import type { DatabaseReader, SqlValue, Transaction } from '../database.ts';
+import type { Transaction } from '../database.ts';
 import type { EmailSummary, Summary } from '../mail/emails.ts';
-import { type EventDetail, readDetail } from '../mail/events.ts';
+import { readDetail } from '../mail/events.ts';
+import {
+  countedTypes,
+  counters,
+  type EmailRow,
+  emailsCursor,
+  eventsCursor,
+  Tally,
+  templateTerm,
+} from './report-tally.ts';
 import { eventsAfter, holdCursor, moveCursor, type Step } from './rollups.ts';
 import { addTerm } from './search-index.ts';
-
-/** Recipients. */
-export type ReportCounts = {
-  requests: number;
-  delivered: number;
-  hard_bounces: number;
-  soft_bounces: number;
-  complaints: number;
-  blocked: number;
-};
-
-type Counter = keyof ReportCounts;
-
-const counters: readonly Counter[] = ['requests', 'delivered', 'hard_bounces', 'soft_bounces', 'complaints', 'blocked'];
-
-/** Which emails: all, those with a tag, those of a template. */
-export type About = { tag?: string; template?: number };
-
-export const dayMs = 86_400_000;
-
-function aboutText({ tag, template }: About): string {
-  if (template !== undefined) return `template ${template}`;
-  return tag === undefined ? '' : `tag ${tag}`;
-}
-
-/** How far the chore has come is noted under these names: emails of an account, and events of all. */
-export const emailsCursor = (account: string) => `reported ${account}`;
-const eventsCursor = 'events of reports';
-
-/** What an email is found by beside what the page's search knows. */
-export function templateTerm(template: number): string {
-  return `template:${template}`;
-}
-
-/** Of one account. */
-class Tally {
-  readonly #days = new Map<string, { about: string; day: number; counts: ReportCounts }>();
-
-  add(email: Pick<Summary, 'tags' | 'templateId'>, at: number, counter: Counter, recipients: number): void {
-    if (recipients === 0) return;
-    const { templateId: template } = email;
-    const tags = new Set(email.tags.map(writeTag));
-    const abouts = ['', ...[...tags].map((tag) => aboutText({ tag }))];
-    if (template !== undefined) abouts.push(aboutText({ template }));
-    for (const about of abouts) this.#dayOf(about, Math.floor(at / dayMs)).counts[counter] += recipients;
-  }
-
-  #dayOf(about: string, day: number) {
-    const key = `${day} ${about}`;
-    const known = this.#days.get(key);
-    if (known) return known;
-    const made = { about, day, counts: noCounts() };
-    this.#days.set(key, made);
-    return made;
-  }
-
-  /** An email counts by whom it is for, once each. */
-  addEmail(email: Summary, createdAt: number): void {
-    this.add(email, createdAt, 'requests', shownRecipients(email).length);
-  }
-
-  addEvent(email: Summary, { type, at, detail }: { type: EventType; at: number; detail: EventDetail }): void {
-    const shown = new Set(shownRecipients(email).map(({ address }) => address));
-    for (const [index, address] of (detail.recipients ?? []).entries()) {
-      const counter = shown.has(address) ? counterOf(type, detail, index) : null;
-      if (counter !== null) this.add(email, at, counter, 1);
-    }
-  }
-
-  get days() {
-    return [...this.#days.values()];
-  }
-}
-
-function noCounts(): ReportCounts {
-  return { requests: 0, delivered: 0, hard_bounces: 0, soft_bounces: 0, complaints: 0, blocked: 0 };
-}
-
-/** Null: no report counts it. */
-function counterOf(type: EventType, detail: EventDetail, index: number): Counter | null {
-  const [, subject] = subjectsOf(type, detail.each?.[index] ?? detail.said ?? null);
-  switch (subject) {
-    case 'delivered':
-      return 'delivered';
-    case 'hard_bounce':
-      return 'hard_bounces';
-    case 'soft_bounce':
-      return 'soft_bounces';
-    case 'complained':
-      return 'complaints';
-    case 'suppressed':
-      return 'blocked';
-    default:
-      return null;
-  }
-}
-
-const countedTypes: readonly EventType[] = ['delivered', 'bounced', 'complained', 'suppressed'];
 
 /** `sign` -1 takes away what was added. */
 async function write(tx: Transaction, account: string, tally: Tally, sign: 1 | -1): Promise<void> {
@@ -125,8 +33,6 @@ async function write(tx: Transaction, account: string, tally: Tally, sign: 1 | -
     );
   }
 }
-
-type EmailRow = { id: string; created_at: number; summary: string };
 
 /** Counts emails accepted since the last step; tells whether there may be more. */
 export async function countEmails(tx: Transaction, account: string, step: Step): Promise<boolean> {
@@ -216,95 +122,4 @@ export async function recountEmail(
     }
     await write(tx, account, tally, sign);
   }
-}
-
-/** Days since the epoch, `until` excluded. */
-export type Days = { from: number; until: number };
-
-const chunkRows = 500;
-
-/** The days on which something was counted. */
-export async function readReport(
-  database: DatabaseReader,
-  account: string,
-  about: About,
-  days: Days,
-): Promise<Map<number, ReportCounts>> {
-  const { counted, report } = await readCounted(database, account, about, days);
-  const tally = new Tally();
-  await tallyEmails(database, account, counted, days, tally);
-  await tallyEvents(database, account, counted, days, tally);
-  for (const day of tally.days.filter((one) => one.about === aboutText(about))) {
-    const known = report.get(day.day) ?? noCounts();
-    for (const name of counters) known[name] += day.counts[name];
-    report.set(day.day, known);
-  }
-  return new Map([...report].filter(([, counts]) => counters.some((name) => counts[name] > 0)));
-}
-
-type CountedRow = { emails: string; events: string; day: number | null } & Record<Counter, number | null>;
-
-/** In one statement, so that what the chore counts meanwhile is counted neither twice nor not at all. */
-async function readCounted(database: DatabaseReader, account: string, about: About, { from, until }: Days) {
-  const position = "coalesce((select position from cursors where name = ?), '')";
-  const rows = await database.report<CountedRow>(
-    `select c.emails, c.events, r.day, ${counters.map((name) => `r.${name}`).join(', ')}
-     from (select ${position} as emails, ${position} as events) c
-     left join report_counts r on r.account = ? and r.about = ? and r.day >= ? and r.day < ?`,
-    emailsCursor(account),
-    eventsCursor,
-    account,
-    aboutText(about),
-    from,
-    until,
-  );
-  const report = new Map<number, ReportCounts>();
-  for (const { emails: _, events: __, day, ...counts } of rows) {
-    if (day !== null) report.set(day, counts as ReportCounts);
-  }
-  return { counted: { emails: rows[0]?.emails ?? '', events: Number(rows[0]?.events ?? 0) }, report };
-}
-
-async function tallyEmails(database: DatabaseReader, account: string, counted: Counted, days: Days, tally: Tally) {
-  let after = [counted.emails, uuidv7Floor(days.from * dayMs)].sort()[1] ?? '';
-  for (;;) {
-    const rows = await database.report<EmailRow>(
-      'select id, created_at, summary from emails where account = ? and id > ? and id < ? order by id limit ?',
-      account,
-      after,
-      uuidv7Floor(days.until * dayMs),
-      chunkRows,
-    );
-    for (const { created_at, summary } of rows) {
-      if (isWithin(days, created_at)) tally.addEmail(JSON.parse(summary), created_at);
-    }
-    const last = rows.at(-1);
-    if (!last || rows.length < chunkRows) return;
-    after = last.id;
-  }
-}
-
-/** By `account || ''`: no engine is to walk the account's events in another order than that of their ids. */
-async function tallyEvents(database: DatabaseReader, account: string, counted: Counted, days: Days, tally: Tally) {
-  let after = counted.events;
-  for (;;) {
-    const rows = await database.report<{ id: number; type: EventType; at: number; detail: string; summary: string }>(
-      `select e.id, e.type, e.at, e.detail, emails.summary from events e
-         join emails on emails.account = e.account and emails.id = e.email_id
-       where e.id > ? and e.account || '' = ? and e.at >= ? and e.at < ? and e.type in (${countedTypes.map(() => '?').join(', ')})
-       order by e.id limit ?`,
-      ...([after, account, days.from * dayMs, days.until * dayMs, ...countedTypes, chunkRows] satisfies SqlValue[]),
-    );
-    for (const { type, at, detail, summary } of rows) {
-      tally.addEvent(JSON.parse(summary), { type, at, detail: readDetail(detail) });
-    }
-    const last = rows.at(-1);
-    if (!last || rows.length < chunkRows) return;
-    after = last.id;
-  }
-}
-
-function isWithin({ from, until }: Days, at: number): boolean {
-  const day = Math.floor(at / dayMs);
-  return day >= from && day < until;
 }
