@@ -8,7 +8,7 @@ import type { RelaySetting } from '../config/relays-file.ts';
 import type { Ceiling } from '../core/rate.ts';
 import { adviceOnTrouble } from '../core/relay-trouble.ts';
 import type { Relay } from '../deliver/relay.ts';
-import type { RelayDesk } from '../http/relays.ts';
+import type { RelayDesk } from '../http/own/relays.ts';
 import { testRelay } from './relay-test.ts';
 
 export type RelayFacts = {

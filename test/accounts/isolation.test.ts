@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { Hono } from 'hono';
 import type { Bindings } from '../../src/http/call.ts';
 import { httpFacades } from '../../src/http/facades.ts';
-import { addOwnRoutes } from '../../src/http/own-routes.ts';
+import { addOwnRoutes } from '../../src/http/own/own-routes.ts';
 import { addPageRoutes } from '../../src/page/routes.tsx';
 import { signIn, type Visitor } from '../page/visitor.ts';
 import { type Bend, bendDatabase } from '../support/bent-database.ts';

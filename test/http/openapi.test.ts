@@ -8,7 +8,7 @@ import type { Bindings, Gatekeeper } from '../../src/http/call.ts';
 import { type FacadeParts, httpFacades } from '../../src/http/facades.ts';
 import { openApiDocument } from '../../src/http/openapi/document.ts';
 import { operations } from '../../src/http/openapi/operations.ts';
-import { addOwnRoutes, type OwnParts } from '../../src/http/own-routes.ts';
+import { addOwnRoutes, type OwnParts } from '../../src/http/own/own-routes.ts';
 import { takenRoutes } from '../../src/http/route-table.ts';
 import { startTestServer } from '../support/server.ts';
 

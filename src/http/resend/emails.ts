@@ -7,9 +7,9 @@ import { type AttachmentInfo, listAttachments } from '../../store/mail/attachmen
 import { findEmail, findEmailSummary, listEmails } from '../../store/mail/emails.ts';
 import { listEvents } from '../../store/mail/events.ts';
 import type { Amend } from '../../use-cases/amend.ts';
-import type { AttachmentLinks } from '../attachment-links.ts';
 import { parseJson } from '../body.ts';
 import type { Call, Reply } from '../call.ts';
+import type { AttachmentLinks } from '../links/attachment-links.ts';
 import { keyTerms } from './endpoints.ts';
 import { refusalTexts } from './errors.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';

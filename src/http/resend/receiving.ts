@@ -11,8 +11,8 @@ import {
   listReceivedMails,
   type ReceivedMail,
 } from '../../store/received-mails.ts';
-import { type AttachmentLinks, wholeMail } from '../attachment-links.ts';
 import type { Call, Reply } from '../call.ts';
+import { type AttachmentLinks, wholeMail } from '../links/attachment-links.ts';
 import { refusalTexts } from './errors.ts';
 import { invalidField } from './parse-fields.ts';
 import { parseEmailId, parsePagination, sliceOf } from './parse-query.ts';

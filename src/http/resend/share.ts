@@ -5,7 +5,7 @@ import type { Reader } from '../../store/database.ts';
 import { findEmailSummary } from '../../store/mail/emails.ts';
 import type { Call, Reply } from '../call.ts';
 import { isAbsent } from '../fields.ts';
-import type { ShareLinks } from '../shared.ts';
+import type { ShareLinks } from '../links/shared.ts';
 import { refusalTexts } from './errors.ts';
 import { readFields, reply } from './json-body.ts';
 import { invalidField } from './parse-fields.ts';

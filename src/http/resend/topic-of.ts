@@ -3,7 +3,7 @@
 import type { Message } from '../../core/email.ts';
 import { findTopic } from '../../store/contacts/topics.ts';
 import type { Reader } from '../../store/database.ts';
-import { onlyRecipient, type PreferenceLinks, unsubscribeHeaders } from '../preference-links.ts';
+import { onlyRecipient, type PreferenceLinks, unsubscribeHeaders } from '../links/preference-links.ts';
 import { invalidField } from './parse-fields.ts';
 
 export type TopicOfParts = { database: Reader; preferenceLinks: PreferenceLinks };

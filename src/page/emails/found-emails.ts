@@ -2,7 +2,7 @@
 
 import { firstAccount } from '../../core/account.ts';
 import { isUuid } from '../../core/token.ts';
-import { downloadHeaders } from '../../http/download.ts';
+import { downloadHeaders } from '../../http/links/download.ts';
 import { type EmailSummary, findEmailSummary, listEmails } from '../../store/mail/emails.ts';
 import { searchEmails } from '../../store/page/search-index.ts';
 import { stateOf } from '../frame/pieces.tsx';

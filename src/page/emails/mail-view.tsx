@@ -5,7 +5,7 @@ import { senderAddress } from '../../core/envelope.ts';
 import { AppError } from '../../core/error.ts';
 import { joined, type Pieces, sizeOf, startOf } from '../../core/pieces.ts';
 import { isUuid } from '../../core/token.ts';
-import { downloadHeaders } from '../../http/download.ts';
+import { downloadHeaders } from '../../http/links/download.ts';
 import { makeTextParts } from '../../render/text-parts.ts';
 import { listAttachments } from '../../store/mail/attachments.ts';
 import { findEmail, type StoredEmail } from '../../store/mail/emails.ts';

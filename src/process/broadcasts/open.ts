@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
 import type { Secrets } from '../../core/secrets.ts';
 import { createIdSource } from '../../core/token.ts';
-import { createPreferenceLinks } from '../../http/preference-links.ts';
+import { createPreferenceLinks } from '../../http/links/preference-links.ts';
 import type { Renderer } from '../../render/renderer.ts';
 import { Accepting, type AcceptOptions } from '../../use-cases/accept.ts';
 import { createAccountRules } from '../../use-cases/account-rules.ts';

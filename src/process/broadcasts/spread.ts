@@ -6,7 +6,7 @@ import type { Contact, ContactProperty } from '../../core/contact.ts';
 import type { Message } from '../../core/email.ts';
 import { AppError } from '../../core/error.ts';
 import { suppressionKey } from '../../core/suppression.ts';
-import { type PreferenceLinks, unsubscribeHeaders } from '../../http/preference-links.ts';
+import { type PreferenceLinks, unsubscribeHeaders } from '../../http/links/preference-links.ts';
 import type { Rendering } from '../../render/renderer.ts';
 import { makeTextParts } from '../../render/text-parts.ts';
 import { moveCursor, nextTurns, type Step } from '../../store/broadcasts.ts';

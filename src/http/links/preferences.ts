@@ -2,15 +2,15 @@
 
 import { html } from 'hono/html';
 
-import { AppError } from '../core/error.ts';
-import { findContact } from '../store/contacts/contacts.ts';
-import { type ChosenTopic, listChoices } from '../store/contacts/topics.ts';
-import type { Reader } from '../store/database.ts';
-import { type AccountRules, isActive } from '../use-cases/account-rules.ts';
-import type { Contacts } from '../use-cases/contacts.ts';
-import type { Door } from './app.ts';
-import type { Bodies } from './bodies.ts';
-import type { HttpContext } from './call.ts';
+import { AppError } from '../../core/error.ts';
+import { findContact } from '../../store/contacts/contacts.ts';
+import { type ChosenTopic, listChoices } from '../../store/contacts/topics.ts';
+import type { Reader } from '../../store/database.ts';
+import { type AccountRules, isActive } from '../../use-cases/account-rules.ts';
+import type { Contacts } from '../../use-cases/contacts.ts';
+import type { Door } from '../app.ts';
+import type { Bodies } from '../bodies.ts';
+import type { HttpContext } from '../call.ts';
 import { type PreferenceLinks, preferencesPath, type Recipient } from './preference-links.ts';
 
 export type PreferenceParts = {

@@ -1,9 +1,9 @@
 /** Links by which a reader leaves a topic or everything: signed, and good for as long as the mail is kept (RFC 8058). */
 
 import { timingSafeEqual } from 'node:crypto';
-import { parseMailbox } from '../core/address.ts';
-import type { Message } from '../core/email.ts';
-import type { Mac, Secrets } from '../core/secrets.ts';
+import { parseMailbox } from '../../core/address.ts';
+import type { Message } from '../../core/email.ts';
+import type { Mac, Secrets } from '../../core/secrets.ts';
 
 /** Whose link it is; `topic`: null where the mail belongs to none. */
 export type Recipient = { account: string; address: string; topic: string | null };

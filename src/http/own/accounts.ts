@@ -1,19 +1,26 @@
 /** /accounts, our own routes: what `sendonce account` and `sendonce key` do, for full-access keys of the first account. */
 
-import { accountNameRule, firstAccount, grantRule, isAccountName, type Limits, parseGrant } from '../core/account.ts';
-import type { Clock } from '../core/clock.ts';
-import { AppError } from '../core/error.ts';
-import { findUsed } from '../store/account-counts.ts';
-import { listGrants } from '../store/account-domains.ts';
-import { type Account, listAccounts } from '../store/account-rules.ts';
-import { type ApiKey, listApiKeys } from '../store/api-keys.ts';
-import type { Reader } from '../store/database.ts';
-import type { Accounts } from '../use-cases/accounts.ts';
-import type { ApiKeys } from '../use-cases/api-keys.ts';
-import { parseJson } from './body.ts';
-import type { Call, Reply } from './call.ts';
-import { type Fields, isFields } from './fields.ts';
-import { keyNameCharsMax } from './resend/api-keys.ts';
+import {
+  accountNameRule,
+  firstAccount,
+  grantRule,
+  isAccountName,
+  type Limits,
+  parseGrant,
+} from '../../core/account.ts';
+import type { Clock } from '../../core/clock.ts';
+import { AppError } from '../../core/error.ts';
+import { findUsed } from '../../store/account-counts.ts';
+import { listGrants } from '../../store/account-domains.ts';
+import { type Account, listAccounts } from '../../store/account-rules.ts';
+import { type ApiKey, listApiKeys } from '../../store/api-keys.ts';
+import type { Reader } from '../../store/database.ts';
+import type { Accounts } from '../../use-cases/accounts.ts';
+import type { ApiKeys } from '../../use-cases/api-keys.ts';
+import { parseJson } from '../body.ts';
+import type { Call, Reply } from '../call.ts';
+import { type Fields, isFields } from '../fields.ts';
+import { keyNameCharsMax } from '../resend/api-keys.ts';
 
 export type AccountParts = { database: Reader; clock: Clock; accounts: Accounts; apiKeys: ApiKeys };
 

@@ -2,6 +2,17 @@
 
 import type { Hono } from 'hono';
 import {
+  answerWith,
+  type Bindings,
+  type Call,
+  type Gatekeeper,
+  type Handler,
+  type HttpContext,
+  type Reply,
+} from '../call.ts';
+import { refusals, wording } from '../resend/errors.ts';
+import { addRoutes } from '../route-table.ts';
+import {
   type AccountParts,
   accountsPath,
   allowDomain,
@@ -16,22 +27,9 @@ import {
   showAccounts,
   showKeys,
 } from './accounts.ts';
-
-import {
-  answerWith,
-  type Bindings,
-  type Call,
-  type Gatekeeper,
-  type Handler,
-  type HttpContext,
-  type Reply,
-} from './call.ts';
 import { type KeyParts, keyPath, lookUpKeys, lookupPath, showKey } from './idempotency-keys.ts';
-
 import { answerOne, type DoubtParts, doubtPath, listDoubt } from './in-doubt.ts';
 import { orderRelay, type RelayParts, relaysPath, showRelay, showRelays, testRelay } from './relays.ts';
-import { refusals, wording } from './resend/errors.ts';
-import { addRoutes } from './route-table.ts';
 
 export type OwnParts = { keys: KeyParts; doubt: DoubtParts; accounts: AccountParts; relays: RelayParts };
 

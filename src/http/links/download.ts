@@ -1,14 +1,14 @@
 /** The door that signed links to the files of an email lead to. */
 
-import { AppError } from '../core/error.ts';
-import { bufferOf } from '../core/pieces.ts';
-import type { Renderer, Rendering } from '../render/renderer.ts';
-import { tooBusy } from '../render/too-busy.ts';
-import type { Reader } from '../store/database.ts';
-import { findAttachmentContent } from '../store/mail/attachments.ts';
-import { findReceivedBytes, findReceivedMail } from '../store/received-mails.ts';
-import { type AccountRules, isActive } from '../use-cases/account-rules.ts';
-import type { Door } from './app.ts';
+import { AppError } from '../../core/error.ts';
+import { bufferOf } from '../../core/pieces.ts';
+import type { Renderer, Rendering } from '../../render/renderer.ts';
+import { tooBusy } from '../../render/too-busy.ts';
+import type { Reader } from '../../store/database.ts';
+import { findAttachmentContent } from '../../store/mail/attachments.ts';
+import { findReceivedBytes, findReceivedMail } from '../../store/received-mails.ts';
+import { type AccountRules, isActive } from '../../use-cases/account-rules.ts';
+import type { Door } from '../app.ts';
 import { type AttachmentLinks, type AttachmentRef, downloadPath, wholeMail } from './attachment-links.ts';
 
 export type DownloadParts = {

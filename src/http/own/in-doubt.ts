@@ -1,14 +1,14 @@
 /** GET /in-doubt and POST /in-doubt/:id, our own routes: what is held with the evidence there is, and the operator's answer. */
 
-import type { DeliveryState } from '../core/delivery-state.ts';
-import { AppError } from '../core/error.ts';
-import { isUuid } from '../core/token.ts';
-import type { Reader } from '../store/database.ts';
-import { type DeliveryRef, never } from '../store/mail/deliveries.ts';
-import { type DoubtAnswer, doubtAnswers, type HeldDelivery, listHeld } from '../store/mail/doubt.ts';
-import type { SettleDoubt } from '../use-cases/settle-doubt.ts';
-import { parseJson } from './body.ts';
-import type { Call, Reply } from './call.ts';
+import type { DeliveryState } from '../../core/delivery-state.ts';
+import { AppError } from '../../core/error.ts';
+import { isUuid } from '../../core/token.ts';
+import type { Reader } from '../../store/database.ts';
+import { type DeliveryRef, never } from '../../store/mail/deliveries.ts';
+import { type DoubtAnswer, doubtAnswers, type HeldDelivery, listHeld } from '../../store/mail/doubt.ts';
+import type { SettleDoubt } from '../../use-cases/settle-doubt.ts';
+import { parseJson } from '../body.ts';
+import type { Call, Reply } from '../call.ts';
 
 export type DoubtParts = { database: Reader; settleDoubt: SettleDoubt };
 

@@ -1,12 +1,12 @@
 /** A link that shows one email to whoever has it, for a while: what `share` answers with, and where it leads. */
 
 import { timingSafeEqual } from 'node:crypto';
-import { AppError } from '../core/error.ts';
-import type { Mac, Secrets } from '../core/secrets.ts';
-import type { Reader } from '../store/database.ts';
-import { findEmail } from '../store/mail/emails.ts';
-import { type AccountRules, isActive } from '../use-cases/account-rules.ts';
-import type { Door } from './app.ts';
+import { AppError } from '../../core/error.ts';
+import type { Mac, Secrets } from '../../core/secrets.ts';
+import type { Reader } from '../../store/database.ts';
+import { findEmail } from '../../store/mail/emails.ts';
+import { type AccountRules, isActive } from '../../use-cases/account-rules.ts';
+import type { Door } from '../app.ts';
 
 type Shared = { account: string; email: string };
 

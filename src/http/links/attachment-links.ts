@@ -1,7 +1,7 @@
 /** Links to the files of an email that work without an API key, signed and for a while: SDKs hand them to browsers. */
 
 import { timingSafeEqual } from 'node:crypto';
-import type { Mac, Secrets } from '../core/secrets.ts';
+import type { Mac, Secrets } from '../../core/secrets.ts';
 
 export type AttachmentRef = { account: string; email: string; attachment: string };
 

@@ -1,11 +1,11 @@
 /** /relays, our own routes: what `sendonce relay` does, for full-access keys of the first account. */
 
-import type { Clock } from '../core/clock.ts';
-import { AppError } from '../core/error.ts';
-import type { DatabaseReader } from '../store/database.ts';
-import { type RelayStatus, type RelayToRead, readRelayStatus } from '../store/relay-status.ts';
-import type { RelayOrders } from '../use-cases/relay-orders.ts';
-import type { Call, Reply } from './call.ts';
+import type { Clock } from '../../core/clock.ts';
+import { AppError } from '../../core/error.ts';
+import type { DatabaseReader } from '../../store/database.ts';
+import { type RelayStatus, type RelayToRead, readRelayStatus } from '../../store/relay-status.ts';
+import type { RelayOrders } from '../../use-cases/relay-orders.ts';
+import type { Call, Reply } from '../call.ts';
 
 /** The relays there are, and a try whether one can be used. */
 export type RelayDesk = {

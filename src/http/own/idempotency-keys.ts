@@ -1,14 +1,14 @@
 /** GET /idempotency-keys/:key and POST /idempotency-keys/lookup, our own routes: what happened under a key, and under many. */
 
-import type { Clock } from '../core/clock.ts';
-import { AppError } from '../core/error.ts';
-import { keyFromBytes, readableKey } from '../core/key-text.ts';
-import type { KeyRecord } from '../store/idempotency.ts';
-import type { FindKeyLives, KeyLife, LookUpKeys } from '../use-cases/key-history.ts';
-import { parseJson } from './body.ts';
-import type { Call, Reply } from './call.ts';
-import { isAbsent, isFields } from './fields.ts';
-import { checkIdempotencyKey } from './idempotency-header.ts';
+import type { Clock } from '../../core/clock.ts';
+import { AppError } from '../../core/error.ts';
+import { keyFromBytes, readableKey } from '../../core/key-text.ts';
+import type { KeyRecord } from '../../store/idempotency.ts';
+import type { FindKeyLives, KeyLife, LookUpKeys } from '../../use-cases/key-history.ts';
+import { parseJson } from '../body.ts';
+import type { Call, Reply } from '../call.ts';
+import { isAbsent, isFields } from '../fields.ts';
+import { checkIdempotencyKey } from '../idempotency-header.ts';
 
 export type KeyParts = {
   clock: Clock;
