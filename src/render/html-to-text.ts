@@ -1,6 +1,7 @@
 /** The text part that an author left out, made from the html. Not linear in its input: what is long runs in renderer threads alone. */
 
 import { createRequire } from 'node:module';
+import { readPlainHtml } from './plain-html.ts';
 
 /** Of longer html only this much is read: nobody reads more as text. */
 const readLengthMax = 2 ** 19;
@@ -28,6 +29,11 @@ const conversion: Parameters<Library['compile']>[0] = {
 
 /** Empty where the html holds no words, or cannot be read. */
 export function generateText(html: string): string {
+  return readPlainHtml(html) ?? generateParsed(html);
+}
+
+/** The same, whatever the html is. */
+export function generateParsed(html: string): string {
   const start = html.slice(0, readLengthMax);
   if (isNestedTooDeep(start)) return '';
   try {
