@@ -71,6 +71,54 @@ describe('what runs every second', () => {
 });
 
 describe('a SQLite file', () => {
+  it('is not written to for so long at once that others wait', async () => {
+    const temp = createTemp();
+    const database = openSqlite({ path: temp.path('long.db'), onUnknownCommit: failOnUnknownCommit });
+    const seen: string[] = [];
+    const isOver = { value: false };
+    const turn = () => {
+      seen.push('turn');
+      if (!isOver.value) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const long = (name: string) => () => {
+      const until = performance.now() + 10;
+      while (performance.now() < until);
+      seen.push(name);
+    };
+    await Promise.all(['one', 'two', 'three'].map((name) => database.write(long(name))));
+    isOver.value = true;
+    assert.ok(seen.slice(seen.indexOf('one'), seen.indexOf('two')).includes('turn'), seen.join());
+    assert.ok(seen.slice(seen.indexOf('two'), seen.indexOf('three')).includes('turn'), seen.join());
+    await database.close();
+    temp.remove();
+  });
+
+  it('leaves out only the work that fails, also of works that take long', async () => {
+    const temp = createTemp();
+    const database = openSqlite({ path: temp.path('fails.db'), onUnknownCommit: failOnUnknownCommit });
+    await database.write((tx) => tx.run('create table notes (name text)'));
+    const note = (name: string) => async (tx: Transaction) => {
+      await tx.run('insert into notes values (?)', name);
+      const until = performance.now() + 3;
+      while (performance.now() < until);
+      if (name === 'wrong') throw new Error('wrong');
+    };
+    const names = ['one', 'wrong', 'two', 'three', 'four'];
+    const ends = await Promise.allSettled(names.map((name) => database.write(note(name))));
+    assert.deepEqual(
+      ends.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'fulfilled'],
+    );
+    const rows = await database.all<{ name: string }>('select name from notes order by rowid');
+    assert.deepEqual(
+      rows.map(({ name }) => name),
+      ['one', 'two', 'three', 'four'],
+    );
+    await database.close();
+    temp.remove();
+  });
+
   it('is served by one process at a time, and free again once that one let go', () => {
     const temp = createTemp();
     const lock = acquireServingLock(temp.path('one.db'));

@@ -34,6 +34,8 @@ const busyPauseMs = 20;
 
 /** Bounds what one commit carries, so that a flood cannot hold the first answer back for long. */
 const groupSizeMax = 500;
+/** And how long its works keep the thread from all else. */
+const groupMsMax = 4;
 
 export function openSqlite(options: SqliteOptions): Database {
   makeFolder(dirname(options.path));
@@ -192,21 +194,28 @@ class SqliteDatabase implements Database {
     }
   }
 
-  /** Without savepoints, which nearly no group needs: null, and all undone, when some work threw. */
+  /**
+   * For as long as a group may take; the rest of it waits for the next one. Without savepoints, which nearly no group needs: null,
+   * and all undone, when some work threw.
+   */
   async #runTogether(group: Write[]): Promise<(() => void)[] | null> {
     await this.#begin();
     const settled: (() => void)[] = [];
     const sums = new Sums();
+    const until = performance.now() + groupMsMax;
     try {
       for (const write of group) {
+        if (settled.length > 0 && performance.now() > until) break;
         const value = await this.#writer.runWork(write.work, sums);
         settled.push(() => write.resolve(value));
       }
       this.#writer.write(sums);
+      this.#queue.unshift(...group.splice(settled.length));
       return settled;
     } catch (error) {
       if (isEngineFailure(error)) throw error;
       this.#writer.rollBack();
+      this.#queue.unshift(...group.splice(settled.length + 1));
       return null;
     }
   }
