@@ -178,21 +178,21 @@ export async function recordUses(
   counted: { replays: number; conflicts: number; uses: KeyUse[] },
 ): Promise<void> {
   // Written before it is read, so that of two processes that add at once none undoes the other.
-  const found = await tx.run(
-    'update idempotency_keys set replays = replays + ?, conflicts = conflicts + ? where account = ? and key_hash = ?',
+  const [known] = await tx.all<Pick<HistoryRow, 'last_replay_at' | 'last_conflict_at' | 'uses'>>(
+    `update idempotency_keys set replays = replays + ?, conflicts = conflicts + ? where account = ? and key_hash = ?
+     returning last_replay_at, last_conflict_at, uses`,
     counted.replays,
     counted.conflicts,
     account,
     keyHash,
   );
-  const known = found === 1 ? await findKeyHistory(tx, account, keyHash) : null;
   if (!known) return;
-  const uses = [...known.uses, ...counted.uses].slice(-usesKept);
+  const uses: KeyUse[] = [...JSON.parse(known.uses), ...counted.uses].slice(-usesKept);
   await tx.run(
     `update idempotency_keys set last_replay_at = ?, last_conflict_at = ?, uses = ?
      where account = ? and key_hash = ?`,
-    lastAt(uses, 'replay') ?? known.lastReplayAt,
-    lastAt(uses, 'conflict') ?? known.lastConflictAt,
+    lastAt(uses, 'replay') ?? known.last_replay_at,
+    lastAt(uses, 'conflict') ?? known.last_conflict_at,
     JSON.stringify(uses),
     account,
     keyHash,

@@ -9,8 +9,8 @@ type Counted = { account: string; keyHash: Uint8Array; replays: number; conflict
 /** Kept per key between two writes; the store keeps as many. */
 const usesKept = 20;
 
-/** One write carries at most this many keys, so that it does not hold accepts up. */
-const keysPerWrite = 200;
+/** One write carries at most this many keys, some 60 µs each, so that it does not hold accepts up. */
+const keysPerWrite = 50;
 
 export type KeyUses = {
   add(record: Pick<KeyRecord, 'account' | 'keyHash'>, use: KeyUse): void;
@@ -56,13 +56,26 @@ export function createKeyUses(database: Database, onUse: (kind: KeyUse['kind']) 
       const group = batch.slice(start, start + keysPerWrite);
       await database.write(async (tx) => {
         await Promise.all(group.map((one) => recordUses(tx, one.account, one.keyHash, one)));
-        for (const one of group) {
-          const hour = Math.floor((one.uses.at(-1)?.at ?? 0) / hourMs);
-          await addFigures(tx, one.account, hour, { replays: one.replays, conflicts: one.conflicts });
-        }
+        for (const { account, hour, ...figures } of figuresOf(group)) await addFigures(tx, account, hour, figures);
       });
     }
   }
 
   return { add, flush };
+}
+
+type Figures = { account: string; hour: number; replays: number; conflicts: number };
+
+/** Of each account and hour once: its row is the same for all of its keys. */
+function figuresOf(group: readonly Counted[]): Iterable<Figures> {
+  const figures = new Map<string, Figures>();
+  for (const { account, uses, replays, conflicts } of group) {
+    const hour = Math.floor((uses.at(-1)?.at ?? 0) / hourMs);
+    const slot = `${hour} ${account}`;
+    const sum = figures.get(slot) ?? { account, hour, replays: 0, conflicts: 0 };
+    sum.replays += replays;
+    sum.conflicts += conflicts;
+    figures.set(slot, sum);
+  }
+  return figures.values();
 }
