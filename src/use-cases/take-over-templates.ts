@@ -5,7 +5,7 @@ import type { DnsRecord } from '../core/domain.ts';
 import { recordsOf } from '../core/domain.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { createIdSource } from '../core/token.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, Reader } from '../store/database.ts';
 import { findDomain } from '../store/domains.ts';
 import { findTemplate, insertTemplateAs, listTemplates, type NewTemplate } from '../store/templates.ts';
 import { listVersioned, type VersionedContent } from '../store/versioned-templates.ts';
@@ -25,6 +25,7 @@ export type MadeThings = {
 export type MadeOptions = { account: string; secrets: Pick<Secrets, 'seal'>; senders: readonly string[] };
 
 const everything = { limit: null, after: null, before: null };
+const pageSize = 500;
 
 export function createMadeThings(database: Database, { account, secrets, senders }: MadeOptions): MadeThings {
   const clock = { now: () => database.wall() };
@@ -34,27 +35,34 @@ export function createMadeThings(database: Database, { account, secrets, senders
   const operators = { list: async () => [] };
   const telling = { senders: () => senders, onChanged: () => {} };
   const domains = createDomains({ database, clock, secrets, nextId, operators, ...telling });
+  // What is here is read once, and not again for each that comes.
+  const readVersioned = once(() => namesOfVersioned(database, account));
+  const readNumbers = once(() => numbersOfTemplates(database, account));
+
+  async function insert(number: number, template: NewTemplate): Promise<number> {
+    if (await findTemplate(database, account, number)) return templates.make(account, template);
+    await database.write((tx) => insertTemplateAs(tx, account, number, template, clock.now()));
+    return number;
+  }
 
   return {
     async putVersioned(alias, content, isPublished) {
-      const known = (await listVersioned(database, account, everything)).templates;
-      const isThere = known.some((one) => (alias === null ? one.draft.name === content.name : one.alias === alias));
-      if (isThere) return false;
+      const known = await readVersioned();
+      if (alias === null ? known.names.has(content.name) : known.aliases.has(alias)) return false;
       const id = await versioned.make(account, { alias, content });
       if (isPublished) await versioned.publish(account, id);
+      known.names.add(content.name);
+      if (alias !== null) known.aliases.add(alias);
       return true;
     },
 
     async putTemplate(number, template) {
-      const page = { isActive: null, limit: 10_000, offset: 0, order: 'asc' as const };
-      const isSame = (one: { name: string; subject: string }) =>
-        one.name === template.name && one.subject === template.subject;
-      const known = (await listTemplates(database, account, page)).find(isSame);
-      if (known) return { number: known.id, isNew: false };
-      const isFree = (await findTemplate(database, account, number)) === null;
-      if (!isFree) return { number: await templates.make(account, template), isNew: true };
-      await database.write((tx) => insertTemplateAs(tx, account, number, template, clock.now()));
-      return { number, isNew: true };
+      const known = await readNumbers();
+      const before = known.get(titleOf(template));
+      if (before !== undefined) return { number: before, isNew: false };
+      const made = await insert(number, template);
+      known.set(titleOf(template), made);
+      return { number: made, isNew: true };
     },
 
     async putDomain(name, region) {
@@ -63,4 +71,37 @@ export function createMadeThings(database: Database, { account, secrets, senders
       return recordsOf(made.name, made.keys, senders);
     },
   };
+}
+
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let found: Promise<T> | null = null;
+  return () => {
+    found ??= read();
+    return found;
+  };
+}
+
+async function namesOfVersioned(reader: Reader, account: string) {
+  const { templates } = await listVersioned(reader, account, everything);
+  return {
+    names: new Set(templates.map(({ draft }) => draft.name)),
+    aliases: new Set(templates.map(({ alias }) => alias)),
+  };
+}
+
+type Titled = Pick<NewTemplate, 'name' | 'subject'>;
+
+/** Of two alike the one that was made first. */
+async function numbersOfTemplates(reader: Reader, account: string): Promise<Map<string, number>> {
+  const numbers = new Map<string, number>();
+  for (let offset = 0; ; offset += pageSize) {
+    const page = { isActive: null, limit: pageSize, offset, order: 'asc' as const };
+    const templates = await listTemplates(reader, account, page);
+    for (const one of templates) if (!numbers.has(titleOf(one))) numbers.set(titleOf(one), one.id);
+    if (templates.length < pageSize) return numbers;
+  }
+}
+
+function titleOf({ name, subject }: Titled): string {
+  return JSON.stringify([name, subject]);
 }

@@ -33,6 +33,7 @@ export function createTakeOver(
   const segments = createSegments({ database, clock, nextId });
   const contacts = createContacts({ database, clock, nextId });
   const suppress = createSuppress(database, clock);
+  const known = new Map<string, string>();
   const nameOf = (what: string) => `import ${service} ${account} ${what}`;
   return {
     findPlace: (what) => findSetting(database, nameOf(what)),
@@ -48,9 +49,12 @@ export function createTakeOver(
       await contacts.put(account, contact);
     },
     async segmentOf(name) {
-      const all = await listSegments(database, account, { limit: null, after: null, before: null });
-      const known = all.segments.find((one) => one.name === name);
-      return known?.id ?? (await segments.make(account, name)).id;
+      if (!known.has(name)) {
+        const all = await listSegments(database, account, { limit: null, after: null, before: null });
+        const before = all.segments.find((one) => one.name === name);
+        known.set(name, before?.id ?? (await segments.make(account, name)).id);
+      }
+      return known.get(name) ?? '';
     },
   };
 }
