@@ -1,6 +1,10 @@
-/** Reads BOUNCE_IMAP_URL: `imaps://user:password@host/folder`. */
+/** Reads BOUNCE_IMAP_URL: `imaps://user:password@host/folder`, with fields of RELAYS_FILE behind the `?`. */
 
+import { rootCertificates } from 'node:tls';
 import { isLoopback } from '../core/loopback.ts';
+import { readOAuth } from './oauth-fields.ts';
+import { FieldProblem, Fields } from './relay-fields.ts';
+import type { OAuthGrant } from './relay-url.ts';
 
 export type MailboxServer = {
   host: string;
@@ -9,7 +13,11 @@ export type MailboxServer = {
   isSecure: boolean;
   starttls: 'required' | 'never';
   user: string;
-  password: string;
+  /** Null: there are tokens instead. */
+  password: string | null;
+  oauth: OAuthGrant | null;
+  /** Whose certificates are taken; null: the system's. */
+  ca: string[] | null;
   folder: string;
 };
 
@@ -20,7 +28,10 @@ export class ImapUrlError extends Error {
 
 const form = 'write imaps://user:password@host/folder, and percent-encode : / @ ? # % in user, password and folder.';
 
-/** `imaps://` (993, TLS from the first byte) or `imap://` (143, STARTTLS); INBOX where no folder is named. @throws ImapUrlError */
+/**
+ * `imaps://` (993, TLS from the first byte) or `imap://` (143, STARTTLS); INBOX where no folder is named. Behind the `?`: `starttls`,
+ * `ca_file`, and `auth=xoauth2` with what belongs to it. @throws ImapUrlError
+ */
 export function parseImapUrl(text: string): MailboxServer {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (!url) throw new ImapUrlError(`cannot be read as a URL: ${form}`);
@@ -29,11 +40,26 @@ export function parseImapUrl(text: string): MailboxServer {
   if (url.hostname === '' || url.port === '0') throw new ImapUrlError(`names no host and port to go to: ${form}`);
   if (url.hash !== '') throw new ImapUrlError(`has a # in it: ${form}`);
   const [user, password, folder] = [url.username, url.password, url.pathname.replace(/^\/+|\/+$/g, '')].map(decoded);
-  if (!user || !password) throw new ImapUrlError(`needs a user and a password: ${form}`);
+  const { starttls: given, oauth, ca } = fieldsOf(url);
+  if (!user || !(password || oauth)) throw new ImapUrlError(`needs a user and a password: ${form}`);
+  if (password && oauth) throw new ImapUrlError('has a password and auth=xoauth2: leave one of them out.');
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const port = url.port === '' ? (isSecure ? 993 : 143) : Number(url.port);
-  const starttls = starttlsOf(url.searchParams, { isSecure, host });
-  return { host, port, isSecure, starttls, user, password, folder: folder || 'INBOX' };
+  const starttls = starttlsOf(given, { isSecure, host });
+  return { host, port, isSecure, starttls, user, password: password || null, oauth, ca, folder: folder || 'INBOX' };
+}
+
+function fieldsOf(url: URL): { starttls: string | null; oauth: OAuthGrant | null; ca: string[] | null } {
+  const fields = new Fields(Object.fromEntries(url.searchParams), {});
+  try {
+    const read = { starttls: fields.text('starttls'), oauth: readOAuth(fields), ca: fields.file('ca_file') };
+    fields.end();
+    // What is given replaces what the system knows.
+    return { ...read, ca: read.ca === null ? null : [...rootCertificates, read.ca] };
+  } catch (error) {
+    if (error instanceof FieldProblem) throw new ImapUrlError(`has a mistake after the ?: ${error.message}`);
+    throw error;
+  }
 }
 
 function decoded(part: string): string {
@@ -44,11 +70,7 @@ function decoded(part: string): string {
   throw new ImapUrlError(`has a user, a password or a folder that is badly percent-encoded: ${form}`);
 }
 
-function starttlsOf(query: URLSearchParams, server: { isSecure: boolean; host: string }): 'required' | 'never' {
-  for (const name of query.keys()) {
-    if (name !== 'starttls') throw new ImapUrlError('has an unknown parameter after ?: only starttls is known.');
-  }
-  const starttls = query.get('starttls');
+function starttlsOf(starttls: string | null, server: { isSecure: boolean; host: string }): 'required' | 'never' {
   if (starttls === null || (starttls === 'required' && !server.isSecure)) return 'required';
   if (starttls !== 'never' || server.isSecure)
     throw new ImapUrlError('has a starttls that it does not take: imap:// takes "required" or "never".');

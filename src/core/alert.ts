@@ -8,6 +8,7 @@ export const troubleNames = [
   'disk_fills',
   'webhooks_give_up',
   'account_paused',
+  'mailbox_unread',
 ] as const;
 
 export type TroubleName = (typeof troubleNames)[number];
@@ -61,6 +62,12 @@ const words: Record<TroubleName, Words> = {
     began: (count) => `${count} webhooks have failed for days and are disabled: they are told nothing.`,
     ended: 'No webhook is disabled for failing any more.',
     next: 'Mend the endpoint, then enable it on the page: what waited is told then.',
+  },
+  mailbox_unread: {
+    began: (minutes) =>
+      `The mailbox that bounces come to could not be read for ${minutes} min: what has bounced is not known yet.`,
+    ended: 'The mailbox that bounces come to is read again.',
+    next: '`sendonce doctor` says why. What came meanwhile is taken once it can be read.',
   },
   account_paused: {
     began: (count) => `Too much mail came back: ${count} accounts are paused. What they send is accepted, and waits.`,

@@ -1,6 +1,7 @@
 /** AUTH (RFC 4954): PLAIN, LOGIN or CRAM-MD5, the first of these that the relay offers; XOAUTH2 where there are tokens instead of a password. */
 
 import { createHmac } from 'node:crypto';
+import { type OAuthGrant, openTokens } from '../egress/oauth-token.ts';
 import type { Wire } from './smtp-wire.ts';
 
 export type Credentials = {
@@ -9,6 +10,16 @@ export type Credentials = {
   /** Instead of `pass`. `refused`: the token that does not work any more. @throws NoToken */
   token?: (refused: string | null) => Promise<string>;
 };
+
+/** The same options; where there is a grant, a login by its tokens. */
+export function withTokens<T extends { auth: Credentials | null; oauth?: OAuthGrant }>({
+  oauth,
+  ...options
+}: T): Omit<T, 'oauth'> {
+  if (!oauth || !options.auth) return options;
+  const tokens = openTokens(oauth);
+  return { ...options, auth: { ...options.auth, token: (refused: string | null) => tokens.current(refused) } };
+}
 
 type Mechanism = (wire: Wire, credentials: Credentials, secrets: string[]) => Promise<string>;
 

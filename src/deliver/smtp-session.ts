@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 import { isLoopback } from '../core/loopback.ts';
 import type { RelayTrouble } from '../core/relay-trouble.ts';
-import { NoToken } from './oauth-token.ts';
+import { NoToken } from '../egress/oauth-token.ts';
 import { authenticate, type Credentials } from './smtp-auth.ts';
 import { Silence, Wire } from './smtp-wire.ts';
 

@@ -6,7 +6,7 @@ import type { RelayServer } from '../config/relay-url.ts';
 import type { UpstreamServer } from '../config/upstream-url.ts';
 import type { RelayTrouble } from '../core/relay-trouble.ts';
 import { findMailHosts } from '../deliver/mx/mail-hosts.ts';
-import { withTokens } from '../deliver/oauth-token.ts';
+import { withTokens } from '../deliver/smtp-auth.ts';
 import { type Extensions, NoSession, openSession, ownName, quit } from '../deliver/smtp-session.ts';
 import type { Wire } from '../deliver/smtp-wire.ts';
 import { createUpstream } from '../deliver/upstream/upstream.ts';

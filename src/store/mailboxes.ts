@@ -23,6 +23,27 @@ export async function leaveMailbox(tx: Transaction, { id, holder }: Pick<Hold, '
   await tx.run('update mailboxes set held_until = 0 where id = ? and holder = ?', id, holder);
 }
 
+/** It cannot be read, by whomever: from the first time of several in a row on. */
+export async function noteFailing(tx: Transaction, id: string, now: number): Promise<void> {
+  await tx.run(
+    'update mailboxes set failing_since = coalesce(failing_since, ?), failed_at = ? where id = ?',
+    now,
+    now,
+    id,
+  );
+}
+
+export async function noteReadable(tx: Transaction, id: string): Promise<void> {
+  await tx.run('update mailboxes set failing_since = null where id = ? and failing_since is not null', id);
+}
+
+/** Since when one cannot be read that was tried not long ago; null: each can. */
+export async function findFailing(reader: Reader, triedAfter: number): Promise<number | null> {
+  const sql = 'select min(failing_since) as since from mailboxes where failing_since is not null and failed_at >= ?';
+  const [row] = await reader.all<{ since: number | null }>(sql, triedAfter);
+  return row?.since ?? null;
+}
+
 /** The last that was taken; 0 where none was under this validity. */
 export async function findLastUid(reader: Reader, id: string, uidValidity: string): Promise<number> {
   const [row] = await reader.all<{ last_uid: number }>(

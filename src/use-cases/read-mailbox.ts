@@ -2,7 +2,7 @@
 
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../store/database.ts';
-import { findLastUid, holdMailbox, leaveMailbox, recordUid } from '../store/mailboxes.ts';
+import { findLastUid, holdMailbox, leaveMailbox, noteFailing, noteReadable, recordUid } from '../store/mailboxes.ts';
 
 export type MailboxTurns = {
   /** Takes the turn, or keeps it. False: it is another process's. */
@@ -12,6 +12,10 @@ export type MailboxTurns = {
   lastUid(uidValidity: string): Promise<number>;
   /** False: the turn is another process's by now. */
   advance(uidValidity: string, uid: number): Promise<boolean>;
+  /** It could not be read; an operator is called where that goes on. */
+  failed(): Promise<void>;
+  /** It was read. */
+  worked(): Promise<void>;
 };
 
 export type MailboxTurnOptions = {
@@ -38,6 +42,8 @@ export function createMailboxTurns({ database, clock, id, worker }: MailboxTurnO
     },
     leave: () => database.write((tx) => leaveMailbox(tx, { id, holder }), about),
     lastUid: (uidValidity) => findLastUid(database, id, uidValidity),
+    failed: () => database.write((tx) => noteFailing(tx, id, clock.now()), about),
+    worked: () => database.write((tx) => noteReadable(tx, id), about),
     advance: (uidValidity, uid) => database.write((tx) => recordUid(tx, { id, holder, uidValidity, uid }), about),
   };
 }

@@ -81,7 +81,7 @@ describe('the settings', () => {
     });
     assert.deepEqual(mailbox, {
       ...{ host: 'imap.example.com', port: 993, isSecure: true, starttls: 'required' },
-      ...{ user: 'bounces@acme.example', password: 'p@ss/', folder: 'Bounces/in' },
+      ...{ user: 'bounces@acme.example', password: 'p@ss/', folder: 'Bounces/in', oauth: null, ca: null },
     });
     const { port, folder } = readConfig({ BOUNCE_IMAP_URL: 'imap://me:secret@127.0.0.1?starttls=never' }).mailbox ?? {};
     assert.deepEqual([port, folder], [143, 'INBOX']);
@@ -90,6 +90,10 @@ describe('the settings', () => {
       'imaps://secret@h',
       'imap://me:secret@h?starttls=never',
       'imaps://me:sec%ret@h',
+      'imaps://me:secret@h?verify=no',
+      'imaps://me:secret@h?auth=xoauth2&token_url=https://a.example&client_id=us&refresh_token=secret',
+      'imaps://me@h?auth=xoauth2&token_url=http://secret.example&client_id=us&refresh_token=x',
+      'imaps://me:secret@h?ca_file=/nowhere/secret.pem',
       'secret',
     ]) {
       const [problem = '', ...others] = problemsOf({ BOUNCE_IMAP_URL: wrong });

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { createBlot } from '../../src/core/blot.ts';
 import { shipAlong } from '../../src/deliver/relays/along.ts';
-import { createBlot } from '../../src/deliver/relays/blot.ts';
 import type { KnownRelay, RelayRecord } from '../../src/deliver/relays/relay-record.ts';
 import { Relays } from '../../src/deliver/relays/relays.ts';
 import { createSmtpRelay } from '../../src/deliver/smtp.ts';

@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { doctor } from '../../src/command/doctor.ts';
 import { examineConfig } from '../../src/config/config.ts';
+import { findFailing } from '../../src/store/mailboxes.ts';
 import { createMailboxTurns } from '../../src/use-cases/read-mailbox.ts';
 import { openDatabase } from '../support/engine.ts';
 import { ImapServer } from '../support/imap-server.ts';
@@ -111,6 +112,31 @@ describe('a mailbox that bounces come to', () => {
     await server.until('all are marked', allMarked);
     for (const one of [...all, late, last]) assert.equal(await timesOf(one, 'bounced'), 1);
     assert.ok(fetched() - before <= 3, 'what is marked is not read again');
+  });
+
+  it('calls an operator where it cannot be read for five minutes, and again once it is', async () => {
+    const troubled = async () => {
+      await server.tick();
+      return (await server.call('GET', '/metrics')).text.includes('sendonce_trouble{name="mailbox_unread"} 1');
+    };
+    const { password } = imap.options;
+    Object.assign(imap.options, { password: 'another' });
+    imap.cutAll();
+    const database = await openDatabase(server.databaseUrl);
+    try {
+      const isNoted = async () => (await findFailing(database, 0)) !== null;
+      await server.until('it is noted', isNoted);
+      assert.equal(await troubled(), false, 'it may be a restart');
+      server.clock.advance(5 * 60_000);
+      assert.equal(await troubled(), true);
+      server.clock.advance(6 * 60_000);
+      assert.equal(await troubled(), false, 'nobody has tried for long');
+      Object.assign(imap.options, { password });
+      await server.restart(() => {});
+      await server.until('it is read again', async () => !(await isNoted()));
+    } finally {
+      await database.close();
+    }
   });
 
   it('keeps what matches nothing for a person, and believes no address that nobody made', async () => {

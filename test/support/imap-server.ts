@@ -1,6 +1,7 @@
 /** A small IMAP server (RFC 3501, RFC 2177) over one folder in memory: enough for a client that reads, marks and waits. */
 
 import net from 'node:net';
+import tls from 'node:tls';
 
 export type StoredMail = { uid: number; bytes: Buffer; flags: Set<string> };
 
@@ -10,7 +11,13 @@ export type ImapServerOptions = {
   folder?: string;
   /** Without it a client has to ask. */
   hasIdle?: boolean;
+  /** Tokens are asked for instead of a password (XOAUTH2). */
+  takesToken?: (token: string) => boolean;
+  /** TLS from the first byte. */
+  tls?: { key: string; cert: string };
 };
+
+type Kept = Required<Omit<ImapServerOptions, 'takesToken' | 'tls'>> & Pick<ImapServerOptions, 'takesToken'>;
 
 export class ImapServer {
   readonly mails: StoredMail[] = [];
@@ -20,13 +27,17 @@ export class ImapServer {
   uidValidity = 1;
   /** Each connection is cut as soon as this many more mails were sent out. Null: none is. */
   cutAfterMails: number | null = null;
-  readonly options: Required<ImapServerOptions>;
-  readonly #server = net.createServer((socket) => this.#greet(socket));
+  readonly options: Kept;
+  readonly #isSecure: boolean;
+  readonly #server: net.Server;
   readonly #sessions = new Set<Session>();
   #nextUid = 1;
 
-  constructor(options: ImapServerOptions = {}) {
+  constructor({ tls: secure, ...options }: ImapServerOptions = {}) {
     this.options = { user: 'bounces', password: 'p@ss:w/rd', folder: 'INBOX', hasIdle: true, ...options };
+    const greet = (socket: net.Socket) => this.#greet(socket);
+    this.#isSecure = secure !== undefined;
+    this.#server = secure ? tls.createServer(secure, greet) : net.createServer(greet);
   }
 
   async start(): Promise<this> {
@@ -35,10 +46,11 @@ export class ImapServer {
   }
 
   get url(): string {
-    const { user, password, folder } = this.options;
+    const { user, password, folder, takesToken } = this.options;
     const { port } = this.#server.address() as net.AddressInfo;
     const [u, p, f] = [user, password, folder].map(encodeURIComponent);
-    return `imap://${u}:${p}@127.0.0.1:${port}/${f}?starttls=never`;
+    const place = `${takesToken ? u : `${u}:${p}`}@127.0.0.1:${port}/${f}`;
+    return this.#isSecure ? `imaps://${place}?` : `imap://${place}?starttls=never`;
   }
 
   get open(): number {
@@ -96,7 +108,8 @@ class Session {
   }
 
   get #capabilities(): string {
-    return `IMAP4rev1 AUTH=PLAIN${this.#server.options.hasIdle ? ' IDLE' : ''}`;
+    const mechanism = this.#server.options.takesToken ? 'XOAUTH2' : 'PLAIN';
+    return `IMAP4rev1 AUTH=${mechanism}${this.#server.options.hasIdle ? ' IDLE' : ''}`;
   }
 
   tell(line: string): void {
@@ -174,10 +187,20 @@ class Session {
   }
 
   #login(line: string): string {
-    const { user, password } = this.#server.options;
+    const { user, password, takesToken } = this.#server.options;
+    if (takesToken) return this.#loginByToken(Buffer.from(line, 'base64').toString(), takesToken);
     const [, given, secret] = Buffer.from(line, 'base64').toString().split('\0');
     if (given !== user || secret !== password)
       return `NO [AUTHENTICATIONFAILED] ${secret} is not the password of ${given}`;
+    this.#server.logins += 1;
+    return `OK [CAPABILITY ${this.#capabilities}] welcome`;
+  }
+
+  #loginByToken(said: string, takesToken: (token: string) => boolean): string {
+    const [given, bearer = ''] = said.split('\u0001');
+    const token = bearer.replace('auth=Bearer ', '');
+    if (given !== `user=${this.#server.options.user}` || !takesToken(token))
+      return `NO [AUTHENTICATIONFAILED] ${token} is no token of ${given}`;
     this.#server.logins += 1;
     return `OK [CAPABILITY ${this.#capabilities}] welcome`;
   }

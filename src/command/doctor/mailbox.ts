@@ -49,9 +49,9 @@ const headings: Readonly<Record<MailboxError['kind'], string>> = {
 const nexts: Readonly<Record<MailboxError['kind'], string>> = {
   unreachable:
     'Check host and port in BOUNCE_IMAP_URL (imaps:// is 993, imap:// is 143), and that a firewall lets this machine out.',
-  tls: 'Check that the certificate is for this host name, and name its authority in NODE_EXTRA_CA_CERTS where it is your own.',
+  tls: 'Check that the certificate is for this host name, and name its authority with ?ca_file=PATH where it is your own.',
   login:
-    'Check user and password in BOUNCE_IMAP_URL: percent-encode : / @ ? # % in them; many providers want a password made for an app, and IMAP to be allowed.',
+    'Check user and password in BOUNCE_IMAP_URL: percent-encode : / @ ? # % in them; many providers want a password made for an app, and IMAP to be allowed. With auth=xoauth2 check client_id, client_secret and refresh_token.',
   folder: 'Check the folder at the end of BOUNCE_IMAP_URL (INBOX where none is named), or make it there.',
   gone: 'Try again in a moment.',
 };

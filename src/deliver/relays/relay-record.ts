@@ -1,10 +1,11 @@
 /** What this process knows of one relay: whether it can be reached, who is on the way to it, and when it is asked again. */
 
+import { type Blot, createBlot } from '../../core/blot.ts';
 import type { EnvelopeReply, Outcome } from '../../core/outcome.ts';
 import { outcomeName } from '../../core/outcome.ts';
 import type { Reply } from '../../core/reply.ts';
 import type { Gate, Relay, Shipment } from '../relay.ts';
-import { type Blot, blotRecipient, blotReply, blotted, createBlot } from './blot.ts';
+import { blotRecipient, blotReply, blotted } from './blot.ts';
 
 /** A relay of the settings. `terms`: all of them as text, to be compared when they are read again. */
 export type KnownRelay = { name: string; terms: string; secrets: readonly string[]; open: () => Relay };

@@ -9,7 +9,7 @@ import type { Renderer } from '../../render/renderer.ts';
 import { readReportIn } from '../../render/report-reading.ts';
 import { holdEveryMs, type MailboxTurns } from '../../use-cases/read-mailbox.ts';
 import type { TakeReport } from '../../use-cases/take-report.ts';
-import { MailboxError, type MailboxSession, openMailbox } from './session.ts';
+import { MailboxError, type MailboxSession, openMailbox, openMailboxTokens } from './session.ts';
 
 export type MailboxIntakeOptions = {
   server: MailboxServer;
@@ -34,6 +34,7 @@ const triesMax = 5;
 export class MailboxIntake {
   readonly #options: MailboxIntakeOptions;
   readonly #name: string;
+  readonly #tokens: ReturnType<typeof openMailboxTokens>;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #failures = 0;
@@ -42,6 +43,7 @@ export class MailboxIntake {
   constructor(options: MailboxIntakeOptions) {
     this.#options = options;
     this.#name = nameOfMailbox(options.server);
+    this.#tokens = openMailboxTokens(options.server);
   }
 
   start(): void {
@@ -78,6 +80,8 @@ export class MailboxIntake {
     this.#failures = Math.min(this.#failures + 1, 16);
     const why = error instanceof MailboxError || error instanceof AppError ? error.message : String(error);
     log.mailboxFailed({ mailbox: this.#name, why, againInMs: ms });
+    // What the database does not take now is no trouble of the mailbox's.
+    if (error instanceof MailboxError) await this.#options.turns.failed().catch(() => {});
     await this.#pause(ms);
   }
 
@@ -87,13 +91,15 @@ export class MailboxIntake {
 
   /** One session, as long as it lasts and it is this process's turn. */
   async #serve(): Promise<void> {
-    const session = await openMailbox(this.#options.server, { connectMs });
+    const session = await openMailbox(this.#options.server, { connectMs }, this.#tokens);
     try {
       log.mailboxOpened({ mailbox: this.#name, mails: session.mails });
-      let last = await this.#options.turns.lastUid(session.uidValidity);
-      while (!this.#isStopping) {
+      const { turns } = this.#options;
+      let last = await turns.lastUid(session.uidValidity);
+      for (let rounds = 0; !this.#isStopping; rounds += 1) {
         last = await this.#takeAfter(session, last);
         this.#failures = 0;
+        if (rounds === 0) await turns.worked();
         if (!(await this.#waitForNews(session))) return;
       }
     } finally {

@@ -2,6 +2,7 @@
 
 import { ImapFlow } from 'imapflow';
 import type { MailboxServer } from '../../config/imap-url.ts';
+import { NoToken, openTokens, type Tokens } from '../../egress/oauth-token.ts';
 
 export type MailboxSession = {
   /** UIDs count anew where this changes. */
@@ -43,8 +44,40 @@ const silenceMs = 60_000;
 const literalBytesMax = 8 * 1024 * 1024;
 const byeMs = 2_000;
 
+/** Null: the mailbox has a password. Kept by who opens it again and again. */
+export function openMailboxTokens({ oauth }: MailboxServer): Tokens | null {
+  return oauth && openTokens(oauth);
+}
+
 /** @throws MailboxError */
-export async function openMailbox(server: MailboxServer, { connectMs }: MailboxPatience): Promise<MailboxSession> {
+export async function openMailbox(
+  server: MailboxServer,
+  patience: MailboxPatience,
+  tokens: Tokens | null = openMailboxTokens(server),
+): Promise<MailboxSession> {
+  if (!tokens) return open({ ...server, token: null }, patience);
+  const token = await tokenOf(tokens, null);
+  try {
+    return await open({ ...server, token }, patience);
+  } catch (error) {
+    if (!(error instanceof MailboxError) || error.kind !== 'login') throw error;
+    // It may have been revoked before its time: a new one is tried once.
+    return open({ ...server, token: await tokenOf(tokens, token) }, patience);
+  }
+}
+
+async function tokenOf(tokens: Tokens, refused: string | null): Promise<string> {
+  try {
+    return await tokens.current(refused);
+  } catch (error) {
+    if (!(error instanceof NoToken)) throw error;
+    throw new MailboxError(error.isRefused ? 'login' : 'unreachable', error.message);
+  }
+}
+
+type Login = MailboxServer & { token: string | null };
+
+async function open(server: Login, { connectMs }: MailboxPatience): Promise<MailboxSession> {
   const client = new ImapFlow({ ...optionsOf(server), connectionTimeout: connectMs, greetingTimeout: connectMs });
   // What ends the connection is told to whoever asks for something next.
   client.on('error', () => {});
@@ -60,13 +93,14 @@ export async function openMailbox(server: MailboxServer, { connectMs }: MailboxP
   }
 }
 
-function optionsOf({ host, port, isSecure, starttls, user, password }: MailboxServer) {
+function optionsOf({ host, port, isSecure, starttls, user, password, token, ca }: Login) {
   return {
     host,
     port,
     secure: isSecure,
     ...(isSecure ? {} : { doSTARTTLS: starttls === 'required' }),
-    auth: { user, pass: password },
+    auth: { user, ...(token === null ? { pass: password ?? '' } : { accessToken: token }) },
+    ...(ca === null ? {} : { tls: { ca } }),
     clientInfo: { name: 'Sendonce' },
     socketTimeout: silenceMs,
     disableAutoIdle: true,
@@ -79,7 +113,7 @@ function optionsOf({ host, port, isSecure, starttls, user, password }: MailboxSe
 
 function sessionOf(
   client: ImapFlow,
-  server: MailboxServer,
+  server: Login,
   facts: Pick<MailboxSession, 'uidValidity' | 'mails'>,
 ): MailboxSession {
   let hasNews = false;
@@ -155,7 +189,7 @@ type Failure = Partial<Record<'code' | 'responseText' | 'message' | 'serverRespo
   authenticationFailed?: boolean;
 };
 
-function errorOf(error: unknown, server: MailboxServer): MailboxError {
+function errorOf(error: unknown, server: Login): MailboxError {
   if (error instanceof MailboxError) return error;
   const { authenticationFailed, code } = error as Failure;
   const words = wordsOf(error, server);
@@ -167,13 +201,12 @@ function errorOf(error: unknown, server: MailboxServer): MailboxError {
 
 const wordsMax = 300;
 
-function wordsOf(error: unknown, { password }: MailboxServer): string {
+function wordsOf(error: unknown, { password, token }: Login): string {
   const { code, responseText, message } = error as Failure;
   const words = String(responseText ?? message ?? '');
   const said = typeof code === 'string' && !words.includes(code) ? `${words}, ${code}` : words;
   // A server may repeat what it was sent.
-  return said
-    .replaceAll(password, '…')
-    .replace(/[^ -~…]+/g, ' ')
-    .slice(0, wordsMax);
+  const secrets = [password, token].filter((one) => one !== null);
+  const kept = secrets.reduce((words, secret) => words.replaceAll(secret, '…'), said);
+  return kept.replace(/[^ -~…]+/g, ' ').slice(0, wordsMax);
 }

@@ -1,8 +1,7 @@
 /** Access tokens for XOAUTH2: asked for with a refresh token, or the client's own credentials (RFC 6749 6, 4.4), and kept until they end. */
 
-import { createEgress, type Egress } from '../egress/egress.ts';
-import { createBlot } from './relays/blot.ts';
-import type { Credentials } from './smtp-auth.ts';
+import { createBlot } from '../core/blot.ts';
+import { createEgress, type Egress } from './egress.ts';
 
 export type OAuthGrant = {
   tokenUrl: string;
@@ -34,14 +33,9 @@ const limits = { maxBytes: 65_536, timeoutMs: 20_000 };
 /** The operator has chosen where tokens come from: addresses of the operator's own network are as good as others. */
 const everywhere = ['0.0.0.0/0', '::/0'];
 
-/** The same options; where there is a grant, a login by its tokens. */
-export function withTokens<T extends { auth: Credentials | null; oauth?: OAuthGrant }>({
-  oauth,
-  ...options
-}: T): Omit<T, 'oauth'> {
-  if (!oauth || !options.auth) return options;
-  const tokens = new Tokens(oauth, createEgress({ allow: everywhere }));
-  return { ...options, auth: { ...options.auth, token: (refused: string | null) => tokens.current(refused) } };
+/** Those that a grant gives, from wherever the operator has said. */
+export function openTokens(grant: OAuthGrant): Tokens {
+  return new Tokens(grant, createEgress({ allow: everywhere }));
 }
 
 export class Tokens {
