@@ -87,7 +87,8 @@ async function start(config: Config, outside: Outside, parts: Parts): Promise<St
   const guard = new RestoreGuard({ database, clock, stateDir: config.stateDir, arrivals });
   const { die } = outside;
   const recovery = new Recovery({ database, clock, policy: config.inDoubt, worker: name, onQueued, die });
-  const ready = await bootstrap(database, { config, clock, makesKey: makesKey(config), guard, recovery });
+  const guards = { guard, guardsRelay: outside.relay === undefined };
+  const ready = await bootstrap(database, { config, clock, makesKey: makesKey(config), ...guards, recovery });
 
   const patienceMs = config.limits.watchMs;
   const pulse = createPulse(database, patienceMs);

@@ -15,6 +15,7 @@ import { refuseMoved } from '../store/move.ts';
 import { ensureSampleTemplates } from '../store/templates.ts';
 import { keepAside } from './first-key.ts';
 import type { Recovery } from './recovery.ts';
+import { guardRelay, type RelayUse } from './relay-guard.ts';
 import type { RestoreGuard } from './restore-guard.ts';
 import { openSecrets, type SecretKeySetting } from './secret-key.ts';
 
@@ -26,7 +27,9 @@ export type Ready = {
 };
 
 export type BootstrapOptions = {
-  config: SecretKeySetting & Pick<Config, 'firstKeyFile'>;
+  config: SecretKeySetting & RelayUse & Pick<Config, 'firstKeyFile'>;
+  /** False: the relay is a test's own, and the settings say nothing of it. */
+  guardsRelay: boolean;
   clock: Clock;
   makesKey: boolean;
   guard: RestoreGuard;
@@ -36,6 +39,7 @@ export type BootstrapOptions = {
 export async function bootstrap(database: Database, options: BootstrapOptions): Promise<Ready> {
   const migrations = await migrate(database, { onWait: log.waitsForOlder });
   await refuseMoved(database);
+  if (options.guardsRelay) await guardRelay(database, options.config);
   const secrets = await openSecrets(database, options.config);
   const now = options.clock.now();
   await database.write(async (tx) => {

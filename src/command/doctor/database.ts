@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { anyDomain } from '../../core/account.ts';
 import { databaseName, isThere } from '../../process/open-database.ts';
+import { findLostRelay } from '../../process/relay-guard.ts';
 import { isBehind, readWitness } from '../../process/restore-guard.ts';
 import { problemOfSecretKey } from '../../process/secret-key.ts';
 import { whyNotMade } from '../../process/state-dir.ts';
@@ -28,6 +29,7 @@ export async function checkDatabase(config: Config): Promise<Finding[]> {
     ...(await found({ of: name, find: () => checkEngine(name, database) })),
     ...(await found({ of: 'clock', find: () => checkClock(database) })),
     ...(await found({ of: 'secret key', find: () => checkSecretKey(config, database) })),
+    ...(await found({ of: 'relay', find: () => checkLostRelay(config, database) })),
     ...(await found({ of: 'accounts', find: () => checkAccounts(database) })),
     ...(await found({ of: 'queue', find: () => checkQueue(database) })),
     ...(await found({ of: 'witness', find: () => checkRestored(config, database) })),
@@ -59,6 +61,11 @@ async function checkSecretKey(config: Config, database: Database): Promise<Findi
   const problem = await problemOfSecretKey(database, config);
   if (problem !== null) return [{ is: 'FAIL', text: problem }];
   return [{ is: 'ok', text: 'the secret key is the one the database is served with' }];
+}
+
+async function checkLostRelay(config: Config, database: Database): Promise<Finding[]> {
+  const refusal = await findLostRelay(database, config);
+  return refusal === null ? [] : [fail(refusal)];
 }
 
 /** Those an older version made may send as anybody until the operator has said otherwise. */

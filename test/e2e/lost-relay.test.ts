@@ -1,0 +1,52 @@
+/** A server that had a relay and is started without one does not capture what was to leave. */
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { doctor } from '../../src/command/doctor.ts';
+import { examineConfig } from '../../src/config/config.ts';
+import type { Environment } from '../../src/config/settings.ts';
+import { discardDatabase, newDatabaseUrl } from '../support/engine.ts';
+import { printed } from '../support/printed.ts';
+import { message, startTestServer, testSecretKey } from '../support/server.ts';
+import { startSink } from '../support/smtp-sink.ts';
+import { createTemp } from '../support/temp.ts';
+
+describe('a server that is started without the relay it had', () => {
+  it('refuses, keeps what waits, and captures only where that is said', async (t) => {
+    const temp = createTemp();
+    const sink = await startSink();
+    const url = await newDatabaseUrl(temp);
+    t.after(async () => {
+      await sink.close();
+      await discardDatabase(url);
+      temp.remove();
+    });
+    const own = { DATABASE_URL: url, STATE_DIR: temp.path('.') };
+    const relayUrl = `smtp://127.0.0.1:${sink.port}`;
+    const start = (environment: Environment = {}) => startTestServer({ environment: { ...own, ...environment } });
+    const serving = async (environment: Environment = {}) => (await start(environment)).stop();
+    await serving();
+    const server = await start({ RELAY_URL: relayUrl });
+    const later = { scheduled_at: new Date(server.clock.now() + 3_600_000).toISOString() };
+    const { json } = await server.call('POST', '/emails', message({ ...later, to: 'waits@example.com' }));
+    await server.stop();
+
+    await assert.rejects(
+      () => serving(),
+      /^Error: 1 mails wait to be sent\. This database was last served with a relay/,
+    );
+    const status = process.exitCode;
+    const said = await printed(() => doctor(examineConfig({ ...own, SECRET_KEY: testSecretKey })));
+    process.exitCode = status;
+    assert.match(said, /^FAIL +This database was last served with a relay, .*RELAY_URL=capture: if that is meant\.$/m);
+    await serving({ ROLE: 'api' });
+
+    const again = await start({ RELAY_URL: relayUrl });
+    again.clock.advance(3_600_000);
+    await again.until('it left', () => sink.received.some(({ to }) => to.includes('waits@example.com')));
+    assert.equal((await again.call('GET', `/emails/${json.id}`)).json.captured, undefined);
+    await again.stop();
+    await serving({ RELAY_URL: 'capture:' });
+    await serving();
+  });
+});
