@@ -26,8 +26,10 @@ export type DeliveryState = (typeof deliveryStates)[number];
 export type Fence = 'attempt' | 'handoff_attempt' | 'state';
 
 /**
- * Columns whose values the mover brings along. `held_until`: its time in doubt is given back to it up to then. `tried`: the relay it
- * came to, and those passed over. `repeat_until`: when its key ends, where it has one; `no_repeats`: never again under that one. What an edge does not set `waits_for` to, waits for nothing but its time.
+ * Columns whose values the mover brings along. `held_until`: its time in doubt is given back to it up to then; `held_again`: what was
+ * given back up to then is taken again, since it was in doubt all along. `tried`: the relay it came to, and those passed over.
+ * `repeat_until`: when its key ends, where it has one; `no_repeats`: never again under that one. What an edge does not set `waits_for`
+ * to, waits for nothing but its time.
  */
 export type MovedColumn =
   | 'run_at'
@@ -38,6 +40,7 @@ export type MovedColumn =
   | 'content_hash'
   | 'give_up_at'
   | 'held_until'
+  | 'held_again'
   | 'tried'
   | 'repeat_until'
   | 'no_repeats'
@@ -49,10 +52,10 @@ export type Edge = {
   to: DeliveryState;
   fence: Fence;
   /**
-   * Not if it may have left once already, if any attempt came to something, once it was held, while all is being held, or while it waits
-   * and nothing of it can have left.
+   * Not if it may have left once already, if any attempt came to something, once it was held, while all is being held, while it waits
+   * and nothing of it can have left, or where nobody knows that it is being sent again.
    */
-  unless?: 'may_have_left' | 'was_tried' | 'was_held' | 'all_is_being_held' | 'has_not_left';
+  unless?: 'may_have_left' | 'was_tried' | 'was_held' | 'all_is_being_held' | 'has_not_left' | 'is_not_sent_again';
   /**
    * The attempt is counted on: whoever holds the delivery is fenced from here on. `far`: to a number that no attempt has had which
    * the database, gone back in time, does not know of.
@@ -63,7 +66,7 @@ export type Edge = {
     tries?: '+ 1';
     failures?: '+ 1' | '= 0';
     unanswered?: '+ 1' | '- 1' | 'own_gate';
-    possible_duplicate?: '+ 1';
+    possible_duplicate?: '+ 1' | '- 1';
     /** Attempts that ended without a word, since the last one that had something to say. */
     wordless?: '+ 1' | '= 0';
     /** How far an attempt made alone has come (core/silence.ts). */

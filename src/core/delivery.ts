@@ -207,6 +207,20 @@ export const edges = {
     sets: ['run_at', 'reply', 'held_until', 'content_hash'],
     events: ['queued'],
   },
+  /**
+   * That answer is taken back while nobody has claimed the delivery since: it is as much in doubt as it was. An upstream may be asked
+   * again, since the request that is in doubt, and its key, are what they were; a policy does not send it, since a person looked at it.
+   */
+  answer_taken_back: {
+    from: ['queued'],
+    to: 'in_doubt',
+    fence: 'attempt',
+    unless: 'is_not_sent_again',
+    counts: { possible_duplicate: '- 1' },
+    sets: ['run_at', 'reply', 'held_again'],
+    events: ['delivery_delayed'],
+    by: 'operator',
+  },
   answer_abandon: { ...answer, to: 'failed', sets: ['run_at', 'reply'], events: ['failed'] },
 
   /** What may have left once already cannot be called off any more. */

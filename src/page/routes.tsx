@@ -10,7 +10,7 @@ import { cancel, email, reschedule, sendAsNew } from './emails/email.tsx';
 import { cancelMany, emails } from './emails/emails.tsx';
 import { exportCsv } from './emails/found-emails.ts';
 import { idempotency } from './emails/idempotency.tsx';
-import { answerInDoubt, inDoubt } from './emails/in-doubt.tsx';
+import { answerInDoubt, inDoubt, undoAnswer } from './emails/in-doubt.tsx';
 import { clearAll, inbox, inboxMail } from './emails/inbox.tsx';
 import { mailEml, mailHtml } from './emails/mail-view.tsx';
 import { assetHeaders, pageHeaders } from './frame/headers.ts';
@@ -92,6 +92,7 @@ export function addPageRoutes(app: Hono<Bindings>, parts: PageParts): void {
   );
   show('/in-doubt', inDoubt);
   send('/in-doubt/:id', answerInDoubt);
+  send('/in-doubt/:id/undo', undoAnswer);
   addWebhooks(show, send);
   show('/relays', relays);
   send('/relays', orderRelay);

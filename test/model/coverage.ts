@@ -10,6 +10,7 @@ const answers = {
   reschedule: ['moved', 'not_found', 'in_doubt', 'handoff', 'sent', 'seen', 'canceled', 'not sent', 'half'],
   'key of a rescheduled mail': ['moved', 'expired'],
   'answer doubt': ['settled', 'too late', 'none'],
+  'take an answer back': ['taken back', 'too late'],
   'answer all doubts': ['some', 'none'],
   hold: ['some', 'none'],
   claim: ['some', 'none', 'bound'],

@@ -54,6 +54,8 @@ function bent(): Record<string, Bend> {
     'the dead hand their hand-offs back': bendEdge('orphaned_handoff', { to: 'queued' }),
     'what the policy sends again is no possible duplicate': bendEdge('send_again', { counts: {} }),
     'an answer settles what is not in doubt': bendEdge('answer_abandon', { from: ['in_doubt', 'queued', 'sent'] }),
+    'an answer is taken back twice': bendEdge('answer_taken_back', { from: ['queued', 'in_doubt'], unless: undefined }),
+    'an answer that was taken back still counts as a possible duplicate': bendEdge('answer_taken_back', { counts: {} }),
     'a gate that was not used is not taken back': bendEdge('unreached', { counts: { failures: '+ 1' } }),
     'a hold leaves a worker its attempt': bendEdge('hold', { ends: undefined }),
     'a notice does not settle a doubt': bendEdge('shown', { from: ['handoff'] }),

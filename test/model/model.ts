@@ -22,6 +22,9 @@ const dayMs = 24 * 60 * 60_000;
 export const webhooksMax = 40;
 
 export type Accepted = { kind: string; status: number; body: string; fields?: string[] | null };
+export type ModelAnswered = { isSettled: boolean; state: string | null; attempt?: number };
+/** The attempt that an answer left behind. */
+export type SentAgain = { ref: DeliveryRef; attempt: number };
 export type EmailRef = { account: string; emailId: string };
 
 /** Names are given in order, by the model and by each engine alike. */
@@ -30,6 +33,8 @@ export function idOf(count: number): string {
 }
 
 export class Model extends Workers {
+  /** What operators have had sent again, the newest last. */
+  sentAgain: SentAgain[] = [];
   #ids = 0;
   /** Uses of keys that are not written yet. */
   #uses = new Map<string, { replays: number; conflicts: number }>();
@@ -187,23 +192,37 @@ export class Model extends Workers {
     return [kind, new AppError('invalid_field', `The email cannot be ${what}: ${words}.`, { extra })];
   }
 
-  answerDoubt(ref: DeliveryRef, answer: DoubtAnswer): { isSettled: boolean; state: string | null } {
+  answerDoubt(ref: DeliveryRef, answer: DoubtAnswer, waitMs = 0): ModelAnswered {
     const [one] = this.partsOf(ref);
     const reply = {
       sent: 'An operator said it was sent.',
       'send-again': 'An operator had it sent again.',
       abandon: 'An operator gave it up.',
     }[answer];
-    const at = Math.max(
-      this.now,
-      (answer === 'send-again' && this.emailOf(ref.account, ref.emailId)?.scheduledAt) || 0,
-    );
+    const isAgain = answer === 'send-again';
+    const scheduledAt = isAgain ? this.emailOf(ref.account, ref.emailId)?.scheduledAt : null;
+    const at = Math.max(this.now + (isAgain ? waitMs : 0), scheduledAt ?? 0);
     const edge = ({ sent: 'answer_sent', 'send-again': 'answer_send_again', abandon: 'answer_abandon' } as const)[
       answer
     ];
     const moved = this.move(edge, ref, { runAt: at, heldUntil: at, reply: ownWords(reply) });
     this.coverage.answered('answer doubt', moved ? 'settled' : one ? 'too late' : 'none');
-    return { isSettled: moved !== null, state: one?.row.state ?? null };
+    if (moved && one && isAgain) this.sentAgain.push({ ref: refOf(one), attempt: one.row.attempt });
+    return answeredAs(one, moved !== null);
+  }
+
+  takeAnswerBack({ ref, attempt }: SentAgain): ModelAnswered {
+    const [one] = this.partsOf(ref);
+    const doubt = this.events.findLast(
+      ({ about, detail }) =>
+        about === ref.emailId && detail.in_doubt && !detail.by && detail.recipients?.join() === one?.recipients.join(),
+    );
+    const before = doubt?.detail.reply ? ` Before: ${doubt.detail.reply}` : '';
+    const reply = ownWords(`An operator took “send it again” back before it left.${before}`);
+    const terms = { runAt: never, heldAgain: this.now, reply, fence: attempt };
+    const moved = this.move('answer_taken_back', ref, terms);
+    this.coverage.answered('take an answer back', moved ? 'taken back' : 'too late');
+    return answeredAs(one, moved !== null);
   }
 
   answerAll(answer: DoubtAnswer): number {
@@ -353,4 +372,10 @@ function scopeOf({ endpoint }: SendRequest): string {
 
 function notFound(): AppError {
   return new AppError('not_found', 'Email not found');
+}
+
+function answeredAs(one: ModelDelivery | undefined, isSettled: boolean): ModelAnswered {
+  if (!one) return { isSettled, state: null };
+  const { state, attempt } = one.row;
+  return isSettled ? { isSettled, state, attempt } : { isSettled, state };
 }

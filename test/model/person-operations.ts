@@ -32,18 +32,51 @@ export const personOperations = [
       isOwner: fc.boolean(),
       isThere: fc.constantFrom(true, true, true, false),
       answer,
+      waitMs: fc.constantFrom(0, 10_000),
     },
-    ({ which, isAnyState, isOwner, isThere, answer }, model) => {
+    ({ which, isAnyState, isOwner, isThere, answer, waitMs }, model) => {
       const one = pick(isAnyState ? model.deliveries : model.deliveries.filter(isIn('in_doubt')), which);
       if (!one) return null;
       const ref = isThere ? refOf(one) : { ...refOf(one), part: 9 };
       return {
         expected: () => {
-          const answered = model.answerDoubt(ref, answer);
+          const answered = model.answerDoubt(ref, answer, waitMs);
           // Who does not know the account finds what is in doubt, and nothing else.
           return isOwner || answered.isSettled ? answered : { isSettled: false, state: null };
         },
-        act: ({ doubt }) => doubt.answer({ ...ref, account: isOwner ? ref.account : null }, answer),
+        act: ({ doubt }) => doubt.answer({ ...ref, account: isOwner ? ref.account : null }, answer, waitMs),
+      };
+    },
+  ),
+  operation('take an answer back', 2, { which: recent }, ({ which }, model) => {
+    const again = pick(model.sentAgain, which);
+    if (!again) return null;
+    return {
+      expected: () => model.takeAnswerBack(again),
+      act: ({ doubt }) => doubt.takeBack(again.ref, again.attempt),
+    };
+  }),
+  operation(
+    'answer, and take that back',
+    4,
+    { which: recent, isTwice: fc.boolean(), waitMs: fc.constantFrom(0, 10_000) },
+    ({ which, isTwice, waitMs }, model) => {
+      const one = pick(model.deliveries.filter(isIn('in_doubt')), which);
+      if (!one) return null;
+      const ref = refOf(one);
+      const times = isTwice ? [1, 2] : [1];
+      return {
+        expected: () => {
+          const { attempt = -1 } = model.answerDoubt(ref, 'send-again', waitMs);
+          return times.map(() => model.takeAnswerBack({ ref, attempt }));
+        },
+        act: async ({ doubt }) => {
+          const answered = await doubt.answer(ref, 'send-again', waitMs);
+          const attempt = answered.isSettled ? answered.attempt : -1;
+          const back = [];
+          for (const _ of times) back.push(await doubt.takeBack(ref, attempt));
+          return back;
+        },
       };
     },
   ),

@@ -118,6 +118,7 @@ export type Terms = {
   contentHash?: Uint8Array;
   giveUpAt?: number;
   heldUntil?: number;
+  heldAgain?: number;
   tried?: { relay: string | null };
   waitsFor?: string | null;
   /** What the mover knows by the edge's fence. */
@@ -200,6 +201,10 @@ export class Room {
       if (column === 'tried') one.relay = terms.tried?.relay ?? null;
       if (column === 'waits_for') one.waitsFor = terms.waitsFor ?? null;
       if (column === 'give_up_at') one.giveUpAt = terms.giveUpAt ?? Number.NaN;
+      if (column === 'held_again') {
+        const since = one.gatedAt ?? Number.POSITIVE_INFINITY;
+        one.giveUpAt -= Math.max(0, (terms.heldAgain ?? Number.NaN) - since);
+      }
       // The time in doubt is given back; what had never passed a gate has its three days anew.
       if (column === 'held_until') {
         const until = terms.heldUntil ?? Number.NaN;

@@ -56,6 +56,11 @@ bit was_put_off, is_resolved;
 byte unresolved, agains;
 bit was_taken, was_refused, operator_said_sent, operator_abandoned;
 bit cancel_is_committed, cancel_is_told, cancel_is_looked_up, is_to_be_judged;
+/* The attempt that "send it again" has left behind. */
+byte again_attempt;
+#ifdef POWER
+bit undo_is_committed;
+#endif
 
 #define nobody 0
 #define named(w) (w + 1)
@@ -265,6 +270,7 @@ end:
        disk.attempt != row.attempt || disk.state != row.state ->
        copy(disk, row); is_safe[0] = 1; is_safe[1] = 1;
        if :: cancel_is_committed -> cancel_is_told = 1 :: else fi;
+       if :: undo_is_committed -> undo_is_committed = 0; agains-- :: else fi;
        printf("all of it is on the disk\n")
      }
 #endif
@@ -328,6 +334,16 @@ end:
 
 #define may_be_called_off ((row.state == queued || row.state == sending) && !row.possible_duplicate)
 
+#ifdef UNDOES_BLINDLY
+#define may_be_taken_back (row.state == queued || row.state == sending || row.state == handoff)
+#else
+#ifdef UNDOES_WHILE_HOLDING
+#define may_be_taken_back (row.state == queued && row.attempt == again_attempt)
+#else
+#define may_be_taken_back (row.state == queued && row.attempt == again_attempt && !row.holding)
+#endif
+#endif
+
 inline cancel() {
   end_attempt(); row.state = canceled; printf("it is canceled\n")
 }
@@ -349,9 +365,21 @@ end:
        if
        :: row.state = sent; operator_said_sent = 1; printf("the operator says: sent\n")
        :: row.state = failed; operator_abandoned = 1; printf("the operator says: abandon\n")
-       :: row.state = queued; row.possible_duplicate = 1; agains++;
+       :: row.state = queued; row.possible_duplicate = 1; agains++; again_attempt = row.attempt;
           printf("the operator says: send again\n")
        fi
+     }
+  /* That answer is taken back, while it waits for whoever may claim it. */
+  :: atomic {
+       again_attempt != 0 && may_be_taken_back ->
+       again_attempt = 0; row.possible_duplicate = 0; put_in_doubt(); printf("the operator takes that back\n");
+#ifdef POWER
+       undo_is_committed = 1
+#else
+       agains--;
+       /* It has not left. */
+       assert(unresolved <= agains + 1)
+#endif
      }
   /* A cancel is answered once it is safe. Nothing is called off while a hold is under way. */
 #ifdef CANCELS_BLINDLY
@@ -397,7 +425,7 @@ end:
 #endif
 #ifdef POWER
   :: atomic {
-       may_go_wrong -> troubles++; copy(row, disk); cancel_is_committed = cancel_is_told;
+       may_go_wrong -> troubles++; copy(row, disk); cancel_is_committed = cancel_is_told; undo_is_committed = 0;
        if
        :: crash(0); crash(1); printf("the power is cut\n")
        :: printf("a synchronous standby takes over\n"); lose_commit(0); lose_commit(1)

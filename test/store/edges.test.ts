@@ -132,6 +132,7 @@ function attempt(tx: Transaction, name: EdgeName, emailId: string, known: Delive
     content_hash: new Uint8Array(32),
     give_up_at: now,
     held_until: now,
+    held_again: now,
     tried: { relay: 'one', passedOver: [{ relay: 'other', reason: 'words' }] },
     waits_for: 'other',
     repeat_until: now,

@@ -63,7 +63,7 @@ export function describeHolds(db: () => Database, { claim, gate, queuedAndClaime
       const [account, reply] = ['hold-numbers', replyOf('550 no')];
       const delivery = await queuedAndClaimed(db(), account);
       await hold();
-      await db().write((tx) => answerDoubt(tx, delivery, 'send-again', now));
+      await db().write((tx) => answerDoubt(tx, delivery, 'send-again', { now }));
       const [again] = await claim(db(), account, 1);
       assert.ok(again);
       assert.equal(await gate(db(), again), true);

@@ -26,7 +26,7 @@ type Steps = {
 export function describeTries(db: () => Database, { claim, gate, queuedAndClaimed }: Steps): void {
   const hold = () => holdOpenDeliveries(db(), now, 'held');
   const sendAgain = async (delivery: Delivery): Promise<Delivery> => {
-    assert.equal(await db().write((tx) => answerDoubt(tx, delivery, 'send-again', now)), 'queued');
+    assert.equal((await db().write((tx) => answerDoubt(tx, delivery, 'send-again', { now })))?.state, 'queued');
     const [again] = await claim(db(), delivery.account, 1);
     assert.ok(again);
     return again;

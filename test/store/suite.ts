@@ -43,6 +43,7 @@ import { describeReports } from './suite-reports.ts';
 import { describeSuppressions } from './suite-suppressions.ts';
 import { describeTemplates } from './suite-templates.ts';
 import { describeTries } from './suite-tries.ts';
+import { describeUndo } from './suite-undo.ts';
 import { describeWebhooks } from './suite-webhooks.ts';
 import { describeWrites } from './suite-writes.ts';
 
@@ -75,6 +76,7 @@ export function describeStore(engine: string, open: OpenForTest): void {
     describeVerdicts(() => database);
     describeDoubt(() => database);
     describeAmendments(() => database);
+    describeUndo(() => database, { claim, queuedAndClaimed });
     describePageIndex(() => database);
     describeSuppressions(() => database);
     describeTemplates(() => database);
@@ -543,7 +545,7 @@ function describeVerdicts(db: () => Database): void {
 async function doubtAndSendAgain(db: Database, delivery: Delivery): Promise<void> {
   const terms = { reason: ownWords('silence'), now, runAt: never };
   await db.write((tx) => settleInDoubt(tx, delivery, terms));
-  assert.equal(await db.write((tx) => answerDoubt(tx, delivery, 'send-again', now)), 'queued');
+  assert.equal((await db.write((tx) => answerDoubt(tx, delivery, 'send-again', { now })))?.state, 'queued');
 }
 
 function describeDoubt(db: () => Database): void {
@@ -596,8 +598,8 @@ function describeDoubt(db: () => Database): void {
         const delivery = await queuedAndClaimed(db(), `answer-${answer}`);
         await gate(db(), delivery);
         await recoverWith('hold');
-        assert.equal(await db().write((tx) => answerDoubt(tx, delivery, answer, now)), state);
-        assert.equal(await db().write((tx) => answerDoubt(tx, delivery, answer, now)), null);
+        assert.equal((await db().write((tx) => answerDoubt(tx, delivery, answer, { now })))?.state, state);
+        assert.equal(await db().write((tx) => answerDoubt(tx, delivery, answer, { now })), null);
         assert.equal(await stateOf(db(), delivery), state);
       });
     }

@@ -40,7 +40,7 @@ export function take(
       tries: row.tries + (counts.tries ? 1 : 0),
       failures,
       unanswered: row.unanswered + (counts.unanswered ? unanswered : 0),
-      possibleDuplicate: row.possibleDuplicate + (counts.possible_duplicate ? 1 : 0),
+      possibleDuplicate: row.possibleDuplicate + Number((counts.possible_duplicate ?? '0').replace(' ', '')),
       wordless: counts.wordless === '= 0' ? 0 : row.wordless + (counts.wordless ? 1 : 0),
       alone: counts.alone ? Number(counts.alone.slice(2)) : row.alone,
     },
@@ -56,6 +56,7 @@ function isFenceRight({ fence }: Edge, row: DeliveryRow, known: DeliveryRow): bo
 
 function isBarred({ unless }: Edge, row: DeliveryRow): boolean {
   if (unless === 'may_have_left') return row.possibleDuplicate > 0;
+  if (unless === 'is_not_sent_again') return row.possibleDuplicate === 0;
   if (unless === 'was_held') return row.handoffAttempt === null || row.attempt > row.handoffAttempt + 1;
   if (unless === 'has_not_left') {
     return ['queued', 'sending'].includes(row.state) && row.unanswered === 0 && row.possibleDuplicate === 0;

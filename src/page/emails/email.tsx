@@ -18,9 +18,10 @@ import { Held } from './held.tsx';
 import { answered } from './in-doubt.tsx';
 import { MailView, requireEmail } from './mail-view.tsx';
 import { Timeline } from './timeline.tsx';
+import { parseUndo, SendsAgain, UndoNew, undoWaitMs } from './undo.tsx';
 
 export async function email(visit: Visit): Promise<Response> {
-  const { parts, session, query } = visit;
+  const { parts, session } = visit;
   const found = await requireEmail(visit);
   const events = await listEvents(parts.database, session.account, found.id);
   const deliveries = await listDeliveries(parts.database, session.account, found.id);
@@ -37,7 +38,7 @@ export async function email(visit: Visit): Promise<Response> {
         <PageHead title={found.subject || '(no subject)'}>
           <State is={stateOf(found)} />
         </PageHead>
-        <Done what={query.done} />
+        <Done visit={visit} email={found} waits={waitsIn(deliveries)} />
         {held.map((one) => (
           <Held visit={visit} held={one} from="email" />
         ))}
@@ -68,9 +69,17 @@ const done: Record<string, string> = {
   ...answered,
 };
 
-function Done({ what }: { what: string | undefined }) {
-  const text = what === undefined ? undefined : done[what];
-  return text ? <Notice tone="good">{text}</Notice> : null;
+function Done({ visit, email, waits }: { visit: Visit; email: StoredEmail; waits: boolean }) {
+  const { done: what = '', undo: named } = visit.query;
+  const undo = what === 'send-again' ? parseUndo(named) : null;
+  const text = undo ? <SendsAgain visit={visit} emailId={email.id} undo={undo} from="email" /> : done[what];
+  if (!text) return null;
+  return (
+    <Notice tone="good">
+      {text}
+      {what === 'new' && waits && <UndoNew visit={visit} email={email} />}
+    </Notice>
+  );
 }
 
 const troubles: Partial<Record<EventType, [tone: Tone, title: string]>> = {
@@ -166,8 +175,12 @@ function Facts({ email }: { email: StoredEmail }) {
   );
 }
 
+function waitsIn(deliveries: DeliveryStatus[]): boolean {
+  return deliveries.some((one) => one.state === 'queued' && !one.possibleDuplicate);
+}
+
 function Actions({ visit, email, deliveries }: { visit: Visit; email: StoredEmail; deliveries: DeliveryStatus[] }) {
-  const waits = deliveries.some((one) => one.state === 'queued' && !one.possibleDuplicate);
+  const waits = waitsIn(deliveries);
   const isMovable = deliveries.every((one) => one.state === 'queued' && one.tries === 0 && one.gatedAt === null);
   // Of what is in doubt a new email would be a copy that nobody can tell from the first.
   const isSendable = !email.purged && !email.inDoubt;
@@ -247,7 +260,10 @@ export async function sendAsNew(visit: Visit): Promise<Response> {
   if (found.inDoubt)
     throw new AppError('invalid_field', 'This email is in doubt: choose one of its three answers first.');
   if (!isConfirmed(visit)) return askToSendAsNew(visit, found);
-  const id = await sendNow(visit, { ...found, scheduledAt: null, scheduledText: null, batchId: undefined });
+  // Long enough to take it back.
+  const scheduledAt = visit.parts.clock.now() + undoWaitMs;
+  const scheduledText = new Date(scheduledAt).toISOString();
+  const id = await sendNow(visit, { ...found, scheduledAt, scheduledText, batchId: undefined });
   return redirect(`/dashboard/emails/${id}?done=new`);
 }
 
@@ -258,7 +274,7 @@ function askToSendAsNew(visit: Visit, { id, subject, to, cc, bcc }: StoredEmail)
     content: (
       <p>
         <b>{[...to, ...cc, ...bcc].join(', ')}</b> will get the same content again, as a second email with an ID and a
-        Message-ID of its own.
+        Message-ID of its own. It leaves after {undoWaitMs / 1_000} seconds; until then you can undo this.
       </p>
     ),
     yes: 'Send as new',

@@ -11,6 +11,7 @@ import { Empty, Notice, PageHead } from '../frame/pieces.tsx';
 import { redirect } from '../frame/sign-in.tsx';
 import type { Visit } from '../frame/visit.ts';
 import { Evidence, type From, Held, idOf } from './held.tsx';
+import { parseUndo, SendsAgain, takeBack, undoQuery, undoWaitMs } from './undo.tsx';
 
 const pageSize = 20;
 
@@ -52,15 +53,18 @@ export async function inDoubt(visit: Visit): Promise<Response> {
 }
 
 /** What an answer came to, in the words of the page it leads back to. */
-export const answered: Record<DoubtAnswer, string> = {
+export const answered: Record<DoubtAnswer | 'undone', string> = {
   sent: 'Marked as sent.',
   'send-again': 'Sending again: the same message with the same Message-ID.',
   abandon: 'Marked as failed.',
+  undone: 'Undone: nothing was sent again. It is in doubt, as it was.',
 };
 
-async function Answered({ visit: { parts, session, query } }: { visit: Visit }) {
-  const answer = doubtAnswers.find((one) => one === query.done);
+async function Answered({ visit }: { visit: Visit }) {
+  const { parts, session, query } = visit;
+  const answer = ([...doubtAnswers, 'undone'] as const).find((one) => one === query.done);
   if (!answer) return null;
+  const undo = answer === 'send-again' ? parseUndo(query.undo) : null;
   const id = query.email ?? '';
   const email = isUuid(id) ? await findEmailSummary(parts.database, session.account, id) : null;
   return (
@@ -70,7 +74,7 @@ async function Answered({ visit: { parts, session, query } }: { visit: Visit }) 
           <a href={`/dashboard/emails/${email.id}`}>{email.subject || '(no subject)'}</a> to {email.to.join(', ')}:{' '}
         </>
       )}
-      {answered[answer]}
+      {email && undo ? <SendsAgain visit={visit} emailId={email.id} undo={undo} from="list" /> : answered[answer]}
     </Notice>
   );
 }
@@ -108,10 +112,18 @@ export async function answerInDoubt(visit: Visit): Promise<Response> {
     const [held] = await listHeldOf(parts.database, session.account, named);
     if (held) return askToSendAgain(visit, held, from);
   }
-  const settled = await parts.use.settleDoubt.answer({ ...named, account: session.account }, answer);
+  const settled = await parts.use.settleDoubt.answer({ ...named, account: session.account }, answer, undoWaitMs);
   if (!settled.isSettled) throw settled.state === null ? notInDoubt() : await tooLate(visit, named.emailId);
   const path = from === 'email' ? `emails/${named.emailId}?done=` : `in-doubt?email=${named.emailId}&done=`;
-  return redirect(`/dashboard/${path}${answer}`);
+  const undo = answer === 'send-again' ? `&undo=${undoQuery(named.part, settled.attempt)}` : '';
+  return redirect(`/dashboard/${path}${answer}${undo}`);
+}
+
+export async function undoAnswer(visit: Visit): Promise<Response> {
+  const named = parseId(visit.context.req.param('id') ?? '');
+  if (!named) throw notInDoubt();
+  const from: From = visit.form.get('from') === 'email' ? 'email' : 'list';
+  return takeBack(visit, { ...named, account: visit.session.account }, from);
 }
 
 function notInDoubt(): AppError {
@@ -125,7 +137,8 @@ function askToSendAgain(visit: Visit, held: HeldDelivery, from: From): Promise<R
     content: (
       <>
         <p>
-          If the relay has it already, <b>{held.recipients.join(', ')}</b> may get it twice. This cannot be undone.
+          If the relay has it already, <b>{held.recipients.join(', ')}</b> may get it twice. It leaves after{' '}
+          {undoWaitMs / 1_000} seconds; until then you can undo this.
         </p>
         <Evidence of={held} />
       </>

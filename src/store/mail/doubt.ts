@@ -3,7 +3,8 @@
 import type { DeliveryState } from '../../core/delivery-state.ts';
 import { ownWords } from '../../core/reply.ts';
 import type { Reader, Transaction } from '../database.ts';
-import type { DeliveryRef } from './deliveries.ts';
+import { type DeliveryRef, never } from './deliveries.ts';
+import { listEvents } from './events.ts';
 import { move } from './move.ts';
 import { type OpenDelivery, type OpenListRow, openListColumns, toOpenDelivery } from './open.ts';
 
@@ -37,19 +38,32 @@ export async function findState(
   return row?.state ?? null;
 }
 
-/** An operator's answer to a delivery in doubt; the state it has then. Null: it was not in doubt (any more), and nothing changed. */
+/** How a delivery stands once it was answered: an answer is taken back under the attempt it left behind. */
+export type AnsweredDoubt = { state: DeliveryState; attempt: number };
+
+/**
+ * An operator's answer to a delivery in doubt. What is sent again leaves `waitMs` later. Null: it was not in doubt (any more), and
+ * nothing changed.
+ */
 export async function answerDoubt(
   tx: Transaction,
   ref: DeliveryRef,
   answer: DoubtAnswer,
-  now: number,
-): Promise<DeliveryState | null> {
-  const moved = await takeAnswer(tx, ref, answer, now);
-  return moved?.[0]?.state ?? null;
+  { now, waitMs = 0 }: { now: number; waitMs?: number },
+): Promise<AnsweredDoubt | null> {
+  const moved = await takeAnswer(tx, ref, answer, { now, leavesAt: now + waitMs });
+  const [one] = moved ?? [];
+  return one ? { state: one.state, attempt: one.attempt } : null;
 }
 
-async function takeAnswer(tx: Transaction, ref: DeliveryRef, answer: DoubtAnswer, now: number) {
-  const tooLate = () => null;
+const tooLate = () => null;
+
+async function takeAnswer(
+  tx: Transaction,
+  ref: DeliveryRef,
+  answer: DoubtAnswer,
+  { now, leavesAt }: { now: number; leavesAt: number },
+) {
   switch (answer) {
     case 'sent':
       return move(tx, 'answer_sent', ref, { run_at: now, reply: saidSent, now }, tooLate);
@@ -57,7 +71,7 @@ async function takeAnswer(tx: Transaction, ref: DeliveryRef, answer: DoubtAnswer
       return move(tx, 'answer_abandon', ref, { run_at: now, reply: saidGivenUp, now }, tooLate);
     case 'send-again': {
       // What was held before its time still waits for it.
-      const at = Math.max(now, (await findScheduledAt(tx, ref)) ?? now);
+      const at = Math.max(leavesAt, (await findScheduledAt(tx, ref)) ?? leavesAt);
       const again = { run_at: at, held_until: at, reply: saidAgain, content_hash: null, now };
       return move(tx, 'answer_send_again', ref, again, tooLate);
     }
@@ -66,6 +80,46 @@ async function takeAnswer(tx: Transaction, ref: DeliveryRef, answer: DoubtAnswer
   }
 }
 
+/** Takes "send it again" back, while nobody has claimed it since. Null: it is too late, and nothing changed. */
+export async function takeAnswerBack(
+  tx: Transaction,
+  ref: DeliveryRef,
+  { attempt, now }: { attempt: number; now: number },
+): Promise<AnsweredDoubt | null> {
+  const reply = ownWords(`${saidTakenBack}${await findWordsBefore(tx, ref)}`);
+  const terms = { run_at: never, reply, held_again: now, fence: attempt, now };
+  const [one] = (await move(tx, 'answer_taken_back', ref, terms, tooLate)) ?? [];
+  return one ? { state: one.state, attempt: one.attempt } : null;
+}
+
+/** The evidence there was: the answer has taken its place in the row. */
+async function findWordsBefore(reader: Reader, ref: DeliveryRef): Promise<string> {
+  const { recipients } = (await findWaiting(reader, ref)) ?? {};
+  const events = await listEvents(reader, ref.account, ref.emailId);
+  const doubt = events.findLast(
+    ({ detail }) => detail.in_doubt && !detail.by && detail.recipients?.join() === recipients?.join(),
+  );
+  return doubt?.detail.reply ? ` Before: ${doubt.detail.reply}` : '';
+}
+
+export type WaitingDelivery = { attempt: number; runAt: number; recipients: string[] };
+
+/** Null: it is not in the queue. */
+export async function findWaiting(
+  reader: Reader,
+  { account, emailId, part }: DeliveryRef,
+): Promise<WaitingDelivery | null> {
+  const [row] = await reader.all<{ attempt: number; run_at: number; recipients: string }>(
+    `select attempt, run_at, recipients from deliveries
+     where account = ? and email_id = ? and part = ? and state || '' = 'queued'`,
+    account,
+    emailId,
+    part,
+  );
+  return row ? { attempt: row.attempt, runAt: row.run_at, recipients: JSON.parse(row.recipients) } : null;
+}
+
+const saidTakenBack = 'An operator took “send it again” back before it left.';
 const saidSent = ownWords('An operator said it was sent.');
 const saidAgain = ownWords('An operator had it sent again.');
 const saidGivenUp = ownWords('An operator gave it up.');

@@ -8,6 +8,8 @@ export const nothingIsHeld = "not exists (select 1 from settings where name = 'h
 export const conditions = {
   may_have_left: 'possible_duplicate = 0',
   has_not_left: "(state in ('handoff', 'in_doubt') or unanswered > 0 or possible_duplicate > 0)",
+  // Nor while all is being held: in a history that is gone it may have left since.
+  is_not_sent_again: `possible_duplicate > 0 and ${nothingIsHeld}`,
   was_tried: 'tries = 0 and handoff_attempt is null and possible_duplicate = 0',
   // Beyond its gate only the doubt about it has counted on.
   was_held: 'attempt <= handoff_attempt + 1',
@@ -48,6 +50,7 @@ export const columnSql: Record<MovedColumn, string> = {
   // Time spent held does not count against the three days; they begin anew for what was held before any gate.
   held_until: `give_up_at = case when gated_at is null then ?
     else give_up_at + case when gated_at < ? then ? - gated_at else 0 end end`,
+  held_again: 'give_up_at = give_up_at - case when gated_at < ? then ? - gated_at else 0 end',
   tried: 'relay = ?, passed_over = ?',
   waits_for: 'waits_for = ?',
   // The first of two requests under one key may be the one that counts.
@@ -66,6 +69,7 @@ export const columnParams: Record<MovedColumn, string[]> = {
   content_hash: ['content_hash'],
   give_up_at: ['give_up_at'],
   held_until: ['expires_at', 'held_until', 'held_until'],
+  held_again: ['held_again', 'held_again'],
   tried: ['relay', 'passed_over'],
   waits_for: ['waits_for'],
   repeat_until: ['repeat_until'],

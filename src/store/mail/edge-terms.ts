@@ -16,6 +16,7 @@ type Values = {
   content_hash: Uint8Array | null;
   give_up_at: number;
   held_until: number;
+  held_again: number;
   tried: Tried;
   /** Null: it waits for its time. */
   waits_for: string | null;
