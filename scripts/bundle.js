@@ -1,5 +1,5 @@
 // Makes of our modules, some 450, the few files that are started: `node scripts/bundle.js dist|build`. Half of what a start took was to find
-// and read the modules. Libraries stay what npm installs. `build` is for tests, and holds the lab's server as well.
+// and read the modules. Libraries stay what npm installs. `build` is for tests, and holds their servers as well.
 import { cpSync } from 'node:fs';
 import { build } from 'esbuild';
 
@@ -15,7 +15,12 @@ const entries = {
   'aside-thread': 'src/store/engine/sqlite/aside-thread.ts',
 };
 const packaged = { 'client/client': 'src/client/client.ts', 'client/outbox/outbox': 'src/client/outbox/outbox.ts' };
-const forTests = { 'test/lab/server-main': 'test/lab/server-main.ts' };
+// Programs of tests that start a server.
+const forTests = {
+  'test/lab/server-main': 'test/lab/server-main.ts',
+  'test/e2e/failing-start': 'test/e2e/failing-start.ts',
+  'test/e2e/hanging-server': 'test/e2e/hanging-server.ts',
+};
 
 await build({
   entryPoints: {

@@ -5,9 +5,8 @@ import { describe, it, type TestContext } from 'node:test';
 import type { Ceiling, Rates } from '../../src/core/rate.ts';
 import { type Hold, Permits } from '../../src/deliver/relays/permits.ts';
 import type { Database } from '../../src/store/database.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { type Granted, type Taking, takeSome } from '../../src/store/rates.ts';
-import { newDatabaseUrl, openDatabase } from '../support/engine.ts';
+import { newMigratedUrl, openDatabase } from '../support/engine.ts';
 import { createTemp } from '../support/temp.ts';
 
 const second = (most: number): Ceiling => ({ window: 'second', ms: 1_000, most });
@@ -18,12 +17,11 @@ const startsAt = 1_800_000_000_000;
 
 async function open(t: TestContext): Promise<Database> {
   const temp = createTemp();
-  const database = await openDatabase(await newDatabaseUrl(temp));
+  const database = await openDatabase(await newMigratedUrl(temp));
   t.after(async () => {
     await database.close();
     temp.remove();
   });
-  await migrate(database);
   return database;
 }
 

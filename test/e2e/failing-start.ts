@@ -1,6 +1,7 @@
 /**
- * `node failing-start.js FAILURE [unguarded]`: a start that fails, another on the same database that does not, its stop, and
- * then nothing more. Prints what the first one threw. Status 3: the second did not start; 4: something keeps the process.
+ * `node failing-start.js [unguarded]`: starts that fail, each in another way and each followed by a start on the same database that does not, its stop,
+ * and a look at who is taken for alive; then nothing more. Prints a line of JSON for each. Unguarded: the first only, whose parts
+ * are not stopped. Status 3: a second start failed; 4: something keeps the process.
  */
 
 import { once } from 'node:events';
@@ -13,8 +14,12 @@ import { cannotWrite } from '../../src/core/error.ts';
 import type { Outside } from '../../src/process/outside.ts';
 import { Parts } from '../../src/process/parts.ts';
 import { startServer } from '../../src/server.ts';
+import { openDatabase } from '../support/engine.ts';
 
 export type Failure = keyof typeof failures;
+
+/** What the first start threw, and the processes that are taken for alive once the second has stopped. */
+export type Failed = { failure: Failure; threw: string; alive: unknown[] };
 
 type Broken = { config?: Partial<Config>; outside?: Partial<Outside> };
 
@@ -48,30 +53,46 @@ const impatienceMs = 1_500;
 
 /** Listen until the second start has come and gone. */
 const others: Server[] = [];
-const [, , failure = '', guard] = process.argv;
+const isUnguarded = process.argv[2] === 'unguarded';
+const databaseUrl = process.env.DATABASE_URL ?? '';
 const config = readConfig({ ...process.env, PORT: '0', SENDONCE_API_KEY: 're_test_key' });
 const outside: Outside = {
   clock: (wall) => createSystemClock({ wall }),
   die: () => process.exit(5),
 };
 const { stop } = Parts.prototype;
-if (guard === 'unguarded') Parts.prototype.stop = async () => {};
-const broken: Broken = await failures[failure as Failure]();
-try {
-  await startServer({ ...config, ...broken.config }, { ...outside, ...broken.outside });
-  process.exit(2);
-} catch (error) {
-  console.log((error as Error).message);
-}
-Parts.prototype.stop = stop;
-try {
-  await (await startServer(config, outside)).stop();
-} catch (error) {
-  console.log((error as Error).message);
-  process.exit(3);
+const all = Object.entries(failures) as [Failure, () => Promise<Broken>][];
+for (const [failure, breakIt] of isUnguarded ? all.slice(0, 1) : all) {
+  const threw = await failToStart(await breakIt());
+  await startAndStop();
+  const database = await openDatabase(databaseUrl);
+  const alive = await database.all('select id from workers');
+  await database.close();
+  console.log(JSON.stringify({ failure, threw, alive } satisfies Failed));
 }
 for (const server of others) server.close();
-setTimeout(() => process.exit(4), guard === 'unguarded' ? impatienceMs : patienceMs).unref();
+setTimeout(() => process.exit(4), isUnguarded ? impatienceMs : patienceMs).unref();
+
+async function failToStart(broken: Broken): Promise<string> {
+  if (isUnguarded) Parts.prototype.stop = async () => {};
+  try {
+    await startServer({ ...config, ...broken.config }, { ...outside, ...broken.outside });
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    Parts.prototype.stop = stop;
+  }
+  return process.exit(2);
+}
+
+async function startAndStop(): Promise<void> {
+  try {
+    await (await startServer(config, outside)).stop();
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(3);
+  }
+}
 
 async function takenPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

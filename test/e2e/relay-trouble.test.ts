@@ -4,10 +4,9 @@ import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import { findTroubles } from '../../src/process/alerts/signs.ts';
 import type { Database } from '../../src/store/database.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { keepReportsOf, report } from '../../src/store/relays.ts';
 import { beat } from '../../src/store/workers.ts';
-import { newDatabaseUrl, openDatabase } from '../support/engine.ts';
+import { newMigratedUrl, openDatabase } from '../support/engine.ts';
 import { createTemp } from '../support/temp.ts';
 
 const temp = createTemp();
@@ -16,8 +15,7 @@ const now = 1_800_000_000_000;
 let database: Database;
 
 before(async () => {
-  database = await openDatabase(await newDatabaseUrl(temp));
-  await migrate(database);
+  database = await openDatabase(await newMigratedUrl(temp));
 });
 after(async () => {
   await database.close();

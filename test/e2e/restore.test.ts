@@ -8,12 +8,11 @@ import { readConfig } from '../../src/config/config.ts';
 import { RestoreGuard } from '../../src/process/restore-guard.ts';
 import type { Database, SqlValue } from '../../src/store/database.ts';
 import { appendEvent } from '../../src/store/mail/events.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { findWentBack, recordWentBack } from '../../src/store/went-back.ts';
 import { type Backup, backUp } from '../support/backup.ts';
 import { bendDatabase } from '../support/bent-database.ts';
 import { createTestClock } from '../support/clock.ts';
-import { discardDatabase, newDatabaseUrl, openDatabase } from '../support/engine.ts';
+import { discardDatabase, newMigratedUrl, openDatabase } from '../support/engine.ts';
 import { printed } from '../support/printed.ts';
 import { drained, type Served, serve } from '../support/served.ts';
 import { message, type TestServer, testSecretKey } from '../support/server.ts';
@@ -179,9 +178,8 @@ describe('a database that went back in time', () => {
 
   it('is told from one that another process writes to while this one starts', async () => {
     const temp = createTemp();
-    const url = await newDatabaseUrl(temp);
+    const url = await newMigratedUrl(temp);
     const own = await openDatabase(url);
-    await migrate(own);
     const guardOf = (database: Database) =>
       new RestoreGuard({ database, clock: createTestClock(), stateDir: temp.path('state') });
     const other = guardOf(own);

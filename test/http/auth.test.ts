@@ -8,9 +8,8 @@ import { createAuth, createKeyCheck } from '../../src/http/auth.ts';
 import type { Guesses } from '../../src/http/guesses.ts';
 import { findAccount } from '../../src/store/account-rules.ts';
 import type { Database } from '../../src/store/database.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { createApiKeys } from '../../src/use-cases/api-keys.ts';
-import { newDatabaseUrl, openDatabase } from '../support/engine.ts';
+import { newMigratedUrl, openDatabase } from '../support/engine.ts';
 import { createTemp } from '../support/temp.ts';
 
 const cacheMs = 300;
@@ -18,8 +17,7 @@ const temp = createTemp();
 let database: Database;
 
 before(async () => {
-  database = await openDatabase(await newDatabaseUrl(temp));
-  await migrate(database);
+  database = await openDatabase(await newMigratedUrl(temp));
 });
 after(async () => {
   await database.close();

@@ -11,6 +11,9 @@ import { runPrograms } from './run.ts';
 const seed = 7;
 const count = 300;
 
+/** What differs in a table stays there, and a look costs as much as a step: the long run looks after each on both engines. */
+const stepsOnPostgres = 8;
+
 describe('store and use cases', () => {
   let grounds: Grounds;
 
@@ -24,6 +27,7 @@ describe('store and use cases', () => {
       databases: grounds.databases,
       count,
       seed,
+      stepsBetweenLooks: { PostgreSQL: stepsOnPostgres },
       isWhole: true,
     });
     for (const line of coverage.table()) t.diagnostic(line);

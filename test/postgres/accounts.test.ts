@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clientOf, heardAtOnce, newAccount, operate } from '../accounts/operator.ts';
-import { discardDatabase, newDatabaseUrl, useEngine } from '../support/engine.ts';
+import { discardDatabase, newMigratedUrl, useEngine } from '../support/engine.ts';
 import { startTestServer } from '../support/server.ts';
 import { createTemp } from '../support/temp.ts';
 
 test('two processes let in no more emails a day than there are, in batches and alone, keyed or not', async (t) => {
   useEngine('postgres');
   const temp = createTemp();
-  const url = await newDatabaseUrl(temp);
+  const url = await newMigratedUrl(temp);
   const start = () => startTestServer({ ...heardAtOnce, environment: { DATABASE_URL: url } });
   const first = await start();
   const second = await start();

@@ -7,10 +7,8 @@ import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database } from '../../src/store/database.ts';
 import { claimDue } from '../../src/store/mail/claim.ts';
 import { type Delivery, insertDelivery, never } from '../../src/store/mail/deliveries.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { type Bend, bendDatabase } from '../support/bent-database.ts';
-import { openDatabase } from '../support/engine.ts';
-import { sharedPostgres } from '../support/postgres-server.ts';
+import { newMigratedPostgres, openDatabase } from '../support/engine.ts';
 
 const now = 1_800_000_000_000;
 
@@ -29,9 +27,8 @@ const names = (claimed: Delivery[]) => claimed.map(({ emailId }) => emailId).sor
 
 /** Four mails are due. One worker is in the middle of claiming the first two, and commits when told to. */
 async function midClaim(t: TestContext) {
-  const url = await (await sharedPostgres()).createDatabase();
+  const url = await newMigratedPostgres();
   const [first, second] = [await openDatabase(url), await openDatabase(url)];
-  await migrate(first);
   await first.write(async (tx) => {
     await ensureAccount(tx, 'a', now);
     for (let mail = 1; mail <= 4; mail += 1) {

@@ -5,9 +5,8 @@ import { describe, it, type TestContext } from 'node:test';
 import type { Database } from '../../src/store/database.ts';
 import { openPostgres } from '../../src/store/engine/postgres/postgres.ts';
 import { bendDatabase } from '../support/bent-database.ts';
-import { useEngine } from '../support/engine.ts';
+import { newMigratedPostgres, useEngine } from '../support/engine.ts';
 import { type Cut, startPostgresProxy } from '../support/postgres-proxy.ts';
-import { sharedPostgres } from '../support/postgres-server.ts';
 import { assertSentOnce, serve } from '../support/served.ts';
 import { message } from '../support/server.ts';
 
@@ -18,7 +17,7 @@ const silenceMs = 700;
 
 /** A server whose accepts, and nothing else, commit by way of a proxy; and a request whose commit meets `cut`. */
 async function acceptInto(t: TestContext, cut: Cut, findOutMs?: number) {
-  const url = await (await sharedPostgres()).createDatabase();
+  const url = await newMigratedPostgres();
   const proxy = await startPostgresProxy(url);
   const proxied = await openPostgres({ url: proxy.url, silenceMs, ...(findOutMs ? { findOutMs } : {}) });
   const database = (own: Database): Database => ({

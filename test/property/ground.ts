@@ -4,7 +4,7 @@ import { copyFileSync, cpSync, mkdirSync, statSync, truncateSync } from 'node:fs
 import Sqlite from 'better-sqlite3';
 import { Connection } from '../../src/store/engine/postgres/connection.ts';
 import { deadAfterMs } from '../../src/store/workers.ts';
-import { discardDatabase, newDatabaseUrl } from '../support/engine.ts';
+import { discardDatabase, newMigratedUrl } from '../support/engine.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { sharedPostgres } from '../support/postgres-server.ts';
 import type { Temp } from '../support/temp.ts';
@@ -22,7 +22,7 @@ export type Ground = {
 };
 
 export async function createGround(temp: Temp): Promise<Ground> {
-  const url = await newDatabaseUrl(temp);
+  const url = await newMigratedUrl(temp);
   const stateDir = temp.path('state');
   mkdirSync(stateDir);
   return url.startsWith('sqlite:') ? fileGround(url.slice('sqlite:'.length), stateDir) : databaseGround(url, stateDir);

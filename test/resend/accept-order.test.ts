@@ -12,14 +12,13 @@ import { singleEndpoint } from '../../src/http/resend/endpoints.ts';
 import { parseSend } from '../../src/http/resend/parse.ts';
 import { Renderer } from '../../src/render/renderer.ts';
 import type { Database, SqlValue } from '../../src/store/database.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { Accepting } from '../../src/use-cases/accept.ts';
 import { createAccountRules } from '../../src/use-cases/account-rules.ts';
 import { createKeyUses } from '../../src/use-cases/key-uses.ts';
 import type { Submission } from '../../src/use-cases/submission.ts';
 import { bendDatabase } from '../support/bent-database.ts';
 import { createTestClock } from '../support/clock.ts';
-import { newDatabaseUrl, onlyOnSqlite, openDatabase } from '../support/engine.ts';
+import { newMigratedUrl, onlyOnSqlite, openDatabase } from '../support/engine.ts';
 import { serve } from '../support/served.ts';
 import { message, type TestServer } from '../support/server.ts';
 import { createTemp } from '../support/temp.ts';
@@ -109,12 +108,11 @@ async function prepareIn(turns: number): Promise<Submission> {
 
 async function openAccepting(t: TestContext, around: (own: Database) => Database): Promise<Accepting> {
   const temp = createTemp();
-  const own = await openDatabase(await newDatabaseUrl(temp));
+  const own = await openDatabase(await newMigratedUrl(temp));
   t.after(async () => {
     await own.close();
     temp.remove();
   });
-  await migrate(own);
   const database = around(own);
   const nextId = createIdSource(randomBytes);
   const clock = createTestClock();

@@ -13,8 +13,7 @@ import { move } from '../../src/store/mail/move.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { bendDatabase, bendEdge } from '../support/bent-database.ts';
 import { type DeliveryRow, edgeNames, fenceOf, take } from '../support/delivery-row.ts';
-import { openDatabase } from '../support/engine.ts';
-import { sharedPostgres } from '../support/postgres-server.ts';
+import { newMigratedPostgres, openDatabase } from '../support/engine.ts';
 import { createTemp } from '../support/temp.ts';
 
 const now = 1_800_000_000_000;
@@ -280,7 +279,7 @@ describeRaces('SQLite', async () => {
 });
 
 describeRaces('PostgreSQL', async () => {
-  const url = await (await sharedPostgres()).createDatabase();
+  const url = await newMigratedPostgres();
   const [database, other] = [await openDatabase(url), await openDatabase(url)];
   return {
     track: sideBySide(database, other),

@@ -14,9 +14,8 @@ import { Renderer } from '../../src/render/renderer.ts';
 import { ensureAccount } from '../../src/store/accounts.ts';
 import type { Database } from '../../src/store/database.ts';
 import { insertDelivery, never } from '../../src/store/mail/deliveries.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { createTestClock } from '../support/clock.ts';
-import { newDatabaseUrl, openDatabase, useEngine } from '../support/engine.ts';
+import { newMigratedUrl, openDatabase, useEngine } from '../support/engine.ts';
 import { createTemp } from '../support/temp.ts';
 
 const rows = Number(process.env.ROWS ?? 20_000);
@@ -111,12 +110,11 @@ function createLane(database: Database, worker: string): DeliverLane {
 async function open(t: TestContext, engine: Database['engine']): Promise<Database> {
   useEngine(engine);
   const temp = createTemp();
-  const database = await openDatabase(await newDatabaseUrl(temp));
+  const database = await openDatabase(await newMigratedUrl(temp));
   t.after(async () => {
     await database.close();
     temp.remove();
   });
-  await migrate(database);
   return database;
 }
 

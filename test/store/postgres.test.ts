@@ -7,6 +7,7 @@ import { CommitUnknown, Contended } from '../../src/core/error.ts';
 import type { Database } from '../../src/store/database.ts';
 import { openPostgres, type PostgresOptions } from '../../src/store/engine/postgres/postgres.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { newMigratedPostgres } from '../support/engine.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { type PostgresServer, sharedPostgres, startPostgres } from '../support/postgres-server.ts';
 import { describeStore } from './suite.ts';
@@ -19,7 +20,7 @@ describeStore('PostgreSQL', async () => {
 
 /** A migrated database of its own, closed with the test; its first connection that writes has been admitted. */
 async function open(t: TestContext, options: Partial<PostgresOptions> = {}): Promise<Database> {
-  const url = options.url ?? (await (await sharedPostgres()).createDatabase());
+  const url = options.url ?? (await newMigratedPostgres());
   const database = await openPostgres({ ...options, url });
   t.after(() => database.close());
   await migrate(database);
@@ -220,7 +221,7 @@ describe('a group of writes on PostgreSQL', () => {
   });
 
   it('is not held up for long by a row that another process holds; only what needs it is refused', async (t) => {
-    const url = await (await sharedPostgres()).createDatabase();
+    const url = await newMigratedPostgres();
     const [database, other] = [await open(t, { url }), await open(t, { url })];
     const release = await hold(other, "insert into settings (name, value) values ('held', '')");
     const started = performance.now();
@@ -232,7 +233,7 @@ describe('a group of writes on PostgreSQL', () => {
   });
 
   it('survives deadlocks with another process: every work is done once', async (t) => {
-    const url = await (await sharedPostgres()).createDatabase();
+    const url = await newMigratedPostgres();
     const [database, other] = [await open(t, { url }), await open(t, { url })];
     for (const name of ['a', 'b']) await put(database, name, '');
     const append = (on: Database, mark: string, order: string[]) =>
@@ -266,7 +267,7 @@ describe('a group of writes on PostgreSQL', () => {
   });
 
   it('whose BEGIN is refused is not run outside of a transaction', async (t) => {
-    const proxy = await startPostgresProxy(await (await sharedPostgres()).createDatabase());
+    const proxy = await startPostgresProxy(await newMigratedPostgres());
     t.after(() => proxy.close());
     const database = await open(t, { url: proxy.url });
     proxy.spoilNextBegin();
@@ -277,7 +278,7 @@ describe('a group of writes on PostgreSQL', () => {
   });
 
   it('is refused with nothing written where the server stays away, and works again once it is back', async (t) => {
-    const proxy = await startPostgresProxy(await (await sharedPostgres()).createDatabase());
+    const proxy = await startPostgresProxy(await newMigratedPostgres());
     t.after(() => proxy.close());
     const database = await open(t, { url: proxy.url });
     proxy.setDown(true);
@@ -291,7 +292,7 @@ describe('a group of writes on PostgreSQL', () => {
 
 describe('a COMMIT whose answer is lost', () => {
   async function cut(t: TestContext, how: 'before' | 'after', options: Partial<PostgresOptions> = {}) {
-    const url = await (await sharedPostgres()).createDatabase();
+    const url = await newMigratedPostgres();
     const proxy = await startPostgresProxy(url);
     t.after(() => proxy.close());
     const database = await open(t, { ...options, url: proxy.url });
@@ -327,7 +328,7 @@ describe('a COMMIT whose answer is lost', () => {
   });
 
   it('is said to be unknown where the server does not come back', async (t) => {
-    const proxy = await startPostgresProxy(await (await sharedPostgres()).createDatabase());
+    const proxy = await startPostgresProxy(await newMigratedPostgres());
     t.after(() => proxy.close());
     const database = await open(t, { url: proxy.url, findOutMs: 500 });
     const perhaps = database.write(
