@@ -19,12 +19,16 @@ export type Call = {
 /** More than anything is written by at once: what is cut short could not be replayed. */
 const stringBytesMax = 4 * 1024 * 1024;
 
-/** Runs another command so that the output tells all that it writes, truncates and syncs; `-D`: its process id is the command's. */
+/**
+ * Runs another command so that the output tells all that it writes, truncates and syncs; `-D`: its process id is the command's;
+ * `--seccomp-bpf`: it stands still at these calls only.
+ */
 export function tracedWrites(output: string, command: string[], ...more: string[]): string[] {
   const calls = 'trace=pwrite64,write,writev,ftruncate,fsync,fdatasync';
   return [
     'strace',
     '-D',
+    '--seccomp-bpf',
     '-f',
     '-yy',
     '-xx',
@@ -120,27 +124,32 @@ class TracedFile {
     const isCovered = (change: Change) => change.number <= last;
     const covered = this.#unsynced.filter(isCovered);
     this.#unsynced = this.#unsynced.filter((change) => !isCovered(change));
-    if (!hasFailed) for (const change of covered) this.#synced = changed(this.#synced, change);
+    if (!hasFailed) this.#synced = changed(this.#synced, covered);
   }
 
   /** With `random`, some sectors of what was not synced are there, too. */
   bytes(random: Random | null): Buffer {
-    let bytes = this.#synced;
-    if (!random) return bytes;
-    for (const change of this.#unsynced) {
-      for (const sector of sectorsOf(change)) if (random() < 0.5) bytes = changed(bytes, sector);
-    }
-    return bytes;
+    if (!random) return this.#synced;
+    return changed(
+      this.#synced,
+      this.#unsynced.flatMap((change) => sectorsOf(change).filter(() => random() < 0.5)),
+    );
   }
 }
 
-function changed(before: Buffer, { offset, bytes }: Change): Buffer {
-  if (bytes === null)
-    return Buffer.concat([before.subarray(0, offset), Buffer.alloc(Math.max(0, offset - before.length))]);
-  const after = Buffer.alloc(Math.max(before.length, offset + bytes.length));
+/** All of them in one copy: a file is megabytes, and a log has thousands of sectors. */
+function changed(before: Buffer, changes: readonly Change[]): Buffer {
+  const ends = changes.map(({ offset, bytes }) => offset + (bytes?.length ?? 0));
+  const after = Buffer.alloc(ends.reduce((most, end) => Math.max(most, end), before.length));
   before.copy(after);
-  bytes.copy(after, offset);
-  return after;
+  let length = before.length;
+  for (const { offset, bytes } of changes) {
+    // What is cut off is gone, should the file grow again.
+    if (bytes === null) after.fill(0, offset, Math.max(offset, length));
+    else bytes.copy(after, offset);
+    length = bytes === null ? offset : Math.max(length, offset + bytes.length);
+  }
+  return after.subarray(0, length);
 }
 
 function sectorsOf(change: Change): Change[] {
