@@ -71,6 +71,8 @@ class SqliteDatabase implements Database {
   readonly #checkpoints: Checkpoints;
   #queue: Write[] = [];
   #flushing: Promise<void> | null = null;
+  /** Tells a group that is open for more that there is more. */
+  #onQueued: () => void = () => {};
   #aside: Aside | null = null;
 
   constructor(options: SqliteOptions, writer: Statements) {
@@ -111,6 +113,7 @@ class SqliteDatabase implements Database {
   write<T>(work: (tx: Transaction) => Awaitable<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#queue.push({ work, resolve: resolve as (value: unknown) => void, reject });
+      this.#onQueued();
       this.#flush();
     });
   }
@@ -156,7 +159,7 @@ class SqliteDatabase implements Database {
     this.#flushing = null;
   }
 
-  /** Does not wait for the sync: the next group is written meanwhile. */
+  /** Does not wait for its sync: the next group is written meanwhile. */
   async #commitGroup(group: Write[]): Promise<void> {
     this.#writer.hasWritten = false;
     try {
@@ -195,20 +198,22 @@ class SqliteDatabase implements Database {
   }
 
   /**
-   * For as long as a group may take; the rest of it waits for the next one. Without savepoints, which nearly no group needs: null,
-   * and all undone, when some work threw.
+   * For as long as it may keep others waiting; the rest waits for its next turn, or the next group. Without savepoints, which nearly no
+   * group needs: null, and all undone, when some work threw.
    */
   async #runTogether(group: Write[]): Promise<(() => void)[] | null> {
     await this.#begin();
     const settled: (() => void)[] = [];
     const sums = new Sums();
-    const until = performance.now() + groupMsMax;
     try {
-      for (const write of group) {
-        if (settled.length > 0 && performance.now() > until) break;
-        const value = await this.#writer.runWork(write.work, sums);
-        settled.push(() => write.resolve(value));
-      }
+      do {
+        const until = performance.now() + groupMsMax;
+        for (const [index, write] of group.slice(settled.length).entries()) {
+          if (index > 0 && performance.now() > until) break;
+          const value = await this.#writer.runWork(write.work, sums);
+          settled.push(() => write.resolve(value));
+        }
+      } while (await this.#goesOn(group, settled.length));
       this.#writer.write(sums);
       this.#queue.unshift(...group.splice(settled.length));
       return settled;
@@ -218,6 +223,25 @@ class SqliteDatabase implements Database {
       this.#queue.unshift(...group.splice(settled.length + 1));
       return null;
     }
+  }
+
+  /**
+   * While the log is being synced a group stays open for what comes: the next sync cannot begin before that ends, and a commit for every
+   * few works costs more than they do. Others have their turn meanwhile.
+   */
+  async #goesOn(group: Write[], done: number): Promise<boolean> {
+    const ended = this.#log.syncEnd;
+    if (!ended) return false;
+    if (group.length === done && this.#queue.length === 0) {
+      const queued = new Promise<void>((resolve) => {
+        this.#onQueued = resolve;
+      });
+      await Promise.race([ended, queued]);
+      this.#onQueued = () => {};
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    group.push(...this.#queue.splice(0, Math.max(0, groupSizeMax - group.length)));
+    return group.length > done;
   }
 
   /** Each in a savepoint of its own, so that only what throws is undone. */

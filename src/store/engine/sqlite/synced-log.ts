@@ -61,6 +61,11 @@ export class SyncedLog {
     return this.#isBehind || this.#syncing !== null;
   }
 
+  /** Resolves, and never rejects, when the sync under way has ended. Null: there is none. */
+  get syncEnd(): Promise<void> | null {
+    return this.#syncing && this.#syncing.catch(() => {});
+  }
+
   /** The writer has changed something and committed. */
   committed(): void {
     this.#isBehind = true;
