@@ -27,7 +27,8 @@ export function bendEdge(name: EdgeName, { runAt, ...change }: Partial<Edge> & {
     bend(sql, params) {
       const isOnePart = sql.includes(' and part = ?');
       const { names } = writeStatement(name, edges[name], isOnePart);
-      const bent = writeStatement(name, { ...edges[name], ...change }, isOnePart);
+      const columns = sql.includes(' returning ') ? 'all' : 'none';
+      const bent = writeStatement(name, { ...edges[name], ...change }, isOnePart, columns);
       const given = Object.fromEntries(names.map((one, index) => [one, params[index]]));
       const paramOf = (one: string) => (one === 'run_at' && runAt !== undefined ? runAt : given[one]);
       return [bent.sql, ...bent.names.map((one) => paramOf(one) ?? null)];

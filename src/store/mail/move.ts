@@ -7,7 +7,7 @@ import type { EventType } from '../../core/event.ts';
 import type { PassedOver } from '../../core/passed-over.ts';
 import { suppressionKey } from '../../core/suppression.ts';
 import { addToCount, type Count } from '../counts.ts';
-import type { Transaction } from '../database.ts';
+import type { SqlValue, Transaction } from '../database.ts';
 import type { InDoubtPolicy } from './deliveries.ts';
 import { columnParams, columnSql, conditions, countsOf } from './edge-columns.ts';
 import { type Place, parameterOf, type Terms, type Told } from './edge-terms.ts';
@@ -69,8 +69,8 @@ async function moveRows<Row extends ToldRow>(
   { columns, terms }: { columns: Columns; terms: Told },
 ): Promise<Row[]> {
   const edge: Edge = edges[name];
-  const { sql, names } = statementOf(name, edge, place.part !== undefined, columns);
-  const rows = await tx.all<Row>(sql, ...names.map((one) => parameterOf(one, terms, place) ?? null));
+  const { sql, params } = filled(name, place, columns, terms);
+  const rows = await tx.all<Row>(sql, ...params);
   for (const type of rows.length === 0 ? [] : (edge.events ?? [])) {
     if (edge.tells === 'first_failure' && rows.every((one) => one.failures > 1)) continue;
     const moved = rows.map(toBrief);
@@ -79,9 +79,16 @@ async function moveRows<Row extends ToldRow>(
   return rows;
 }
 
+const countedStates = ['queued', 'in_doubt'] as const;
+
+/** Nothing is told of it, and nothing that is counted changes, as with a gate: of its row nothing is needed. */
+function isSilent({ from, to, events = [] }: Edge): boolean {
+  return events.length === 0 && !countedStates.some((state) => state === to || from.includes(state));
+}
+
 /** No edge that leaves one of the two states that are counted changes who the recipients are. */
 export function countMoves(tx: Transaction, account: string, moved: Brief[]): void {
-  for (const state of ['queued', 'in_doubt'] as const) {
+  for (const state of countedStates) {
     const more: Count = { items: 0, recipients: 0 };
     for (const one of moved) {
       const sign = Number(one.state === state) - Number(one.from === state);
@@ -99,6 +106,10 @@ export async function moves<Name extends EdgeName>(
   place: Place & { part: number },
   terms: Terms<Name>,
 ): Promise<boolean> {
+  if (isSilent(edges[name])) {
+    const { sql, params } = filled(name, place, 'none', terms);
+    return (await tx.run(sql, ...params)) > 0;
+  }
   const rows = await moveRows<ToldRow>(tx, name, place, { columns: 'told', terms });
   countMoves(tx, place.account, rows.map(toBrief));
   return rows.length > 0;
@@ -156,14 +167,19 @@ type MovedRow = ToldRow & {
   wordless: number;
 };
 
-/** Each column that comes back costs as much as writing it: gates and verdicts, which only ask whether they moved it, leave most out. */
+/** Each column that comes back costs as much as writing it: who only asks whether it moved leaves out what events and counts do without. */
 const returned = {
+  none: null,
   told: 'moved_from, state, failures, recipients, relay, passed_over, upstream_id',
   all: `part, moved_from, state, attempt, tries, failures, unanswered, recipients, give_up_at, in_doubt_policy,
   possible_duplicate, content_hash, wordless, relay, passed_over, upstream_id`,
 } as const;
 
 type Columns = keyof typeof returned;
+
+function returning(columns: Columns): string {
+  return columns === 'none' ? '' : ` returning ${returned[columns]}`;
+}
 
 function toBrief(row: ToldRow): Brief {
   return {
@@ -202,17 +218,22 @@ function toMoved(row: MovedRow): Moved {
 /** An edge as SQL, and the names of its parameters in their order. */
 export type Statement = { sql: string; names: string[] };
 
-/** Four of each edge: for one part or for all, with some columns or with all. */
-const statements = new Map<string, (Statement | undefined)[]>();
+/** By edge and by what comes back; for one part or for all. */
+const statements = new Map<string, Statement>();
+
+function filled(name: EdgeName, place: Place, columns: Columns, terms: Told): { sql: string; params: SqlValue[] } {
+  const { sql, names } = statementOf(name, place.part !== undefined, columns);
+  return { sql, params: names.map((one) => parameterOf(one, terms, place) ?? null) };
+}
 
 /** The name of the edge stands in the text: who reads a server's log, or changes one edge in a test, knows it by that. */
-function statementOf(name: string, edge: Edge, isOnePart: boolean, columns: Columns): Statement {
-  const index = (isOnePart ? 1 : 0) + (columns === 'all' ? 2 : 0);
-  const known = statements.get(name) ?? [];
-  const one = known[index] ?? writeStatement(name, edge, isOnePart, columns);
-  known[index] = one;
-  statements.set(name, known);
-  return one;
+function statementOf(name: EdgeName, isOnePart: boolean, columns: Columns): Statement {
+  const key = `${name} ${columns} ${isOnePart}`;
+  const known = statements.get(key);
+  if (known) return known;
+  const made = writeStatement(name, edges[name], isOnePart, columns);
+  statements.set(key, made);
+  return made;
 }
 
 export function writeStatement(name: string, edge: Edge, isOnePart: boolean, columns: Columns = 'all'): Statement {
@@ -235,7 +256,7 @@ export function writeStatement(name: string, edge: Edge, isOnePart: boolean, col
     ...(edge.unless ? [conditions[edge.unless]] : []),
   ];
   return {
-    sql: `update deliveries /* ${name} */ set ${sets.join(', ')} where ${wheres.join(' and ')} returning ${returned[columns]}`,
+    sql: `update deliveries /* ${name} */ set ${sets.join(', ')} where ${wheres.join(' and ')}${returning(columns)}`,
     names: [
       ...edge.sets.flatMap((column) => columnParams[column]),
       'account',
