@@ -215,6 +215,7 @@ export async function findSuppressed(
     const lookUp = lookUps.find(({ size }) => size >= some.length);
     assert(lookUp, 'the last one takes as many as there can be');
     const filled = some.length === lookUp.size ? some : some.concat(Array(lookUp.size - some.length).fill(some[0]));
+    if (reader.isAbsent?.(lookUp.sql, account, ...filled)) continue;
     const rows = await reader.all<LookUpRow>(lookUp.sql, account, ...filled);
     if (rows.length > 0) found.push(...rows);
   }
