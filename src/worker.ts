@@ -6,6 +6,8 @@ export type Lane<T> = {
   readonly name: string;
   /** Attempts under way at once. */
   readonly concurrency: number;
+  /** Held at once, under way or not. Absent: twice as many as are under way, so that one commit claims for many attempts. */
+  readonly heldMax?: number;
   /** The last claim has not seen all that is due: it is worth looking again at once. */
   readonly isBehind?: boolean;
   /** Takes up to `limit` due items for a while. */
@@ -20,9 +22,6 @@ export type Lane<T> = {
 
 /** The fallback for every wake-up that gets lost, and how late a scheduled item may start. */
 const pollMs = 1_000;
-
-/** Claims come in batches of up to this many times the free places, so that one commit claims for many attempts. */
-const prefetch = 2;
 
 export class Worker<T> {
   readonly #lane: Lane<T>;
@@ -50,8 +49,9 @@ export class Worker<T> {
       this.#again = true;
       return;
     }
-    const room = this.#lane.concurrency * prefetch - this.#ready.length - this.#running;
-    if (room < this.#lane.concurrency / 2) return;
+    const { concurrency, heldMax = 2 * concurrency } = this.#lane;
+    const room = heldMax - this.#ready.length - this.#running;
+    if (room < heldMax / 4) return;
     this.#claiming = this.#claim(room).finally(() => {
       this.#claiming = null;
       if (!this.#again) return;

@@ -16,29 +16,32 @@ export const routeTag = 'sendonce-relay';
 
 /** `all` in the order of the file, for a mail that fits no route. */
 export function relaysFor(routes: readonly Route[], all: readonly string[], facts: RouteFacts): readonly string[] {
-  return routes.find((route) => fits(route, facts))?.relays ?? all;
+  const sender = partsOf(facts.from);
+  return routes.find((route) => fits(route, facts, sender))?.relays ?? all;
 }
 
 export function tagOf(tags: readonly { name: string; value: string }[]): string | null {
   return tags.find(({ name }) => name === routeTag)?.value ?? null;
 }
 
-function fits({ from, account, tag }: Route, facts: RouteFacts): boolean {
+type Sender = { local: string; domain: string };
+
+/** The sender is taken apart once, however many routes there are. */
+function fits({ from, account, tag }: Route, facts: RouteFacts, sender: Sender): boolean {
   if (account !== null && account !== facts.account) return false;
   if (tag !== null && tag !== facts.tag) return false;
-  return from === null || isFrom(from, facts.from);
+  return from === null || isFrom(from, sender);
 }
 
-function isFrom(wanted: string, address: string): boolean {
-  const [local, domain] = partsOf(address);
+function isFrom(wanted: string, { local, domain }: Sender): boolean {
   if (wanted.startsWith('*.')) return domain.endsWith(wanted.slice(1));
   if (!wanted.includes('@')) return domain === wanted;
-  const [wantedLocal, wantedDomain] = partsOf(wanted);
-  return domain === wantedDomain && local === wantedLocal;
+  const one = partsOf(wanted);
+  return domain === one.domain && local === one.local;
 }
 
 /** The domain in lower case; whether the local part has a case is its own domain's business. */
-function partsOf(address: string): [local: string, domain: string] {
+function partsOf(address: string): Sender {
   const at = address.lastIndexOf('@');
-  return [address.slice(0, Math.max(at, 0)), address.slice(at + 1).toLowerCase()];
+  return { local: address.slice(0, Math.max(at, 0)), domain: address.slice(at + 1).toLowerCase() };
 }

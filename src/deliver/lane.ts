@@ -41,8 +41,15 @@ export class DeliverLane implements Lane<Delivery> {
     this.#options = options;
   }
 
+  /** For each session two: the next mail is composed while the last one is answered and settled. */
   get concurrency(): number {
-    return this.#options.relays.concurrency;
+    return 2 * this.#options.relays.sessions;
+  }
+
+  /** Where mails have routes, those for each relay are counted beside. */
+  get heldMax(): number {
+    const { relays } = this.#options;
+    return (relays.isRouted ? 4 : 3) * relays.sessions;
   }
 
   get isBehind(): boolean {

@@ -44,6 +44,8 @@ export class Relays {
   readonly #holds = new Map<string, Hold>();
   #records = new Map<string, RelayRecord>();
   #routes: readonly Route[] = [];
+  /** Each way that some mail takes, once. */
+  #ways: readonly RelayRecord[][] = [];
   #isRouted = false;
   /** Left the settings, and still at work. */
   readonly #retiring = new Set<Promise<void>>();
@@ -60,6 +62,7 @@ export class Relays {
     const before = this.#records;
     this.#records = new Map(known.map((one) => [one.name, this.#kept(before.get(one.name), one)]));
     this.#routes = routes;
+    this.#ways = this.#waysOf(routes);
     this.#isRouted = isRouted;
     const kept = new Set(this.#records.values());
     for (const record of before.values()) {
@@ -81,20 +84,19 @@ export class Relays {
     return [...this.#records.values()].map(({ relay, name }) => (this.#isRouted ? name : relay.name)).join(', ');
   }
 
-  /** Attempts it is worth having under way at once. Where mails have routes, those for each relay are counted beside. */
-  get concurrency(): number {
-    const all = this.records.reduce((sum, { relay }) => sum + relay.concurrency, 0);
-    return this.#isRouted ? all * 2 : all;
+  /** Mails that all relays together take at once. */
+  get sessions(): number {
+    return this.records.reduce((sum, { relay }) => sum + relay.concurrency, 0);
   }
 
   /** Relays that some mail would take now, and that have room for it. */
   get hasRoom(): boolean {
-    return this.#ways().some((way) => this.#nextOf(way)?.hasRoom);
+    return this.#ways.some((way) => this.#nextOf(way)?.hasRoom);
   }
 
   /** Places that mail could take now, at relays that are the first open one of some way. */
   get room(): number {
-    const next = new Set(this.#ways().flatMap((way) => this.#nextOf(way) ?? []));
+    const next = new Set(this.#ways.flatMap((way) => this.#nextOf(way) ?? []));
     return [...next].reduce((sum, record) => sum + this.#roomAt(record), 0);
   }
 
@@ -232,8 +234,10 @@ export class Relays {
     return before?.terms === known.terms ? before : new RelayRecord(known, this.#watch);
   }
 
-  #ways(): RelayRecord[][] {
-    return [...this.#routes.map(({ relays }) => this.#recordsOf(relays)), this.records.slice()];
+  #waysOf(routes: readonly Route[]): RelayRecord[][] {
+    const lists = [...routes.map(({ relays }) => relays), [...this.#records.keys()]];
+    const distinct = new Map(lists.map((names) => [names.join(' '), names]));
+    return [...distinct.values()].map((names) => this.#recordsOf(names));
   }
 
   #recordsOf(names: readonly string[]): RelayRecord[] {
