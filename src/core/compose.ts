@@ -7,7 +7,7 @@ import { hashBody } from './dkim-body.ts';
 import type { Email } from './email.ts';
 import { field, hasShortWords, mailboxesField, printable, textField } from './header-field.ts';
 import { type Content, contentPart } from './mime.ts';
-import { Gatherer, type Pieces } from './pieces.ts';
+import { Gatherer, type Pieces, sizeOf } from './pieces.ts';
 import { plainOf } from './plain.ts';
 import { type Composed, composeRaw, dateField, hashOf, sentAtMs } from './raw-mail.ts';
 
@@ -20,6 +20,8 @@ export type Made = { whole: Composed; plain: Composed | null };
 /** What only we say, or what must not leave at all: an author's field of such a name is dropped. */
 const reservedName =
   /^(?:from|to|cc|bcc|resent-bcc|subject|date|message-id|mime-version|content-.*|return-path|dkim-signature|sendonce-.*|(?:x-)?idempotency-?key)$/i;
+/** A copy costs less than a second piece, up to here. */
+const copiedBytesMax = 32 * 1024;
 /** RFC 5322 3.6.8. */
 const fieldName = /^[!-9;-~]{1,200}$/;
 
@@ -46,18 +48,26 @@ type EncodedContent = { fields: string; body: Pieces };
 function contentOf(email: Composable): EncodedContent {
   assert(/^[\w.-]{1,50}$/.test(email.id), 'the id of an email is short and fit for a MIME boundary');
   const { fields, body } = contentPart(email);
-  const gatherer = new Gatherer();
+  const gatherer = new Gatherer(aboutBytes(email));
   for (const piece of body) gatherer.add(piece);
   if (!gatherer.isAtLineStart) gatherer.add(Buffer.from('\r\n'));
   return { fields, body: gatherer.finish() };
+}
+
+/** Base64 with its line ends is 1.37 times a file; texts hardly grow, unless they are written in another script. */
+function aboutBytes({ html, text, madeText, attachments }: Composable): number {
+  const texts = [html, text, madeText].reduce((sum, one) => sum + (one?.length ?? 0), 0);
+  const files = attachments.reduce((sum, { content }) => sum + content.length, 0);
+  return Math.ceil(1.1 * texts + 1.38 * files) + 1024 * (1 + attachments.length);
 }
 
 function withHeaders(email: Composable, { fields, body }: EncodedContent, signer: DkimSigner | null): Composed {
   const headers = messageFields(email) + fields;
   const signature = signer === null ? '' : signer.sign(headers, hashBody(body), sentAtMs(email));
   const head = Buffer.from(`${signature}${headers}\r\n`);
-  // One write for most mails.
-  const pieces = body.length > 1 ? [head, ...body] : [Buffer.concat([head, ...body])];
+  // One piece for most mails; larger ones are not copied once more.
+  const isSmall = sizeOf(body) <= copiedBytesMax;
+  const pieces = isSmall ? [Buffer.concat([head, ...body])] : [head, ...body];
   return { pieces, contentHash: hashOf(pieces) };
 }
 

@@ -31,18 +31,27 @@ export function bufferOf(bytes: Uint8Array): Buffer {
  * How much memory is taken at once, a first time, a second, …: what most mails take is one piece. The last is more than malloc of
  * the GNU library keeps for itself (32 MB): it is given back to the system as a whole, and what was not written never existed.
  */
-const slabBytes = [16 * 1024, 256 * 1024, 1024 * 1024];
+const slabBytes = [16 * 1024, 256 * 1024, 1024 * 1024] as const;
 const lastSlabBytes = 33 * 1024 * 1024;
 
 const crlf = 0x0d0a;
 
+/** What is known beforehand to be needed is taken in one piece, up to here. */
+const firstSlabBytesMax = 1024 * 1024;
+
 /** Copies bytes in the order in which they leave. */
 export class Gatherer {
+  readonly #firstSlabBytes: number;
   readonly #full: Uint8Array[] = [];
   #slab = Buffer.allocUnsafe(0);
   #used = 0;
   /** The last two bytes. */
   #end = crlf;
+
+  /** `bytes`: about as many as there will be. */
+  constructor(bytes = 0) {
+    this.#firstSlabBytes = bytes === 0 ? slabBytes[0] : Math.min(bytes, firstSlabBytesMax);
+  }
 
   /** Nothing was added, or what was ends with CRLF. */
   get isAtLineStart(): boolean {
@@ -68,7 +77,9 @@ export class Gatherer {
 
   #takeSlab(): void {
     if (this.#used > 0) this.#full.push(this.#slab);
-    this.#slab = Buffer.allocUnsafeSlow(slabBytes[this.#full.length] ?? lastSlabBytes);
+    const taken = this.#full.length;
+    const bytes = taken === 0 ? this.#firstSlabBytes : (slabBytes[taken - 1] ?? lastSlabBytes);
+    this.#slab = bytes < slabBytes[0] ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes);
     this.#used = 0;
   }
 }

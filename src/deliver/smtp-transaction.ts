@@ -126,19 +126,26 @@ function endedBeforeData(wire: Wire, { mail, error, last }: Answers, outcome: Ou
   return { ...drop(wire, outcome), isStale: mail === null || isGoodbye(mail) };
 }
 
+/** What is handed over in one turn: all of a usual mail. */
+const atOnceBytes = 256 * 1024;
+
 /** False where the session ended, or the relay answered, before the last piece was written. */
 async function handOver(wire: Wire, pieces: Pieces): Promise<boolean> {
-  let isFirst = true;
+  let some: Uint8Array[] = [];
+  let bytes = 0;
   for (const piece of stuffedPieces(pieces)) {
-    if (!isFirst) {
+    if (bytes >= atOnceBytes) {
+      wire.writeAll(some);
+      [some, bytes] = [[], 0];
       await wire.written();
       // A relay that takes everything at once must not keep others waiting.
       await turn();
       if (!wire.isAlive || wire.hasReply) return false;
     }
-    isFirst = false;
-    wire.write(piece);
+    some.push(piece);
+    bytes += piece.length;
   }
+  wire.writeAll(some);
   return true;
 }
 

@@ -92,6 +92,13 @@ export class Wire {
     });
   }
 
+  /** In one call of the system. */
+  writeAll(pieces: readonly Uint8Array[]): void {
+    this.#socket.cork();
+    for (const piece of pieces) this.write(piece);
+    this.#socket.uncork();
+  }
+
   /**
    * Resolves when the system has every byte, so that a failure until then is known to have sent no later one; or when the session
    * has ended, since a write that hangs below us might never be called back.
