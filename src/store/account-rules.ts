@@ -99,7 +99,7 @@ export async function hasOpenDeliveries(reader: Reader, name: string): Promise<b
 }
 
 /** As the indexes have them. */
-const openStates = ["state = 'queued'", "state in ('sending', 'handoff', 'in_doubt')"];
+const openStates = ["state = 'queued'", "(state = 'sending' or state = 'handoff' or state = 'in_doubt')"];
 
 /** Emails with something queued, in the order of their ids. */
 export async function listQueuedAfter(reader: Reader, name: string, after: string, limit: number): Promise<string[]> {

@@ -139,7 +139,7 @@ export async function handBackForgotten(
 ): Promise<number> {
   const rows = await tx.all<Omit<DueRow, 'enabled_at'> & { account: string }>(
     `select account, email_id, part, attempt from deliveries
-     where state in ('sending', 'handoff', 'in_doubt') and state = 'sending' and worker = ?`,
+     where (state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'sending' and worker = ?`,
     worker,
   );
   let handedBack = 0;

@@ -12,12 +12,12 @@ const holdAtOnce = 500;
 /** Word for word as the partial indexes have it. */
 const mayLeave = {
   queued: "state = 'queued'",
-  sending: "state in ('sending', 'handoff', 'in_doubt') and state = 'sending'",
-  handoff: "state in ('sending', 'handoff', 'in_doubt') and state = 'handoff'",
+  sending: "(state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'sending'",
+  handoff: "(state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'handoff'",
   // What the `send-again` policy has waiting.
-  in_doubt: `state in ('sending', 'handoff', 'in_doubt') and state = 'in_doubt' and run_at < ${never}`,
+  in_doubt: `(state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'in_doubt' and run_at < ${never}`,
   // What a late 4yz would let go.
-  doubt: `state in ('sending', 'handoff', 'in_doubt') and state = 'in_doubt' and ${conditions.was_held}`,
+  doubt: `(state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'in_doubt' and ${conditions.was_held}`,
 } as const;
 
 export type Holdable = keyof typeof mayLeave;

@@ -23,7 +23,7 @@ type OpenRow = {
 const openColumns = 'account, email_id, part, attempt, in_doubt_policy, gated_at, wordless, alone';
 
 /** As the partial index has it: SQLite uses one only where its condition stands in the query word for word. */
-const isOpen = "state in ('sending', 'handoff', 'in_doubt')";
+const isOpen = "(state = 'sending' or state = 'handoff' or state = 'in_doubt')";
 
 /** `held`: an attempt made alone has ended without a word; null where it was taken back to be tried again. */
 export type TakenBack = DeliveryRef & { held: string | null };

@@ -14,7 +14,7 @@ export type Open = { queued: number; underWay: number; inDoubt: number };
  */
 const underWaySql = (state: 'sending' | 'handoff') =>
   `(select coalesce(sum(recipient_count), 0) from deliveries
-     where state in ('sending', 'handoff', 'in_doubt') and state = '${state}' and account || '' = ?)`;
+     where (state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = '${state}' and account || '' = ?)`;
 
 export async function countOpenOf(database: DatabaseReader, account: string): Promise<Open> {
   const [row] = await database.report<{ [state in keyof Open]: number | string }>(
