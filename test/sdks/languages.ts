@@ -10,7 +10,8 @@ export type Command = { command: string; arguments: string[]; environment?: Reco
 export type Sdk = {
   /** Package and version, as its registry has them. */
   name: string;
-  vendor: 'Resend' | 'Brevo';
+  /** Frameworks send, and look at little of what they are answered: they are left out of the control. */
+  vendor: 'Resend' | 'Brevo' | 'Frameworks';
   run: (folder: string) => Command;
   /** Key and certificate of the address it cannot be talked out of; absent: it takes another one. */
   proxied?: (folder: string) => string;
@@ -32,12 +33,15 @@ const python: Language = {
     ...venv(join(folder, 'now'), ['resend==2.52.0', 'brevo-python==5.1.0', 'sib-api-v3-sdk==7.6.0'], newest),
     // The same name, and another API.
     ...venv(join(folder, 'before'), ['brevo-python==1.2.0'], false),
+    ...venv(join(folder, 'django'), ['django-anymail==15.1'], newest),
   ],
   sdks: [
     pythonSdk('resend 2.52.0', 'Resend', 'now', 'resend_calls.py'),
     pythonSdk('brevo-python 5.1.0', 'Brevo', 'now', 'brevo_calls.py'),
     pythonSdk('sib-api-v3-sdk 7.6.0', 'Brevo', 'now', 'sib_calls.py', { MODULE: 'sib_api_v3_sdk' }),
     pythonSdk('brevo-python 1.2.0', 'Brevo', 'before', 'sib_calls.py', { MODULE: 'brevo_python' }),
+    pythonSdk('Django, anymail 15.1 to Resend', 'Frameworks', 'django', 'anymail_calls.py', { VENDOR: 'Resend' }),
+    pythonSdk('Django, anymail 15.1 to Brevo', 'Frameworks', 'django', 'anymail_calls.py', { VENDOR: 'Brevo' }),
   ],
 };
 
@@ -90,6 +94,12 @@ const nodePackages = {
   'brevo-3': 'brevo-3@npm:@getbrevo/brevo@3.0.4',
   'brevo-2': 'brevo-2@npm:@getbrevo/brevo@2.5.0',
   sib: 'sib-api-v3-sdk@8.5.0',
+  betterAuth: 'better-auth@1.7.25',
+  authJs: '@auth/core@0.41.3',
+  payload: '@payloadcms/email-resend@3.90.1',
+  nodemailer: 'nodemailer@9.1.1',
+  resendTransport: '@documenso/nodemailer-resend@5.0.0',
+  brevoTransport: 'nodemailer-brevo-transport@2.2.1',
 };
 
 const node: Language = {
@@ -108,6 +118,11 @@ const node: Language = {
     nodeSdk('@getbrevo/brevo 3.0.4', 'Brevo', 'brevo-2.mjs', { PACKAGE: 'brevo-3' }),
     nodeSdk('@getbrevo/brevo 2.5.0', 'Brevo', 'brevo-2.mjs', { PACKAGE: 'brevo-2' }),
     nodeSdk('sib-api-v3-sdk 8.5.0', 'Brevo', 'sib.mjs'),
+    framework('better-auth 1.7.25', 'betterAuth'),
+    framework('Auth.js 0.41.3', 'authJs'),
+    framework('Payload 3.90.1', 'payload'),
+    framework('nodemailer, @documenso/nodemailer-resend 5.0.0', 'resendTransport'),
+    framework('nodemailer, nodemailer-brevo-transport 2.2.1', 'brevoTransport'),
   ],
 };
 
@@ -120,6 +135,10 @@ function nodeWanted(newest: boolean): string[] {
 
 function nodeSdk(name: string, vendor: Sdk['vendor'], script: string, environment: Record<string, string> = {}): Sdk {
   return { name, vendor, run: (folder) => ({ command: 'node', arguments: [join(folder, script)], environment }) };
+}
+
+function framework(name: string, word: string): Sdk {
+  return nodeSdk(name, 'Frameworks', 'frameworks.mjs', { FRAMEWORK: word });
 }
 
 const rust: Language = {

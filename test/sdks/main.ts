@@ -54,7 +54,8 @@ async function runLanguage(language: Language): Promise<Result[]> {
   for (const one of language.install(folder, values.newest === true)) await execute(one, installMs);
   console.log(`${language.name}: installed in ${seconds(startedAt)}`);
   const results: Result[] = [];
-  for (const sdk of language.sdks) results.push(await runSdk(language, sdk, folder));
+  const asked = language.sdks.filter(({ vendor }) => !(isControl && vendor === 'Frameworks'));
+  for (const sdk of asked) results.push(await runSdk(language, sdk, folder));
   return results;
 }
 

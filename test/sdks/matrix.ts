@@ -1,11 +1,13 @@
 /** What came of each call of each SDK, as a table. */
 
+import type { Sdk } from './languages.ts';
+
 export type Call = { call: string; ok: boolean; said: string };
-export type Result = { language: string; sdk: string; vendor: 'Resend' | 'Brevo'; calls: Call[] };
+export type Result = { language: string; sdk: string; vendor: Sdk['vendor']; calls: Call[] };
 
 /** A table for each vendor: calls down, SDKs across. `–`: the script of that SDK does not make the call. */
 export function matrixOf(results: readonly Result[]): string {
-  const vendors = ['Resend', 'Brevo'] as const;
+  const vendors = ['Resend', 'Brevo', 'Frameworks'] as const;
   return vendors.map((vendor) => tableOf(results.filter((one) => one.vendor === vendor))).join('\n');
 }
 
@@ -63,5 +65,13 @@ Resend's SDK for Java has its address as a constant. Lead it here by a proxy: \`
 - Brevo for Node 2 and 3 drop \`batchId\` from answers.
 - Resend for Go tells errors as text, without status or name.
 
-PHP, Ruby and .NET are not run: no registry at hand has their packages. \`npm test\` replays the bytes they send.
+## Frameworks
+
+The third table has what frameworks and transports send by themselves. Django's anymail, nodemailer's transports and Resend's SDK in your own
+callbacks (better-auth) take another address. Auth.js's Resend provider and Payload's adapter have theirs as a constant: give Auth.js a
+\`sendVerificationRequest\` of your own, or lead them here by a proxy, as above.
+
+Rails makes new Content-IDs for inline images each time it renders: a job that renders again under the same key gets 409. Render once, and keep the mail.
+
+PHP, Ruby and .NET are not run: no registry at hand has their packages. \`npm test\` replays the bytes that their SDKs, Laravel, Symfony and Rails send.
 `;
