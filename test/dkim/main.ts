@@ -5,17 +5,11 @@
  */
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { startDnsServer } from '../support/dns-server.ts';
 import { startTestServer, testKey } from '../support/server.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
 import { createTemp, type Temp } from '../support/temp.ts';
-
-const dkimpy = ['dkimpy==1.1.8', 'pynacl', 'dnspython'];
-
-type Signature = { a: string; d: string; s: string; good: boolean; reason: string };
+import { findPython, type Signature, verify } from './dkimpy.ts';
 
 const html = `<p>${'Grüße aus Köln, und eine Zeile, die sehr lang ist. '.repeat(40)}</p>`;
 
@@ -61,37 +55,11 @@ async function main(): Promise<void> {
   }
 }
 
-/** Null: there is none that could be used, and why was said. */
-function findPython(temp: Temp): string | null {
-  const venv = temp.path('venv');
-  if (spawnSync('python3', ['-m', 'venv', venv]).status !== 0) {
-    console.log('skipped: there is no python3 with venv here, so no mail was checked by another program.');
-    return null;
-  }
-  const python = join(venv, 'bin', 'python');
-  const installed = spawnSync(python, ['-m', 'pip', 'install', '--quiet', ...dkimpy], { encoding: 'utf8' });
-  if (installed.status === 0) return python;
-  console.log(`skipped: dkimpy cannot be had here, so no mail was checked by another program.\n${installed.stderr}`);
-  return null;
-}
-
 type Checked = { asLeft: Signature[][]; changed: Signature[][] };
 
 function check(python: string, temp: Temp, zone: Record<string, string>, sink: Sink): Checked {
-  const script = new URL('../../../test/dkim/verify.py', import.meta.url).pathname;
-  const zoneFile = temp.path('zone.json');
-  writeFileSync(zoneFile, JSON.stringify(zone));
-  const files = sink.received.flatMap(({ bytes }, index) => {
-    const [own, other] = [temp.path(`${index}.eml`), temp.path(`${index}-changed.eml`)];
-    writeFileSync(own, bytes);
-    writeFileSync(other, changed(bytes));
-    return [own, other];
-  });
-  const lines = execFileSync(python, [script, zoneFile, ...files], { encoding: 'utf8' })
-    .trim()
-    .split('\n');
-  const all = lines.map((line) => JSON.parse(line) as Signature[]);
-  return { asLeft: all.filter((_, index) => index % 2 === 0), changed: all.filter((_, index) => index % 2 === 1) };
+  const mails = sink.received.map(({ bytes }) => bytes);
+  return { asLeft: verify(python, temp, zone, mails), changed: verify(python, temp, zone, mails.map(changed)) };
 }
 
 /** The control: one letter of the sender's name. */
