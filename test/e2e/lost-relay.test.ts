@@ -31,22 +31,43 @@ describe('a server that is started without the relay it had', () => {
     const { json } = await server.call('POST', '/emails', message({ ...later, to: 'waits@example.com' }));
     await server.stop();
 
-    await assert.rejects(
-      () => serving(),
-      /^Error: 1 mails wait to be sent\. This database was last served with a relay/,
-    );
+    await assert.rejects(() => serving(), /^Error: This database has 1 email that is to leave by a relay/);
     const status = process.exitCode;
     const said = await printed(() => doctor(examineConfig({ ...own, SECRET_KEY: testSecretKey })));
     process.exitCode = status;
-    assert.match(said, /^FAIL +This database was last served with a relay, .*RELAY_URL=capture: if that is meant\.$/m);
+    assert.match(
+      said,
+      /^FAIL +This database has 1 email that is to leave by a relay, .*RELAY_URL=capture: if that is meant\.$/m,
+    );
     await serving({ ROLE: 'api' });
 
     const again = await start({ RELAY_URL: relayUrl });
     again.clock.advance(3_600_000);
     await again.until('it left', () => sink.received.some(({ to }) => to.includes('waits@example.com')));
     assert.equal((await again.call('GET', `/emails/${json.id}`)).json.captured, undefined);
+    const { json: second } = await again.call('POST', '/emails', message({ ...later, scheduled_at: 'in 1 hour' }));
     await again.stop();
-    await serving({ RELAY_URL: 'capture:' });
+    await assert.rejects(() => serving(), /This database has 1 email/);
+    const capturing = await start({ RELAY_URL: 'capture:' });
+    await capturing.call('POST', `/emails/${second.id}/cancel`);
+    await capturing.stop();
     await serving();
+  });
+
+  it('starts where nothing waits', async (t) => {
+    const temp = createTemp();
+    const sink = await startSink();
+    const url = await newDatabaseUrl(temp);
+    t.after(async () => {
+      await sink.close();
+      await discardDatabase(url);
+      temp.remove();
+    });
+    const own = { DATABASE_URL: url, STATE_DIR: temp.path('.') };
+    const server = await startTestServer({ environment: { ...own, RELAY_URL: `smtp://127.0.0.1:${sink.port}` } });
+    await server.call('POST', '/emails', message());
+    await server.until('it left', () => sink.received.length === 1);
+    await server.stop();
+    await (await startTestServer({ environment: own })).stop();
   });
 });
