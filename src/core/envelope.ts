@@ -26,9 +26,12 @@ export function namedSenders(message: Pick<Message, 'from' | 'headers' | 'return
  * The recipients, each once, grouped into what may share one SMTP transaction:
  * real ones first, then one group for each kind of simulated test address.
  */
-export function groupRecipients(message: Pick<Message, 'to' | 'cc' | 'bcc'>): string[][] {
+export function groupRecipients({ to, cc, bcc }: Pick<Message, 'to' | 'cc' | 'bcc'>): string[][] {
+  const [only] = to;
+  // As nearly every mail has it.
+  if (only !== undefined && to.length + cc.length + bcc.length === 1) return [[envelopeAddress(only)]];
   const groups = new Map<string, Set<string>>();
-  for (const text of [...message.to, ...message.cc, ...message.bcc]) {
+  for (const text of [...to, ...cc, ...bcc]) {
     const address = envelopeAddress(text);
     const kind = testAddressOutcome(address) ?? '';
     const group = groups.get(kind);

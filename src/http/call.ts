@@ -131,7 +131,9 @@ export type Gatekeeper = Reading & {
 
 export type Handler = (call: Call) => Promise<Reply>;
 
-const json = 'application/json; charset=utf-8';
+export const typeHeader = 'content-type';
+/** Where a reply with a body names no other. */
+export const plainType = 'application/json; charset=utf-8';
 
 /** Authenticates and limits, and says what is answered. */
 export type Answering = (asked: Asked) => Promise<Reply>;
@@ -179,23 +181,28 @@ function askedOf(context: HttpContext): Asked {
 
 /** What stands in the place of an address says nothing about a person. */
 const addressed = /[^/]*(?:@|%40)[^/]*/gi;
+const mayBeAddressed = /@|%40/;
+
+function endpointOf(url: string): string {
+  return (url.split('?')[0] ?? '').replace(addressed, ':address');
+}
 
 function noteAnswer({ incoming, outgoing }: Asked, { account }: Caller, { onAnswered }: Gatekeeper): void {
   outgoing.on('finish', () => {
     const { method = '', headers, url = '' } = incoming;
-    const endpoint = (url.split('?')[0] ?? '').replace(addressed, ':address');
+    const endpoint = url.includes('?') || mayBeAddressed.test(url) ? endpointOf(url) : url;
     const userAgent = headers['user-agent'] ?? null;
     onAnswered({ account, method, endpoint, status: outgoing.statusCode, userAgent });
   });
 }
 
-const plainHeaders = { 'content-type': json };
+const plainHeaders = { [typeHeader]: plainType };
 
 export function toResponse(reply: Reply): Response {
   return new Response(reply.body, { status: reply.status, headers: headersOf(reply) });
 }
 
-export function headersOf({ body, headers }: Reply): Record<string, string> {
+function headersOf({ body, headers }: Reply): Record<string, string> {
   const plain: Record<string, string> = body === null ? {} : plainHeaders;
   return headers ? { ...plain, ...headers } : plain;
 }

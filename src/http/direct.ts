@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { log } from '../log.ts';
 import { refusalOf, wordingOf } from './app.ts';
-import { type Answering, type Asked, headersOf, type Reply } from './call.ts';
+import { type Answering, type Asked, plainType, type Reply, typeHeader } from './call.ts';
 import type { Web } from './facade.ts';
 import type { HostCheck } from './host.ts';
 import type { RateState } from './rate-limit.ts';
@@ -82,9 +82,9 @@ class DirectAsked implements Asked {
 
 /** All of the head in one list, which Node writes as it is. */
 function write(outgoing: ServerResponse, requestId: string, reply: Reply): void {
-  const { status, body } = reply;
+  const { status, body, headers = {} } = reply;
   const head = [requestIdHeader, requestId];
-  const headers = headersOf(reply);
+  if (body !== null && headers[typeHeader] === undefined) head.push(typeHeader, plainType);
   for (const name in headers) head.push(name, headers[name] ?? '');
   if (body !== null) head.push('Content-Length', String(Buffer.byteLength(body)));
   outgoing.writeHead(status, head);

@@ -95,8 +95,9 @@ function pairOf(address: string, token: string): string {
 function remember<V>(map: Map<string, V>, name: string, value: V): void {
   map.delete(name);
   map.set(name, value);
+  if (map.size <= rememberedMax) return;
   const oldest = map.keys().next();
-  if (map.size > rememberedMax && !oldest.done) map.delete(oldest.value);
+  if (!oldest.done) map.delete(oldest.value);
 }
 
 function tooMany(seconds: number): AppError {

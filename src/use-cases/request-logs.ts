@@ -23,13 +23,15 @@ export type RequestLogOptions = {
 export function createRequestLogs({ database, clock, nextId }: RequestLogOptions): RequestLogs {
   let kept = new Map<string, RequestLog[]>();
   return {
-    add({ userAgent, ...request }) {
+    // Members are written out: this is done for each request, and a spread costs ten times as much.
+    add({ account, method, endpoint, status, userAgent }) {
       const at = clock.now();
-      const own = kept.get(request.account) ?? [];
-      own.push({ ...request, userAgent: userAgent?.slice(0, agentCharsMax) ?? null, id: nextId(at), at });
+      const own = kept.get(account) ?? [];
+      const agent = userAgent?.slice(0, agentCharsMax) ?? null;
+      own.push({ account, method, endpoint, status, userAgent: agent, id: nextId(at), at });
       // Taken off by halves: one by one would move all the others each time.
       if (own.length >= 2 * keptAtOnce) own.splice(0, keptAtOnce);
-      kept.set(request.account, own);
+      kept.set(account, own);
     },
 
     async flush() {
