@@ -213,8 +213,13 @@ class SqliteDatabase implements Database {
         const until = performance.now() + groupMsMax;
         for (const [index, write] of group.slice(settled.length).entries()) {
           if (index > 0 && performance.now() > until) break;
-          const value = await this.#writer.runWork(write.work, sums);
-          settled.push(() => write.resolve(value));
+          const tx = this.#writer.open(sums);
+          try {
+            const value = await write.work(tx);
+            settled.push(() => write.resolve(value));
+          } finally {
+            tx.end();
+          }
         }
       } while (await this.#goesOn(group, settled.length));
       this.#writer.write(sums);
@@ -260,8 +265,9 @@ class SqliteDatabase implements Database {
   async #runInSavepoint(write: Write, sums: Sums): Promise<() => void> {
     this.#writer.exec('savepoint one');
     const own = new Sums();
+    const tx = this.#writer.open(own);
     try {
-      const value = await this.#writer.runWork(write.work, own);
+      const value = await write.work(tx);
       this.#writer.exec('release one');
       sums.addAll(own);
       return () => write.resolve(value);
@@ -270,6 +276,8 @@ class SqliteDatabase implements Database {
       this.#writer.exec('rollback to one');
       this.#writer.exec('release one');
       return () => write.reject(error);
+    } finally {
+      tx.end();
     }
   }
 

@@ -1,7 +1,7 @@
 /** One connection to a SQLite file, with its prepared statements kept by their text. */
 
 import type Sqlite from 'better-sqlite3';
-import { type Awaitable, type SqlValue, type Transaction, TransactionEnded } from '../../database.ts';
+import { type SqlValue, type Transaction, TransactionEnded } from '../../database.ts';
 import type { Sums } from '../sums.ts';
 
 export class Statements {
@@ -18,34 +18,24 @@ export class Statements {
     return this.#prepare(sql).all(...params) as R[];
   }
 
-  /** Within the transaction that was begun; what the work leaves running is refused once it has ended. `sums`: what it adds up. */
-  async runWork(work: (tx: Transaction) => Awaitable<unknown>, sums: Sums): Promise<unknown> {
-    let ended = false;
-    const prepare = (sql: string) => {
-      if (ended) throw new TransactionEnded();
-      return this.#prepare(sql);
-    };
-    try {
-      return await work({
-        skipLocked: '',
-        writer: '0',
-        add: sums.add,
-        all: <R>(sql: string, ...params: SqlValue[]) => {
-          const statement = prepare(sql);
-          const rows = statement.all(...params) as R[];
-          // What changes rows and gives rows back gives one for each.
-          this.hasWritten ||= rows.length > 0 && !statement.readonly;
-          return rows;
-        },
-        run: (sql, ...params) => {
-          const { changes } = prepare(sql).run(...params);
-          this.hasWritten ||= changes > 0 || !changesRows.test(sql);
-          return changes;
-        },
-      });
-    } finally {
-      ended = true;
-    }
+  /** For a work within the transaction that was begun. `sums`: what it adds up. */
+  open(sums: Sums): Work {
+    return new Work(this, sums);
+  }
+
+  /** Of a work. */
+  allOf<R>(sql: string, params: SqlValue[]): R[] {
+    const statement = this.#prepare(sql);
+    const rows = statement.all(...params) as R[];
+    // What changes rows and gives rows back gives one for each.
+    if (!this.hasWritten && rows.length > 0) this.hasWritten = !statement.readonly;
+    return rows;
+  }
+
+  runOf(sql: string, params: SqlValue[]): number {
+    const { changes } = this.#prepare(sql).run(...params);
+    if (!this.hasWritten) this.hasWritten = changes > 0 || !changesRows.test(sql);
+    return changes;
   }
 
   /** What the works of a commit have added up. */
@@ -76,6 +66,40 @@ export class Statements {
       this.#prepared.set(sql, statement);
     }
     return statement;
+  }
+}
+
+/** A transaction as one work has it: what the work leaves running is refused once it has ended. */
+export class Work implements Transaction {
+  readonly skipLocked = '';
+  readonly writer = '0';
+  readonly add: Transaction['add'];
+  #statements: Statements | null;
+
+  constructor(statements: Statements, sums: Sums) {
+    this.#statements = statements;
+    this.add = sums.add;
+  }
+
+  all<R>(sql: string, ...params: SqlValue[]): R[] {
+    return this.#open().allOf<R>(sql, params);
+  }
+
+  run(sql: string, ...params: SqlValue[]): number {
+    return this.#open().runOf(sql, params);
+  }
+
+  isAbsent(sql: string, ...params: SqlValue[]): boolean {
+    return this.#open().all(sql, params).length === 0;
+  }
+
+  end(): void {
+    this.#statements = null;
+  }
+
+  #open(): Statements {
+    if (!this.#statements) throw new TransactionEnded();
+    return this.#statements;
   }
 }
 
