@@ -3,6 +3,11 @@
 export type SqlValue = string | number | null | Uint8Array;
 export type Awaitable<T> = T | Promise<T>;
 
+/** Nothing where all of it is there already, as what SQLite says is: each promise costs as much as a look into a small table. */
+export function together(works: readonly Awaitable<unknown>[]): Awaitable<unknown> {
+  return works.some((one) => one instanceof Promise) ? Promise.all(works) : undefined;
+}
+
 export interface Reader {
   /** All rows of a query; parameters are `?`, in order. `bigint` columns are numbers, bytes are Uint8Array. */
   all<R>(sql: string, ...params: SqlValue[]): Awaitable<R[]>;

@@ -1,6 +1,6 @@
 /** Idempotency keys: a write-once register per (account, facade, method and endpoint, key), for as long as it lives. */
 
-import type { Reader, Transaction } from './database.ts';
+import type { Awaitable, Reader, Transaction } from './database.ts';
 
 /** What is remembered of an accepted request; the key itself is stored only as a hash. */
 export type KeyRecord = {
@@ -64,9 +64,13 @@ const columns = 'key_hash, scope, raw_hash, canonical_hash, status, body, email_
 
 const selectKey = `select ${columns} from idempotency_keys where account = ? and key_hash = ?`;
 
+/** True: nobody has used it, as the last writes leave it. False tells nothing. */
+export function isUnused(reader: Reader, account: string, keyHash: Uint8Array): boolean {
+  return reader.isAbsent?.(selectKey, account, keyHash) ?? false;
+}
+
 /** The key as committed, expired or not: expiry is the caller's comparison of `expiresAt`. */
 export async function findKey(reader: Reader, account: string, keyHash: Uint8Array): Promise<KeyRecord | null> {
-  if (reader.isAbsent?.(selectKey, account, keyHash)) return null;
   const [row] = await reader.all<KeyRow>(selectKey, account, keyHash);
   return row ? toRecord(account, row) : null;
 }
@@ -138,8 +142,8 @@ const insertKey = `
   where idempotency_keys.expires_at <= ?`;
 
 /** Takes the key, if nobody holds it at `now`. False: somebody does, and nothing was written. */
-export async function takeKey(tx: Transaction, record: KeyRecord, now: number): Promise<boolean> {
-  const taken = await tx.run(
+export function takeKey(tx: Transaction, record: KeyRecord, now: number): Awaitable<boolean> {
+  const taken = tx.run(
     insertKey,
     record.account,
     record.keyHash,
@@ -153,7 +157,7 @@ export async function takeKey(tx: Transaction, record: KeyRecord, now: number): 
     record.expiresAt,
     now,
   );
-  return taken === 1;
+  return typeof taken === 'number' ? taken === 1 : taken.then((rows) => rows === 1);
 }
 
 export async function moveExpiry(

@@ -7,14 +7,14 @@ import { AppError } from '../core/error.ts';
 import { expiresAt } from '../core/retry.ts';
 import { addUsed, holdUsed, leastBytes, secondsLeftToday } from '../store/account-counts.ts';
 import { findLeft } from '../store/contacts/topics.ts';
-import type { Transaction } from '../store/database.ts';
+import { type Transaction, together } from '../store/database.ts';
 import { findKey, type KeyRecord, takeKey } from '../store/idempotency.ts';
 import { insertSharedFiles, shareFiles } from '../store/mail/attachments.ts';
 import { countInserted, insertAllUncounted, type NewDelivery } from '../store/mail/deliveries.ts';
 import { insertEmails } from '../store/mail/emails.ts';
 import { appendEvent } from '../store/mail/events.ts';
 import { insertSuppressed, type Sifted, sift, withLeft } from '../store/mail/suppressed.ts';
-import { findSuppressed } from '../store/suppressions.ts';
+import { findSuppressedNow } from '../store/suppressions.ts';
 
 /** All of it was made before the transaction begins: nothing in there can fail for what its author wrote. */
 export type Acceptance = {
@@ -43,11 +43,11 @@ export async function insertAcceptance(
   // What was accepted before is a replay, however little there is left.
   if (refusal) return key && (await isTaken(tx, key, expiryNow)) ? 'taken' : refusal;
   // Asked in one breath, which over a network is one way there and back.
-  const [isOurs, suppressed] = await Promise.all([
-    key ? takeKey(tx, key, expiryNow) : true,
-    findSuppressed(tx, account, addressesOf(groups)),
-  ]);
-  if (!isOurs) return 'taken';
+  const taking = key ? takeKey(tx, key, expiryNow) : true;
+  const looking = findSuppressedNow(tx, account, addressesOf(groups));
+  await together([taking, looking]);
+  const suppressed = await looking;
+  if (!(await taking)) return 'taken';
   const sifted: Sifted[][] = [];
   for (const [index, { topicId, broadcastId }] of emails.entries()) {
     const own = groups[index] ?? [];
@@ -61,8 +61,8 @@ export async function insertAcceptance(
   const divided = emails.map((email, index) => divide(email, { groups: sifted[index] ?? [], isBulk }));
   const queued: NewDelivery[] = [];
   for (const one of divided) queued.push(...one.queued);
-  await Promise.all([
-    insertSharedFiles(tx, account, shared),
+  await together([
+    shared.size > 0 && insertSharedFiles(tx, account, shared),
     insertEmails(tx, emails, { facade, keyHash: key?.keyHash ?? null, shared }),
     insertAllUncounted(tx, queued),
     ...divided.filter(hasMore).map((one) => insertMore(tx, one)),

@@ -4,7 +4,7 @@ import type { DeliveryState } from '../../core/delivery-state.ts';
 import { nobodyTried, type PassedOver, type Tried } from '../../core/passed-over.ts';
 import type { Words } from '../../core/reply.ts';
 import { addToCount } from '../counts.ts';
-import type { SqlValue, Transaction } from '../database.ts';
+import type { Awaitable, SqlValue, Transaction } from '../database.ts';
 import { insertRows } from '../rows.ts';
 
 export type InDoubtPolicy = 'hold' | 'send-again';
@@ -95,15 +95,15 @@ const insertAsItsEmail = `insert into ${inserted}
   values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
     (select coalesce(max(is_bulk), 0) from deliveries where account = ? and email_id = ?))`;
 
-async function insertUncounted(tx: Transaction, delivery: NewDelivery): Promise<void> {
+function insertUncounted(tx: Transaction, delivery: NewDelivery): Awaitable<unknown> {
   if (delivery.isBulk !== undefined) return insertAllUncounted(tx, [delivery]);
-  await tx.run(insertAsItsEmail, ...rowOf(delivery), delivery.account, delivery.emailId);
+  return tx.run(insertAsItsEmail, ...rowOf(delivery), delivery.account, delivery.emailId);
 }
 
 /** For a caller that counts them (`countInserted`) in the same transaction. Of each it is known whether it is bulk. */
-export async function insertAllUncounted(tx: Transaction, deliveries: readonly NewDelivery[]): Promise<void> {
-  if (deliveries.length === 0) return;
-  await insertRows(
+export function insertAllUncounted(tx: Transaction, deliveries: readonly NewDelivery[]): Awaitable<unknown> {
+  if (deliveries.length === 0) return undefined;
+  return insertRows(
     tx,
     inserted,
     deliveries.map((one) => [...rowOf(one), one.isBulk ? 1 : 0]),

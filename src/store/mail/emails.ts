@@ -2,7 +2,7 @@
 
 import type { Email, RawMail } from '../../core/email.ts';
 import type { EventType } from '../../core/event.ts';
-import type { Reader, SqlValue, Transaction } from '../database.ts';
+import { type Awaitable, type Reader, type SqlValue, type Transaction, together } from '../database.ts';
 import { insertRows } from '../rows.ts';
 import { insertAttachments, listAttachmentContents, type SharedFiles } from './attachments.ts';
 import { type ShownState, shownStateSql } from './events.ts';
@@ -74,14 +74,14 @@ const inserted = `emails
 /** Of one request: through which facade it came, its key, and the files that several of its emails carry. */
 type Came = { facade: string; keyHash: Uint8Array | null; shared?: SharedFiles };
 
-export async function insertEmails(
+export function insertEmails(
   tx: Transaction,
   emails: readonly Email[],
   { facade, keyHash, shared = new Map() }: Came,
-): Promise<void> {
+): Awaitable<unknown> {
   const rows = emails.map((email) => rowOf(email, facade, keyHash));
   const besides = emails.filter(({ attachments, batchId }) => attachments.length > 0 || batchId !== undefined);
-  await Promise.all([insertRows(tx, inserted, rows), ...besides.map((email) => insertBesides(tx, email, shared))]);
+  return together([insertRows(tx, inserted, rows), ...besides.map((email) => insertBesides(tx, email, shared))]);
 }
 
 function rowOf(email: Email, facade: string, keyHash: Uint8Array | null): SqlValue[] {
