@@ -12,8 +12,8 @@ import { formerKeyHashes, keyHash } from '../core/token.ts';
 import type { Renderer, Rendering } from '../render/renderer.ts';
 import { makeTextParts } from '../render/text-parts.ts';
 import { readConfirmed } from '../store/confirm-read.ts';
-import type { Database, Reader } from '../store/database.ts';
-import { findKey, type KeyRecord } from '../store/idempotency.ts';
+import type { Database, Reader, Transaction } from '../store/database.ts';
+import { findKey, isUnused, type KeyRecord } from '../store/idempotency.ts';
 import { type EmailToCompare, findEmailToCompare } from '../store/mail/email-to-compare.ts';
 import { insertAcceptance } from './acceptance.ts';
 import type { AccountRules } from './account-rules.ts';
@@ -139,12 +139,14 @@ export class Accepting {
     for (const message of messages) for (const sender of namedSenders(message)) senders.add(sender);
     for (const address of senders) {
       if (keyDomain !== null && !address.toLowerCase().endsWith(`@${keyDomain}`)) throw boundTo(keyDomain, address);
-      await this.#options.rules.requireSender(account, address);
+      const asking = this.#options.rules.requireSender(account, address);
+      if (asking) await asking;
     }
   }
 
   async #findFirst(request: SendRequest, hashes: Uint8Array[], rendering: Rendering): Promise<Known | null> {
     for (const hash of hashes) {
+      if (isUnused(this.#options.database, request.account, hash)) continue;
       const known = await this.#find(request, hash, rendering);
       if (known) return known;
     }
@@ -229,14 +231,13 @@ export class Accepting {
     };
     // All that an account with limits sends is about its counts.
     const about = limits ? `account ${limits.name}` : turn.about;
-    const written = await database.write(
-      async (tx) => {
-        const outcome = await insertAcceptance(tx, acceptance, clock.expiryNow());
-        if (outcome === 'accepted') await also?.(tx);
-        return outcome;
-      },
-      { about },
-    );
+    const insert = (tx: Transaction) => insertAcceptance(tx, acceptance, clock.expiryNow());
+    const insertAll = async (tx: Transaction) => {
+      const outcome = await insert(tx);
+      if (outcome === 'accepted') await also?.(tx);
+      return outcome;
+    };
+    const written = await database.write(also ? insertAll : insert, { about });
     if (written instanceof AppError) throw written;
     if (written === 'taken') return null;
     this.#options.onQueued(emails.length);

@@ -11,7 +11,7 @@ export type AccountRules = {
   /** As it was at most `cacheMs` ago; null where there is none, or it was deleted. */
   find(name: string): Awaitable<Account | null>;
   /** @throws AppError `domain_not_allowed` where the account may not send from the address. */
-  requireSender(account: string, address: string): Promise<void>;
+  requireSender(account: string, address: string): Awaitable<void>;
 };
 
 export type RulesOptions = {
@@ -35,19 +35,25 @@ export function createAccountRules({ reader, cacheMs, firstNeedsGrant, operators
     return account;
   }
 
+  async function require(account: string, address: string): Promise<void> {
+    const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
+    if (await maySendFrom(reader, account, domain, { firstNeedsGrant })) return;
+    // It has shown by DNS, or the operator has, that the domain is its own.
+    const isShown = operators.includes(domain) || (await findDomainOwner(reader, domain)) === account;
+    if (account === firstAccount && isShown && (await findGrantee(reader, domain)) === null) return;
+    throw notVerified(account, address, domain);
+  }
+
   return {
     find(name) {
       const one = known.get(name);
       return one && one.until > performance.now() ? one.account : look(name);
     },
 
-    async requireSender(account, address) {
-      const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
-      if (await maySendFrom(reader, account, domain, { firstNeedsGrant })) return;
-      // It has shown by DNS, or the operator has, that the domain is its own.
-      const isShown = operators.includes(domain) || (await findDomainOwner(reader, domain)) === account;
-      if (account === firstAccount && isShown && (await findGrantee(reader, domain)) === null) return;
-      throw notVerified(account, address, domain);
+    requireSender(account, address) {
+      // It may send from any, and there is nobody to ask.
+      const isFree = account === firstAccount && !firstNeedsGrant;
+      return isFree ? undefined : require(account, address);
     },
   };
 }

@@ -6,7 +6,7 @@ import { isUuid } from '../../core/token.ts';
 import type { Made, Rendering } from '../../render/renderer.ts';
 import { namesIn, type Placed } from '../../render/template/placeholders.ts';
 import { tooBusy } from '../../render/too-busy.ts';
-import type { Reader } from '../../store/database.ts';
+import type { Awaitable, Reader } from '../../store/database.ts';
 import { findVersioned, type VersionedContent } from '../../store/versioned-templates.ts';
 import type { Turn } from '../../use-cases/accept.ts';
 import { type Fields, isAbsent, isFields } from '../fields.ts';
@@ -17,12 +17,19 @@ import { invalidField } from './parse-fields.ts';
  * The emails of a request without their templates; an AppError in the place of each that cannot have its own.
  * @throws AppError `unavailable` where no thread was free for it
  */
-export async function applyTemplates(
+export function applyTemplates(
+  reader: Reader,
+  turn: Pick<Turn, 'request' | 'rendering'>,
+  items: readonly unknown[],
+): Awaitable<readonly unknown[]> {
+  return items.some(hasTemplate) ? fillTemplates(reader, turn, items) : items;
+}
+
+async function fillTemplates(
   reader: Reader,
   { request, rendering }: Pick<Turn, 'request' | 'rendering'>,
   items: readonly unknown[],
 ): Promise<unknown[]> {
-  if (!items.some(hasTemplate)) return [...items];
   const find = createFind(reader, request.account);
   const steps: Step[] = [];
   for (const item of items) steps.push(hasTemplate(item) ? await open(item, find) : { kind: 'ready', item });

@@ -3,6 +3,7 @@
 import { AppError } from '../../core/error.ts';
 import type { Rendering } from '../../render/renderer.ts';
 import { tooBusy } from '../../render/too-busy.ts';
+import type { Awaitable } from '../../store/database.ts';
 import { breaksLine, type Fields, isAbsent, isFields } from '../fields.ts';
 import { readIso } from '../iso-date.ts';
 import { type ResendLimits, resendLimits } from './limits.ts';
@@ -24,12 +25,15 @@ export const noWords: ReadWords = () => null;
  * Reads all the dates in words of a request, before it is parsed: chrono-node is not linear in what it reads.
  * @throws AppError `unavailable` where no thread was free for it
  */
-export async function readDatesInWords(rendering: Rendering, json: unknown, now: number): Promise<ReadWords> {
+export function readDatesInWords(rendering: Rendering, json: unknown, now: number): Awaitable<ReadWords> {
   const items = Array.isArray(json) ? json.slice(0, resendLimits.batchMax) : [json];
   const written = new Set<string>();
   for (const item of items) if (isFields(item) && isText(item.scheduled_at)) written.add(item.scheduled_at.trim());
-  const texts = [...written].filter((text) => isInWords(text, now));
-  if (texts.length === 0) return noWords;
+  const texts = written.size === 0 ? [] : [...written].filter((text) => isInWords(text, now));
+  return texts.length === 0 ? noWords : readAll(rendering, texts, now);
+}
+
+async function readAll(rendering: Rendering, texts: readonly string[], now: number): Promise<ReadWords> {
   const made = await rendering.run(
     'englishDate',
     texts.map((text) => ({ text, now })),

@@ -6,6 +6,7 @@ import { AppError } from '../../core/error.ts';
 import { shortHash } from '../../core/token.ts';
 import type { Egress } from '../../egress/egress.ts';
 import { log } from '../../log.ts';
+import type { Awaitable } from '../../store/database.ts';
 import type { Accepting, Outcome, Turn } from '../../use-cases/accept.ts';
 import { type Endpoint, requestTo, type SendRequest, type Submission } from '../../use-cases/submission.ts';
 import { fetchAttachments, type RemoteLimits } from '../attachments.ts';
@@ -153,8 +154,11 @@ function hintAt(fields: string[] | null): { hint?: string } {
 }
 
 /** Fetches what the author gave as a URL. */
-async function complete(parts: SendParts, draft: Draft): Promise<Message> {
-  if (isComplete(draft)) return draft;
+function complete(parts: SendParts, draft: Draft): Awaitable<Message> {
+  return isComplete(draft) ? draft : fetchRest(parts, draft);
+}
+
+async function fetchRest(parts: SendParts, draft: Draft): Promise<Message> {
   const attachments = await fetchAttachments(parts, draft.attachments, completeAttachment);
   const message = { ...draft, attachments };
   checkSize(message);
