@@ -31,7 +31,8 @@ type Words = { began: (figure: string) => string; ended: string; next: string };
 
 const words: Record<TroubleName, Words> = {
   in_doubt: {
-    began: (count) => `Mail is held in doubt: of ${count} deliveries nobody knows whether they left.`,
+    began: (count) =>
+      `Mail is held in doubt: of ${count === '1' ? 'one delivery nobody knows whether it' : `${count} deliveries nobody knows whether they`} left.`,
     ended: 'No mail is in doubt any more.',
     next: 'Look at /dashboard/in-doubt or `sendonce queue`, ask your relay, and answer.',
   },
@@ -59,7 +60,8 @@ const words: Record<TroubleName, Words> = {
     next: 'Make room, set RETENTION_DAYS, or move the database.',
   },
   webhooks_give_up: {
-    began: (count) => `${count} webhooks have failed for days and are disabled: they are told nothing.`,
+    began: (count) =>
+      `${count === '1' ? 'One webhook has failed for days and is disabled: it is' : `${count} webhooks have failed for days and are disabled: they are`} told nothing.`,
     ended: 'No webhook is disabled for failing any more.',
     next: 'Mend the endpoint, then enable it on the page: what waited is told then.',
   },
@@ -70,7 +72,8 @@ const words: Record<TroubleName, Words> = {
     next: '`sendonce doctor` says why. What came meanwhile is taken once it can be read.',
   },
   account_paused: {
-    began: (count) => `Too much mail came back: ${count} accounts are paused. What they send is accepted, and waits.`,
+    began: (count) =>
+      `Too much mail came back: ${count === '1' ? 'one account is' : `${count} accounts are`} paused. What is sent there is accepted, and waits.`,
     ended: 'No account is paused any more.',
     next: '`sendonce account list` shows which. Look at what they send, then `sendonce account enable NAME`, or `cancel NAME`.',
   },

@@ -7,9 +7,10 @@ import { indexedWithin } from '../use-cases/page-index.ts';
 import { EmailRows } from './emails/email-rows.tsx';
 import { Bars, type Bucket, Legend, type Series } from './frame/chart.tsx';
 import { renderPage } from './frame/frame.tsx';
-import { Count, Counted, Empty, Notice, PageHead, Pill, Time, type Tone } from './frame/pieces.tsx';
+import { Count, Counted, Empty, PageHead, Pill, Time, type Tone } from './frame/pieces.tsx';
 import type { Visit } from './frame/visit.ts';
-import { isOverdue, RelayHealth, Verdict } from './server/relay-health.tsx';
+import { isOverdue, RelayHealth } from './server/relay-health.tsx';
+import { keepsMail, Troubles } from './server/troubles.tsx';
 
 type Range = { name: string; hours: number; buckets: number };
 
@@ -33,8 +34,8 @@ export async function overview(visit: Visit): Promise<Response> {
   const oldestDue = await findOldestDue(database, account);
   const { emails } = await listEmails(database, account, { limit: 6, after: null, before: null });
   const isLate = isOverdue(oldestDue, clock.now());
-  // What keeps all mail from leaving is read first, on a phone as well.
-  const isTroubled = isLate || (signs.trouble !== null && !signs.trouble.isAnswered);
+  const gap = figures.isCurrent ? missing(figures) : 0;
+  const situation = { signs, isLate, inDoubt: figures.open.inDoubt, gap };
   const isNew = figures.totals.accepted === 0 && emails.length === 0;
   return renderPage(visit, {
     title: 'Overview',
@@ -45,15 +46,21 @@ export async function overview(visit: Visit): Promise<Response> {
         <PageHead title="Overview">
           <RangeLinks chosen={chosen} />
         </PageHead>
+        <Troubles visit={visit} now={situation} />
         {isNew && <FirstSteps />}
-        {isTroubled && <Verdict visit={visit} signs={signs} isLate={isLate} />}
         <Tiles figures={figures} />
         <div class="columns">
           <Prevented hours={hours} range={range} totals={figures.totals} now={thisHour} />
           <Outcomes hours={hours} range={range} now={thisHour} />
         </div>
         <div class="columns">
-          <RelayHealth visit={visit} signs={signs} open={figures.open} oldestDue={oldestDue} isSaid={isTroubled} />
+          <RelayHealth
+            visit={visit}
+            signs={signs}
+            open={figures.open}
+            oldestDue={oldestDue}
+            isSaid={keepsMail(situation)}
+          />
           <Conservation {...figures} />
         </div>
         {emails.length > 0 && (
@@ -266,10 +273,11 @@ function Conservation({ totals, open, isCurrent, within }: Balance) {
         </p>
       )}
       {isCurrent && gap !== 0 && (
-        <Notice tone="bad">
-          <Counted of={Math.abs(gap)} one="recipient" /> {gap > 0 ? 'missing' : 'too many'}. This must not happen: keep
-          a copy of the database and report it.
-        </Notice>
+        <p>
+          <Pill tone="bad">
+            <Counted of={Math.abs(gap)} one="recipient" /> {gap > 0 ? 'missing' : 'too many'}
+          </Pill>
+        </p>
       )}
     </section>
   );

@@ -45,6 +45,12 @@ export async function listTroubles(reader: Reader): Promise<TroubleName[]> {
   return rows.map(({ name }) => name);
 }
 
+/** What goes on right now, the oldest first. */
+export async function listOpenAlerts(reader: Reader): Promise<Alert[]> {
+  const rows = await reader.all<Row>(`select ${columns} from alerts where ended_at is null order by began_at, name`);
+  return rows.map(toAlert);
+}
+
 /** Beginnings and ends that were not told this way. */
 export async function listUntold(reader: Reader, way: Way): Promise<Alert[]> {
   const rows = await reader.all<Row>(`select ${columns} from alerts where change > told_${way} order by began_at`);

@@ -160,3 +160,8 @@ export function Recipients({ of }: { of: string[] }) {
     </>
   );
 }
+
+/** What stands between backticks is a command. */
+export function WithCode({ text }: { text: string }) {
+  return <>{text.split('`').map((part, index) => (index % 2 === 1 ? <code>{part}</code> : part))}</>;
+}

@@ -4,7 +4,7 @@ import { firstAccount } from '../../core/account.ts';
 import { type Advice, adviceOnTrouble } from '../../core/relay-trouble.ts';
 import type { Said } from '../../core/reply.ts';
 import type { Open, RelaySigns } from '../../store/page/overview.ts';
-import { Count, Form, Time } from '../frame/pieces.tsx';
+import { Count, Form, Time, WithCode } from '../frame/pieces.tsx';
 import { isCapture, type Visit } from '../frame/visit.ts';
 
 type Options = {
@@ -57,7 +57,9 @@ export function Verdict({ visit, signs, isLate }: { visit: Visit; signs: RelaySi
           <Time at={signs.trouble.nextAt} />. Last reply:
         </p>
         <pre class="wrap">{signs.trouble.reply}</pre>
-        <p>{adviceOn(signs.trouble.said).next}</p>
+        <p>
+          <WithCode text={adviceOn(signs.trouble.said).next} />
+        </p>
       </div>
     );
   }
