@@ -38,18 +38,22 @@ export function createKeyless({ now, onKeyless }: KeylessOptions): Keyless {
 
   function nameOf(client: string | null): string {
     const name = /^[A-Za-z][\w.@-]{0,39}/.exec(client ?? '')?.[0] ?? 'unknown';
-    if (clients.size < clientsMax) clients.add(name);
-    return clients.has(name) ? name : 'other';
+    if (clients.has(name)) return name;
+    if (clients.size >= clientsMax) return 'other';
+    clients.add(name);
+    return name;
   }
 
   const counts = new Map<string, Map<string, ClientCount>>();
 
   function count(account: string, client: string, isKeyless: boolean): void {
-    if (!counts.has(account) && counts.size >= accountsMax) return;
+    if (counts.size >= accountsMax && !counts.has(account)) return;
     const known = counts.get(account) ?? new Map<string, ClientCount>();
+    if (known.size === 0) counts.set(account, known);
     const one = known.get(client) ?? { client, keyless: 0, keyed: 0 };
-    one[isKeyless ? 'keyless' : 'keyed'] += 1;
-    counts.set(account, known.set(client, one));
+    if (one.keyless + one.keyed === 0) known.set(client, one);
+    if (isKeyless) one.keyless += 1;
+    else one.keyed += 1;
   }
 
   function forget(at: number): void {
