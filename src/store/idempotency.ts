@@ -62,11 +62,14 @@ type HistoryRow = {
 
 const columns = 'key_hash, scope, raw_hash, canonical_hash, status, body, email_ids, created_at, expires_at';
 
+/** In the index alone. */
+const lookForKey = 'select 1 as one from idempotency_keys where account = ? and key_hash = ?';
+
 const selectKey = `select ${columns} from idempotency_keys where account = ? and key_hash = ?`;
 
 /** True: nobody has used it, as the last writes leave it. False tells nothing. */
 export function isUnused(reader: Reader, account: string, keyHash: Uint8Array): boolean {
-  return reader.isAbsent?.(selectKey, account, keyHash) ?? false;
+  return reader.isAbsent?.(lookForKey, account, keyHash) ?? false;
 }
 
 /** The key as committed, expired or not: expiry is the caller's comparison of `expiresAt`. */

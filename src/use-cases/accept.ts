@@ -13,7 +13,7 @@ import type { Renderer, Rendering } from '../render/renderer.ts';
 import { makeTextParts } from '../render/text-parts.ts';
 import { readConfirmed } from '../store/confirm-read.ts';
 import type { Database, Reader, Transaction } from '../store/database.ts';
-import { findKey, isUnused, type KeyRecord } from '../store/idempotency.ts';
+import { findKey, isUnused, type KeyRecord, type KeyUse } from '../store/idempotency.ts';
 import { type EmailToCompare, findEmailToCompare } from '../store/mail/email-to-compare.ts';
 import { insertAcceptance } from './acceptance.ts';
 import type { AccountRules } from './account-rules.ts';
@@ -160,14 +160,13 @@ export class Accepting {
     const find = (reader: Reader) => findKey(reader, request.account, hash);
     const record = await readConfirmed(this.#options.database, lives, find);
     if (!lives(record)) return null;
-    const { client, attempt } = request;
-    const use = { at: this.#options.clock.now(), client, ...(attempt === null ? {} : { attempt }) };
+    const at = this.#options.clock.now();
     if (sameRequest(fingerprintOf(request), { raw: record.rawHash, canonical: record.canonicalHash })) {
-      this.#options.keyUses.add(record, { ...use, kind: 'replay', fields: [] });
+      this.#options.keyUses.add(record, useOf(request, at, 'replay', []));
       return { kind: 'replay', record };
     }
     const fields = await this.#explain(request, record, rendering);
-    this.#options.keyUses.add(record, { ...use, kind: 'conflict', fields: fields ?? [] });
+    this.#options.keyUses.add(record, useOf(request, at, 'conflict', fields ?? []));
     return { kind: 'conflict', record, fields };
   }
 
@@ -252,6 +251,10 @@ export class Accepting {
     const messageId = message.raw?.messageId ?? `<${id}@${domain}>`;
     return emailOf(message, { account, id, messageId, createdAt: now, madeText, request, traceparent });
   }
+}
+
+function useOf({ client, attempt }: SendRequest, at: number, kind: KeyUse['kind'], fields: string[]): KeyUse {
+  return attempt === null ? { at, client, kind, fields } : { at, client, attempt, kind, fields };
 }
 
 type TextParts = (string | null)[];

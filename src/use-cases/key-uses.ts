@@ -10,7 +10,7 @@ type Counted = { account: string; keyHash: Uint8Array; replays: number; conflict
 const usesKept = 20;
 
 /** One write carries at most this many keys, some 60 µs each, so that it does not hold accepts up. */
-const keysPerWrite = 50;
+const keysPerWrite = 100;
 
 export type KeyUses = {
   add(record: Pick<KeyRecord, 'account' | 'keyHash'>, use: KeyUse): void;
