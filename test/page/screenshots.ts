@@ -60,6 +60,18 @@ const first =
 const webhookId = async (server: Scene['server']): Promise<string> =>
   (await server.call('GET', '/webhooks')).json.data[0].id;
 
+/** Once for all views: the clock of the scene stands still, and with it what waits. */
+let sentAgain: string | null = null;
+
+async function sendAgain(page: Page, { server }: Scene): Promise<string> {
+  await page.goto(`${server.url}/dashboard/in-doubt`);
+  await page.getByRole('button', { name: 'Send it again' }).first().click();
+  await page.getByRole('button', { name: 'Send it again' }).click();
+  await page.getByRole('button', { name: 'Undo' }).waitFor();
+  const { pathname, search } = new URL(page.url());
+  return `${pathname}${search}`.replace('/dashboard', '');
+}
+
 const relayShots: Shot[] = [
   { name: 'overview', path: at('') },
   { name: 'emails', path: at('/emails') },
@@ -98,6 +110,14 @@ const relayShots: Shot[] = [
   { name: 'setup', path: at('/setup') },
   { name: 'docs', path: at('/../docs') },
   { name: 'not-found', path: at('/nowhere') },
+  // The last: it is in doubt no more.
+  {
+    name: 'undo',
+    path: async (page, scene) => {
+      sentAgain ??= await sendAgain(page, scene);
+      return sentAgain;
+    },
+  },
 ];
 
 const captureShots: Shot[] = [

@@ -88,9 +88,14 @@ function Nothing({ visit }: { visit: Visit }) {
         server stopped at that moment. Sendonce does not guess; it stops and shows it here.
       </p>
       <p>
-        {holds
-          ? 'Such emails wait until you choose. For mail where a duplicate is better than a loss, such as a password reset, add the tag sendonce-in-doubt: send-again.'
-          : 'This server sends such emails again after ten minutes, marked as possible duplicates.'}
+        {holds ? (
+          <>
+            Such emails wait until you choose. For mail where a duplicate is better than a loss, such as a password
+            reset, add the tag <code>sendonce-in-doubt: send-again</code>.
+          </>
+        ) : (
+          'This server sends such emails again after ten minutes, marked as possible duplicates.'
+        )}
       </p>
     </Empty>
   );
