@@ -17,6 +17,8 @@ export type LoadOptions = {
   answerMs?: number | undefined;
   /** The share of clients that now and then ask for something else under a key that was answered. */
   trespassing?: number | undefined;
+  /** How long a client rests between two operations, at most. */
+  restMs?: number | undefined;
 };
 
 /** One try as its client saw it, but where nobody listened. `endedAt` null: no answer came. Times by `performance.now()`. */
@@ -31,6 +33,8 @@ const patienceMs = 180_000;
 const firstAnswerMs = 30_000;
 /** Shorter than a pause of the server in most scenarios: clients give up and come again. */
 const timeoutMs = 800;
+/** As good as none: most scenarios want as much as there can be. */
+const restMs = 10;
 
 export class Load {
   readonly operations: Operation[] = [];
@@ -109,7 +113,7 @@ export class Load {
       const also = random() < 0.1 ? [operation] : random() < 0.1 ? [this.#old()] : [];
       await Promise.all([operation, ...also].map((one) => this.#untilAnswered(one)));
       if (random() < (this.#options.trespassing ?? 0)) await this.#trespass();
-      await pause(random() * 10);
+      await pause(random() * (this.#options.restMs ?? restMs));
     }
   }
 

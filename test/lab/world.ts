@@ -36,6 +36,8 @@ export type LifeOptions = {
   answerMs?: number;
   /** The share of clients that now and then ask for something else under a key that was answered. */
   trespassing?: number;
+  /** How long a client rests between two operations, at most; where it is not said, hardly. */
+  restMs?: number;
   /** An endpoint is told of everything that happens. */
   isHeard?: boolean;
   /** Two relays and an upstream, and a route along them. */
@@ -117,6 +119,7 @@ export abstract class World {
       clients: options.clients,
       answerMs: options.answerMs,
       trespassing: options.trespassing,
+      restMs: options.restMs,
       ...(options.hasPeople ? { mixture: mixtureFor(random, clock), token: () => this.#people?.token() ?? null } : {}),
     });
     this.setting = {

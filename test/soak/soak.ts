@@ -23,6 +23,9 @@ if (!(minutes > 0)) throw new Error('--minutes: a number above 0');
 const everyMs = Math.max(1_000, (minutes * 60_000) / 120);
 const stillMsMax = 1_500;
 
+/** Some six operations a second, which a relay that is often slow or silent keeps up with: a queue that grows would say nothing of the server. */
+const restMs = 1_000;
+
 /** What puts mail off has its domain left alone for a while: all mails here are to one. */
 const moods: LifeOptions['moods'] = (thinking) =>
   createMoods(thinking).filter(
@@ -30,7 +33,7 @@ const moods: LifeOptions['moods'] = (thinking) =>
   );
 
 const options = { seed, moods, command: labServer(), speed: fleetSpeed };
-const life = await Life.start({ ...options, hasPeople: true, trespassing: 0.02, clients: 3 });
+const life = await Life.start({ ...options, hasPeople: true, trespassing: 0.02, clients: 3, restMs });
 const samples: Sample[] = [];
 try {
   const { pid, signal } = await life.up();
