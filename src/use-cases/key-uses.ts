@@ -10,7 +10,7 @@ type Counted = { account: string; keyHash: Uint8Array; replays: number; conflict
 const usesKept = 20;
 
 /** One write carries at most this many keys, some 60 µs each, so that it does not hold accepts up. */
-const keysPerWrite = 100;
+const keysPerWrite = 25;
 
 export type KeyUses = {
   add(record: Pick<KeyRecord, 'account' | 'keyHash'>, use: KeyUse): void;
@@ -52,13 +52,18 @@ export function createKeyUses(database: Database, onUse: (kind: KeyUse['kind']) 
     // In the order in which groups of accepts meet keys, so that two processes wait for each other in one direction.
     const batch = [...counted].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
     counted = new Map();
-    for (let start = 0; start < batch.length; start += keysPerWrite) {
-      const group = batch.slice(start, start + keysPerWrite);
-      await database.write(async (tx) => {
-        await Promise.all(group.map((one) => recordUses(tx, one.account, one.keyHash, one)));
-        for (const { account, hour, ...figures } of figuresOf(group)) await addFigures(tx, account, hour, figures);
-      });
-    }
+    const writing: Promise<void>[] = [];
+    for (let start = 0; start < batch.length; start += keysPerWrite)
+      writing.push(writeSome(batch.slice(start, start + keysPerWrite)));
+    // All at once, so that they share commits: with each one readers lose their pages.
+    await Promise.all(writing);
+  }
+
+  function writeSome(some: readonly Counted[]): Promise<void> {
+    return database.write(async (tx) => {
+      await Promise.all(some.map((one) => recordUses(tx, one.account, one.keyHash, one)));
+      for (const { account, hour, ...figures } of figuresOf(some)) await addFigures(tx, account, hour, figures);
+    });
   }
 
   return { add, flush };
