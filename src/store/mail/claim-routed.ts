@@ -5,7 +5,7 @@ import { senderAddress } from '../../core/envelope.ts';
 import type { PassedOver } from '../../core/passed-over.ts';
 import { tagOf } from '../../core/route.ts';
 import type { Awaitable, Transaction } from '../database.ts';
-import { type ClaimTerms, claimRows, enabledAt, shared } from './claim.ts';
+import { type ClaimTerms, claimRows, shared } from './claim.ts';
 import type { Delivery } from './deliveries.ts';
 import { nothingIsHeld } from './edge-columns.ts';
 import type { Summary } from './emails.ts';
@@ -71,7 +71,6 @@ type RoutedRow = {
   email_id: string;
   part: number;
   attempt: number;
-  enabled_at: number | null;
   give_up_at: number;
   recipients: string;
   /** Null where it may not have left. */
@@ -85,7 +84,7 @@ function findSome(tx: Transaction, account: string, terms: RoutedTerms): Awaitab
   const { now, limit, waitsFor } = terms;
   const find = (isSuch: string, value: string | number) =>
     tx.all<RoutedRow>(
-      `select email_id, part, attempt, give_up_at, recipients, passed_over, waits_for, ${enabledAt},
+      `select email_id, part, attempt, give_up_at, recipients, passed_over, waits_for,
          case when unanswered > 0 or possible_duplicate > 0 then relay end as bound,
          (select summary from emails where emails.account = deliveries.account and emails.id = deliveries.email_id) as summary
        from deliveries where account = ? and state = 'queued' and ${isSuch} and ${nothingIsHeld}

@@ -18,7 +18,7 @@ export async function accountsWithDue(reader: Reader, now: number): Promise<stri
   return rows.map((row) => row.id).sort();
 }
 
-type DueRow = { email_id: string; part: number; attempt: number; enabled_at: number | null };
+type DueRow = { email_id: string; part: number; attempt: number };
 
 /** `isBulkFirst`: of an odd number the one in the middle is bulk's; every other claim's, or one place at a time would be nobody else's. */
 export type ClaimTerms = { now: number; leaseMs: number; limit: number; isBulkFirst?: boolean };
@@ -36,7 +36,7 @@ export async function claimDue(
   const rows = await shared(terms, (isBulk) =>
     tx.all<DueRow>(
       // Nothing while what may have left is being held (`went-back.ts`).
-      `select email_id, part, attempt, ${enabledAt} from deliveries
+      `select email_id, part, attempt from deliveries
        where account = ? and state = 'queued' and is_bulk = ${isBulk} and run_at <= ? and ${nothingIsHeld}
        order by run_at limit ? ${tx.skipLocked}`,
       account,
@@ -58,8 +58,6 @@ export async function shared<Row>(
   return [...single.slice(0, places), ...bulk].slice(0, limit);
 }
 
-export const enabledAt = '(select enabled_at from accounts where id = deliveries.account) as enabled_at';
-
 /** Claims what was found. */
 export async function claimRows(
   tx: Transaction,
@@ -67,20 +65,23 @@ export async function claimRows(
   worker: string,
   { now, leaseMs, rows }: Omit<ClaimTerms, 'limit'> & { rows: DueRow[] },
 ): Promise<Delivery[]> {
-  const claimed = await Promise.all(
-    rows.map(async ({ email_id: emailId, part, attempt, enabled_at: enabledAt }) => {
+  if (rows.length === 0) return [];
+  const [found, ...claimed] = await Promise.all([
+    tx.all<{ enabled_at: number | null }>('select enabled_at from accounts where id = ?', account),
+    ...rows.map(async ({ email_id: emailId, part, attempt }) => {
       const lease = { worker, run_at: now + leaseMs, fence: attempt, now };
       // None: canceled, or another worker's, since it was read.
       const moved = await moveUncounted(tx, 'claim', { account, emailId, part }, lease);
-      return moved.map((one) => ({ emailId, enabledAt, moved: one }));
+      return moved.map((one) => ({ emailId, moved: one }));
     }),
-  );
+  ]);
+  const enabledAt = found[0]?.enabled_at ?? null;
   countMoves(
     tx,
     account,
     claimed.flat().map((one) => one.moved),
   );
-  return claimed.flat().map(({ emailId, enabledAt, moved }) => {
+  return claimed.flat().map(({ emailId, moved }) => {
     const delivery = toDelivery(account, emailId, moved);
     // While its account was disabled it could not be tried: its days begin anew.
     return enabledAt === null
@@ -137,7 +138,7 @@ export async function handBackForgotten(
   held: ReadonlySet<string>,
   now: number,
 ): Promise<number> {
-  const rows = await tx.all<Omit<DueRow, 'enabled_at'> & { account: string }>(
+  const rows = await tx.all<DueRow & { account: string }>(
     `select account, email_id, part, attempt from deliveries
      where (state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'sending' and worker = ?`,
     worker,
