@@ -11,8 +11,8 @@ import { runPrograms } from './run.ts';
 const seed = 7;
 const count = 300;
 
-/** What differs in a table stays there, and a look costs as much as a step: the long run looks after each on both engines. */
-const stepsOnPostgres = 8;
+/** Steps take five times as long there, and the statements are the same: 100 programs; `npm run test:model` runs all on both. */
+const oneIn = { PostgreSQL: 3 };
 
 describe('store and use cases', () => {
   let grounds: Grounds;
@@ -22,12 +22,12 @@ describe('store and use cases', () => {
   });
   after(() => grounds.close());
 
-  it(`answer and keep what the model does, on both engines, in ${count} programs that take every edge and meet every refusal`, async (t) => {
+  it(`answer and keep what the model does, on SQLite in ${count} programs that take every edge and meet every refusal, on PostgreSQL in a third of them`, async (t) => {
     const { coverage, programs, steps, msOf } = await runPrograms({
       databases: grounds.databases,
       count,
       seed,
-      stepsBetweenLooks: { PostgreSQL: stepsOnPostgres },
+      oneIn,
       isWhole: true,
     });
     for (const line of coverage.table()) t.diagnostic(line);
@@ -58,8 +58,6 @@ function bent(): Record<string, Bend> {
     'the dead hand their hand-offs back': bendEdge('orphaned_handoff', { to: 'queued' }),
     'what the policy sends again is no possible duplicate': bendEdge('send_again', { counts: {} }),
     'an answer settles what is not in doubt': bendEdge('answer_abandon', { from: ['in_doubt', 'queued', 'sent'] }),
-    'an answer is taken back twice': bendEdge('answer_taken_back', { from: ['queued', 'in_doubt'], unless: undefined }),
-    'an answer that was taken back still counts as a possible duplicate': bendEdge('answer_taken_back', { counts: {} }),
     'a gate that was not used is not taken back': bendEdge('unreached', { counts: { failures: '+ 1' } }),
     'a hold leaves a worker its attempt': bendEdge('hold', { ends: undefined }),
     'a notice does not settle a doubt': bendEdge('shown', { from: ['handoff'] }),
