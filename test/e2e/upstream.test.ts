@@ -9,14 +9,16 @@ import type { Shipment } from '../../src/deliver/relay.ts';
 import { type Ask, ask } from '../../src/deliver/upstream/exchange.ts';
 import { createUpstream } from '../../src/deliver/upstream/upstream.ts';
 import type { Trick } from '../lab/proxy.ts';
+import { chosenEngine } from '../support/engine.ts';
 import { createRandom } from '../support/random.ts';
 import { allEmails } from '../support/served.ts';
 import { message, type TestServer, testKey } from '../support/server.ts';
 import { type Service, serveUpstream, type UpstreamRig } from '../support/upstream-rig.ts';
-import { send, untilEvent } from './sending.ts';
+import { lastEvent, send, untilEvent } from './sending.ts';
 
 const hourMs = 60 * 60_000;
-const services: Service[] = ['resend', 'brevo', 'sendonce'];
+/** What each is told is the same on any engine: one of them there shows that its id is kept. */
+const services: Service[] = chosenEngine() === 'sqlite' ? ['resend', 'brevo', 'sendonce'] : ['resend'];
 
 // biome-ignore lint/suspicious/noExplicitAny: replies are looked into, member by member, by the assertions of the tests.
 async function lastOf(server: TestServer, id: string): Promise<any> {
@@ -25,6 +27,11 @@ async function lastOf(server: TestServer, id: string): Promise<any> {
 
 async function isInDoubt(server: TestServer, id: string): Promise<boolean> {
   return (await server.call('GET', `/emails/${id}`)).json.in_doubt === true;
+}
+
+/** Or has come to its end since: on a busy machine its next try may come before anybody looks. */
+function untilPutOff(server: TestServer, id: string): Promise<void> {
+  return server.until('it is put off', async () => (await lastEvent(server, id)) !== 'queued');
 }
 
 /** Until it is so, without a move of the clock. */
@@ -97,7 +104,7 @@ describe('an upstream', () => {
     const upstreamEnvironment = { REQUIRE_DOMAINS: 'true' };
     const both = await serveUpstream(t, 'resend', { hasBackup: true, upstreamEnvironment });
     const id = await send(both.server);
-    await untilEvent(both.server, id, 'delivery_delayed');
+    await untilPutOff(both.server, id);
     both.server.clock.advance(2_000);
     await untilEvent(both.server, id, 'sent');
     assert.equal(both.backup.count, 1);
@@ -114,7 +121,7 @@ describe('an upstream', () => {
       hasTwin: true,
     });
     const id = await send(rig.server);
-    await untilEvent(rig.server, id, 'delivery_delayed');
+    await untilPutOff(rig.server, id);
     rig.server.clock.advance(2_000);
     await untilEvent(rig.server, id, 'bounced');
     assert.equal(rig.requests, 2);

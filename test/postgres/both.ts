@@ -13,7 +13,6 @@ export const shares = {
     'secret-key.test.ts',
     'accounts/',
     'trouble.test.ts',
-    'init.test.ts',
     'recipient.test.ts',
     'import.test.ts',
   ],
@@ -31,6 +30,7 @@ export const shares = {
 export const sqliteOnly: Record<string, string> = {
   'release.test.ts': 'what a release holds, and how npm start begins',
   'brevo/bad-input.test.ts': 'refused before a store is asked',
+  'brevo/errors.test.ts': 'refused before a store is asked, in words that no engine changes',
   'brevo/parse-hostile.test.ts': 'refused before a store is asked',
   'resend/bad-input.test.ts': 'refused before a store is asked',
   'resend/wire.test.ts': 'bytes of SDKs, whose requests other tests make on both engines',
@@ -42,6 +42,7 @@ export const sqliteOnly: Record<string, string> = {
   'e2e/doors.test.ts': 'counts of wrong keys, hosts and proxies, kept in memory',
   'e2e/smtputf8.test.ts': 'what is said to a relay, which no engine changes',
   'e2e/log.test.ts': 'what the log tells, which no engine changes',
+  'http/direct.test.ts': 'two ways to the same accept, compared with each other; the accept is tested on both engines',
   'http/openapi.test.ts': 'documents, which no engine changes',
   'http/next-steps.test.ts': 'sentences, which no engine changes',
   'backup.test.ts': 'copies a file; PostgreSQL has tools of its own',
@@ -52,8 +53,12 @@ export const sqliteOnly: Record<string, string> = {
   'files.test.ts': 'the modes of the files beside a SQLite database; PostgreSQL keeps its own',
   'cost/':
     'the processor time of the thread that reads requests and renders pages, which no engine changes; statements are counted elsewhere',
+  'init.test.ts': 'asks a person and writes a file of settings; doctor.test.ts and accounts/ run on both engines',
   'lab/':
     'kills, power cuts and full disks of one process and its file; test/postgres/fleet.test.ts is the lab of many',
+  'listen/hostile.test.ts':
+    'refused before a store is asked; what is taken over SMTP, and by whom, listen/submission.test.ts has on both engines',
+  'page/docs.test.ts': 'what documents say, which no engine changes',
   'page/page.test.ts': 'what a browser makes of pages, which the other tests of the page read on both engines',
   'page/three-clicks.test.ts': 'how far it is from the overview in a browser, which no engine changes',
   'store/page-plans.test.ts': 'reads the plans of SQLite',

@@ -31,9 +31,12 @@ export async function newDatabaseUrl(temp: Temp): Promise<string> {
 
 /** The URL of a database of its own that has its schema: a copy takes a third of the time that all migrations take. */
 export async function newMigratedUrl(temp: Temp): Promise<string> {
-  if (engine === 'postgres') return newMigratedPostgres();
+  return engine === 'postgres' ? newMigratedPostgres() : newMigratedFile(temp.path('test.db'));
+}
+
+/** The same on SQLite, whichever engine test servers stand on. */
+export async function newMigratedFile(path: string): Promise<string> {
   migratedFile ??= makeMigrated('sqlite');
-  const path = temp.path('test.db');
   copyFileSync(pathOf(await migratedFile), path);
   return `sqlite:${path}`;
 }
