@@ -60,7 +60,7 @@ const first =
 const webhookId = async (server: Scene['server']): Promise<string> =>
   (await server.call('GET', '/webhooks')).json.data[0].id;
 
-/** Once for all views: the clock of the scene stands still, and with it what waits. */
+/** The first view shows what waits; until the others are taken it has left, and they say so. */
 let sentAgain: string | null = null;
 
 async function sendAgain(page: Page, { server }: Scene): Promise<string> {
