@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import Sqlite from 'better-sqlite3';
 import type { SqlValue, Transaction } from '../../src/store/database.ts';
 import { acquireServingLock } from '../../src/store/engine/sqlite/lock.ts';
 import { openSqlite } from '../../src/store/engine/sqlite/sqlite.ts';
@@ -90,6 +91,39 @@ describe('a SQLite file', () => {
     isOver.value = true;
     assert.ok(seen.slice(seen.indexOf('one'), seen.indexOf('two')).includes('turn'), seen.join());
     assert.ok(seen.slice(seen.indexOf('two'), seen.indexOf('three')).includes('turn'), seen.join());
+    await database.close();
+    temp.remove();
+  });
+
+  it('has moments for other programs to write in while writes never pause, however long a sync takes', async () => {
+    const temp = createTemp();
+    const path = temp.path('busy.db');
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let syncs = 0;
+    const sync = () => (++syncs === 1 ? Promise.resolve() : released);
+    const database = openSqlite({ path, sync, onUnknownCommit: failOnUnknownCommit });
+    await database.write((tx) => tx.run('create table notes (name text)'));
+    const other = new Sqlite(path, { timeout: 0 });
+    const written: Promise<unknown>[] = [];
+    let moments = 0;
+    for (let turn = 0; turn < 400 && moments === 0; turn++) {
+      written.push(database.write((tx) => tx.run('insert into notes values (?)', 'one')));
+      // As much as other works of a turn take.
+      const until = performance.now() + 0.2;
+      while (performance.now() < until);
+      await new Promise((resolve) => setImmediate(resolve));
+      try {
+        other.exec('begin immediate; rollback');
+        if (syncs > 1 && turn > 5) moments += 1;
+      } catch {}
+    }
+    assert.equal(moments, 1);
+    release();
+    await Promise.all(written);
+    other.close();
     await database.close();
     temp.remove();
   });

@@ -36,6 +36,8 @@ const busyPauseMs = 20;
 const groupSizeMax = 500;
 /** And how long its works keep the thread from all else. */
 const groupMsMax = 4;
+/** How long one stays open for more: on a slow disk another program (the command line) finds moments to write in. */
+const openMsMax = 2;
 
 export function openSqlite(options: SqliteOptions): Database {
   makeFolder(dirname(options.path));
@@ -208,6 +210,7 @@ class SqliteDatabase implements Database {
     await this.#begin();
     const settled: (() => void)[] = [];
     const sums = new Sums();
+    const openUntil = performance.now() + openMsMax;
     try {
       do {
         const until = performance.now() + groupMsMax;
@@ -221,7 +224,7 @@ class SqliteDatabase implements Database {
             tx.end();
           }
         }
-      } while (await this.#goesOn(group, settled.length));
+      } while (performance.now() < openUntil && (await this.#goesOn(group, settled.length)));
       this.#writer.write(sums);
       this.#queue.unshift(...group.splice(settled.length));
       return settled;
