@@ -2,6 +2,7 @@
 
 import type { Limits } from '../core/account.ts';
 import type { Reader, Transaction } from './database.ts';
+import { isOpen } from './mail/open-index.ts';
 
 export type Account = Limits & {
   name: string;
@@ -99,7 +100,7 @@ export async function hasOpenDeliveries(reader: Reader, name: string): Promise<b
 }
 
 /** As the indexes have them. */
-const openStates = ["state = 'queued'", "(state = 'sending' or state = 'handoff' or state = 'in_doubt')"];
+const openStates = ["state = 'queued'", isOpen()];
 
 /** Emails with something queued, in the order of their ids. */
 export async function listQueuedAfter(reader: Reader, name: string, after: string, limit: number): Promise<string[]> {

@@ -5,6 +5,7 @@ import type { Awaitable, Reader, Transaction } from '../database.ts';
 import { type Delivery, partName } from './deliveries.ts';
 import { nothingIsHeld } from './edge-columns.ts';
 import { countMoves, type Moved, move, moves, moveUncounted } from './move.ts';
+import { isOpenAs } from './open-index.ts';
 
 /** Accounts that have something due, and are neither disabled nor paused, in order. */
 export async function accountsWithDue(reader: Reader, now: number): Promise<string[]> {
@@ -140,7 +141,7 @@ export async function handBackForgotten(
 ): Promise<number> {
   const rows = await tx.all<DueRow & { account: string }>(
     `select account, email_id, part, attempt from deliveries
-     where (state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'sending' and worker = ?`,
+     where ${isOpenAs('sending')} and worker = ?`,
     worker,
   );
   let handedBack = 0;

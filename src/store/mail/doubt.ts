@@ -7,12 +7,13 @@ import { type DeliveryRef, never } from './deliveries.ts';
 import { listEvents } from './events.ts';
 import { move } from './move.ts';
 import { type OpenDelivery, type OpenListRow, openListColumns, toOpenDelivery } from './open.ts';
+import { isOpenAs } from './open-index.ts';
 
 export const doubtAnswers = ['sent', 'send-again', 'abandon'] as const;
 export type DoubtAnswer = (typeof doubtAnswers)[number];
 
 /** As the partial index has it, word for word. */
-const isInDoubt = "(state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'in_doubt'";
+const isInDoubt = isOpenAs('in_doubt');
 
 /** For an operator who knows the email's id and not its account. */
 export async function findInDoubt(reader: Reader, emailId: string, part: number): Promise<DeliveryRef | null> {
@@ -159,7 +160,7 @@ export async function listHeld(
 ): Promise<HeldDelivery[]> {
   const rows = await reader.all<OpenListRow>(
     `select ${openListColumns} from deliveries d join emails e on e.account = d.account and e.id = d.email_id
-     where (d.state = 'sending' or d.state = 'handoff' or d.state = 'in_doubt') and d.state = 'in_doubt' and d.account || '' = ?
+     where ${isOpenAs('in_doubt', 'd.')} and d.account || '' = ?
        and (d.email_id, d.part) > (?, ?)
      order by d.email_id, d.part limit ?`,
     account,

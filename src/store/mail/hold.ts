@@ -5,6 +5,7 @@ import type { Transaction } from '../database.ts';
 import { never } from './deliveries.ts';
 import { conditions } from './edge-columns.ts';
 import { moves } from './move.ts';
+import { isOpenAs } from './open-index.ts';
 
 /** Deliveries one transaction holds: bounds how long others wait. */
 const holdAtOnce = 500;
@@ -12,12 +13,12 @@ const holdAtOnce = 500;
 /** Word for word as the partial indexes have it. */
 const mayLeave = {
   queued: "state = 'queued'",
-  sending: "(state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'sending'",
-  handoff: "(state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'handoff'",
+  sending: isOpenAs('sending'),
+  handoff: isOpenAs('handoff'),
   // What the `send-again` policy has waiting.
-  in_doubt: `(state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'in_doubt' and run_at < ${never}`,
+  in_doubt: `${isOpenAs('in_doubt')} and run_at < ${never}`,
   // What a late 4yz would let go.
-  doubt: `(state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = 'in_doubt' and ${conditions.was_held}`,
+  doubt: `${isOpenAs('in_doubt')} and ${conditions.was_held}`,
 } as const;
 
 export type Holdable = keyof typeof mayLeave;

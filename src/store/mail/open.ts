@@ -4,6 +4,7 @@ import type { DeliveryState } from '../../core/delivery-state.ts';
 import { countSql } from '../counts.ts';
 import type { DatabaseReader, Reader } from '../database.ts';
 import type { DeliveryRef } from './deliveries.ts';
+import { isOpenAs } from './open-index.ts';
 
 export type OpenDelivery = DeliveryRef & {
   state: DeliveryState;
@@ -49,9 +50,9 @@ export const openListColumns = `d.account, d.email_id, d.part, d.attempt, d.reci
 
 /** Of each state a page, by when they are due: nothing has to be sorted that is not shown. */
 const openOf = {
-  in_doubt: "(d.state = 'sending' or d.state = 'handoff' or d.state = 'in_doubt') and d.state = 'in_doubt'",
-  handoff: "(d.state = 'sending' or d.state = 'handoff' or d.state = 'in_doubt') and d.state = 'handoff'",
-  sending: "(d.state = 'sending' or d.state = 'handoff' or d.state = 'in_doubt') and d.state = 'sending'",
+  in_doubt: isOpenAs('in_doubt', 'd.'),
+  handoff: isOpenAs('handoff', 'd.'),
+  sending: isOpenAs('sending', 'd.'),
   queued: "d.account = ? and d.state = 'queued'",
 } as const;
 
@@ -104,8 +105,7 @@ export function toOpenDelivery(row: OpenListRow): OpenDelivery {
   };
 }
 
-const underWaySql = (state: 'sending' | 'handoff') =>
-  `(select count(*) from deliveries where (state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = '${state}')`;
+const underWaySql = (state: 'sending' | 'handoff') => `(select count(*) from deliveries where ${isOpenAs(state)})`;
 
 /** Open deliveries by state: what waits has been counted, and what is under way is no more than workers hold. */
 export async function countOpen(database: DatabaseReader): Promise<Record<OpenState, number>> {

@@ -5,6 +5,7 @@ import { type Judgement, judgeDeath, judgeLease, silenceReason } from '../../cor
 import type { Transaction } from '../database.ts';
 import { type DeliveryRef, type InDoubtPolicy, never, partName } from './deliveries.ts';
 import { type Moved, move, moves } from './move.ts';
+import { isOpen } from './open-index.ts';
 
 /** A living worker waits this long for a verdict (RFC 5321 4.5.3.2.6), so nobody sends again before. */
 export const verdictWaitMs = 10 * 60_000;
@@ -21,9 +22,6 @@ type OpenRow = {
 };
 
 const openColumns = 'account, email_id, part, attempt, in_doubt_policy, gated_at, wordless, alone';
-
-/** As the partial index has it: SQLite uses one only where its condition stands in the query word for word. */
-const isOpen = "(state = 'sending' or state = 'handoff' or state = 'in_doubt')";
 
 /** `held`: an attempt made alone has ended without a word; null where it was taken back to be tried again. */
 export type TakenBack = DeliveryRef & { held: string | null };
@@ -79,7 +77,7 @@ function movedMeanwhile(): Moved[] {
 
 function deadRows(tx: Transaction, state: 'sending' | 'handoff', terms: { limit: number; deadBefore: number }) {
   return tx.all<OpenRow>(
-    `select ${openColumns} from deliveries where ${isOpen} and state = ?
+    `select ${openColumns} from deliveries where ${isOpen()} and state = ?
      and not exists (select 1 from workers where workers.id = deliveries.worker and workers.beat_at > ?)
      limit ? ${tx.skipLocked}`,
     state,
@@ -133,7 +131,7 @@ export async function doubtForgottenHandoffs(
   terms: { worker: string; held: ReadonlySet<string>; now: number; policy: InDoubtPolicy },
 ): Promise<DeliveryRef[]> {
   const rows = await tx.all<OpenRow>(
-    `select ${openColumns} from deliveries where ${isOpen} and state = 'handoff' and worker = ?`,
+    `select ${openColumns} from deliveries where ${isOpen()} and state = 'handoff' and worker = ?`,
     terms.worker,
   );
   const forgotten: DeliveryRef[] = [];
@@ -159,7 +157,7 @@ function doubtAbout(row: OpenRow, { now, policy }: { now: number; policy: InDoub
 /** Those whose `run_at` has come, oldest first. */
 function dueRows(tx: Transaction, state: 'sending' | 'handoff' | 'in_doubt', now: number, limit: number) {
   return tx.all<OpenRow>(
-    `select ${openColumns} from deliveries where ${isOpen} and state = ? and run_at <= ?
+    `select ${openColumns} from deliveries where ${isOpen()} and state = ? and run_at <= ?
      order by run_at limit ? ${tx.skipLocked}`,
     state,
     now,

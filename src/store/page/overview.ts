@@ -4,6 +4,7 @@ import type { EventType } from '../../core/event.ts';
 import { type Said, saidInOldRow } from '../../core/reply.ts';
 import { countSql } from '../counts.ts';
 import type { DatabaseReader, Reader } from '../database.ts';
+import { isOpenAs } from '../mail/open-index.ts';
 
 /** Recipients by open state. */
 export type Open = { queued: number; underWay: number; inDoubt: number };
@@ -14,7 +15,7 @@ export type Open = { queued: number; underWay: number; inDoubt: number };
  */
 const underWaySql = (state: 'sending' | 'handoff') =>
   `(select coalesce(sum(recipient_count), 0) from deliveries
-     where (state = 'sending' or state = 'handoff' or state = 'in_doubt') and state = '${state}' and account || '' = ?)`;
+     where ${isOpenAs(state)} and account || '' = ?)`;
 
 export async function countOpenOf(database: DatabaseReader, account: string): Promise<Open> {
   const [row] = await database.report<{ [state in keyof Open]: number | string }>(

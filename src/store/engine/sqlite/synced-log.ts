@@ -63,7 +63,7 @@ export class SyncedLog {
 
   /** Resolves, and never rejects, when the sync under way has ended. Null: there is none. */
   get syncEnd(): Promise<void> | null {
-    return this.#syncing && this.#syncing.catch(() => {});
+    return this.#syncing?.catch(() => {}) ?? null;
   }
 
   /** The writer has changed something and committed. */
