@@ -8,7 +8,14 @@ import type { Outside } from '../../src/process/outside.ts';
 import type { Database, SqlValue, Transaction } from '../../src/store/database.ts';
 import { type Sync, syncToDisk } from '../../src/store/engine/sqlite/synced-log.ts';
 import { writeStatement } from '../../src/store/mail/move.ts';
-import { type Bend, bendDatabase, bendEdge, handoffsAreQueuedAgain, textOf } from '../support/bent-database.ts';
+import {
+  type Bend,
+  bendDatabase,
+  bendEdge,
+  bendTransaction,
+  handoffsAreQueuedAgain,
+  textOf,
+} from '../support/bent-database.ts';
 
 /** What has no verdict is tried again, as if nothing had left. */
 const doubtIsQueued: Bend = bendEdge('doubt', { to: 'queued', runAt: 0 });
@@ -87,7 +94,7 @@ function diesAt(own: Database, number: number): Database {
           count();
           return tx.run(sql, ...params);
         };
-        return work({ ...tx, run });
+        return work(bendTransaction(tx, { run }));
       }, terms),
   };
 }
@@ -112,7 +119,7 @@ function looksThenMoves(own: Database, name: EdgeName): Database {
           await tx.all(sql, ...params);
           return looked as never;
         };
-        return work({ ...tx, all });
+        return work(bendTransaction(tx, { all }));
       }, terms),
   };
 }
@@ -207,6 +214,6 @@ function watch(tx: Transaction, statement: string): { tx: Transaction; hasRun: b
     watched.hasRun ||= sql.includes(statement);
     return tx.all(sql, ...params);
   };
-  const watched = { tx: { ...tx, run, all }, hasRun: false };
+  const watched = { tx: bendTransaction(tx, { run, all }), hasRun: false };
   return watched;
 }

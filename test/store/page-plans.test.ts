@@ -25,6 +25,7 @@ import {
 import { countTerms, indexEmails, indexStates, searchEmails } from '../../src/store/page/search-index.ts';
 import { parseSearch } from '../../src/store/page/search-query.ts';
 import { accountsToIndex, findUnnamed, indexSenders } from '../../src/store/page/sender-index.ts';
+import { bendTransaction } from '../support/bent-database.ts';
 import { createTemp } from '../support/temp.ts';
 
 /** The end of an index, read backwards up to a limit, is a scan by name only. */
@@ -57,13 +58,10 @@ test('nothing the page asks reads a table from end to end', async (t) => {
   database.report = noting((sql, ...params) => own.report(sql, ...params)) as Database['report'];
 
   await own.write(async (tx) => {
-    const noted: Transaction = {
-      skipLocked: tx.skipLocked,
-      writer: tx.writer,
-      add: tx.add,
+    const noted = bendTransaction(tx, {
       run: noting((sql, ...params) => tx.run(sql, ...params)),
       all: noting((sql, ...params) => tx.all(sql, ...params)) as Transaction['all'],
-    };
+    });
     await tx.run("insert into accounts (id, created_at) values ('a', 1)");
     await tx.run(
       "insert into emails (account, id, facade, message_id, created_at, summary) values ('a', '0', 'x', 'm', 1, ?)",

@@ -2,7 +2,7 @@
 
 import { type EdgeName, edges } from '../../src/core/delivery.ts';
 import type { Edge } from '../../src/core/delivery-state.ts';
-import type { Database, Reader, SqlValue } from '../../src/store/database.ts';
+import type { Database, Reader, SqlValue, Transaction } from '../../src/store/database.ts';
 import { writeStatement } from '../../src/store/mail/move.ts';
 
 export type Bend = TextBend | EdgeBend;
@@ -44,6 +44,18 @@ export function textOf(name: EdgeName): string {
 /** What a crash leaves in hand-off goes back into the queue, as most systems have it. */
 export const handoffsAreQueuedAgain = bendEdge('orphaned_handoff', { to: 'queued', runAt: 0 });
 
+/** A transaction that asks or changes otherwise; an engine's own is an object of a class, of which a spread takes nothing along. */
+export function bendTransaction(tx: Transaction, bent: Partial<Pick<Transaction, 'all' | 'run'>>): Transaction {
+  return {
+    skipLocked: tx.skipLocked,
+    writer: tx.writer,
+    add: tx.add,
+    all: (sql, ...params) => tx.all(sql, ...params),
+    run: (sql, ...params) => tx.run(sql, ...params),
+    ...bent,
+  };
+}
+
 export function bendDatabase(own: Database, bends: Bend[]): Database {
   const bent = (sql: string, params: SqlValue[]): [string, ...SqlValue[]] => {
     const bend = bends.find((one) => sql.includes(one.when));
@@ -60,14 +72,7 @@ export function bendDatabase(own: Database, bends: Bend[]): Database {
     all: all(own),
     write: (work, terms) =>
       own.write(
-        (tx) =>
-          work({
-            skipLocked: tx.skipLocked,
-            writer: tx.writer,
-            add: tx.add,
-            all: all(tx),
-            run: (sql, ...params) => tx.run(...bent(sql, params)),
-          }),
+        (tx) => work(bendTransaction(tx, { all: all(tx), run: (sql, ...params) => tx.run(...bent(sql, params)) })),
         terms,
       ),
     report: (sql, ...params) => own.report(...bent(sql, params)),
