@@ -10,8 +10,8 @@ import { style } from '../../src/page/assets.ts';
 const folder = fileURLToPath(new URL('../../../src/page/', import.meta.url));
 const css = style.content.toString();
 const script = readFileSync(join(folder, 'assets/page.js'), 'utf8');
-const views = readdirSync(folder)
-  .filter((name) => name.endsWith('.tsx') || name === 'doc-text.ts')
+const views = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.tsx') || name.endsWith('doc-text.ts'))
   .map((name) => readFileSync(join(folder, name), 'utf8'))
   .join('\n');
 /** Every ending a class made of a tone may have. */
