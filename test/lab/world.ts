@@ -247,7 +247,8 @@ export abstract class World {
 
   async #drained(awaitsTellings: boolean): Promise<void> {
     const giveUpAt = performance.now() + drainMs;
-    let skipAt = performance.now() + skipMs;
+    let patientMs = skipMs;
+    let skipAt = performance.now() + patientMs;
     let fewest = Number.POSITIVE_INFINITY;
     for (;;) {
       const open = await underWayIn(this.books);
@@ -257,11 +258,16 @@ export abstract class World {
       const left = () => `${open.length} deliveries (${named()}), ${untold.count} tellings: ${untold.some}`;
       assert(performance.now() < giveUpAt, `at ${this.clock.now()} do not come to an end: ${left()}`);
       // Time is skipped, and with it processes end, only where nothing happens before a moment that is still to come.
-      if (open.length + untold.count < fewest) skipAt = performance.now() + skipMs;
+      if (open.length + untold.count < fewest) {
+        patientMs = skipMs;
+        skipAt = performance.now() + patientMs;
+      }
       fewest = Math.min(fewest, open.length + untold.count);
       if (performance.now() > skipAt) {
         await this.skipAhead();
-        skipAt = performance.now() + skipMs;
+        // On a busy machine new processes may take longer than that to do anything.
+        patientMs *= 2;
+        skipAt = performance.now() + patientMs;
       }
       await pause(50);
     }
