@@ -47,10 +47,10 @@ try {
     samples.push(sample);
     console.log(series.map(({ name, of }) => `${name} ${of(sample)}`).join(' · '));
   }
+  if (values.picture) writeFileSync(values.picture, drawCurves(samples));
   const { violations } = await life.examine();
   const growing = grown(samples);
   for (const what of [...violations, ...growing]) console.error(`FAILED: ${what}`);
-  if (values.picture) writeFileSync(values.picture, drawCurves(samples));
   console.log(`soak: ${violations.length + growing.length === 0 ? 'flat' : 'FAILED'}, ${samples.length} samples`);
   process.exitCode = violations.length + growing.length === 0 ? 0 : 1;
 } finally {
