@@ -42,6 +42,7 @@ export function drawCurves(samples: Sample[]): string {
   const shown = series.filter(({ name }) => name !== 'minutes');
   const strips = shown.map(({ name, of }, index) => strip(name, samples.map(of), index * height));
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${shown.length * height}" font-family="sans-serif" font-size="12">
+<title>What a soak looked at, over its time</title>
 <rect width="100%" height="100%" fill="white"/>\n${strips.join('\n')}\n</svg>\n`;
 }
 
