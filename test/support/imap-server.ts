@@ -191,7 +191,7 @@ class Session {
     if (takesToken) return this.#loginByToken(Buffer.from(line, 'base64').toString(), takesToken);
     const [, given, secret] = Buffer.from(line, 'base64').toString().split('\0');
     if (given !== user || secret !== password)
-      return `NO [AUTHENTICATIONFAILED] ${secret} is not the password of ${given}`;
+      return `NO [AUTHENTICATIONFAILED] ${secret} is not the password of ${given}, who sent ${line}`;
     this.#server.logins += 1;
     return `OK [CAPABILITY ${this.#capabilities}] welcome`;
   }

@@ -2,6 +2,7 @@
 
 import { ImapFlow } from 'imapflow';
 import type { MailboxServer } from '../../config/imap-url.ts';
+import { createBlot } from '../../core/blot.ts';
 import { NoToken, openTokens, type Tokens } from '../../egress/oauth-token.ts';
 
 export type MailboxSession = {
@@ -205,8 +206,9 @@ function wordsOf(error: unknown, { password, token }: Login): string {
   const { code, responseText, message } = error as Failure;
   const words = String(responseText ?? message ?? '');
   const said = typeof code === 'string' && !words.includes(code) ? `${words}, ${code}` : words;
-  // A server may repeat what it was sent.
-  const secrets = [password, token].filter((one) => one !== null);
-  const kept = secrets.reduce((words, secret) => words.replaceAll(secret, '…'), said);
-  return kept.replace(/[^ -~…]+/g, ' ').slice(0, wordsMax);
+  // A server may repeat what it was sent, in Base64, too.
+  const blot = createBlot([password, token].filter((one) => one !== null));
+  return blot(said)
+    .replace(/[^ -~]+/g, ' ')
+    .slice(0, wordsMax);
 }
