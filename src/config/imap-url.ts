@@ -2,9 +2,9 @@
 
 import { rootCertificates } from 'node:tls';
 import { isLoopback } from '../core/loopback.ts';
+import type { OAuthGrant } from '../core/oauth-grant.ts';
 import { readOAuth } from './oauth-fields.ts';
 import { FieldProblem, Fields } from './relay-fields.ts';
-import type { OAuthGrant } from './relay-url.ts';
 
 export type MailboxServer = {
   host: string;

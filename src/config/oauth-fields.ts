@@ -1,8 +1,8 @@
 /** Where a relay's tokens come from: the fields beside `auth = "xoauth2"`. */
 
 import { isLoopback } from '../core/loopback.ts';
+import type { OAuthGrant } from '../core/oauth-grant.ts';
 import { FieldProblem, type Fields } from './relay-fields.ts';
-import type { OAuthGrant } from './relay-url.ts';
 
 /** Null: a password is used, or nothing. @throws FieldProblem */
 export function readOAuth(fields: Fields): OAuthGrant | null {

@@ -1,5 +1,7 @@
 /** Reads the URL of a relay: `smtp://user:pass@host:587`, `smtps://…`, or `capture:`. */
 
+import type { OAuthGrant } from '../core/oauth-grant.ts';
+
 export type RelayUrl = { kind: 'capture' } | { kind: 'smtp'; server: RelayServer };
 
 export type RelayServer = {
@@ -15,15 +17,6 @@ export type RelayServer = {
   oauth?: OAuthGrant;
   /** Whose certificate is taken, where that is not whose the system takes. */
   tls?: { ca: string[] } | { rejectUnauthorized: false };
-};
-
-/** `refreshToken` null: the client's own credentials (RFC 6749 4.4), otherwise what a person has consented to (section 6). */
-export type OAuthGrant = {
-  tokenUrl: string;
-  clientId: string;
-  clientSecret: string | null;
-  refreshToken: string | null;
-  scope: string | null;
 };
 
 /** A sentence to be read after the setting's name: what is wrong, and what to do. It never quotes the URL, which may hold a password. */

@@ -1,7 +1,8 @@
 /** AUTH (RFC 4954): PLAIN, LOGIN or CRAM-MD5, the first of these that the relay offers; XOAUTH2 where there are tokens instead of a password. */
 
 import { createHmac } from 'node:crypto';
-import { type OAuthGrant, openTokens } from '../egress/oauth-token.ts';
+import type { OAuthGrant } from '../core/oauth-grant.ts';
+import { openTokens } from '../egress/oauth-token.ts';
 import type { Wire } from './smtp-wire.ts';
 
 export type Credentials = {

@@ -1,15 +1,8 @@
 /** Access tokens for XOAUTH2: asked for with a refresh token, or the client's own credentials (RFC 6749 6, 4.4), and kept until they end. */
 
 import { createBlot } from '../core/blot.ts';
+import type { OAuthGrant } from '../core/oauth-grant.ts';
 import { createEgress, type Egress } from './egress.ts';
-
-export type OAuthGrant = {
-  tokenUrl: string;
-  clientId: string;
-  clientSecret: string | null;
-  refreshToken: string | null;
-  scope: string | null;
-};
 
 /** `isRefused`: asking again would be answered alike; otherwise the server could not be asked. In words without secrets. */
 export class NoToken extends Error {

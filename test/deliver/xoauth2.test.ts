@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import type { OAuthGrant } from '../../src/config/relay-url.ts';
 import { readRelaysFile } from '../../src/config/relays-file.ts';
+import type { OAuthGrant } from '../../src/core/oauth-grant.ts';
 import type { Relay } from '../../src/deliver/relay.ts';
 import { createEgress } from '../../src/egress/egress.ts';
 import { Tokens } from '../../src/egress/oauth-token.ts';
