@@ -1,7 +1,7 @@
 /** Which domains an account may send from, and whose a domain is. */
 
 import { anyDomain, firstAccount, grantsFor } from '../core/account.ts';
-import type { Reader, Transaction } from './database.ts';
+import type { Awaitable, Reader, Transaction } from './database.ts';
 
 /** A domain as `parseGrant` writes it. */
 export type Grant = { account: string; domain: string };
@@ -34,15 +34,19 @@ export async function findGrantee(reader: Reader, domain: string): Promise<strin
 }
 
 /**
- * A domain that was given to an account is not another's. The first account may use any, unless it needs grants like the others.
+ * A domain that was given to an account is not another's. The first account may use any, unless it needs grants like the others: then
+ * nobody has to be asked.
  */
-export async function maySendFrom(
+export function maySendFrom(
   reader: Reader,
   account: string,
   domain: string,
   terms: { firstNeedsGrant: boolean },
-): Promise<boolean> {
-  if (account === firstAccount && !terms.firstNeedsGrant) return true;
+): Awaitable<boolean> {
+  return (account === firstAccount && !terms.firstNeedsGrant) || isGranted(reader, account, domain);
+}
+
+async function isGranted(reader: Reader, account: string, domain: string): Promise<boolean> {
   const grants = await grantsCovering(reader, domain);
   const own = grants.filter((grant) => grant.account === account);
   if (account === firstAccount) return own.length > 0;

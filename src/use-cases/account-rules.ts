@@ -35,9 +35,9 @@ export function createAccountRules({ reader, cacheMs, firstNeedsGrant, operators
     return account;
   }
 
-  async function require(account: string, address: string): Promise<void> {
-    const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
-    if (await maySendFrom(reader, account, domain, { firstNeedsGrant })) return;
+  async function require(account: string, address: string, mayAnyway: Promise<boolean>): Promise<void> {
+    if (await mayAnyway) return;
+    const domain = domainOf(address);
     // It has shown by DNS, or the operator has, that the domain is its own.
     const isShown = operators.includes(domain) || (await findDomainOwner(reader, domain)) === account;
     if (account === firstAccount && isShown && (await findGrantee(reader, domain)) === null) return;
@@ -51,11 +51,14 @@ export function createAccountRules({ reader, cacheMs, firstNeedsGrant, operators
     },
 
     requireSender(account, address) {
-      // It may send from any, and there is nobody to ask.
-      const isFree = account === firstAccount && !firstNeedsGrant;
-      return isFree ? undefined : require(account, address);
+      const may = maySendFrom(reader, account, domainOf(address), { firstNeedsGrant });
+      return may === true ? undefined : require(account, address, Promise.resolve(may));
     },
   };
+}
+
+function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf('@') + 1).toLowerCase();
 }
 
 /** In the words of Resend's API, which clients compare (docs/resend.md). */
