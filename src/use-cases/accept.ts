@@ -3,22 +3,18 @@
  * A door looks its request up; what is new it prepares and commits; what came of either it renders.
  */
 
-import type { Clock } from '../core/clock.ts';
 import { type Email, emailOf, type Message } from '../core/email.ts';
 import { groupRecipients, namedSenders, senderAddress } from '../core/envelope.ts';
 import { AppError, Contended } from '../core/error.ts';
-import { sameRequest } from '../core/fingerprint.ts';
 import { formerKeyHashes, keyHash } from '../core/token.ts';
 import type { Renderer, Rendering } from '../render/renderer.ts';
 import { makeTextParts } from '../render/text-parts.ts';
-import { readConfirmed } from '../store/confirm-read.ts';
-import type { Database, Reader, Transaction } from '../store/database.ts';
-import { findKey, isUnused, type KeyRecord, type KeyUse } from '../store/idempotency.ts';
-import { type EmailToCompare, findEmailToCompare } from '../store/mail/email-to-compare.ts';
+import type { Transaction } from '../store/database.ts';
+import type { KeyRecord } from '../store/idempotency.ts';
 import { insertAcceptance } from './acceptance.ts';
 import type { AccountRules } from './account-rules.ts';
 import { isCounted } from './accounts.ts';
-import type { KeyUses } from './key-uses.ts';
+import { type Known, KnownKeys, type KnownKeysOptions } from './known-keys.ts';
 import {
   fingerprintOf,
   keyExpiresAt,
@@ -43,23 +39,13 @@ export type Turn = {
   rendering: Rendering;
 };
 
-/** The key was used before. */
-export type Known =
-  /** For the same request. */
-  | { kind: 'replay'; record: KeyRecord }
-  /** For another request; `fields` names what differs, null where that cannot be told. */
-  | { kind: 'conflict'; record: KeyRecord; fields: string[] | null };
-
 /** `keyExpiresAt`: null where the client named no key. */
 type Accepted = { kind: 'accepted'; answer: StoredAnswer; keyExpiresAt: number | null };
 
 export type Outcome = Accepted | Known;
 
-export type AcceptOptions = {
-  database: Database;
-  clock: Clock;
+export type AcceptOptions = KnownKeysOptions & {
   nextId: (now: number) => string;
-  keyUses: KeyUses;
   rules: AccountRules;
   renderer: Pick<Renderer, 'open'>;
   /** What an operator wants keys to live at least; null: what each endpoint says. */
@@ -73,12 +59,14 @@ const waitForWinnerMs = 3_000;
 
 export class Accepting {
   readonly #options: AcceptOptions;
+  readonly #known: KnownKeys;
   /** Turns of this process, by what they are about: a duplicate waits for them instead of racing them. */
   readonly #underWay = new UnderWay();
   #unnamed = 0;
 
   constructor(options: AcceptOptions) {
     this.#options = options;
+    this.#known = new KnownKeys(options);
   }
 
   /**
@@ -100,7 +88,7 @@ export class Accepting {
     turn.keyHash = hash;
     turn.about = `key ${request.account} ${Buffer.from(hash).toString('base64')}`;
     do {
-      const known = await this.#findFirst(request, hashes, rendering);
+      const known = await this.#known.findFirst(request, hashes, rendering);
       if (known) return known;
       if (this.#underWay.begin(turn.about)) return turn;
       await this.#underWay.ended(turn.about, giveUpAt);
@@ -120,7 +108,7 @@ export class Accepting {
       for (;;) {
         const accepted = await this.#commitUnlessHeld(turn, submission, texts);
         if (accepted) return accepted;
-        const known = turn.keyHash && (await this.#find(turn.request, turn.keyHash, turn.rendering));
+        const known = turn.keyHash && (await this.#known.find(turn.request, turn.keyHash, turn.rendering));
         if (known) return known;
         if (performance.now() >= turn.giveUpAt) throw turn.keyHash ? busy() : held();
       }
@@ -141,50 +129,6 @@ export class Accepting {
       if (keyDomain !== null && !address.toLowerCase().endsWith(`@${keyDomain}`)) throw boundTo(keyDomain, address);
       const asking = this.#options.rules.requireSender(account, address);
       if (asking) await asking;
-    }
-  }
-
-  async #findFirst(request: SendRequest, hashes: Uint8Array[], rendering: Rendering): Promise<Known | null> {
-    for (const hash of hashes) {
-      if (isUnused(this.#options.database, request.account, hash)) continue;
-      const known = await this.#find(request, hash, rendering);
-      if (known) return known;
-    }
-    return null;
-  }
-
-  async #find(request: SendRequest, hash: Uint8Array, rendering: Rendering): Promise<Known | null> {
-    const lives = (one: KeyRecord | null): one is KeyRecord =>
-      one !== null && one.expiresAt > this.#options.clock.expiryNow();
-    // A replay is an acknowledgement like the first one.
-    const find = (reader: Reader) => findKey(reader, request.account, hash);
-    const record = await readConfirmed(this.#options.database, lives, find);
-    if (!lives(record)) return null;
-    const at = this.#options.clock.now();
-    if (sameRequest(fingerprintOf(request), { raw: record.rawHash, canonical: record.canonicalHash })) {
-      this.#options.keyUses.add(record, useOf(request, at, 'replay', []));
-      return { kind: 'replay', record };
-    }
-    const fields = await this.#explain(request, record, rendering);
-    this.#options.keyUses.add(record, useOf(request, at, 'conflict', fields ?? []));
-    return { kind: 'conflict', record, fields };
-  }
-
-  /** Comparing is a courtesy: a new request that is not even valid, or an old one that was purged, is still a conflict. */
-  async #explain(request: SendRequest, record: KeyRecord, rendering: Rendering): Promise<string[] | null> {
-    const { differences } = request.endpoint;
-    if (differences === null) return null;
-    const stored: EmailToCompare[] = [];
-    for (const id of record.emailIds) {
-      const email = await findEmailToCompare(this.#options.database, record.account, id);
-      if (!email) return null;
-      stored.push(email);
-    }
-    try {
-      return await differences(stored, request, { now: this.#options.clock.now(), rendering });
-    } catch (error) {
-      if (error instanceof AppError) return null;
-      throw error;
     }
   }
 
@@ -251,10 +195,6 @@ export class Accepting {
     const messageId = message.raw?.messageId ?? `<${id}@${domain}>`;
     return emailOf(message, { account, id, messageId, createdAt: now, madeText, request, traceparent });
   }
-}
-
-function useOf({ client, attempt }: SendRequest, at: number, kind: KeyUse['kind'], fields: string[]): KeyUse {
-  return attempt === null ? { at, client, kind, fields } : { at, client, attempt, kind, fields };
 }
 
 type TextParts = (string | null)[];

@@ -1,15 +1,15 @@
 /** The SQLite engine: one write queue with group commit, reads of synced rows, one serving process per file. */
 
-import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { cannotRead, cannotWrite } from '../../../core/error.ts';
 import type { Awaitable, Database, SqlValue, Transaction } from '../../database.ts';
 import { Sums } from '../sums.ts';
 import { type Aside, createAside } from './aside.ts';
 import { Checkpoints } from './checkpoints.ts';
+import { busyOnThreadMs, busyTimeoutMs, openWriter } from './open-writer.ts';
 import { Statements } from './statements.ts';
 import { type Sync, SyncedLog, syncToDisk } from './synced-log.ts';
-import { explained, isDamage, makeFolder } from './trouble.ts';
+import { explained, isBusy, isDamage, isEngineFailure, isUnknownCommit } from './trouble.ts';
 
 export type SqliteOptions = {
   path: string;
@@ -25,11 +25,6 @@ type Write = {
   reject: (error: unknown) => void;
 };
 
-/** How long another process' short write (the command line's) is waited for. */
-const busyTimeoutMs = 5_000;
-
-/** SQLite waits within its calls, and with it the thread that serves everybody: a lock that lasts is waited for beside it. */
-const busyOnThreadMs = 20;
 const busyPauseMs = 20;
 
 /** Bounds what one commit carries, so that a flood cannot hold the first answer back for long. */
@@ -40,31 +35,12 @@ const groupMsMax = 4;
 const openMsMax = 2;
 
 export function openSqlite(options: SqliteOptions): Database {
-  makeFolder(dirname(options.path));
   const writer = openWriter(options.path);
   try {
-    writer.pragma('journal_mode = WAL');
-    // Commits do not sync: the log is synced beside this thread, and writes wait for that.
-    writer.pragma('synchronous = NORMAL');
-    writer.pragma('fullfsync = on');
-    writer.pragma('wal_autocheckpoint = 0');
-    writer.pragma('cache_size = -16000');
-    // Each is a list of words, for which SQLite makes a table whenever a row is written: a third of what moving a delivery took. Every
-    // test runs on PostgreSQL, too, which has them.
-    writer.pragma('ignore_check_constraints = on');
-    writer.pragma(`busy_timeout = ${busyOnThreadMs}`);
     return new SqliteDatabase(options, new Statements(writer));
   } catch (error) {
     writer.close();
     throw explained(options.path, error);
-  }
-}
-
-function openWriter(path: string): Sqlite.Database {
-  try {
-    return new Sqlite(path, { timeout: busyTimeoutMs });
-  } catch (error) {
-    throw explained(path, error);
   }
 }
 
@@ -303,19 +279,4 @@ class SqliteDatabase implements Database {
       throw error;
     }
   }
-}
-
-/** Failures of the machine rather than of one statement: the whole group is undone. */
-function isEngineFailure(error: unknown): boolean {
-  if (!(error instanceof Sqlite.SqliteError)) return false;
-  return /^SQLITE_(FULL|IOERR|BUSY|LOCKED|NOMEM|CANTOPEN|READONLY|CORRUPT|NOTADB|PROTOCOL)/.test(error.code);
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
-}
-
-/** A full disk or a lock at COMMIT leaves the commit frame unwritten. An I/O error there tells nothing about what the log holds. */
-function isUnknownCommit(error: unknown): boolean {
-  return !(error instanceof Sqlite.SqliteError) || !/^SQLITE_(FULL|BUSY|LOCKED)/.test(error.code);
 }

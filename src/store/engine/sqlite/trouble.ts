@@ -2,6 +2,7 @@
 
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
 
 /** Like `mkdir -p`. Node's own never comes back where the system will not have a folder, as below /proc. */
 export function makeFolder(path: string): void {
@@ -18,6 +19,21 @@ export function makeFolder(path: string): void {
 /** The file itself says what it should not: no later try reads it better. */
 export function isDamage(error: unknown): boolean {
   return /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error));
+}
+
+/** Failures of the machine rather than of one statement: the whole group is undone. */
+export function isEngineFailure(error: unknown): boolean {
+  if (!(error instanceof Sqlite.SqliteError)) return false;
+  return /^SQLITE_(FULL|IOERR|BUSY|LOCKED|NOMEM|CANTOPEN|READONLY|CORRUPT|NOTADB|PROTOCOL)/.test(error.code);
+}
+
+export function isBusy(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
+}
+
+/** A full disk or a lock at COMMIT leaves the commit frame unwritten. An I/O error there tells nothing about what the log holds. */
+export function isUnknownCommit(error: unknown): boolean {
+  return !(error instanceof Sqlite.SqliteError) || !/^SQLITE_(FULL|BUSY|LOCKED)/.test(error.code);
 }
 
 /** The same error with the file's name, and what to do; what is not about the file stays as it is. */
