@@ -1,29 +1,36 @@
 /** A server that had a relay and is started without one does not capture what was to leave. */
 
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { doctor } from '../../src/command/doctor.ts';
 import { examineConfig } from '../../src/config/config.ts';
 import type { Environment } from '../../src/config/settings.ts';
 import { discardDatabase, newDatabaseUrl } from '../support/engine.ts';
 import { printed } from '../support/printed.ts';
-import { message, startTestServer, testSecretKey } from '../support/server.ts';
-import { startSink } from '../support/smtp-sink.ts';
+import { message, startTestServer, type TestServer, testSecretKey } from '../support/server.ts';
+import { type Sink, startSink } from '../support/smtp-sink.ts';
 import { createTemp } from '../support/temp.ts';
+
+type Ground = { own: Environment; sink: Sink; relayUrl: string; start(environment?: Environment): Promise<TestServer> };
+
+/** One database that is served with this relay and without it. */
+async function makeGround(t: TestContext): Promise<Ground> {
+  const temp = createTemp();
+  const sink = await startSink();
+  const url = await newDatabaseUrl(temp);
+  t.after(async () => {
+    await sink.close();
+    await discardDatabase(url);
+    temp.remove();
+  });
+  const own = { DATABASE_URL: url, STATE_DIR: temp.path('.') };
+  const start = (environment: Environment = {}) => startTestServer({ environment: { ...own, ...environment } });
+  return { own, sink, relayUrl: `smtp://127.0.0.1:${sink.port}`, start };
+}
 
 describe('a server that is started without the relay it had', () => {
   it('refuses, keeps what waits, and captures only where that is said', async (t) => {
-    const temp = createTemp();
-    const sink = await startSink();
-    const url = await newDatabaseUrl(temp);
-    t.after(async () => {
-      await sink.close();
-      await discardDatabase(url);
-      temp.remove();
-    });
-    const own = { DATABASE_URL: url, STATE_DIR: temp.path('.') };
-    const relayUrl = `smtp://127.0.0.1:${sink.port}`;
-    const start = (environment: Environment = {}) => startTestServer({ environment: { ...own, ...environment } });
+    const { own, sink, relayUrl, start } = await makeGround(t);
     const serving = async (environment: Environment = {}) => (await start(environment)).stop();
     await serving();
     const server = await start({ RELAY_URL: relayUrl });
@@ -55,19 +62,11 @@ describe('a server that is started without the relay it had', () => {
   });
 
   it('starts where nothing waits', async (t) => {
-    const temp = createTemp();
-    const sink = await startSink();
-    const url = await newDatabaseUrl(temp);
-    t.after(async () => {
-      await sink.close();
-      await discardDatabase(url);
-      temp.remove();
-    });
-    const own = { DATABASE_URL: url, STATE_DIR: temp.path('.') };
-    const server = await startTestServer({ environment: { ...own, RELAY_URL: `smtp://127.0.0.1:${sink.port}` } });
+    const { sink, relayUrl, start } = await makeGround(t);
+    const server = await start({ RELAY_URL: relayUrl });
     await server.call('POST', '/emails', message());
     await server.until('it left', () => sink.received.length === 1);
     await server.stop();
-    await (await startTestServer({ environment: own })).stop();
+    await (await start()).stop();
   });
 });
